@@ -1,0 +1,1 @@
+"""Noise sessions between nodes."""
