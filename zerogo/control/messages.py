@@ -1,0 +1,241 @@
+# -*- test-case-name: zerogo.test.control.test_messages -*-
+"""The messages inside the channel: msgpack maps with the type in `t` (docs/PROTOCOL.md, "Control channel").
+
+Fields that a reader does not know are ignored, and so are messages of a type it does not know (`parse_*` gives None),
+so that a later release may add both. What must be understood raises the protocol version in the Hello. Every string
+and list has a bound, checked while it is read.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from zerogo.control.netmap import MapDelta
+from zerogo.control.token import PSK_BYTES, SECRET_BYTES
+from zerogo.errors import ParseError
+from zerogo.ids import KEY_BYTES
+
+BLOB_LIMIT = 16 * 1024
+"""Longest signalling blob, bytes."""
+MEMBER_MESSAGE_LIMIT = 128 * 1024
+"""Longest message of an agent, bytes."""
+CONTROLLER_MESSAGE_LIMIT = 4 * 1024 * 1024
+"""Longest message of a controller, bytes: a map of 10,000 members."""
+LINKS_LIMIT = 1024
+
+_NodeBytes = Annotated[bytes, msgspec.Meta(min_length=10, max_length=10)]
+_NetworkBytes = Annotated[bytes, msgspec.Meta(min_length=5, max_length=5)]
+_Key = Annotated[bytes, msgspec.Meta(min_length=KEY_BYTES, max_length=KEY_BYTES)]
+_Signature = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
+_HostName = Annotated[str, msgspec.Meta(max_length=255)]
+_Sentence = Annotated[str, msgspec.Meta(max_length=500)]
+_Words = Annotated[list[Annotated[str, msgspec.Meta(min_length=1, max_length=32)]], msgspec.Meta(max_length=16)]
+_Opaque = Annotated[bytes, msgspec.Meta(max_length=BLOB_LIMIT)]
+_Revision = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+_Milliseconds = Annotated[float, msgspec.Meta(ge=0, le=3_600_000)]
+_Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
+_PathKind = Annotated[str, msgspec.Meta(max_length=16)]
+
+
+class RefusalCode(enum.StrEnum):
+    """Why the controller turned a member away; part of the protocol and of `--json` output."""
+
+    TOKEN_UNKNOWN = "token-unknown"  # noqa: S105 - names of reasons, not secrets
+    TOKEN_USED = "token-used"  # noqa: S105
+    TOKEN_EXPIRED = "token-expired"  # noqa: S105
+    TOKEN_REVOKED = "token-revoked"  # noqa: S105
+    TOKEN_FOREIGN = "token-foreign"  # noqa: S105
+    NOT_A_MEMBER = "not-a-member"
+    NETWORK_UNKNOWN = "network-unknown"
+    NETWORK_FULL = "network-full"
+    DENIED = "denied"
+    REMOVED = "removed"
+    REPLACED = "replaced"
+    BINDING_INVALID = "binding-invalid"
+    TOO_MANY = "too-many"
+    UNAVAILABLE = "unavailable"
+
+
+TEMPORARY = (RefusalCode.REPLACED, RefusalCode.TOO_MANY, RefusalCode.UNAVAILABLE)
+"""Refusals after which it is worth trying again; all others need a person."""
+
+
+class Register(msgspec.Struct, frozen=True, omit_defaults=True, tag="register", tag_field="t"):
+    """Agent: who I am in which network; the first message of a channel. `binding` is a signature by `signing` over
+    `binding_text`; `secret` comes with the first registration; `revision` is that of the map it holds (0: none)."""
+
+    network: _NetworkBytes
+    signing: _Key
+    binding: _Signature
+    name: _HostName
+    caps: _Words = []
+    version: Annotated[str, msgspec.Meta(max_length=32)] = ""
+    revision: _Revision = 0
+    secret: Annotated[bytes, msgspec.Meta(min_length=SECRET_BYTES, max_length=SECRET_BYTES)] | None = None
+
+    def __repr__(self) -> str:
+        return f"Register(name={self.name!r}, revision={self.revision})"
+
+
+class Publish(msgspec.Struct, frozen=True, omit_defaults=True, tag="publish", tag_field="t"):
+    """Agent: my capabilities changed."""
+
+    caps: _Words = []
+
+
+class SignalTo(msgspec.Struct, frozen=True, tag="signal-to", tag_field="t"):
+    """Agent: pass this blob to that member."""
+
+    to: _NodeBytes
+    blob: _Opaque
+
+
+class PunchRequest(msgspec.Struct, frozen=True, tag="punch-request", tag_field="t"):
+    """Agent: have that member and me begin checks at the same moment."""
+
+    to: _NodeBytes
+
+
+class LinkReport(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One of a member's links, as it sees it."""
+
+    peer: _NodeBytes
+    path: _PathKind
+    """`direct`, `peer`, `relay` or `none`."""
+    rtt_ms: _Milliseconds | None = None
+    loss: _Fraction | None = None
+
+
+class StatusReport(msgspec.Struct, frozen=True, tag="status", tag_field="t"):
+    """Agent: my links; replaces the report before."""
+
+    links: Annotated[list[LinkReport], msgspec.Meta(max_length=LINKS_LIMIT)]
+
+
+class Pong(msgspec.Struct, frozen=True, tag="pong", tag_field="t"):
+    """Agent: the answer to the ping of that number."""
+
+    number: int
+
+
+class Resync(msgspec.Struct, frozen=True, tag="resync", tag_field="t"):
+    """Agent: I cannot follow, send the whole map."""
+
+
+class Leave(msgspec.Struct, frozen=True, tag="leave", tag_field="t"):
+    """Agent: I leave the network for good."""
+
+
+class Welcome(msgspec.Struct, frozen=True, omit_defaults=True, tag="welcome", tag_field="t"):
+    """Controller: you are a member under this name with these addresses. A map, a delta or MapUnchanged follows."""
+
+    name: _HostName
+    addresses: Annotated[list[Annotated[str, msgspec.Meta(max_length=45)]], msgspec.Meta(max_length=16)]
+    psk: Annotated[bytes, msgspec.Meta(min_length=PSK_BYTES, max_length=PSK_BYTES)] | None = None
+
+    def __repr__(self) -> str:
+        return f"Welcome(name={self.name!r}, addresses={self.addresses!r})"
+
+
+class Waiting(msgspec.Struct, frozen=True, tag="waiting", tag_field="t"):
+    """Controller: a person must approve you first; stay connected."""
+
+    sentence: _Sentence
+
+
+class WholeMap(msgspec.Struct, frozen=True, tag="map", tag_field="t"):
+    """Controller: the network map, as `SignedMap.encode` wrote it."""
+
+    signed: bytes
+
+
+class MapUnchanged(msgspec.Struct, frozen=True, tag="map-unchanged", tag_field="t"):
+    """Controller: the map you hold is the newest."""
+
+    revision: _Revision
+
+
+class SignalFrom(msgspec.Struct, frozen=True, tag="signal-from", tag_field="t"):
+    """Controller: that member sends you this blob."""
+
+    sender: _NodeBytes
+    blob: _Opaque
+
+
+class Punch(msgspec.Struct, frozen=True, tag="punch", tag_field="t"):
+    """Controller: begin checks with that member so many milliseconds after this arrived."""
+
+    peer: _NodeBytes
+    delay_ms: Annotated[float, msgspec.Meta(ge=0, le=10_000)]
+
+
+class Ping(msgspec.Struct, frozen=True, tag="ping", tag_field="t"):
+    """Controller: answer at once; measures the round trip and that you are there."""
+
+    number: int
+
+
+class Refusal(msgspec.Struct, frozen=True, tag="refusal", tag_field="t"):
+    """Controller: why I turn you away; the channel closes after it."""
+
+    code: Annotated[str, msgspec.Meta(max_length=32)]
+    sentence: _Sentence
+
+
+MemberMessage = Register | Publish | SignalTo | PunchRequest | StatusReport | Pong | Resync | Leave
+ControllerMessage = Welcome | Waiting | WholeMap | MapDelta | MapUnchanged | SignalFrom | Punch | Ping | Refusal
+
+
+class _Tagged(msgspec.Struct):
+    t: str
+
+
+_Struct = TypeVar("_Struct", bound=msgspec.Struct)
+_Decoders = dict[str, msgspec.msgpack.Decoder[_Struct]]
+
+
+def _decoders(*types: type[_Struct]) -> _Decoders[_Struct]:
+    return {str(one.__struct_config__.tag): msgspec.msgpack.Decoder(one) for one in types}
+
+
+_OF_MEMBER: _Decoders[MemberMessage] = _decoders(
+    Register, Publish, SignalTo, PunchRequest, StatusReport, Pong, Resync, Leave
+)
+_OF_CONTROLLER: _Decoders[ControllerMessage] = _decoders(
+    Welcome, Waiting, WholeMap, MapDelta, MapUnchanged, SignalFrom, Punch, Ping, Refusal
+)
+_decode_tag = msgspec.msgpack.Decoder(_Tagged).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def emit_message(message: MemberMessage | ControllerMessage) -> bytes:
+    """The bytes of a message."""
+    return _encode(message)
+
+
+def parse_member_message(data: bytes) -> MemberMessage | None:
+    """Read an agent's message; None for a type of a later release; raises `ParseError`."""
+    return _parse(data, _OF_MEMBER, MEMBER_MESSAGE_LIMIT)
+
+
+def parse_controller_message(data: bytes) -> ControllerMessage | None:
+    """Read a controller's message; None for a type of a later release; raises `ParseError`."""
+    return _parse(data, _OF_CONTROLLER, CONTROLLER_MESSAGE_LIMIT)
+
+
+def _parse(data: bytes, decoders: _Decoders[_Struct], limit: int) -> _Struct | None:
+    if len(data) > limit:
+        raise ParseError(f"a control message of {len(data)} bytes; the limit is {limit}")
+    try:
+        decoder = decoders.get(_decode_tag(data).t)
+        return None if decoder is None else decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ParseError(f"a control message is malformed: {error}") from error
+
+
+def binding_text(network: bytes, static_public: bytes, handshake_hash: bytes) -> bytes:
+    """What a member's signing key signs to be bound to its static key, in one network, on one channel."""
+    return b"zerogo member 1\x00" + network + static_public + handshake_hash
