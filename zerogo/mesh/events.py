@@ -1,0 +1,140 @@
+# -*- test-case-name: zerogo.test.mesh.test_node -*-
+"""What a `Node` tells its driver: frozen past facts, drained by `Node.events()`.
+
+Most map to one verb of the data plane (`zerogo.dataplane.interface`): `PeerAdded` and `PeerChanged` to `set_peer`,
+`PeerRemoved` to `remove_peer`, `SessionReady` to `add_session`, `SessionRetired` to `retire_session`, `PathSelected` to
+`set_path`, `ControlToSend` to `send_control`. Two go to the controller: `SignalToSend` and `PunchWanted`.
+`PeerStateChanged` is for the log and for people.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from attrs import field, frozen
+
+from zerogo.ids import NodeId, SocketAddress
+from zerogo.mesh.spec import PeerSpec
+from zerogo.noise.keys import SessionKeys
+
+
+class PeerState(enum.StrEnum):
+    """Where a peer is on its way to being connected; the values are part of `status --json`."""
+
+    WAITING = "waiting"
+    """Not begun: too many others are connecting, or a failed try waits for its next turn."""
+    CONNECTING = "connecting"
+    """Candidates are exchanged and checked."""
+    HANDSHAKING = "handshaking"
+    """A path carries datagrams both ways; keys are being agreed."""
+    CONNECTED = "connected"
+    """Frames flow."""
+    UNREACHABLE = "unreachable"
+    """The last try failed; the reason is in the status, the next try is planned."""
+
+
+class PathKind(enum.StrEnum):
+    """What lies between two peers; relays join with their features."""
+
+    DIRECT = "direct"
+
+
+@frozen
+class PeerAdded:
+    """A peer entered the table; `peer` is never used again for another."""
+
+    peer: int
+    spec: PeerSpec
+
+
+@frozen
+class PeerChanged:
+    """A peer's record (name, addresses, MAC ...) is another; its keys and sessions are not touched."""
+
+    peer: int
+    spec: PeerSpec
+
+
+@frozen
+class PeerRemoved:
+    """A peer left the table; its sessions and paths are void."""
+
+    peer: int
+
+
+@frozen
+class SessionReady:
+    """Keys were agreed. An initiator's session is in use at once, a responder's after `session_confirmed`."""
+
+    peer: int
+    keys: SessionKeys = field(repr=False)
+
+
+@frozen
+class SessionRetired:
+    """The session that the peer addresses by `local_index` is over; erase its keys."""
+
+    local_index: int
+
+
+@frozen(kw_only=True)
+class PathSelected:
+    """Send this peer's datagrams that way from now on; destination None: there is no way."""
+
+    peer: int
+    destination: SocketAddress | None
+    mtu: int
+    """Largest UDP payload that the path carries whole, bytes."""
+    kind: PathKind = PathKind.DIRECT
+    local_candidate: str = ""
+    """`host`, `srflx`, `prflx` or `relay`."""
+    remote_candidate: str = ""
+
+
+@frozen
+class ControlToSend:
+    """Seal `payload` as a control message in the peer's session and send it by its path, or straight to `destination`."""
+
+    peer: int
+    payload: bytes
+    destination: SocketAddress | None = None
+
+
+@frozen
+class SignalToSend:
+    """Have the controller pass `blob` to that node."""
+
+    to: NodeId
+    blob: bytes
+
+
+@frozen
+class PunchWanted:
+    """Have the controller start the checks of that node and of this one at the same time."""
+
+    to: NodeId
+
+
+@frozen(kw_only=True)
+class PeerStateChanged:
+    """A peer is in another state; for the log."""
+
+    peer: int
+    name: str
+    state: PeerState
+    reason: str = ""
+    """Why, where the state is not good news; one sentence."""
+
+
+NodeEvent = (
+    PeerAdded
+    | PeerChanged
+    | PeerRemoved
+    | SessionReady
+    | SessionRetired
+    | PathSelected
+    | ControlToSend
+    | SignalToSend
+    | PunchWanted
+    | PeerStateChanged
+)

@@ -1,0 +1,26 @@
+# -*- test-case-name: zerogo.test.mesh.test_node -*-
+"""What the rest of the program tells the mesh about a peer: one signed record of the network map, as a frozen value."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from zerogo.ids import MacAddress, NodeId, SocketAddress
+
+
+@frozen(kw_only=True)
+class PeerSpec:
+    """A member of the network other than this node."""
+
+    node_id: NodeId
+    static_public: bytes
+    """X25519 key, 32 bytes; `node_id` is its hash."""
+    name: str
+    mac: MacAddress
+    addresses: tuple[str, ...] = ()
+    """Its IPv4 and IPv6 addresses in the segment."""
+    capabilities: frozenset[str] = frozenset()
+    """Signed feature names, `aesgcm` among them; unknown ones are ignored."""
+    is_bridge: bool = False
+    endpoints: tuple[SocketAddress, ...] = ()
+    """Where it was reached last, if that is known: candidates to try while no signalling works."""
