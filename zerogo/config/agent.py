@@ -1,0 +1,87 @@
+# -*- test-case-name: zerogo.test.config.test_roles -*-
+"""The keys of `zerogo-agent`: a machine that is a member of a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import frozen
+
+from zerogo.config.schema import option, section
+from zerogo.config.values import (
+    DEVICE_GLOB,
+    DEVICE_NAME,
+    LOG_FORMAT,
+    LOG_LEVELS,
+    NODE_NAME,
+    PATH,
+    PORT,
+    SWITCH,
+    URL,
+    integer,
+    many,
+    one_of,
+    secret,
+)
+from zerogo.secret import Secret
+
+_UNENCRYPTED = "ZeroGo always encrypts, from end to end"
+
+
+@frozen(kw_only=True)
+class OffloadsConfig:
+    """The switches of `zerogo.dataplane.interface.Offloads`."""
+
+    tap_tso: bool = option(SWITCH, True)
+    """Take TCP super-frames from the kernel."""
+    tap_uso: bool = option(SWITCH, True)
+    """Take UDP super-frames from the kernel."""
+    tap_gso_write: bool = option(SWITCH, True)
+    """Merge what arrives into super-frames before the kernel gets it."""
+    udp_gso: bool = option(SWITCH, True)
+    """Send several datagrams with one call."""
+    udp_gro: bool = option(SWITCH, True)
+    """Receive several datagrams with one call."""
+    checksum_elision: bool = option(SWITCH, True)
+    """Spare the checksums inside the tunnel, whose contents are authenticated anyway."""
+
+
+@frozen(kw_only=True)
+class AgentConfig:
+    """Keys and defaults of an agent."""
+
+    controller: str | None = option(URL, None, "https://controller.example.net")
+    """The controller's URL. The join token holds its addresses; set this to reach it by another one."""
+    token: Secret | None = option(
+        secret(16, "paste the token that `zerogo invite` prints on the controller"), None, "file:/etc/zerogo/token"
+    )
+    """The join token that `zerogo invite` prints, or file:PATH of a file (mode 0600) that holds it. Needed once: after
+    joining, the membership is in the state directory."""
+    name: str | None = option(NODE_NAME, None, "living-room")
+    """This machine's name in the network; without it, the host name."""
+    tap_device: str = option(DEVICE_NAME, "zerogo0")
+    """The name of the Ethernet device that the network appears on."""
+    mtu: int | None = option(integer(1280, 9000, "bytes"), None, "1400")
+    """The device's MTU; without it, the network's own."""
+    port: int = option(PORT, 9993)
+    """The UDP port of the data sockets; 0 takes a random one."""
+    ignore_interfaces: tuple[str, ...] = option(
+        many(DEVICE_GLOB), ("docker*", "br-*", "virbr*", "cni*", "flannel*", "zerogo*")
+    )
+    """Interfaces whose addresses are not offered to peers; * and ? stand for any characters, any one."""
+    encryption_level: str = option(
+        one_of(("high", "medium"), {"low": _UNENCRYPTED, "none": _UNENCRYPTED, "hmac-only": _UNENCRYPTED}), "high"
+    )
+    """Known from earlier configurations. high and medium mean the same: Noise with ChaCha20-Poly1305 or AES-256-GCM."""
+    data_plane: str = option(one_of(("auto", "reference")), "auto")
+    """Which plane moves the frames: auto takes the fastest that works here, reference the one in pure Python."""
+    offloads: OffloadsConfig = section(OffloadsConfig)
+    """What the kernel may do for us. All on; what it cannot do is found out and left off."""
+    state_dir: Path = option(PATH, Path("/var/lib/zerogo/agent"))
+    """Where the node's key and its membership are kept (mode 0700)."""
+    socket: Path = option(PATH, Path("/run/zerogo/agent.sock"))
+    """The socket that the `zerogo` command speaks to."""
+    log_level: str = option(LOG_LEVELS, "info")
+    """debug, info, warn, error or critical; levels of single subsystems may follow, as in info,ice=debug."""
+    log_format: str = option(LOG_FORMAT, "text")
+    """text for people, json for programs (one object a line)."""
