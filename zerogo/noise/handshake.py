@@ -130,6 +130,12 @@ class NoiseHandshake:
     def _adopt(self, protocol: Any, state: Any, *, may_write: bool) -> None:
         self._protocol, self._state, self._may_write = protocol, state, may_write
 
+    def fork(self) -> NoiseHandshake:
+        """A handshake of its own in the same state, for a message that may yet be refused for other reasons."""
+        other = copy.copy(self)
+        other._adopt(*_fork(self._protocol, self._state), may_write=self._may_write)
+        return other
+
     @property
     def remote_static(self) -> bytes:
         """The other side's X25519 key; raises `LocalError` while it is not known."""

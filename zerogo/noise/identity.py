@@ -6,7 +6,7 @@ secret text form (`Identity.export`) is one line that `config` keeps in a file o
 
     zerogo-identity-1 base64url( X25519 private key 32 | Ed25519 seed 32 | check 4 )
 
-`check` is the first 4 bytes of BLAKE2s over the 64 before it, person `zg-check`; it finds slips of the pen, no attacker.
+`check` is the first 4 bytes of BLAKE2s over the 64 before it, person `zg-check`; it finds slips of the pen only.
 X25519 is RFC 7748, Ed25519 is RFC 8032.
 """
 
