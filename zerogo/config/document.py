@@ -83,7 +83,7 @@ def parse_document(data: bytes, source: str) -> Section:
 def _check_events(text: str, source: str) -> None:
     depth = documents = 0
     for event in yaml.parse(text, Loader=yaml.BaseLoader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else None
         if getattr(event, "anchor", None):
             raise ConfigError(
                 source, line, "", "anchors (&) and aliases (*) are not taken; quote a value that begins so"

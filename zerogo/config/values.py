@@ -231,7 +231,7 @@ def placeholder_reason(value: str) -> str | None:
 
 
 def secret(shortest: int, how: str) -> Kind[Secret]:
-    """A secret of `shortest` characters or more, or `file:PATH` of a private file with it; `how` says how to get one."""
+    """A secret of `shortest` characters or more, or `file:PATH` of a private file; `how` says how to get one."""
 
     def parse(branch: Branch) -> Secret:
         value = _text(branch, how, SECRET_LIMIT)

@@ -1,0 +1,56 @@
+# -*- test-case-name: zerogo.test.observe.test_service -*-
+"""The outermost service of a role: has twistd log in our format, at our levels.
+
+twistd asks the application for its log observer before the services start; this service puts ours there as soon as it
+is given to an application. twistd's own `--logfile` and `--nodaemon` keep their meaning: without a file, a foreground
+role logs to standard output and a daemon to `twistd.log`; files are rotated at 10 MB, ten are kept.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import TextIO, cast
+
+from twisted.application.service import IServiceCollection, MultiService
+from twisted.logger import ILogObserver
+from twisted.python.components import Componentized
+from twisted.python.logfile import LogFile
+
+from zerogo.errors import LocalError
+from zerogo.observe.levels import Levels
+from zerogo.observe.log import observer
+
+ROTATE_BYTES = 10_000_000
+ROTATED_FILES = 10
+
+
+class LoggedService(MultiService):
+    """Give it the role's services as children, and to twistd as the role's service.
+
+    `twistd` is the mapping of twistd's own options: `options.parent` of a role's `Options`, which may be None.
+    `levels.set(text)` changes the levels while running.
+    """
+
+    def __init__(self, log_level: str, log_format: str, twistd: Mapping[str, object] | None = None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.levels = Levels(log_level)
+        self._log_format = log_format
+        self._twistd = twistd or {}
+        if log_format not in ("text", "json"):
+            raise LocalError(f"{log_format!r} is not a log format; write text or json")
+
+    def setServiceParent(self, parent: IServiceCollection) -> None:
+        application: object = parent
+        if isinstance(application, Componentized):
+            application.setComponent(ILogObserver, observer(self.levels, self._log_format, _stream(self._twistd)))
+        super().setServiceParent(parent)  # type: ignore[no-untyped-call]
+
+
+def _stream(twistd: Mapping[str, object]) -> TextIO:
+    name = str(twistd.get("logfile") or "")
+    if name == "-" or (not name and twistd.get("nodaemon", True)):
+        return sys.stdout
+    # LogFile takes text and flushes; it is no TextIO by inheritance.
+    file = LogFile.fromFullPath(name or "twistd.log", rotateLength=ROTATE_BYTES, maxRotatedFiles=ROTATED_FILES)
+    return cast(TextIO, file)
