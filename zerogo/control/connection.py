@@ -1,0 +1,150 @@
+# -*- test-case-name: zerogo.test.control.test_coordinator -*-
+"""One agent's connection, as the controller's end keeps it: its channel, how far it is, its round trip, its limits."""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+
+from attrs import field, frozen
+
+from zerogo.control.channel import ChannelResponder
+from zerogo.control.messages import ControllerMessage, LinkReport, Ping, emit_message
+from zerogo.core import RandomBytes
+from zerogo.ids import NetworkId, NodeId
+from zerogo.noise.identity import Identity
+
+PING_SECONDS = 20.0
+FIRST_PINGS = (0.5, 1.0, 2.0)
+"""Seconds between the first pings, so that punch times are good from the start."""
+UNANSWERED_SECONDS = 60.0
+"""A ping unanswered for so long ends the connection."""
+ASSUMED_RTT = 0.1
+"""Seconds, of a connection that has not been measured."""
+RTT_SAMPLES = 8
+MESSAGES_PER_SECOND, MESSAGES_BURST = 500.0, 4000.0
+SIGNALS_PER_SECOND, SIGNALS_BURST = 100.0, 2048.0
+PUNCHES_PER_SECOND, PUNCHES_BURST = 50.0, 1024.0
+RESYNCS_PER_SECOND, RESYNCS_BURST = 0.2, 3.0
+
+
+class TokenBucket:
+    """Lets `rate` things a second pass in the long run, `burst` at once."""
+
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._tokens = burst
+        self._at = now
+
+    def take(self, now: float) -> bool:
+        """Whether one more may pass."""
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class ConnectionState(enum.Enum):
+    """How far a connection is."""
+
+    UNPROVEN = "unproven"
+    """The agent has not shown its key."""
+    ASKING = "asking"
+    """It registered; the store is being asked."""
+    PENDING = "pending"
+    MEMBER = "member"
+    CLOSING = "closing"
+
+
+@frozen(kw_only=True)
+class Registration:
+    """What an agent asks for, its keys proven."""
+
+    network: NetworkId
+    node_id: NodeId
+    static_public: bytes = field(repr=False)
+    signing_public: bytes = field(repr=False)
+    name: str
+    """What it would like to be called, as it came: not checked."""
+    capabilities: tuple[str, ...] = ()
+    version: str = ""
+    secret: bytes | None = field(default=None, repr=False)
+    """Of the join token, only with the first attempt of a connection."""
+    source: str = ""
+    """The host it dialled from."""
+
+    @property
+    def member(self) -> tuple[NetworkId, NodeId]:
+        """Who it is, where."""
+        return self.network, self.node_id
+
+
+class Connection:
+    """State of one connection. Only `Coordinator` touches it."""
+
+    def __init__(self, number: int, source: str, controller: Identity, rng: RandomBytes, now: float) -> None:
+        self.number = number
+        self.source = source
+        self.opened_at = now
+        self.channel = ChannelResponder(controller, rng)
+        self.state = ConnectionState.UNPROVEN
+        self.registration: Registration | None = None
+        self.sent_revision = 0
+        """Of the map the agent holds, as far as we know."""
+        self.needed_revision = 0
+        """The first map that holds the agent itself; an older one is not sent."""
+        self.is_map_due = False
+        """Whether a map message must go out even if the agent holds the newest map."""
+        self.is_asked = False
+        self.is_answer_void = False
+        self.is_congested = False
+        self.links: tuple[LinkReport, ...] = ()
+        self.messages = TokenBucket(MESSAGES_PER_SECOND, MESSAGES_BURST, now)
+        self.signals = TokenBucket(SIGNALS_PER_SECOND, SIGNALS_BURST, now)
+        self.punches = TokenBucket(PUNCHES_PER_SECOND, PUNCHES_BURST, now)
+        self.resyncs = TokenBucket(RESYNCS_PER_SECOND, RESYNCS_BURST, now)
+        self._round_trips: deque[float] = deque(maxlen=RTT_SAMPLES)
+        self._pings = 0
+        self._ping_sent_at: float | None = None
+        self._ping_at = now
+
+    def send(self, message: ControllerMessage) -> None:
+        """Seal a message; dropped where the channel is not open."""
+        self.send_encoded(emit_message(message))
+
+    def send_encoded(self, message: bytes) -> None:
+        """As `send`, of a message that is encoded already."""
+        if self.channel.is_open and self.state is not ConnectionState.CLOSING:
+            self.channel.send(message)
+
+    @property
+    def rtt(self) -> float | None:
+        """The least of the last round trips, seconds."""
+        return min(self._round_trips) if self._round_trips else None
+
+    @property
+    def one_way(self) -> float:
+        """Seconds that a message to the agent takes, estimated."""
+        return (ASSUMED_RTT if self.rtt is None else self.rtt) / 2
+
+    def ping_if_due(self, now: float) -> None:
+        """Send a ping if it is time."""
+        if now < self._ping_at or self._ping_sent_at is not None:
+            return
+        self._ping_at = now + (FIRST_PINGS[self._pings] if self._pings < len(FIRST_PINGS) else PING_SECONDS)
+        self._pings += 1
+        self._ping_sent_at = now
+        self.send(Ping(self._pings))
+
+    def receive_pong(self, number: int, now: float) -> None:
+        """Measure the round trip; an answer to anything but the last ping is ignored."""
+        if number == self._pings and self._ping_sent_at is not None:
+            self._round_trips.append(now - self._ping_sent_at)
+            self._ping_sent_at = None
+
+    def is_silent(self, now: float) -> bool:
+        """Whether the last ping has been unanswered for too long."""
+        return self._ping_sent_at is not None and now - self._ping_sent_at >= UNANSWERED_SECONDS

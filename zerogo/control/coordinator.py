@@ -1,0 +1,440 @@
+# -*- test-case-name: zerogo.test.control.test_coordinator -*-
+"""The controller's end of all control connections, as a core.
+
+It proves who connects, asks its owner what to do with them (`RegistrationWanted`, `MapWanted`: answered by verbs,
+whenever the store has answered), keeps every member of a network on the newest map, passes signals, and times punches.
+It knows no database, and nothing in it must survive: after a restart agents register again and resume by revision.
+
+Pushes: the first change after a quiet while is published at once; further ones wait until `push_interval` has gone by
+since the last push, which grows with the number of members connected: 0.1 s up to 200 members, 0.5 s for 1,000, never
+above 3 s. A connection whose transport is congested is left out and gets one delta when it has room again.
+
+A punch: both agents are told a delay such that, with half the round trip measured on each channel, both act at the
+same moment.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from attrs import evolve
+
+from zerogo.control.connection import Connection, ConnectionState, Registration
+from zerogo.control.coordinator_events import (
+    Admission,
+    CapabilitiesChanged,
+    CloseWanted,
+    CoordinatorEvent,
+    LeaveWanted,
+    MapWanted,
+    MemberConnected,
+    MemberDisconnected,
+    Presence,
+    RegistrationWanted,
+)
+from zerogo.control.messages import (
+    Leave,
+    MemberMessage,
+    Pong,
+    Publish,
+    Punch,
+    PunchRequest,
+    Refusal,
+    RefusalCode,
+    Register,
+    Resync,
+    SignalFrom,
+    SignalTo,
+    StatusReport,
+    Waiting,
+    Welcome,
+    binding_text,
+    parse_member_message,
+)
+from zerogo.control.publication import MapView, Publication
+from zerogo.core import Deadline, RandomBytes, TimerTable, drain
+from zerogo.errors import RemoteError
+from zerogo.ids import NetworkId, NodeId
+from zerogo.noise.identity import Identity, verify
+
+UNPROVEN_LIMIT = 1024
+"""Connections that have not shown a key, in all; the next is turned away."""
+UNPROVEN_PER_SOURCE_LIMIT = 64
+UNPROVEN_SECONDS = 10.0
+TICK_SECONDS = 0.5
+RETRY_MAP_SECONDS = 1.0
+PUSH_INTERVAL_LEAST, PUSH_INTERVAL_MOST = 0.1, 3.0
+PUSH_INTERVAL_PER_MEMBER = 0.0005
+PUNCH_MARGIN = 0.05
+"""Seconds between the later arrival of a punch message and the moment it names."""
+_TICK = "tick"
+
+
+class Coordinator:
+    """The core. Connections are numbers that the driver chooses and never reuses."""
+
+    def __init__(self, controller: Identity, rng: RandomBytes) -> None:
+        self._controller = controller
+        self._rng = rng
+        self._connections: dict[int, Connection] = {}
+        self._of_node: dict[tuple[NetworkId, NodeId], list[Connection]] = {}
+        self._present: dict[NetworkId, dict[NodeId, Connection]] = {}
+        self._publications: dict[NetworkId, Publication] = {}
+        self._loading: dict[NetworkId, bool] = {}
+        """Networks whose map has been asked for; True where it changed meanwhile."""
+        self._pushed_at: dict[NetworkId, float] = {}
+        self._unproven: dict[str, int] = {}
+        self._outgoing: deque[tuple[int, bytes]] = deque()
+        self._events: deque[CoordinatorEvent] = deque()
+        self._timers: TimerTable[NetworkId | str] = TimerTable()
+
+    # Connections, from the driver
+
+    def connection_opened(self, number: int, source: str, now: float) -> bool:
+        """A WebSocket from host `source` is open; False: too many have not shown who they are, close it."""
+        if self._unproven.get(source, 0) >= UNPROVEN_PER_SOURCE_LIMIT or self._unproven_total() >= UNPROVEN_LIMIT:
+            return False
+        self._unproven[source] = self._unproven.get(source, 0) + 1
+        connection = Connection(number, source, self._controller, self._rng, now)
+        self._connections[number] = connection
+        self._collect(connection)
+        if not self._timers.is_set(_TICK):
+            self._timers.set(_TICK, now + TICK_SECONDS)
+        return True
+
+    def connection_closed(self, number: int, now: float) -> None:
+        """A WebSocket is closed."""
+        connection = self._connections.pop(number, None)
+        if connection is None:
+            return
+        self._absent(connection)
+        if connection.registration is None:
+            self._forget_unproven(connection.source)
+            return
+        siblings = self._of_node[connection.registration.member]
+        siblings.remove(connection)
+        if not siblings:
+            del self._of_node[connection.registration.member]
+
+    def receive_message(self, number: int, data: bytes, now: float) -> None:
+        """Take one WebSocket message; never raises."""
+        connection = self._connections.get(number)
+        if connection is None or connection.state is ConnectionState.CLOSING:
+            return
+        try:
+            for message in connection.channel.receive(data):
+                if not connection.messages.take(now):
+                    self.refuse(number, RefusalCode.TOO_MANY, "you send too many messages", now)
+                    return
+                self._receive(connection, parse_member_message(message), now)
+        except RemoteError as error:
+            self._close(connection, str(error))
+        self._collect(connection)
+
+    def set_congested(self, number: int, is_congested: bool, now: float) -> None:
+        """The transport's buffer is full, or has room again."""
+        connection = self._connections.get(number)
+        if connection is None:
+            return
+        connection.is_congested = is_congested
+        self._send_map(connection)
+        self._collect(connection)
+
+    # Answers and news, from the owner
+
+    def admit(self, number: int, admission: Admission, now: float) -> None:
+        """The agent is a member."""
+        connection = self._answered(number)
+        if connection is None or connection.registration is None:
+            return
+        registration = connection.registration
+        self._replace(connection, registration, now)
+        is_new = connection.state is not ConnectionState.MEMBER
+        connection.state = ConnectionState.MEMBER
+        self._present.setdefault(registration.network, {})[registration.node_id] = connection
+        connection.needed_revision = admission.revision
+        connection.is_map_due = connection.is_map_due or is_new
+        connection.send(Welcome(name=admission.name, addresses=list(admission.addresses), psk=admission.psk))
+        connection.ping_if_due(now)
+        if is_new:
+            self._events.append(MemberConnected(registration.network, registration.node_id))
+        publication = self._publications.get(registration.network)
+        if publication is None or publication.revision < admission.revision:
+            self.network_changed(registration.network, now)
+        self._send_map(connection)
+        self._collect(connection)
+
+    def hold(self, number: int, sentence: str, now: float) -> None:
+        """The agent must wait for a person to approve it."""
+        connection = self._answered(number)
+        if connection is None:
+            return
+        self._absent(connection)
+        connection.state = ConnectionState.PENDING
+        connection.send(Waiting(sentence))
+        connection.ping_if_due(now)
+        self._collect(connection)
+
+    def refuse(self, number: int, code: RefusalCode, sentence: str, now: float) -> None:
+        """Turn the agent away, telling it why, and close."""
+        connection = self._connections.get(number)
+        if connection is None:
+            return
+        connection.send(Refusal(code, sentence))
+        self._collect(connection)
+        self._close(connection, sentence)
+
+    def reconsider(self, network: NetworkId, node_id: NodeId, now: float) -> None:
+        """Something about this member was decided: ask again about its connections, and tell them the answer."""
+        for connection in self._of_node.get((network, node_id), ()):
+            if connection.registration is not None:
+                self._ask(connection, connection.registration)
+
+    def network_changed(self, network: NetworkId, now: float) -> None:
+        """The stored network has a new revision: publish it, at once or when the push interval is over."""
+        if network in self._loading:
+            self._loading[network] = True
+            return
+        due = self._pushed_at.get(network, now - PUSH_INTERVAL_MOST) + self.push_interval(network)
+        if due <= now:
+            self._ask_for_map(network)
+        elif not self._timers.is_set(network):
+            self._timers.set(network, due)
+
+    def install(self, view: MapView, now: float) -> None:
+        """The network as it is stored: sign it and bring every connected member to it."""
+        network = view.network_map.network
+        publication = self._publications.get(network)
+        if publication is None:
+            self._publications[network] = Publication(view, self._controller)
+        else:
+            publication.replace(view)
+        self._pushed_at[network] = now
+        for connection in self._present.get(network, {}).values():
+            self._send_map(connection)
+            self._collect(connection)
+        self._loaded(network, now)
+
+    def map_failed(self, network: NetworkId, now: float) -> None:
+        """The network could not be read: ask again in a second."""
+        self._loading.pop(network, None)
+        self._timers.set(network, now + RETRY_MAP_SECONDS)
+
+    def network_removed(self, network: NetworkId, sentence: str, now: float) -> None:
+        """The network is gone: turn all its agents away."""
+        for connection in list(self._connections.values()):
+            if connection.registration is not None and connection.registration.network == network:
+                self.refuse(connection.number, RefusalCode.NETWORK_UNKNOWN, sentence, now)
+        self._publications.pop(network, None)
+        self._pushed_at.pop(network, None)
+        self._loading.pop(network, None)
+        self._timers.cancel(network)
+
+    def push_interval(self, network: NetworkId) -> float:
+        """Seconds between two pushes to this network, at least."""
+        members = len(self._present.get(network, ()))
+        return min(PUSH_INTERVAL_MOST, max(PUSH_INTERVAL_LEAST, members * PUSH_INTERVAL_PER_MEMBER))
+
+    def presence(self, network: NetworkId, now: float) -> dict[NodeId, Presence]:
+        """The connected members of a network."""
+        return {
+            node_id: Presence(
+                source=connection.source,
+                connected_seconds=now - connection.opened_at,
+                rtt=connection.rtt,
+                links=connection.links,
+            )
+            for node_id, connection in self._present.get(network, {}).items()
+        }
+
+    # Time, and what comes out
+
+    def handle_timer(self, now: float) -> None:
+        """Pings, time-outs, pushes that are due."""
+        for timer in self._timers.take_due(now):
+            if isinstance(timer, NetworkId):
+                self._ask_for_map(timer)
+            else:
+                self._tick(now)
+
+    def next_timer(self) -> Deadline | None:
+        """When `handle_timer` is wanted."""
+        return self._timers.next()
+
+    def outgoing(self) -> Iterator[tuple[int, bytes]]:
+        """Drain what to send: connection, WebSocket message."""
+        return drain(self._outgoing)
+
+    def events(self) -> Iterator[CoordinatorEvent]:
+        """Drain the events."""
+        return drain(self._events)
+
+    # Messages of agents
+
+    def _receive(self, connection: Connection, message: MemberMessage | None, now: float) -> None:
+        if isinstance(message, Register):
+            self._register(connection, message)
+        elif isinstance(message, Pong):
+            connection.receive_pong(message.number, now)
+        elif connection.state is ConnectionState.MEMBER and connection.registration is not None:
+            self._receive_of_member(connection, connection.registration, message, now)
+
+    def _register(self, connection: Connection, message: Register) -> None:
+        if connection.registration is not None:
+            self._close(connection, "a second registration on one connection")
+            return
+        static_public = connection.channel.remote_static
+        text = binding_text(message.network, static_public, connection.channel.handshake_hash)
+        verify(message.signing, text, message.binding)
+        registration = Registration(
+            network=NetworkId(message.network),
+            node_id=NodeId.from_key(static_public),
+            static_public=static_public,
+            signing_public=message.signing,
+            name=message.name,
+            capabilities=tuple(message.caps),
+            version=message.version,
+            secret=message.secret,
+            source=connection.source,
+        )
+        self._forget_unproven(connection.source)
+        connection.registration = evolve(registration, secret=None)
+        self._of_node.setdefault(registration.member, []).append(connection)
+        connection.sent_revision = message.revision
+        connection.state = ConnectionState.ASKING
+        self._ask(connection, registration)
+
+    def _ask(self, connection: Connection, registration: Registration) -> None:
+        """One question at a time: what is decided meanwhile makes its answer void, and it is asked again."""
+        if connection.state is ConnectionState.CLOSING:
+            return
+        if connection.is_asked:
+            connection.is_answer_void = True
+            return
+        connection.is_asked = True
+        self._events.append(RegistrationWanted(connection.number, registration))
+
+    def _answered(self, number: int) -> Connection | None:
+        connection = self._connections.get(number)
+        if connection is None or connection.state is ConnectionState.CLOSING or not connection.is_asked:
+            return None
+        connection.is_asked = False
+        if connection.is_answer_void and connection.registration is not None:
+            connection.is_answer_void = False
+            self._ask(connection, connection.registration)
+            return None
+        return connection
+
+    def _receive_of_member(
+        self, connection: Connection, who: Registration, message: MemberMessage | None, now: float
+    ) -> None:
+        match message:
+            case SignalTo(to, blob):
+                if connection.signals.take(now):
+                    self._pass_signal(who, NodeId(to), blob)
+            case PunchRequest(to):
+                if connection.punches.take(now):
+                    self._punch(connection, who, NodeId(to))
+            case StatusReport(links):
+                connection.links = tuple(links)
+            case Publish(capabilities):
+                self._events.append(CapabilitiesChanged(who.network, who.node_id, tuple(capabilities)))
+            case Resync():
+                if connection.resyncs.take(now):
+                    connection.sent_revision = 0
+                    self._send_map(connection)
+            case Leave():
+                self._events.append(LeaveWanted(who.network, who.node_id))
+            case _:
+                pass
+
+    def _pass_signal(self, sender: Registration, to: NodeId, blob: bytes) -> None:
+        target = self._present.get(sender.network, {}).get(to)
+        if target is not None and not target.is_congested:
+            target.send(SignalFrom(sender.node_id.raw, blob))
+            self._collect(target)
+
+    def _punch(self, connection: Connection, who: Registration, to: NodeId) -> None:
+        target = self._present.get(who.network, {}).get(to)
+        if target is None or target is connection:
+            return
+        moment = max(connection.one_way, target.one_way) + PUNCH_MARGIN
+        connection.send(Punch(to.raw, (moment - connection.one_way) * 1000))
+        target.send(Punch(who.node_id.raw, (moment - target.one_way) * 1000))
+        self._collect(target)
+
+    # Maps
+
+    def _ask_for_map(self, network: NetworkId) -> None:
+        if network not in self._loading:
+            self._loading[network] = False
+            self._events.append(MapWanted(network))
+
+    def _loaded(self, network: NetworkId, now: float) -> None:
+        if self._loading.pop(network, False):
+            self.network_changed(network, now)
+
+    def _send_map(self, connection: Connection) -> None:
+        """Bring a member to the published map; after its registration it is told also that nothing changed."""
+        registration = connection.registration
+        if connection.state is not ConnectionState.MEMBER or connection.is_congested or registration is None:
+            return
+        publication = self._publications.get(registration.network)
+        if publication is None or publication.revision < connection.needed_revision:
+            return
+        if connection.is_map_due or connection.sent_revision != publication.revision:
+            connection.is_map_due = False
+            connection.send_encoded(publication.message_for(connection.sent_revision))
+            connection.sent_revision = publication.revision
+
+    # Ends
+
+    def _tick(self, now: float) -> None:
+        for connection in list(self._connections.values()):
+            if connection.registration is None and now - connection.opened_at >= UNPROVEN_SECONDS:
+                self._close(connection, "did not register in time")
+            elif connection.is_silent(now):
+                self._close(connection, "fell silent")
+            elif connection.state in (ConnectionState.MEMBER, ConnectionState.PENDING):
+                connection.ping_if_due(now)
+                self._collect(connection)
+        if self._connections:
+            self._timers.set(_TICK, now + TICK_SECONDS)
+
+    def _replace(self, connection: Connection, registration: Registration, now: float) -> None:
+        """One node, one connection: the newest."""
+        for other in list(self._of_node.get(registration.member, ())):
+            if other.number < connection.number:
+                sentence = "this node has connected a second time; the older connection ends"
+                self.refuse(other.number, RefusalCode.REPLACED, sentence, now)
+
+    def _close(self, connection: Connection, reason: str) -> None:
+        if connection.state is ConnectionState.CLOSING:
+            return
+        self._absent(connection)
+        connection.state = ConnectionState.CLOSING
+        self._events.append(CloseWanted(connection.number, reason))
+
+    def _absent(self, connection: Connection) -> None:
+        registration = connection.registration
+        if registration is None:
+            return
+        present = self._present.get(registration.network, {})
+        if present.get(registration.node_id) is connection:
+            del present[registration.node_id]
+            self._events.append(MemberDisconnected(registration.network, registration.node_id))
+
+    def _unproven_total(self) -> int:
+        return sum(self._unproven.values())
+
+    def _forget_unproven(self, source: str) -> None:
+        left = self._unproven.get(source, 0) - 1
+        if left > 0:
+            self._unproven[source] = left
+        else:
+            self._unproven.pop(source, None)
+
+    def _collect(self, connection: Connection) -> None:
+        for frame in connection.channel.outgoing():
+            self._outgoing.append((connection.number, frame))

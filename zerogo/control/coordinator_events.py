@@ -1,0 +1,99 @@
+# -*- test-case-name: zerogo.test.control.test_coordinator -*-
+"""What the coordinator asks and tells its owner, and what it is answered with."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from zerogo.control.connection import Registration
+from zerogo.control.messages import LinkReport
+from zerogo.ids import NetworkId, NodeId
+
+
+@frozen
+class RegistrationWanted:
+    """Look this agent up; answer with `admit`, `hold` or `refuse`."""
+
+    connection: int
+    registration: Registration
+
+
+@frozen
+class MapWanted:
+    """Read this network; answer with `install`, or `map_failed`."""
+
+    network: NetworkId
+
+
+@frozen
+class LeaveWanted:
+    """A member leaves for good: remove it."""
+
+    network: NetworkId
+    node_id: NodeId
+
+
+@frozen
+class CapabilitiesChanged:
+    """Store these capabilities of a member."""
+
+    network: NetworkId
+    node_id: NodeId
+    capabilities: tuple[str, ...]
+
+
+@frozen
+class MemberConnected:
+    """A member is present."""
+
+    network: NetworkId
+    node_id: NodeId
+
+
+@frozen
+class MemberDisconnected:
+    """A member is not present any more."""
+
+    network: NetworkId
+    node_id: NodeId
+
+
+@frozen
+class CloseWanted:
+    """Send what is queued for this connection, then close it."""
+
+    connection: int
+    reason: str
+
+
+CoordinatorEvent = (
+    RegistrationWanted
+    | MapWanted
+    | LeaveWanted
+    | CapabilitiesChanged
+    | MemberConnected
+    | MemberDisconnected
+    | CloseWanted
+)
+
+
+@frozen(kw_only=True)
+class Admission:
+    """What a member is welcomed with."""
+
+    name: str
+    addresses: tuple[str, ...]
+    psk: bytes | None = field(default=None, repr=False)
+    revision: int
+    """Of the first map that shows the member as it is."""
+
+
+@frozen(kw_only=True)
+class Presence:
+    """What is known of a connected member."""
+
+    source: str
+    connected_seconds: float
+    rtt: float | None
+    """Of the control connection, seconds."""
+    links: tuple[LinkReport, ...]
