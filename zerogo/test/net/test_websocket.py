@@ -6,8 +6,10 @@ import struct
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.errors import ParseError
@@ -113,7 +115,7 @@ class AutobahnTests(SynchronousTestCase):
         self.client.close(1001)
         self.client.send(b"late")
         self.pump()
-        self.server.connectionLost(None)
+        self.server.connectionLost(Failure(ConnectionDone()))
         self.assertEqual(closes, [(True, 1001)])
 
 
