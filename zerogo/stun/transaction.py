@@ -36,11 +36,16 @@ class ClientTransaction:
 
     def is_expired(self, now: float) -> bool:
         """Whether the patience after the last send is used up."""
-        return self.sends == len(self._schedule) and now >= self.next_at
+        return not self.has_sends_left and now >= self.next_at
+
+    @property
+    def has_sends_left(self) -> bool:
+        """Whether it will be sent again unless an answer comes."""
+        return self.sends < len(self._schedule)
 
     def take_due(self, now: float) -> bytes | None:
         """The datagram, where it is time to send it; counts as sent."""
-        if now < self.next_at or self.sends == len(self._schedule):
+        if now < self.next_at or not self.has_sends_left:
             return None
         if self.sends == 0:
             self.first_sent_at = now
@@ -51,7 +56,7 @@ class ClientTransaction:
 
     def hasten(self, at: float) -> None:
         """Bring the next send forward to `at`, where there is one left."""
-        if self.sends < len(self._schedule):
+        if self.has_sends_left:
             self.next_at = min(self.next_at, at)
 
     def rtt(self, now: float) -> float:
