@@ -1,0 +1,17 @@
+"""Persistence of the controller: SQLite by SQLAlchemy Core, shaped so that PostgreSQL can take its place.
+
+Theory of operation. A *unit of work* is a plain function `unit(connection, ...) -> value`, which runs inside one
+transaction: `Database.read` or `Database.write` open and end it, `StoreThreads` does so off the reactor in a small
+pool. What must never happen twice is a constraint of the database or one conditional UPDATE, not a lock of this
+process: an address of a network belongs to one node (`addresses`, primary key), a join key's use is taken by an UPDATE
+that finds a use left. A write that returned is on disk (`synchronous=FULL`), so a controller may be killed at any
+moment.
+
+Every change that members see raises the network's `revision`, which is stored with the changed member or its removal:
+that is all a restarted controller needs to send deltas.
+
+- `database`: the engine, transactions, the only SQL that knows SQLite. `migrate`: Alembic, with a backup before.
+- `tables`: the schema. `values`: rows as frozen values.
+- `networks`, `members`, `addresses`, `join_keys`, `users`, `views`, `audit`: units of work.
+- `threads`: the pool.
+"""

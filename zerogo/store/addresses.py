@@ -1,0 +1,93 @@
+# -*- test-case-name: zerogo.test.store.test_addresses -*-
+"""Giving out addresses of a network. That one is not given twice is the primary key of the table, not this code.
+
+A node gets the address it had, as long as nobody else was given it; otherwise the lowest never given out; otherwise the
+one that was released longest ago, but not sooner than `REUSE_SECONDS` after its release, because members that were
+offline may still send to its old owner.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from zerogo.control.messages import RefusalCode
+from zerogo.ids import NetworkId, NodeId
+from zerogo.store import tables
+from zerogo.store.errors import JoinRefused
+
+REUSE_SECONDS = 24 * 3600.0
+POSITIONS_LIMIT = 2**31 - 1
+
+
+def assign_addresses(
+    connection: Connection, network: NetworkId, node_id: NodeId, prefixes: tuple[str, ...], unix_now: float
+) -> tuple[str, ...]:
+    """One address of each prefix for a node; raises `JoinRefused` where there is none."""
+    return tuple(_assign(connection, network, node_id, prefix, unix_now) for prefix in prefixes)
+
+
+def release_addresses(connection: Connection, network: NetworkId, node_id: NodeId, unix_now: float) -> None:
+    """The node does not hold its addresses any more."""
+    connection.execute(
+        update(tables.addresses)
+        .where(
+            tables.addresses.c.network == str(network),
+            tables.addresses.c.node_id == str(node_id),
+            tables.addresses.c.released_at.is_(None),
+        )
+        .values(released_at=unix_now)
+    )
+
+
+def _assign(connection: Connection, network: NetworkId, node_id: NodeId, prefix: str, unix_now: float) -> str:
+    pool = ipaddress.ip_network(prefix)
+    here = (tables.addresses.c.network == str(network)) & (tables.addresses.c.family == pool.version)
+    own = here & (tables.addresses.c.node_id == str(node_id))
+    kept = connection.scalar(select(tables.addresses.c.address).where(own))
+    if kept is not None:
+        connection.execute(update(tables.addresses).where(own).values(released_at=None))
+        return str(kept)
+    position = (connection.scalar(select(func.max(tables.addresses.c.position)).where(here)) or 0) + 1
+    if position <= _last_position(pool):
+        address = str(pool[position])
+        connection.execute(
+            insert(tables.addresses).values(
+                network=str(network), address=address, family=pool.version, position=position, node_id=str(node_id)
+            )
+        )
+        return address
+    return _reuse(connection, network, node_id, pool, unix_now)
+
+
+def _last_position(pool: ipaddress.IPv4Network | ipaddress.IPv6Network) -> int:
+    """Position 0 is the network's own address, and the last of IPv4 is broadcast."""
+    last = pool.num_addresses - (2 if pool.version == 4 else 1)
+    return min(last, POSITIONS_LIMIT)
+
+
+def _reuse(
+    connection: Connection,
+    network: NetworkId,
+    node_id: NodeId,
+    pool: ipaddress.IPv4Network | ipaddress.IPv6Network,
+    unix_now: float,
+) -> str:
+    here = (tables.addresses.c.network == str(network)) & (tables.addresses.c.family == pool.version)
+    free = select(tables.addresses.c.address, tables.addresses.c.released_at).where(
+        here, tables.addresses.c.released_at.is_not(None)
+    )
+    oldest = connection.execute(free.order_by(tables.addresses.c.released_at).limit(1)).first()
+    if oldest is None:
+        raise JoinRefused(RefusalCode.NETWORK_FULL, f"the network has no free address: all of {pool} are in use")
+    wait = oldest.released_at + REUSE_SECONDS - unix_now
+    if wait > 0:
+        sentence = f"the network has no free address in {pool}: the next one is free in {wait / 3600:.1f} hours"
+        raise JoinRefused(RefusalCode.NETWORK_FULL, sentence)
+    connection.execute(
+        update(tables.addresses)
+        .where(here, tables.addresses.c.address == oldest.address)
+        .values(node_id=str(node_id), released_at=None)
+    )
+    return str(oldest.address)

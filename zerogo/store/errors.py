@@ -1,0 +1,57 @@
+"""What the store refuses, and what keeps it from working."""
+
+from __future__ import annotations
+
+from zerogo.control.messages import RefusalCode
+from zerogo.errors import EnvironmentFault, RemoteError
+
+
+class StoreFault(EnvironmentFault):
+    """The database cannot be used."""
+
+    code = "E-STORE"
+
+
+class StoreBusy(StoreFault):
+    """The database has too much to do; try again later."""
+
+    code = "E-STORE-BUSY"
+
+
+class DatabaseInUse(StoreFault):
+    """Another controller uses this database file."""
+
+    code = "E-STORE-IN-USE"
+
+
+class DatabaseNewer(StoreFault):
+    """The database was written by a newer release."""
+
+    code = "E-STORE-NEWER"
+
+
+class MigrationFailed(StoreFault):
+    """The database could not be brought to this release's schema; it is as it was."""
+
+    code = "E-STORE-MIGRATION"
+
+
+class NotFound(RemoteError):
+    """There is no such thing."""
+
+    code = "not-found"
+
+
+class Conflict(RemoteError):
+    """What was asked for contradicts what is there."""
+
+    code = "conflict"
+
+
+class JoinRefused(RemoteError):
+    """An agent may not be a member."""
+
+    def __init__(self, reason: RefusalCode, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+        self.sentence = sentence

@@ -1,0 +1,152 @@
+# -*- test-case-name: zerogo.test.store.test_join_keys -*-
+"""Join keys: made, listed, revoked, redeemed. Only the SHA-256 of a secret is kept: 160 random bits need no slow hash.
+
+A use is taken by one UPDATE that finds the key valid and a use left, in the transaction that makes the member: many at
+once get as many members as there were uses, and a controller killed in between has taken none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from attrs import frozen
+from sqlalchemy import Connection, Row, insert, select, update
+
+from zerogo.control.messages import RefusalCode
+from zerogo.control.token import SECRET_BYTES, emit_base32
+from zerogo.core import RandomBytes
+from zerogo.errors import ParseError
+from zerogo.ids import NetworkId
+from zerogo.store import audit, networks, tables
+from zerogo.store.errors import JoinRefused, NotFound
+from zerogo.store.values import Approval, StoredJoinKey
+
+USES_LIMIT = 100_000
+LIFETIME_LIMIT_SECONDS = 10 * 366 * 24 * 3600.0
+KEY_ID_BYTES = 5
+
+
+@frozen(kw_only=True)
+class NewJoinKey:
+    """What to make."""
+
+    network: NetworkId
+    uses: int = 1
+    lifetime: float = 24 * 3600.0
+    """Seconds."""
+    approval: Approval = Approval.AUTOMATIC
+
+
+def create_join_key(
+    connection: Connection, new: NewJoinKey, actor: str, rng: RandomBytes, unix_now: float
+) -> tuple[StoredJoinKey, bytes]:
+    """Make a join key; the secret (20 bytes) is returned here and never again. Raises `NotFound` or `ParseError`."""
+    if not 1 <= new.uses <= USES_LIMIT:
+        raise ParseError(f"an invite has 1 to {USES_LIMIT} uses, not {new.uses}")
+    if not 0 < new.lifetime <= LIFETIME_LIMIT_SECONDS:
+        raise ParseError("an invite is valid for at most ten years, and for longer than no time")
+    networks.find_network(connection, new.network)
+    secret, key_id = rng(SECRET_BYTES), emit_base32(rng(KEY_ID_BYTES))
+    connection.execute(
+        insert(tables.join_keys).values(
+            id=key_id,
+            network=str(new.network),
+            secret_hash=hash_secret(secret),
+            uses_total=new.uses,
+            uses_left=new.uses,
+            approval=new.approval.value,
+            created_by=actor,
+            created_at=unix_now,
+            expires_at=unix_now + new.lifetime,
+        )
+    )
+    detail = f"uses={new.uses} lifetime={new.lifetime:.0f} approval={new.approval}"
+    audit.record(connection, actor, "invite.create", unix_now, network=new.network, subject=key_id, detail=detail)
+    return _find(connection, new.network, key_id), secret
+
+
+def list_join_keys(connection: Connection, network: NetworkId) -> list[StoredJoinKey]:
+    """The join keys of a network, newest first; raises `NotFound`."""
+    networks.find_network(connection, network)
+    here = tables.join_keys.c.network == str(network)
+    rows = connection.execute(select(tables.join_keys).where(here).order_by(tables.join_keys.c.created_at.desc()))
+    return [_join_key(row) for row in rows]
+
+
+def revoke_join_key(connection: Connection, network: NetworkId, key_id: str, actor: str, unix_now: float) -> None:
+    """Let a join key be of no use any more; raises `NotFound`."""
+    found = _find(connection, network, key_id)
+    if found.revoked_at is None:
+        connection.execute(update(tables.join_keys).where(tables.join_keys.c.id == key_id).values(revoked_at=unix_now))
+        audit.record(connection, actor, "invite.revoke", unix_now, network=network, subject=key_id)
+
+
+def redeem(connection: Connection, network: NetworkId, secret: bytes, unix_now: float) -> StoredJoinKey:
+    """Take one use of the key with this secret; raises `JoinRefused` with the reason."""
+    keys = tables.join_keys.c
+    taken = connection.execute(
+        update(tables.join_keys)
+        .where(
+            keys.secret_hash == hash_secret(secret),
+            keys.network == str(network),
+            keys.uses_left > 0,
+            keys.expires_at > unix_now,
+            keys.revoked_at.is_(None),
+        )
+        .values(uses_left=keys.uses_left - 1)
+    )
+    row = connection.execute(select(tables.join_keys).where(keys.secret_hash == hash_secret(secret))).first()
+    if taken.rowcount == 1 and row is not None:
+        return _join_key(row)
+    raise _refusal(row, network, unix_now)
+
+
+def find_by_secret(connection: Connection, secret: bytes) -> StoredJoinKey | None:
+    """The key with this secret, used up or not."""
+    where = tables.join_keys.c.secret_hash == hash_secret(secret)
+    row = connection.execute(select(tables.join_keys).where(where)).first()
+    return None if row is None else _join_key(row)
+
+
+def hash_secret(secret: bytes) -> bytes:
+    """What is stored of a secret."""
+    return hashlib.sha256(b"zerogo join key 1\x00" + secret).digest()
+
+
+def _refusal(row: Row[Any] | None, network: NetworkId, unix_now: float) -> JoinRefused:
+    if row is None:
+        return JoinRefused(RefusalCode.TOKEN_UNKNOWN, "this controller does not know the join token: ask for a new one")
+    if row.network != str(network):
+        return JoinRefused(RefusalCode.TOKEN_FOREIGN, "the join token belongs to another network of this controller")
+    if row.revoked_at is not None:
+        return JoinRefused(RefusalCode.TOKEN_REVOKED, "the join token was revoked: ask for a new one")
+    if row.expires_at <= unix_now:
+        hours = (unix_now - row.expires_at) / 3600
+        return JoinRefused(
+            RefusalCode.TOKEN_EXPIRED, f"the join token expired {hours:.1f} hours ago: ask for a new one"
+        )
+    times = "its one use is" if row.uses_total == 1 else f"all its {row.uses_total} uses are"
+    return JoinRefused(RefusalCode.TOKEN_USED, f"the join token is used up ({times} taken): ask for a new one")
+
+
+def _find(connection: Connection, network: NetworkId, key_id: str) -> StoredJoinKey:
+    where = (tables.join_keys.c.id == key_id) & (tables.join_keys.c.network == str(network))
+    row = connection.execute(select(tables.join_keys).where(where)).first()
+    if row is None:
+        raise NotFound(f"there is no invite {key_id[:20]} in this network")
+    return _join_key(row)
+
+
+def _join_key(row: Row[Any]) -> StoredJoinKey:
+    return StoredJoinKey(
+        key_id=row.id,
+        network=NetworkId.parse(row.network),
+        uses_total=row.uses_total,
+        uses_left=row.uses_left,
+        approval=Approval(row.approval),
+        created_by=row.created_by,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+    )

@@ -1,0 +1,343 @@
+# -*- test-case-name: zerogo.test.store.test_members -*-
+"""Units of work about members: what becomes of an agent that registers, and what people decide about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from attrs import frozen
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
+
+from zerogo.control.connection import Registration
+from zerogo.control.coordinator_events import Admission
+from zerogo.control.messages import RefusalCode
+from zerogo.control.netmap import MEMBERS_LIMIT, NAME_LIMIT, MemberRecord, check_name
+from zerogo.ids import MacAddress, NetworkId, NodeId
+from zerogo.store import audit, join_keys, networks, tables
+from zerogo.store.addresses import assign_addresses, release_addresses
+from zerogo.store.errors import Conflict, JoinRefused, NotFound
+from zerogo.store.networks import name_key
+from zerogo.store.values import Approval, StoredMember, StoredNetwork, StoredState
+
+WAITING_SENTENCE = "the network's owner must approve this machine: it waits"
+DENIED_SENTENCE = "the network's owner denied this machine"
+REMOVED_SENTENCE = "this machine was removed from the network: join again with a new token"
+_CODE_BY_SPELLING = str.maketrans({" ": "-"})
+
+
+@frozen
+class Held:
+    """The agent must wait for a person."""
+
+    sentence: str
+
+
+def recognise(connection: Connection, registration: Registration) -> Admission | Held | None:
+    """What becomes of a known agent about which nothing has to be written; None where `register` must decide."""
+    found = _find(connection, registration.network, registration.node_id)
+    if found is None or _is_changed(found, registration) or found.state is StoredState.DENIED:
+        return None
+    if found.state is StoredState.PENDING:
+        return Held(WAITING_SENTENCE) if registration.secret is None else None
+    network = networks.find_network(connection, registration.network)
+    return _admission(found, network)
+
+
+def register(connection: Connection, registration: Registration, unix_now: float) -> Admission | Held:
+    """What becomes of an agent; makes it a member where its join token is good. Raises `JoinRefused`."""
+    try:
+        network = networks.find_network(connection, registration.network)
+    except NotFound as error:
+        sentence = f"this controller has no network {registration.network}"
+        raise JoinRefused(RefusalCode.NETWORK_UNKNOWN, sentence) from error
+    found = _find(connection, registration.network, registration.node_id)
+    if found is None:
+        return _register_new(connection, network, registration, unix_now)
+    if found.signing_public != registration.signing_public:
+        raise JoinRefused(RefusalCode.BINDING_INVALID, "this machine's signing key is not the one it joined with")
+    if found.state is StoredState.DENIED:
+        raise JoinRefused(RefusalCode.DENIED, DENIED_SENTENCE)
+    _refresh(connection, found, registration, unix_now)
+    if found.state is StoredState.PENDING:
+        if not _is_pre_approved(connection, network, registration):
+            return Held(WAITING_SENTENCE)
+        key = join_keys.redeem(connection, network.network, registration.secret or b"", unix_now)
+        _approve(connection, network, found, unix_now)
+        audit.record(
+            connection, f"invite:{key.key_id}", "member.approve", unix_now, network=network.network, subject=found.name
+        )
+    return _admission(_existing(connection, network.network, registration.node_id), network)
+
+
+def list_members(connection: Connection, network: NetworkId) -> list[StoredMember]:
+    """All members, pending and denied too, by name; raises `NotFound`."""
+    networks.find_network(connection, network)
+    rows = connection.execute(_selection(network).order_by(tables.members.c.name_key))
+    addresses = _addresses(connection, network)
+    return [_member(row, addresses.get(row.node_id, ())) for row in rows]
+
+
+def approved_members(connection: Connection, network: NetworkId) -> list[tuple[MemberRecord, int]]:
+    """The records for the map, each with the revision of its last change."""
+    rows = connection.execute(_selection(network).where(tables.members.c.state == StoredState.APPROVED.value))
+    addresses = _addresses(connection, network)
+    return [(_record(_member(row, addresses.get(row.node_id, ()))), row.revision) for row in rows]
+
+
+def approve_member(
+    connection: Connection, network: NetworkId, node_id: NodeId, actor: str, unix_now: float
+) -> StoredMember:
+    """Let a pending or denied machine in; raises `NotFound`, `JoinRefused`."""
+    found = _existing(connection, network, node_id)
+    if found.state is not StoredState.APPROVED:
+        _approve(connection, networks.find_network(connection, network), found, unix_now)
+        audit.record(connection, actor, "member.approve", unix_now, network=network, subject=str(node_id))
+    return _existing(connection, network, node_id)
+
+
+def deny_member(
+    connection: Connection, network: NetworkId, node_id: NodeId, actor: str, unix_now: float
+) -> StoredMember:
+    """Keep a machine out, whatever token it comes with; raises `NotFound`."""
+    found = _existing(connection, network, node_id)
+    if found.state is not StoredState.DENIED:
+        _update(connection, found, state=StoredState.DENIED.value)
+        _leave_map(connection, found, unix_now)
+        audit.record(connection, actor, "member.deny", unix_now, network=network, subject=str(node_id))
+    return _existing(connection, network, node_id)
+
+
+def remove_member(
+    connection: Connection, network: NetworkId, node_id: NodeId, actor: str, unix_now: float
+) -> StoredMember:
+    """Forget a machine; it may come back with a new token. Raises `NotFound`."""
+    found = _existing(connection, network, node_id)
+    connection.execute(delete(tables.members).where(_is(network, node_id)))
+    _leave_map(connection, found, unix_now)
+    audit.record(connection, actor, "member.remove", unix_now, network=network, subject=str(node_id), detail=found.name)
+    return found
+
+
+def change_member(
+    connection: Connection,
+    network: NetworkId,
+    node_id: NodeId,
+    changes: dict[str, str | bool],
+    actor: str,
+    unix_now: float,
+) -> StoredMember:
+    """Set `name` or `is_bridge`; raises `NotFound`, `Conflict` or `ParseError`."""
+    found = _existing(connection, network, node_id)
+    values: dict[str, Any] = {}
+    if "name" in changes:
+        name = str(changes["name"])
+        check_name(name)
+        if _name_owner(connection, network, name) not in (None, str(node_id)):
+            raise Conflict(f"another member is named {name!r}")
+        values |= {"name": name, "name_key": name_key(name)}
+    if "is_bridge" in changes:
+        values["is_bridge"] = int(bool(changes["is_bridge"]))
+    if values:
+        _update(connection, found, **values, revision=networks.raise_revision(connection, network))
+        detail = " ".join(f"{key}={value}" for key, value in changes.items())
+        audit.record(connection, actor, "member.change", unix_now, network=network, subject=str(node_id), detail=detail)
+    return _existing(connection, network, node_id)
+
+
+def set_capabilities(
+    connection: Connection, network: NetworkId, node_id: NodeId, capabilities: tuple[str, ...]
+) -> None:
+    """Store what a member says it can do; nothing happens where it is gone."""
+    found = _find(connection, network, node_id)
+    if found is not None and found.capabilities != capabilities:
+        revision = networks.raise_revision(connection, network)
+        _update(connection, found, capabilities=" ".join(_words(capabilities)), revision=revision)
+
+
+def touch_members(connection: Connection, seen: Iterable[tuple[NetworkId, NodeId]], unix_now: float) -> None:
+    """Note that these members are connected."""
+    for network, node_id in seen:
+        connection.execute(update(tables.members).where(_is(network, node_id)).values(last_seen_at=unix_now))
+
+
+def _register_new(
+    connection: Connection, network: StoredNetwork, registration: Registration, unix_now: float
+) -> Admission | Held:
+    here = (tables.removals.c.network == str(network.network)) & (
+        tables.removals.c.node_id == str(registration.node_id)
+    )
+    if registration.secret is None:
+        if connection.execute(select(tables.removals.c.revision).where(here)).first() is not None:
+            raise JoinRefused(RefusalCode.REMOVED, REMOVED_SENTENCE)
+        raise JoinRefused(RefusalCode.NOT_A_MEMBER, "this machine is not a member of the network: join with a token")
+    if network.members + network.pending >= MEMBERS_LIMIT:
+        raise JoinRefused(RefusalCode.NETWORK_FULL, f"the network has {MEMBERS_LIMIT} members already")
+    key = join_keys.redeem(connection, network.network, registration.secret, unix_now)
+    _insert(connection, registration, key.key_id, unix_now)
+    joined = _existing(connection, network.network, registration.node_id)
+    actor = f"invite:{key.key_id}"
+    audit.record(connection, actor, "member.join", unix_now, network=network.network, subject=str(joined.node_id))
+    if Approval.MANUAL in (key.approval, network.approval):
+        return Held(WAITING_SENTENCE)
+    _approve(connection, network, joined, unix_now)
+    return _admission(_existing(connection, network.network, registration.node_id), network)
+
+
+def _insert(connection: Connection, registration: Registration, key_id: str, unix_now: float) -> None:
+    mac = MacAddress.for_node(registration.network, registration.static_public)
+    name = _free_name(connection, registration)
+    taken = select(tables.members.c.node_id).where(
+        tables.members.c.network == str(registration.network), tables.members.c.mac == mac.raw
+    )
+    if connection.scalar(taken) is not None:
+        raise JoinRefused(RefusalCode.DENIED, f"the Ethernet address {mac} is taken: make a new identity")
+    connection.execute(
+        insert(tables.members).values(
+            network=str(registration.network),
+            node_id=str(registration.node_id),
+            static_public=registration.static_public,
+            signing_public=registration.signing_public,
+            mac=mac.raw,
+            name=name,
+            name_key=name_key(name),
+            state=StoredState.PENDING.value,
+            capabilities=" ".join(_words(registration.capabilities)),
+            is_bridge=0,
+            version=registration.version[:32],
+            join_key=key_id,
+            revision=0,
+            created_at=unix_now,
+            last_seen_at=unix_now,
+        )
+    )
+
+
+def _approve(connection: Connection, network: StoredNetwork, found: StoredMember, unix_now: float) -> None:
+    assign_addresses(connection, network.network, found.node_id, network.prefixes, unix_now)
+    networks.forget_removal(connection, network.network, found.node_id)
+    revision = networks.raise_revision(connection, network.network)
+    _update(connection, found, state=StoredState.APPROVED.value, revision=revision)
+
+
+def _leave_map(connection: Connection, found: StoredMember, unix_now: float) -> None:
+    release_addresses(connection, found.network, found.node_id, unix_now)
+    networks.record_removal(connection, found.network, found.node_id)
+
+
+def _refresh(connection: Connection, found: StoredMember, registration: Registration, unix_now: float) -> None:
+    values: dict[str, Any] = {"last_seen_at": unix_now, "version": registration.version[:32]}
+    if found.capabilities != _words(registration.capabilities):
+        values["capabilities"] = " ".join(_words(registration.capabilities))
+        values["revision"] = networks.raise_revision(connection, found.network)
+    _update(connection, found, **values)
+
+
+def _is_pre_approved(connection: Connection, network: StoredNetwork, registration: Registration) -> bool:
+    """A machine that waits may come again with a better token; with the one it waits by, no use is taken again."""
+    if registration.secret is None or network.approval is Approval.MANUAL:
+        return False
+    key = join_keys.find_by_secret(connection, registration.secret)
+    return key is not None and key.approval is Approval.AUTOMATIC
+
+
+def _is_changed(found: StoredMember, registration: Registration) -> bool:
+    return (found.signing_public, found.capabilities, found.version) != (
+        registration.signing_public,
+        _words(registration.capabilities),
+        registration.version[:32],
+    )
+
+
+def _admission(found: StoredMember, network: StoredNetwork) -> Admission:
+    return Admission(name=found.name, addresses=found.addresses, psk=network.psk, revision=found.revision)
+
+
+def _words(capabilities: Iterable[str]) -> tuple[str, ...]:
+    """Those that are words; a space would make two of one."""
+    return tuple(word for word in capabilities if word.isascii() and word.replace("-", "").isalnum())
+
+
+def _free_name(connection: Connection, registration: Registration) -> str:
+    """The name the agent would like, in the letters that names have; with a piece of its node id where it is taken."""
+    letters = registration.name.split(".")[0].translate(_CODE_BY_SPELLING)
+    wanted = "".join(c for c in letters if c.isalnum() or c in "-_").lstrip("-")[: NAME_LIMIT - 17] or "node"
+    node_id = str(registration.node_id)
+    for suffix in ("", *(f"-{node_id[:length]}" for length in (4, 8, 16))):
+        if _name_owner(connection, registration.network, wanted + suffix) is None:
+            return wanted + suffix
+    return node_id
+
+
+def _name_owner(connection: Connection, network: NetworkId, name: str) -> str | None:
+    here = (tables.members.c.network == str(network)) & (tables.members.c.name_key == name_key(name))
+    return connection.scalar(select(tables.members.c.node_id).where(here))
+
+
+def _is(network: NetworkId, node_id: NodeId) -> Any:
+    return (tables.members.c.network == str(network)) & (tables.members.c.node_id == str(node_id))
+
+
+def _update(connection: Connection, found: StoredMember, **values: Any) -> None:
+    connection.execute(update(tables.members).where(_is(found.network, found.node_id)).values(**values))
+
+
+def _existing(connection: Connection, network: NetworkId, node_id: NodeId) -> StoredMember:
+    found = _find(connection, network, node_id)
+    if found is None:
+        raise NotFound(f"there is no member {node_id} in this network")
+    return found
+
+
+def _find(connection: Connection, network: NetworkId, node_id: NodeId) -> StoredMember | None:
+    row = connection.execute(_selection(network).where(tables.members.c.node_id == str(node_id))).first()
+    return None if row is None else _member(row, _addresses(connection, network, node_id).get(row.node_id, ()))
+
+
+def _selection(network: NetworkId) -> Select[Any]:
+    return select(tables.members).where(tables.members.c.network == str(network))
+
+
+def _addresses(connection: Connection, network: NetworkId, node_id: NodeId | None = None) -> dict[str, tuple[str, ...]]:
+    columns = tables.addresses.c
+    query = select(columns.node_id, columns.address).where(
+        columns.network == str(network), columns.released_at.is_(None)
+    )
+    if node_id is not None:
+        query = query.where(columns.node_id == str(node_id))
+    found: dict[str, tuple[str, ...]] = {}
+    for row in connection.execute(query.order_by(columns.family)):
+        found[row.node_id] = (*found.get(row.node_id, ()), row.address)
+    return found
+
+
+def _member(row: Row[Any], addresses: tuple[str, ...]) -> StoredMember:
+    return StoredMember(
+        network=NetworkId.parse(row.network),
+        node_id=NodeId.parse(row.node_id),
+        name=row.name,
+        state=StoredState(row.state),
+        static_public=row.static_public,
+        signing_public=row.signing_public,
+        mac=MacAddress(row.mac),
+        addresses=addresses,
+        capabilities=tuple(row.capabilities.split()),
+        is_bridge=bool(row.is_bridge),
+        version=row.version,
+        revision=row.revision,
+        created_at=row.created_at,
+        last_seen_at=row.last_seen_at,
+    )
+
+
+def _record(member: StoredMember) -> MemberRecord:
+    return MemberRecord(
+        node_id=member.node_id,
+        static_public=member.static_public,
+        signing_public=member.signing_public,
+        name=member.name,
+        mac=member.mac,
+        addresses=member.addresses,
+        capabilities=member.capabilities,
+        is_bridge=member.is_bridge,
+    )

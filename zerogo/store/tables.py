@@ -1,0 +1,165 @@
+# -*- test-case-name: zerogo.test.store.test_migrate -*-
+"""The schema as SQLAlchemy tables. The migrations make it; a test holds both to be the same.
+
+Ids are text (base32), keys and hashes are bytes, times are unix seconds. On SQLite every table is STRICT.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    REAL,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeEngine
+
+METADATA = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+
+def time_type() -> TypeEngine[float]:
+    """Unix seconds; STRICT tables of SQLite know this type by the name REAL."""
+    return Double().with_variant(REAL(), "sqlite")
+
+
+networks = Table(
+    "networks",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False, unique=True),
+    Column("ipv4_prefix", Text),
+    Column("ipv6_prefix", Text),
+    Column("mtu", Integer, nullable=False),
+    Column("psk_mode", Text, nullable=False),
+    Column("psk", LargeBinary),
+    Column("approval", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("complete_since", Integer, nullable=False),
+    Column("created_at", time_type(), nullable=False),
+    CheckConstraint("psk_mode IN ('managed', 'end-to-end')", name="psk_mode"),
+    CheckConstraint("approval IN ('automatic', 'manual')", name="approval"),
+    sqlite_strict=True,
+)
+
+members = Table(
+    "members",
+    METADATA,
+    Column("network", Text, ForeignKey("networks.id", ondelete="CASCADE"), primary_key=True),
+    Column("node_id", Text, primary_key=True),
+    Column("static_public", LargeBinary, nullable=False),
+    Column("signing_public", LargeBinary, nullable=False),
+    Column("mac", LargeBinary, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("capabilities", Text, nullable=False),
+    Column("is_bridge", Integer, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("join_key", Text),
+    Column("revision", Integer, nullable=False),
+    Column("created_at", time_type(), nullable=False),
+    Column("last_seen_at", time_type(), nullable=False),
+    UniqueConstraint("network", "name_key"),
+    UniqueConstraint("network", "mac"),
+    UniqueConstraint("network", "static_public"),
+    CheckConstraint("state IN ('pending', 'approved', 'denied')", name="state"),
+    sqlite_strict=True,
+)
+
+removals = Table(
+    "removals",
+    METADATA,
+    Column("network", Text, ForeignKey("networks.id", ondelete="CASCADE"), primary_key=True),
+    Column("node_id", Text, primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Index("ix_removals_network_revision", "network", "revision"),
+    sqlite_strict=True,
+)
+"""Who was in the map of a network, and the revision since which it is not."""
+
+addresses = Table(
+    "addresses",
+    METADATA,
+    Column("network", Text, ForeignKey("networks.id", ondelete="CASCADE"), primary_key=True),
+    Column("address", Text, primary_key=True),
+    Column("family", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("node_id", Text, nullable=False),
+    Column("released_at", time_type()),
+    UniqueConstraint("network", "family", "position"),
+    UniqueConstraint("network", "family", "node_id"),
+    CheckConstraint("family IN (4, 6)", name="family"),
+    sqlite_strict=True,
+)
+"""One row per address ever given out, with its last owner; `released_at` is null while the owner holds it."""
+
+join_keys = Table(
+    "join_keys",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("network", Text, nullable=False),
+    Column("secret_hash", LargeBinary, nullable=False, unique=True),
+    Column("uses_total", Integer, nullable=False),
+    Column("uses_left", Integer, nullable=False),
+    Column("approval", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", time_type(), nullable=False),
+    Column("expires_at", time_type(), nullable=False),
+    Column("revoked_at", time_type()),
+    ForeignKeyConstraint(["network"], ["networks.id"], ondelete="CASCADE"),
+    CheckConstraint("uses_left >= 0 AND uses_left <= uses_total", name="uses"),
+    CheckConstraint("approval IN ('automatic', 'manual')", name="approval"),
+    sqlite_strict=True,
+)
+
+users = Table(
+    "users",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False, unique=True),
+    Column("password_hash", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("created_at", time_type(), nullable=False),
+    CheckConstraint("role IN ('owner', 'admin', 'operator', 'auditor', 'user')", name="role"),
+    sqlite_strict=True,
+)
+
+settings = Table(
+    "settings",
+    METADATA,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    sqlite_strict=True,
+)
+
+audit = Table(
+    "audit",
+    METADATA,
+    Column("number", Integer, primary_key=True),
+    Column("at", time_type(), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("network", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    sqlite_strict=True,
+)

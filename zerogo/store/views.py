@@ -1,0 +1,38 @@
+# -*- test-case-name: zerogo.test.store.test_members -*-
+"""The view of a network that its members are shown, read in one transaction."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+
+from zerogo.control.netmap import NetworkMap
+from zerogo.control.publication import MapView
+from zerogo.ids import NetworkId, NodeId
+from zerogo.store import tables
+from zerogo.store.errors import NotFound
+from zerogo.store.members import approved_members
+
+
+def read_view(connection: Connection, network: NetworkId, stun_servers: tuple[str, ...]) -> MapView:
+    """What members of a network are shown; raises `NotFound`."""
+    found = connection.execute(select(tables.networks).where(tables.networks.c.id == str(network))).first()
+    if found is None:
+        raise NotFound(f"there is no network {network}")
+    records = approved_members(connection, network)
+    removals = connection.execute(select(tables.removals).where(tables.removals.c.network == str(network)))
+    prefixes = tuple(prefix for prefix in (found.ipv4_prefix, found.ipv6_prefix) if prefix is not None)
+    network_map = NetworkMap(
+        network=network,
+        name=found.name,
+        revision=found.revision,
+        prefixes=prefixes,
+        mtu=found.mtu,
+        stun_servers=stun_servers,
+        members=tuple(record for record, _ in records),
+    )
+    return MapView(
+        network_map=network_map,
+        changed_at={record.node_id: revision for record, revision in records},
+        removed_at={NodeId.parse(row.node_id): row.revision for row in removals},
+        complete_since=found.complete_since,
+    )
