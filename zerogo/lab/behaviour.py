@@ -116,10 +116,10 @@ def _observe_filtering(lab: Lab, host: str, observers: _Observers, seconds: floa
         mapped = _wait_for(first, b"filtering", seconds)
         if mapped is None:
             return "blocked", False
-        other_address.sendto(b"other address", mapped)
         same_address.sendto(b"other port", mapped)
+        by_port = _wait_for(inside, b"other port", seconds) is not None
+        other_address.sendto(b"other address", mapped)
         by_stranger = _wait_for(inside, b"other address", seconds) is not None
-        by_port = by_stranger or _wait_for(inside, b"other port", 0.05) is not None
         hairpin = _observe_hairpin(lab, host, inside, mapped)
     if by_stranger:
         return "endpoint-independent", hairpin

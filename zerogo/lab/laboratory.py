@@ -209,7 +209,7 @@ class Lab:
         self._sites = {site.site.name: site for site in planned.sites}
         self._internet = orders.InternetProcess(self.seed, self.directory / "internet.log")
         self._stack.callback(self._internet.close)
-        add_namespaces([place.namespace for place in (*planned.sites, *planned.hosts)])
+        add_namespaces([site.namespace for site in planned.sites] + [host.namespace for host in planned.hosts])
         for site in planned.sites:
             self._build_router(site)
         for host in planned.hosts:
