@@ -1,0 +1,112 @@
+"""Runs the steps of the suite that are named on the command line, all of them, and adds up their figures.
+
+A step that is a check (ruff, mypy, the layers) counts as one. The sum goes to build/suite/summary as one plain line,
+`N passed, N failed, N skipped`. The exit status is 0 only where nothing failed. On CI (CI=true) a test in network
+namespaces that was skipped counts as failed: there everything it needs must be there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+OUTPUT = ROOT / "build" / "suite"
+BIN = Path(sys.executable).parent
+ON_CI = os.environ.get("CI") == "true"
+TRIAL_SUMMARY = re.compile(r"^(?:PASSED|FAILED)(?: \((?P<counts>[\w=, ]+)\))?$", re.M)
+TRIAL_RAN = re.compile(r"^Ran (\d+) tests? in [\d.]+s$", re.M)
+
+
+class Figures(NamedTuple):
+    """How many tests or checks went which way."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+CHECKS = {
+    "lint": [["ruff", "check", "--quiet", "."], ["ruff", "format", "--quiet", "--check", "."]],
+    "type": [["mypy", "--no-error-summary"]],
+    "layers": [["lint-imports", "--config", "setup.cfg", "--no-cache"]],
+}
+SUITES = {"unit": "zerogo.test", "netns": "integration"}
+
+
+def run(command: list[str], log: Path) -> int:
+    """Run a program of our virtual environment with its output in `log`; the exit status."""
+    with log.open("ab") as output:
+        full = [str(BIN / command[0]), *command[1:]]
+        return subprocess.run(full, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output).returncode
+
+
+def check(step: str, log: Path) -> Figures:
+    """One check: passed if all its commands are."""
+    statuses = [run(command, log) for command in CHECKS[step]]
+    return Figures(failed=1) if any(statuses) else Figures(passed=1)
+
+
+def trial(step: str, log: Path) -> Figures:
+    """One run of trial; what it printed last is its figures."""
+    package = SUITES[step]
+    if step == "netns" and os.geteuid() != 0 and not ON_CI:
+        print("needs root: ", end="")
+        return Figures(skipped=1)
+    status = run(["trial", f"--temp-directory={OUTPUT / 'trial' / step}", package], log)
+    figures = trial_figures(log.read_text(encoding="utf-8", errors="replace"), status)
+    if step == "netns" and ON_CI:
+        return Figures(figures.passed, figures.failed + figures.skipped, 0)
+    return figures
+
+
+def trial_figures(printed: str, status: int) -> Figures:
+    """The figures in what trial printed; without any, or against its exit status, at least one failure."""
+    ran = TRIAL_RAN.findall(printed)
+    summaries = list(TRIAL_SUMMARY.finditer(printed))
+    if not ran or not summaries or int(ran[-1]) == 0:
+        return Figures(failed=1)
+    counts = {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", summaries[-1]["counts"] or "")}
+    failed = counts.get("failures", 0) + counts.get("errors", 0) + counts.get("unexpectedSuccesses", 0)
+    passed = counts.get("successes", 0) + counts.get("expectedFailures", 0)
+    if status != 0:
+        failed = max(failed, 1)
+    return Figures(passed, failed, counts.get("skips", 0))
+
+
+def report(figures: Figures, seconds: float, log: Path) -> None:
+    """The rest of the step's line, and the end of its log where something failed."""
+    print(f"{figures}  ({seconds:.0f} s)")
+    if figures.failed:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        print("\n".join(f"    {line}" for line in lines[-120:]))
+        print(f"    (all of it: {log.relative_to(ROOT)})")
+
+
+def main(steps: list[str]) -> int:
+    """Run the steps; the exit status."""
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    totals: list[Figures] = []
+    for step in steps:
+        log = OUTPUT / f"{step}.log"
+        log.unlink(missing_ok=True)
+        print(f"  {step:<7} ", end="", flush=True)
+        started = time.monotonic()
+        totals.append(check(step, log) if step in CHECKS else trial(step, log))
+        report(totals[-1], time.monotonic() - started, log)
+        sys.stdout.flush()
+    total = Figures(*(sum(column) for column in zip(*totals, strict=True)))
+    (OUTPUT / "summary").write_text(f"{total}\n", encoding="utf-8")
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,69 @@
+# Everything a person or a CI machine does with this tree. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+export PATH := $(PATH):/usr/sbin:/sbin
+
+.PHONY: help setup system demo test lint type unit netns bench build samples lock clean
+
+help: ## list the verbs
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: system $(INSTALLED) ## install all that the other verbs need: system packages (as root), .venv from requirements.lock
+
+system:
+	@.ci/system-packages
+
+$(INSTALLED): requirements.lock setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ZeroGo needs Python 3.11 or newer; choose one with make PYTHON=...")'
+	@test -x $(BIN)/python || { echo "Making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing the Python packages of requirements.lock"
+	@$(PIP) install --require-hashes -r requirements.lock \
+	    | awk '/^Collecting/ { printf "\r\033[K  %d %s", ++n, $$2; fflush() } /^Installing/ { printf "\r\033[K  unpacking"; fflush() } END { printf "\r\033[K" }'
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## four sites behind NATs find each other on this machine (root; KEEP=1 leaves them up)
+	@$(BIN)/zerogo lab run demo $(if $(KEEP),--keep)
+
+test: setup ## the whole suite: lint, types, layers, unit tests and, as root, the tests in network namespaces
+	@$(BIN)/python .ci/suite.py lint type layers unit netns
+
+lint: setup ## ruff, and the layers between the rooms
+	@$(BIN)/python .ci/suite.py lint layers
+
+type: setup ## mypy --strict
+	@$(BIN)/python .ci/suite.py type
+
+unit: setup ## the tests that need neither root nor a network
+	@$(BIN)/python .ci/suite.py unit
+
+netns: setup ## the tests in network namespaces (root)
+	@$(BIN)/python .ci/suite.py netns
+
+bench: setup ## the figures of docs/BENCHMARKS.md (root)
+	@for bench in integration/bench/*.py; do case $$bench in */_*) ;; *) echo "== $$bench"; $(BIN)/python $$bench;; esac; done
+
+build: setup ## wheel and sdist into dist/
+	@rm -rf dist; $(BIN)/python -m build --no-isolation --outdir dist . > build.log 2>&1 || { tail -n 30 build.log; exit 1; }
+	@rm -f build.log; ls dist
+
+samples: setup ## write etc/zerogo/*.yaml from the configuration classes
+	@$(BIN)/python -m zerogo.config.sample etc/zerogo
+
+lock: setup ## renew requirements.lock: newest versions of what setup.cfg names, with hashes
+	@$(PIP) install --quiet pip-tools
+	@$(BIN)/pip-compile --quiet --upgrade --extra test --build-deps-for editable --generate-hashes --allow-unsafe \
+	    --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options --no-header \
+	    --output-file requirements.lock setup.cfg
+	@$(MAKE) setup
+
+clean: ## remove what the other verbs made, .venv too
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis .tox _trial_temp*
+	@find . -name __pycache__ -prune -exec rm -rf {} +
