@@ -1,0 +1,138 @@
+# -*- test-case-name: zerogo.test.agent.test_state_dir -*-
+"""The files of an agent, all private (0600 in a directory of 0700), written whole and synced or not at all.
+
+identity.key   the node's keys; never changes
+network.json   the membership (`record`)
+network.map    the newest signed map; worthless to whoever cannot sign, but believed only after verification
+peers.json     where peers were reached last, to meet them again without a controller
+agent.pid, agent.log, agent.sock    of an agent that `zerogo` started
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from zerogo.agent.record import RECORD_LIMIT, Membership
+from zerogo.config.agent import AgentConfig
+from zerogo.config.identity_file import IDENTITY_FILE, load_or_create_identity
+from zerogo.config.private_file import make_private_directory, read_private, write_private
+from zerogo.control.messages import CONTROLLER_MESSAGE_LIMIT
+from zerogo.errors import EnvironmentFault, ParseError
+from zerogo.ids import NodeId, SocketAddress
+from zerogo.noise.identity import Identity
+
+RECORD_FILE = "network.json"
+MAP_FILE = "network.map"
+PEERS_FILE = "peers.json"
+PID_FILE = "agent.pid"
+LOG_FILE = "agent.log"
+SOCKET_FILE = "agent.sock"
+KNOWN_PEERS_LIMIT = 4096
+ENDPOINTS_LIMIT = 4
+"""Addresses remembered for one peer."""
+_PEERS_BYTES = 4 * 1024 * 1024
+
+Endpoints = dict[NodeId, tuple[SocketAddress, ...]]
+
+
+class DamagedState(EnvironmentFault):
+    """A file of the state directory cannot be read."""
+
+    code = "E-STATE"
+
+
+def socket_path(config: AgentConfig) -> Path:
+    """Where the agent's socket is: as configured; an agent with a state directory of its own has it there."""
+    defaults = AgentConfig()
+    if config.socket == defaults.socket and config.state_dir != defaults.state_dir:
+        return config.state_dir / SOCKET_FILE
+    return config.socket
+
+
+class StateDir:
+    """An agent's directory. Everything raises `EnvironmentFault` where the disk or the modes are not right."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def prepare(self) -> None:
+        """Make the directory, or check the one that is there."""
+        make_private_directory(self.path)
+
+    def identity(self) -> Identity:
+        """The node's keys, made on the first call."""
+        return load_or_create_identity(self.path / IDENTITY_FILE)
+
+    def membership(self) -> Membership | None:
+        """The membership, None where this machine has none."""
+        data = self._read(RECORD_FILE, RECORD_LIMIT)
+        if data is None:
+            return None
+        try:
+            return Membership.parse(data)
+        except ParseError as error:
+            raise DamagedState(f"{self.path / RECORD_FILE}: {error}") from None
+
+    def save_membership(self, membership: Membership) -> None:
+        """Remember the membership."""
+        write_private(self.path / RECORD_FILE, membership.emit())
+
+    def signed_map(self) -> bytes | None:
+        """The newest signed map, which nobody has verified yet."""
+        return self._read(MAP_FILE, CONTROLLER_MESSAGE_LIMIT)
+
+    def save_signed_map(self, blob: bytes) -> None:
+        """Remember a verified map."""
+        write_private(self.path / MAP_FILE, blob)
+
+    def endpoints(self) -> Endpoints:
+        """Where peers were last; empty where that is unknown or unreadable: it is a hint, nothing more."""
+        try:
+            data = self._read(PEERS_FILE, _PEERS_BYTES)
+            return {} if data is None else parse_endpoints(data)
+        except (EnvironmentFault, ParseError):
+            return {}
+
+    def save_endpoints(self, endpoints: Mapping[NodeId, Iterable[SocketAddress]]) -> None:
+        """Remember where peers are."""
+        write_private(self.path / PEERS_FILE, emit_endpoints(endpoints))
+
+    def forget_network(self) -> None:
+        """Remove everything but the node's keys."""
+        for name in (MAP_FILE, PEERS_FILE, RECORD_FILE):
+            try:
+                (self.path / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise DamagedState(f"{self.path / name} cannot be removed: {error.strerror}") from error
+
+    def _read(self, name: str, limit: int) -> bytes | None:
+        path = self.path / name
+        return read_private(path, limit) if os.path.lexists(path) else None
+
+
+_Places = Annotated[list[Annotated[str, msgspec.Meta(max_length=64)]], msgspec.Meta(max_length=ENDPOINTS_LIMIT)]
+_decode = msgspec.json.Decoder(dict[str, _Places]).decode
+
+
+def parse_endpoints(data: bytes) -> Endpoints:
+    """Read what `emit_endpoints` wrote; raises `ParseError`."""
+    try:
+        stored = _decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ParseError("the file of peers is damaged") from error
+    if len(stored) > KNOWN_PEERS_LIMIT:
+        raise ParseError(f"the file of peers names more than {KNOWN_PEERS_LIMIT}")
+    return {NodeId.parse(key): tuple(SocketAddress.parse(text) for text in places) for key, places in stored.items()}
+
+
+def emit_endpoints(endpoints: Mapping[NodeId, Iterable[SocketAddress]]) -> bytes:
+    """The bytes of the file."""
+    kept: dict[str, list[str]] = {}
+    for node_id, places in list(endpoints.items())[:KNOWN_PEERS_LIMIT]:
+        kept[str(node_id)] = [str(place) for place in places][:ENDPOINTS_LIMIT]
+    return msgspec.json.encode(kept) + b"\n"

@@ -1,0 +1,108 @@
+"""Tests for zerogo.agent.state_dir."""
+
+import contextlib
+import stat
+import tempfile
+from pathlib import Path
+
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.agent.record import Membership
+from zerogo.agent.state_dir import (
+    ENDPOINTS_LIMIT,
+    MAP_FILE,
+    PEERS_FILE,
+    RECORD_FILE,
+    DamagedState,
+    StateDir,
+    emit_endpoints,
+    parse_endpoints,
+    socket_path,
+)
+from zerogo.config.agent import AgentConfig
+from zerogo.config.errors import PrivateFileError
+from zerogo.errors import ParseError
+from zerogo.ids import NodeId, SocketAddress
+from zerogo.test.agent.test_record import TOKEN
+
+NODE = NodeId(b"0123456789")
+PLACE = SocketAddress("192.0.2.7", 9993)
+
+
+class StateDirTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.path = Path(directory.name) / "agent"
+        self.state = StateDir(self.path)
+        self.state.prepare()
+
+    def test_an_empty_directory_holds_nothing(self) -> None:
+        self.assertIsNone(self.state.membership())
+        self.assertIsNone(self.state.signed_map())
+        self.assertEqual(self.state.endpoints(), {})
+
+    def test_the_identity_stays_the_same(self) -> None:
+        self.assertEqual(self.state.identity().public, StateDir(self.path).identity().public)
+
+    def test_what_is_saved_is_read_back(self) -> None:
+        membership = Membership.of_token(TOKEN)
+        self.state.save_membership(membership)
+        self.state.save_signed_map(b"map")
+        self.state.save_endpoints({NODE: [PLACE]})
+        again = StateDir(self.path)
+        self.assertEqual((again.membership(), again.signed_map()), (membership, b"map"))
+        self.assertEqual(again.endpoints(), {NODE: (PLACE,)})
+
+    def test_every_file_is_private(self) -> None:
+        self.state.identity()
+        self.state.save_membership(Membership.of_token(TOKEN))
+        self.state.save_signed_map(b"map")
+        self.state.save_endpoints({NODE: [PLACE]})
+        self.assertEqual({stat.S_IMODE(path.stat().st_mode) for path in self.path.iterdir()}, {0o600})
+        self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o700)
+
+    def test_a_membership_that_others_may_read_is_refused(self) -> None:
+        self.state.save_membership(Membership.of_token(TOKEN))
+        (self.path / RECORD_FILE).chmod(0o644)
+        self.assertRaises(PrivateFileError, self.state.membership)
+
+    def test_a_damaged_membership_is_named_by_its_file(self) -> None:
+        self.state.save_membership(Membership.of_token(TOKEN))
+        (self.path / RECORD_FILE).write_bytes(b"{")
+        self.assertIn(RECORD_FILE, str(self.assertRaises(DamagedState, self.state.membership)))
+
+    def test_damaged_endpoints_are_forgotten(self) -> None:
+        self.state.save_endpoints({NODE: [PLACE]})
+        (self.path / PEERS_FILE).write_bytes(b"[]")
+        self.assertEqual(self.state.endpoints(), {})
+
+    def test_leaving_keeps_the_keys_only(self) -> None:
+        identity = self.state.identity()
+        self.state.save_membership(Membership.of_token(TOKEN))
+        self.state.save_signed_map(b"map")
+        self.state.forget_network()
+        self.assertFalse((self.path / MAP_FILE).exists())
+        self.assertIsNone(self.state.membership())
+        self.assertEqual(self.state.identity().public, identity.public)
+
+    def test_an_agent_with_a_directory_of_its_own_has_its_socket_there(self) -> None:
+        self.assertEqual(socket_path(AgentConfig()), AgentConfig().socket)
+        own = evolve(AgentConfig(), state_dir=self.path)
+        self.assertEqual(socket_path(own), self.path / "agent.sock")
+        self.assertEqual(socket_path(evolve(own, socket=Path("/tmp/x.sock"))), Path("/tmp/x.sock"))
+
+
+class EndpointsTests(SynchronousTestCase):
+    def test_the_number_of_addresses_of_a_peer_is_bounded(self) -> None:
+        places = [SocketAddress("192.0.2.7", port) for port in range(1, 20)]
+        self.assertEqual(parse_endpoints(emit_endpoints({NODE: places})), {NODE: tuple(places[:ENDPOINTS_LIMIT])})
+
+    @settings(deadline=None, max_examples=200)
+    @given(st.one_of(st.binary(max_size=100), st.just(b'{"aaaaaaaaaaaaaaaa": ["x"]}'), st.just(b'{"a": []}')))
+    def test_garbage_raises_only_parse_errors(self, data: bytes) -> None:
+        with contextlib.suppress(ParseError):
+            parse_endpoints(data)
