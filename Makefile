@@ -25,7 +25,7 @@ $(INSTALLED): requirements.lock setup.cfg pyproject.toml
 	@test -x $(BIN)/python || { echo "Making $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "Installing the Python packages of requirements.lock"
 	@$(PIP) install --require-hashes -r requirements.lock \
-	    | awk '/^Collecting/ { printf "\r\033[K  %d %s", ++n, $$2; fflush() } /^Installing/ { printf "\r\033[K  unpacking"; fflush() } END { printf "\r\033[K" }'
+	    | if [ -t 1 ]; then awk '/^Collecting/ { printf "\r\033[K  %d %s", ++n, $$2; fflush() } /^Installing/ { printf "\r\033[K  unpacking"; fflush() } END { printf "\r\033[K" }'; else cat > /dev/null; fi
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 

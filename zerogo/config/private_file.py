@@ -25,12 +25,16 @@ def read_private(path: Path, limit: int) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise PrivateFileError(f"{path} cannot be read: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise PrivateFileError(f"{path} is not a plain file")
         _check_owner_and_mode(path, status, FILE_MODE)
-        data = file.read(limit + 1)
+        data = os.read(descriptor, limit + 1)
+    except OSError as error:
+        raise PrivateFileError(f"{path} cannot be read: {error.strerror}") from error
+    finally:
+        os.close(descriptor)
     if len(data) > limit:
         raise PrivateFileError(f"{path} has more than {limit} bytes")
     return data

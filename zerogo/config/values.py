@@ -130,7 +130,7 @@ def many(kind: Kind[Value]) -> Kind[tuple[Value, ...]]:
 
 
 def _quoted(shown: str) -> str:
-    return f'"{shown}"' if re.search(r"[\[\]*?{}]", shown) else shown
+    return f'"{shown}"' if re.search(r"^[^\"].*[\[\]*?{}]|^[\[*?{]", shown) else shown
 
 
 def _parse_url(branch: Branch) -> str:
