@@ -18,7 +18,19 @@ counter (`status.Refusal`) and nothing else: no peer is ever created by a datagr
 """
 
 from zerogo.mesh.events import NodeEvent, PathKind, PeerState
+from zerogo.mesh.node import Node, NodeSettings
 from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import NodeCounters, PathStatus, PeerStatus, Refusal
 
-__all__ = ["NodeCounters", "NodeEvent", "PathKind", "PathStatus", "PeerSpec", "PeerState", "PeerStatus", "Refusal"]
+__all__ = [
+    "Node",
+    "NodeCounters",
+    "NodeEvent",
+    "NodeSettings",
+    "PathKind",
+    "PathStatus",
+    "PeerSpec",
+    "PeerState",
+    "PeerStatus",
+    "Refusal",
+]

@@ -4,6 +4,7 @@
 Most map to one verb of the data plane (`zerogo.dataplane.interface`): `PeerAdded` and `PeerChanged` to `set_peer`,
 `PeerRemoved` to `remove_peer`, `SessionReady` to `add_session`, `SessionRetired` to `retire_session`, `PathSelected` to
 `set_path`, `ControlToSend` to `send_control`. Two go to the controller: `SignalToSend` and `PunchWanted`.
+`HandshakeMarkChanged` goes to the disk;
 `PeerStateChanged` is for the log and for people.
 """
 
@@ -93,7 +94,7 @@ class PathSelected:
 
 @frozen
 class ControlToSend:
-    """Seal `payload` as a control message in the peer's session and send it by its path, or straight to `destination`."""
+    """Seal `payload` as a control message of the peer's session; send it by its path, or straight to `destination`."""
 
     peer: int
     payload: bytes
@@ -113,6 +114,13 @@ class PunchWanted:
     """Have the controller start the checks of that node and of this one at the same time."""
 
     to: NodeId
+
+
+@frozen
+class HandshakeMarkChanged:
+    """Keep this mark (12 bytes) on disk and give it to the next `Node` of this identity; timestamps stay below it."""
+
+    mark: bytes
 
 
 @frozen(kw_only=True)
@@ -136,5 +144,6 @@ NodeEvent = (
     | ControlToSend
     | SignalToSend
     | PunchWanted
+    | HandshakeMarkChanged
     | PeerStateChanged
 )

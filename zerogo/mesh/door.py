@@ -1,0 +1,136 @@
+# -*- test-case-name: zerogo.test.mesh.test_door -*-
+"""Where unauthentic datagrams come in: each goes to the one part it is for, or costs a counter.
+
+Nothing is kept for a stranger, and no stranger is answered: STUN requests need the ufrag of a pair, initiations the
+mac1 that only members can make, and then a static key of the map. Responses and cookie replies must name an initiation
+that is under way.
+"""
+
+from __future__ import annotations
+
+from zerogo.errors import ParseError
+from zerogo.ice.binding import addressed_ufrag
+from zerogo.ids import SocketAddress
+from zerogo.mesh.context import NodeContext
+from zerogo.mesh.directory import GATHERER, Directory
+from zerogo.mesh.peer import Peer
+from zerogo.mesh.status import Refusal
+from zerogo.mesh.surroundings import Surroundings
+from zerogo.noise.admission import Admission, CookieDemanded
+from zerogo.noise.errors import NotAuthentic, Replayed, TooManyInitiations
+from zerogo.noise.exchange import ReceivedInitiation, Responder
+from zerogo.stun.message import MessageClass, parse
+from zerogo.wire.datagram import DatagramKind, classify
+from zerogo.wire.handshake import parse_cookie_reply, parse_response
+
+
+class Door:
+    """One node's. Each part returns the peer that something happened to, or None."""
+
+    def __init__(self, context: NodeContext, directory: Directory) -> None:
+        self._context = context
+        self._directory = directory
+        self._admission = Admission(context.network, context.identity.static_public, context.rng)
+        self._responder = Responder(context.identity, context.network, context.psk, context.rng)
+
+    def receive(self, data: bytes, source: SocketAddress, surroundings: Surroundings, now: float) -> Peer | None:
+        """Take one datagram; the peer that has to be settled. Never raises."""
+        match classify(data):
+            case DatagramKind.STUN:
+                return self._receive_stun(data, source, surroundings, now)
+            case DatagramKind.INITIATION:
+                return self._receive_initiation(data, source, now)
+            case DatagramKind.RESPONSE:
+                return self._receive_response(data, now)
+            case DatagramKind.COOKIE_REPLY:
+                return self._receive_cookie_reply(data, now)
+            case _:
+                return self._refuse(Refusal.UNKNOWN_DATAGRAM)
+
+    def forget(self, static_public: bytes) -> None:
+        """A node is no member any more."""
+        self._admission.forget(static_public)
+
+    def _receive_stun(self, data: bytes, source: SocketAddress, surroundings: Surroundings, now: float) -> Peer | None:
+        try:
+            message = parse(data)
+        except ParseError:
+            return self._refuse(Refusal.MALFORMED_STUN)
+        if message.message_class is MessageClass.REQUEST:
+            peer = self._directory.addressed(addressed_ufrag(message))
+        else:
+            owner = self._directory.owner_of(message.transaction_id)
+            if owner == GATHERER and surroundings.owns(message.transaction_id):
+                surroundings.receive_message(message, data, source, now)
+                return None
+            peer = None if owner is None else self._directory.numbered(owner)
+            if peer is not None and not peer.search.ice.owns_transaction(message.transaction_id):
+                peer = None
+        if peer is None:
+            return self._refuse(Refusal.FOREIGN_STUN)
+        peer.search.receive_message(message, data, source, now)
+        return peer
+
+    def _receive_initiation(self, data: bytes, source: SocketAddress, now: float) -> Peer | None:
+        try:
+            demanded = self._admission.admit(data, source, now)
+            if demanded is not None:
+                return self._demand(demanded, source)
+            received = self._responder.consume_initiation(data)
+        except ParseError:
+            return self._refuse(Refusal.MALFORMED_HANDSHAKE)
+        except TooManyInitiations:
+            return self._refuse(Refusal.TOO_MANY_INITIATIONS)
+        except NotAuthentic:
+            return self._refuse(Refusal.FORGED_HANDSHAKE)
+        peer = self._directory.with_key(received.remote_static)
+        if peer is None:
+            return self._refuse(Refusal.UNKNOWN_PEER)
+        return self._answer(peer, received, data, source, now)
+
+    def _answer(
+        self, peer: Peer, received: ReceivedInitiation, data: bytes, source: SocketAddress, now: float
+    ) -> Peer | None:
+        try:
+            demanded = self._admission.check_fresh(received, data, source, now)
+        except Replayed:
+            return self._refuse(Refusal.REPLAYED_INITIATION)
+        if demanded is not None:
+            return self._demand(demanded, source)
+        peer.keying.respond(self._responder, received, source, now)
+        return peer
+
+    def _receive_response(self, data: bytes, now: float) -> Peer | None:
+        try:
+            local_index = parse_response(data).receiver_index
+        except ParseError:
+            return self._refuse(Refusal.MALFORMED_HANDSHAKE)
+        peer = self._owner(local_index)
+        if peer is None:
+            return self._refuse(Refusal.STALE_RESPONSE)
+        peer.keying.receive_response(local_index, data, now)
+        return peer
+
+    def _receive_cookie_reply(self, data: bytes, now: float) -> Peer | None:
+        try:
+            local_index = parse_cookie_reply(data).receiver_index
+        except ParseError:
+            return self._refuse(Refusal.MALFORMED_HANDSHAKE)
+        peer = self._owner(local_index)
+        if peer is None:
+            return self._refuse(Refusal.STALE_COOKIE)
+        peer.keying.receive_cookie_reply(local_index, data, now)
+        return peer
+
+    def _owner(self, local_index: int) -> Peer | None:
+        number = self._context.indexes.owner(local_index)
+        return None if number is None else self._directory.numbered(number)
+
+    def _demand(self, demanded: CookieDemanded, source: SocketAddress) -> Peer | None:
+        self._context.outbox.send(source, demanded.reply)
+        return self._refuse(Refusal.COOKIE_DEMANDED)
+
+    def _refuse(self, refusal: Refusal) -> Peer | None:
+        """Count, and tell the caller that nothing happened to any peer."""
+        self._context.outbox.refuse(refusal)
+        return None

@@ -1,0 +1,279 @@
+# -*- test-case-name: zerogo.test.mesh.test_keying -*-
+"""The handshakes and sessions of one peer: when to begin, when to try again, when to renew, when to stop.
+
+One attempt is in flight at a time, and only its answer counts: the responder has forgotten all but the newest session
+too. The end that *leads* begins as soon as there is a destination; the other one takes over when it has no session
+`TAKEOVER_SECONDS` later. Tries follow each other after 0.25, 0.5, 1 and 2 seconds (but never before two round trips),
+then every 5 seconds with jitter, and end after 90. Sessions are renewed by their initiator after 120 seconds, by the
+responder if that has not happened at 165 (WireGuard's figures). `slots` mirrors what the data plane holds.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from attrs import define, field, frozen
+
+from zerogo.core import TimerTable
+from zerogo.errors import RemoteError
+from zerogo.ids import SocketAddress
+from zerogo.mesh.context import NodeContext
+from zerogo.mesh.events import SessionReady, SessionRetired
+from zerogo.mesh.slots import REJECT_AFTER_SECONDS, SessionRecord, SessionSlots
+from zerogo.mesh.status import Refusal
+from zerogo.noise.exchange import Initiator, ReceivedInitiation, Responder
+from zerogo.noise.keys import SessionKeys
+from zerogo.wire.handshake import Suite
+
+TAKEOVER_SECONDS = 1.0
+FIRST_RETRIES_SECONDS = (0.25, 0.5, 1.0, 2.0)
+RETRY_SECONDS = 5.0
+RETRY_JITTER_SECONDS = 0.333
+GIVE_UP_AFTER_SECONDS = 90.0
+REKEY_AFTER_SECONDS = 120.0
+REKEY_JITTER_SECONDS = 2.0
+RESPONDER_REKEY_AFTER_SECONDS = 165.0
+COOKIE_LIFETIME_SECONDS = 120.0
+INITIATION_GAP_SECONDS = 0.02
+"""A peer's initiations that follow faster are not answered."""
+_RACED_DESTINATIONS = 3
+_SINGLE_TRIES = 2
+"""So many tries go to the best destination alone; later ones to several at once."""
+
+NO_ANSWER = "the peer does not answer the handshake"
+NOT_AUTHENTIC = "the peer's handshake answer does not authenticate: do both ends have the same network key?"
+
+
+class _Timer(enum.StrEnum):
+    BEGIN = "begin handshake"
+    RETRY = "retry handshake"
+    REKEY = "renew session"
+    EXPIRE = "expire session"
+
+
+@frozen(eq=False)
+class _Attempt:
+    initiator: Initiator
+    local_index: int
+
+
+@define(eq=False)
+class Keying:
+    """One peer's. Verbs write datagrams and events to the node's outbox."""
+
+    _context: NodeContext
+    _peer: int
+    _remote_static: bytes
+    _suite: Suite
+    leads: bool
+    slots: SessionSlots = field(factory=SessionSlots, init=False)
+    complaint: str = field(default="", init=False)
+    """What is wrong with the attempt that is going on; empty where nothing is known to be."""
+    has_given_up: bool = field(default=False, init=False)
+    established_at: float | None = field(default=None, init=False)
+    round_trip: float = field(default=0.0, init=False)
+    """Of the best destination, seconds, where it was measured."""
+    _timers: TimerTable[_Timer] = field(factory=TimerTable, init=False)
+    _destinations: tuple[SocketAddress, ...] = field(default=(), init=False)
+    _attempt: _Attempt | None = field(default=None, init=False)
+    _tries: int = field(default=0, init=False)
+    _begun_at: float = field(default=0.0, init=False)
+    _cookie: tuple[bytes, float] | None = field(default=None, init=False)
+    _last_initiation_at: float | None = field(default=None, init=False)
+    _is_fresh: bool = field(default=False, init=False)
+
+    @property
+    def has_session(self) -> bool:
+        """Whether there is a session to send in."""
+        return self.slots.current is not None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a handshake is under way or about to begin."""
+        return self._attempt is not None or self._timers.is_set(_Timer.BEGIN)
+
+    def take_fresh(self) -> bool:
+        """Whether a session came into use since this was asked last."""
+        is_fresh, self._is_fresh = self._is_fresh, False
+        return is_fresh
+
+    def reconsider(self) -> None:
+        """The peer is searched anew: having given up is void."""
+        self.has_given_up = False
+
+    def next_at(self) -> float | None:
+        """When `handle_timer` is wanted."""
+        deadline = self._timers.next()
+        return None if deadline is None else deadline.at
+
+    def set_destinations(self, destinations: tuple[SocketAddress, ...], now: float) -> None:
+        """Where the peer may be reached, best first; without any, an attempt stops."""
+        self._destinations = destinations
+        if not destinations:
+            self._drop_attempt()
+            self._timers.cancel(_Timer.BEGIN)
+        elif not (self.has_session or self.is_busy or self.has_given_up):
+            self._timers.set(_Timer.BEGIN, now if self.leads else now + TAKEOVER_SECONDS)
+
+    def renew(self, now: float) -> None:
+        """Agree on fresh keys, whatever there is."""
+        if self._attempt is None and self._destinations:
+            self._begin(now)
+
+    def rekey_due(self, now: float) -> None:
+        """The data plane asks for a fresh session; the responder of the current one leaves the initiator a chance."""
+        current = self.slots.current
+        if current is None or current.is_initiator or now - current.created_at >= RESPONDER_REKEY_AFTER_SECONDS:
+            self.renew(now)
+        elif not self.is_busy:
+            self._timers.set(_Timer.BEGIN, now + RETRY_SECONDS)
+
+    def handle_timer(self, now: float) -> None:
+        """Do what is due."""
+        for timer in self._timers.take_due(now):
+            match timer:
+                case _Timer.BEGIN | _Timer.REKEY:
+                    self.renew(now)
+                case _Timer.RETRY:
+                    self._retry(now)
+                case _Timer.EXPIRE:
+                    self._retire(self.slots.expire(now))
+        self._arm_expiry()
+
+    def receive_response(self, local_index: int, datagram: bytes, now: float) -> None:
+        """An answer to the initiation with `local_index`."""
+        if self._attempt is None or self._attempt.local_index != local_index:
+            self._context.outbox.refuse(Refusal.STALE_RESPONSE)
+            return
+        try:
+            keys, _ = self._attempt.initiator.consume_response(datagram)
+        except RemoteError:
+            self.complaint = NOT_AUTHENTIC
+            self._context.outbox.refuse(Refusal.FORGED_HANDSHAKE)
+            return
+        self._attempt = None
+        self._established(keys, now)
+
+    def receive_cookie_reply(self, local_index: int, datagram: bytes, now: float) -> None:
+        """The peer wants proof of our address: try again at once, with its cookie."""
+        if self._attempt is None or self._attempt.local_index != local_index:
+            self._context.outbox.refuse(Refusal.STALE_COOKIE)
+            return
+        try:
+            cookie = self._attempt.initiator.consume_cookie_reply(datagram)
+        except RemoteError:
+            self._context.outbox.refuse(Refusal.FORGED_HANDSHAKE)
+            return
+        is_first = self._cookie is None or self._cookie[0] != cookie
+        self._cookie = (cookie, now)
+        if is_first:
+            self._try(now)
+
+    def respond(self, responder: Responder, received: ReceivedInitiation, source: SocketAddress, now: float) -> None:
+        """Answer an authentic, fresh initiation of this peer."""
+        last, self._last_initiation_at = self._last_initiation_at, now
+        if last is not None and now - last < INITIATION_GAP_SECONDS:
+            self._context.outbox.refuse(Refusal.TOO_MANY_INITIATIONS)
+            return
+        if not self.leads and self._attempt is not None:
+            self._drop_attempt()
+            self._timers.set(_Timer.BEGIN, now + TAKEOVER_SECONDS)
+        local_index = self._context.indexes.allocate(self._peer)
+        datagram, keys = responder.create_response(received, local_index)
+        self._context.outbox.send(source, datagram)
+        self._add(keys, now)
+
+    def confirmed(self, local_index: int, now: float) -> bool:
+        """The data plane saw the first authentic datagram of a session; False where that is old news."""
+        pending = self.slots.next
+        if pending is None or pending.local_index != local_index:
+            return False
+        self._retire(self.slots.confirm(local_index))
+        self._settled(now)
+        self._timers.set(_Timer.REKEY, pending.created_at + RESPONDER_REKEY_AFTER_SECONDS)
+        return True
+
+    def clear(self) -> None:
+        """Drop all sessions and attempts."""
+        self._drop_attempt()
+        self._retire(self.slots.clear())
+        for timer in _Timer:
+            self._timers.cancel(timer)
+        self.complaint, self.has_given_up = "", False
+
+    def _begin(self, now: float) -> None:
+        self._begun_at, self._tries = now, 0
+        self.complaint, self.has_given_up = "", False
+        self._timers.cancel(_Timer.BEGIN)
+        self._try(now)
+
+    def _retry(self, now: float) -> None:
+        if now - self._begun_at >= GIVE_UP_AFTER_SECONDS:
+            self._drop_attempt()
+            self.complaint = self.complaint or NO_ANSWER
+            self.has_given_up = True
+            return
+        if self.complaint == "" and self._tries > len(FIRST_RETRIES_SECONDS):
+            self.complaint = NO_ANSWER
+        self._try(now)
+
+    def _try(self, now: float) -> None:
+        self._drop_attempt()
+        context = self._context
+        initiator = Initiator(
+            context.identity, self._remote_static, context.network, context.psk, self._suite, context.rng
+        )
+        self._attempt = _Attempt(initiator, context.indexes.allocate(self._peer))
+        timestamp = context.timestamps.next(now, context.outbox)
+        datagram = initiator.create_initiation(self._attempt.local_index, timestamp, cookie=self._fresh_cookie(now))
+        count = 1 if self._tries < _SINGLE_TRIES else _RACED_DESTINATIONS
+        for destination in self._destinations[:count]:
+            context.outbox.send(destination, datagram)
+        self._timers.set(_Timer.RETRY, now + self._retry_delay())
+        self._tries += 1
+
+    def _retry_delay(self) -> float:
+        if self._tries < len(FIRST_RETRIES_SECONDS):
+            return max(FIRST_RETRIES_SECONDS[self._tries], 2 * self.round_trip)
+        return RETRY_SECONDS + RETRY_JITTER_SECONDS * self._context.fraction()
+
+    def _fresh_cookie(self, now: float) -> bytes | None:
+        if self._cookie is None or now - self._cookie[1] >= COOKIE_LIFETIME_SECONDS:
+            return None
+        return self._cookie[0]
+
+    def _established(self, keys: SessionKeys, now: float) -> None:
+        self._add(keys, now)
+        self._settled(now)
+        jitter = REKEY_JITTER_SECONDS * self._context.fraction()
+        self._timers.set(_Timer.REKEY, now + REKEY_AFTER_SECONDS + jitter)
+
+    def _add(self, keys: SessionKeys, now: float) -> None:
+        self._context.outbox.tell(SessionReady(self._peer, keys))
+        record = SessionRecord(local_index=keys.local_index, is_initiator=keys.is_initiator, created_at=now)
+        self._retire(self.slots.add(record))
+        self._arm_expiry()
+
+    def _settled(self, now: float) -> None:
+        self.established_at, self._is_fresh = now, True
+        self.complaint, self.has_given_up = "", False
+        self._drop_attempt()
+        self._timers.cancel(_Timer.BEGIN)
+
+    def _drop_attempt(self) -> None:
+        self._timers.cancel(_Timer.RETRY)
+        if self._attempt is not None:
+            self._context.indexes.release(self._attempt.local_index)
+            self._attempt = None
+
+    def _retire(self, local_indexes: list[int]) -> None:
+        for local_index in local_indexes:
+            self._context.indexes.release(local_index)
+            self._context.outbox.tell(SessionRetired(local_index))
+
+    def _arm_expiry(self) -> None:
+        oldest = self.slots.oldest_created_at()
+        if oldest is None:
+            self._timers.cancel(_Timer.EXPIRE)
+        else:
+            self._timers.set(_Timer.EXPIRE, oldest + REJECT_AFTER_SECONDS)

@@ -1,0 +1,120 @@
+# -*- test-case-name: zerogo.test.mesh.test_measure -*-
+"""What is known of a path from its probes: round-trip time, its minimum, jitter, loss. Measurement only, no choice.
+
+Smoothing follows RFC 6298 section 2 (SRTT, RTTVAR); jitter is the smoothed difference of neighbouring round trips, as
+RFC 3550 section 6.4.1 does for transit times. Loss is the share of unanswered ones among the last 32 probes whose fate
+is known. The minimum is taken over the last 10 to 20 seconds, so that it forgets a path that became longer.
+"""
+
+from __future__ import annotations
+
+import math
+
+from attrs import define
+
+FATES_REMEMBERED = 32
+MINIMUM_WINDOW_SECONDS = 10.0
+LEAST_TIMEOUT_SECONDS = 0.2
+FIRST_TIMEOUT_SECONDS = 0.5
+"""Wait for an answer on a path that was never measured."""
+LARGEST_TIMEOUT_SECONDS = 3.0
+DEAD_CHANCE = 0.001
+"""A path is given up when so many probes in a row were lost as a living path would lose with this chance."""
+LEAST_PROBES_UNTIL_DEAD = 3
+MOST_PROBES_UNTIL_DEAD = 10
+_FATES_TO_JUDGE = 8
+_PROBES_UNTIL_JUDGED = 6
+"""Lost in a row on a path of which too little is known to tell loss from death."""
+
+
+@define
+class Measurement:
+    """Fed with the fates of probes; all times in seconds, None until the first answer."""
+
+    smoothed: float | None = None
+    variation: float = 0.0
+    jitter: float | None = None
+    unanswered: int = 0
+    """Probes lost since the last answer."""
+    _last: float | None = None
+    _minimum: float | None = None
+    _older_minimum: float | None = None
+    _window_ends_at: float = -math.inf
+    _fates: int = 0
+    _fates_known: int = 0
+
+    @property
+    def minimum(self) -> float | None:
+        """The least round-trip time lately."""
+        if self._minimum is None or self._older_minimum is None:
+            return self._minimum
+        return min(self._minimum, self._older_minimum)
+
+    @property
+    def loss(self) -> float:
+        """Share of the last probes that were lost, 0 to 1; 0 while nothing is known."""
+        return self._fates.bit_count() / self._fates_known if self._fates_known else 0.0
+
+    @property
+    def timeout(self) -> float:
+        """How long to wait for the answer to a probe before it counts as lost."""
+        if self.smoothed is None:
+            return FIRST_TIMEOUT_SECONDS
+        expected = self.smoothed + 4 * self.variation
+        return min(max(expected, 1.5 * self.smoothed, LEAST_TIMEOUT_SECONDS), LARGEST_TIMEOUT_SECONDS)
+
+    @property
+    def probes_until_dead(self) -> int:
+        """How many lost probes in a row mean that the path is dead and not only lossy."""
+        if self._fates_known - self.unanswered < _FATES_TO_JUDGE:
+            return _PROBES_UNTIL_JUDGED
+        before = self._loss_before_silence()
+        if before <= 0.0:
+            return LEAST_PROBES_UNTIL_DEAD
+        if before >= 1.0:
+            return MOST_PROBES_UNTIL_DEAD
+        needed = math.ceil(math.log(DEAD_CHANCE) / math.log(before))
+        return min(max(needed, LEAST_PROBES_UNTIL_DEAD), MOST_PROBES_UNTIL_DEAD)
+
+    def hint(self, round_trip: float) -> None:
+        """Start from a round-trip time that something else measured, until the first answer to a probe."""
+        if self.smoothed is None:
+            self.smoothed, self.variation = round_trip, round_trip / 2
+
+    def answered(self, round_trip: float, now: float) -> None:
+        """A probe was answered after `round_trip` seconds."""
+        self._smooth(round_trip)
+        if self._last is not None:
+            change = abs(round_trip - self._last)
+            self.jitter = change if self.jitter is None else self.jitter + (change - self.jitter) / 16
+        self._last = round_trip
+        self._lower_minimum(round_trip, now)
+        self.unanswered = 0
+        self._remember(was_lost=False)
+
+    def lost(self) -> None:
+        """A probe was not answered in time."""
+        self.unanswered += 1
+        self._remember(was_lost=True)
+
+    def _smooth(self, round_trip: float) -> None:
+        if self.smoothed is None or self._last is None:
+            self.smoothed, self.variation = round_trip, round_trip / 2
+            return
+        self.variation += (abs(round_trip - self.smoothed) - self.variation) / 4
+        self.smoothed += (round_trip - self.smoothed) / 8
+
+    def _lower_minimum(self, round_trip: float, now: float) -> None:
+        if now >= self._window_ends_at:
+            self._older_minimum, self._minimum = self._minimum, round_trip
+            self._window_ends_at = now + MINIMUM_WINDOW_SECONDS
+        elif self._minimum is None or round_trip < self._minimum:
+            self._minimum = round_trip
+
+    def _remember(self, *, was_lost: bool) -> None:
+        self._fates = (self._fates << 1 | was_lost) & ((1 << FATES_REMEMBERED) - 1)
+        self._fates_known = min(self._fates_known + 1, FATES_REMEMBERED)
+
+    def _loss_before_silence(self) -> float:
+        known = self._fates_known - self.unanswered
+        return (self._fates >> self.unanswered).bit_count() / known if known > 0 else 0.0

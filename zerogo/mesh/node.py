@@ -1,0 +1,286 @@
+# -*- test-case-name: zerogo.test.mesh.test_node -*-
+"""A node in one network: the core that holds all peers, tells whose a datagram is, and hands out work to its parts.
+
+The driver gives it what the data plane passes up (`receive_datagram`, `receive_control`, `session_confirmed` ...), what
+the controller passes on (`update_peers`, `receive_signal`, `punch`) and what the machine knows (`set_host_addresses`).
+After each verb it drains `transmits()` and `events()` and reads `next_timer()` again.
+
+All peers of the map are connected to, eagerly; at most `SEARCHES_LIMIT` searches that this node began go on at once,
+the others wait their turn. A peer that knocks is answered at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from attrs import frozen
+
+from zerogo.core import Deadline, RandomBytes, TimerTable, Transmit
+from zerogo.errors import ParseError
+from zerogo.ids import NetworkId, NodeId, SocketAddress
+from zerogo.mesh.context import IndexPool, NodeContext, Pace, Timestamps
+from zerogo.mesh.credentials import derive_pair_secrets
+from zerogo.mesh.directory import Directory
+from zerogo.mesh.door import Door
+from zerogo.mesh.events import NodeEvent, PeerAdded, PeerChanged, PeerRemoved, PeerState
+from zerogo.mesh.outbox import Outbox
+from zerogo.mesh.peer import Peer
+from zerogo.mesh.spec import PeerSpec
+from zerogo.mesh.status import NodeCounters, PeerStatus, Refusal
+from zerogo.mesh.surroundings import Surroundings
+from zerogo.noise.errors import NotAuthentic
+from zerogo.noise.identity import Identity
+from zerogo.noise.timestamp import HandshakeClock
+from zerogo.wire.handshake import Suite
+
+SEARCHES_LIMIT = 64
+SURROUNDINGS = 0
+"""Key of the timer of what is not a peer's; peers count from 1."""
+AESGCM_CAPABILITY = "aesgcm"
+
+
+@frozen(kw_only=True)
+class NodeSettings:
+    """What a node is and stays."""
+
+    identity: Identity
+    network: NetworkId
+    psk: bytes
+    """The network's pre-shared key, 32 bytes."""
+    capabilities: frozenset[str] = frozenset()
+    """As signed in this node's own record of the map."""
+    handshake_mark: bytes | None = None
+    """The last `HandshakeMarkChanged` of this identity's earlier node."""
+
+
+class Node:
+    """The core; one per network."""
+
+    def __init__(self, settings: NodeSettings, rng: RandomBytes, unix_offset: float) -> None:
+        """Begin with no peers.
+
+        :param unix_offset: unix seconds minus the monotonic seconds that verbs are called with.
+        """
+        self._outbox = Outbox()
+        self._context = NodeContext(
+            identity=settings.identity,
+            network=settings.network,
+            psk=settings.psk,
+            rng=rng,
+            capabilities=settings.capabilities,
+            outbox=self._outbox,
+            indexes=IndexPool(rng),
+            timestamps=Timestamps(unix_offset, HandshakeClock(settings.handshake_mark)),
+            pace=Pace(),
+        )
+        self._directory = Directory()
+        self._surroundings = Surroundings(self._context, self._directory)
+        self._door = Door(self._context, self._directory)
+        self._timers: TimerTable[int] = TimerTable()
+        self._last_number = SURROUNDINGS
+        self._searching: dict[int, None] = {}
+        self._waiting: dict[int, None] = {}
+        self._connected: dict[int, None] = {}
+
+    def update_peers(self, specs: Sequence[PeerSpec], now: float) -> None:
+        """The members of the network other than this node, all of them; those that are gone are dropped."""
+        wanted = {spec.node_id.raw: spec for spec in specs if spec.node_id != self._context.identity.node_id}
+        for peer in self._directory.peers():
+            spec = wanted.get(peer.spec.node_id.raw)
+            if spec is None or spec.static_public != peer.spec.static_public:
+                self._remove(peer)
+            elif spec != peer.spec:
+                peer.change(spec)
+                self._outbox.tell(PeerChanged(peer.number, spec))
+        for spec in wanted.values():
+            if self._directory.of_node(spec.node_id.raw) is None:
+                self._add(spec, now)
+        self._begin_searches(now)
+
+    def set_unix_offset(self, unix_offset: float) -> None:
+        """The wall clock was set: unix seconds minus monotonic seconds."""
+        self._context.timestamps.offset = unix_offset
+
+    def set_host_addresses(self, addresses: Iterable[SocketAddress], now: float) -> None:
+        """The machine's own addresses with the port of the data socket, best first."""
+        if self._surroundings.set_hosts(addresses, now):
+            for peer in self._directory.peers():
+                peer.network_changed(self._surroundings.offer, now)
+                self._settle(peer, now)
+        self._settle_surroundings(now)
+
+    def set_stun_servers(self, servers: Sequence[SocketAddress], now: float) -> None:
+        """Where to ask for this node's addresses as the outside sees them; two or more tell about its NAT."""
+        self._surroundings.set_servers(servers, now)
+        self._settle_surroundings(now)
+
+    def receive_datagram(self, data: bytes, source: SocketAddress, now: float) -> None:
+        """A datagram that is not of a session: STUN, handshake, garbage. Never raises."""
+        peer = self._door.receive(data, source, self._surroundings, now)
+        if peer is not None:
+            self._settle(peer, now)
+        self._settle_surroundings(now)
+
+    def receive_control(self, peer: int, payload: bytes, source: SocketAddress, now: float) -> None:
+        """An authentic control message of a peer. Never raises."""
+        found = self._directory.numbered(peer)
+        if found is not None:
+            found.receive_control(payload, source, now)
+            self._settle(found, now)
+
+    def receive_signal(self, sender: NodeId, blob: bytes, now: float) -> None:
+        """A signal that the controller passed on. Never raises."""
+        peer = self._directory.of_node(sender.raw)
+        if peer is None:
+            self._outbox.refuse(Refusal.UNKNOWN_SIGNAL_SENDER)
+            return
+        try:
+            peer.receive_signal(blob, now)
+        except ParseError:
+            self._outbox.refuse(Refusal.MALFORMED_SIGNAL)
+        self._settle(peer, now)
+
+    def punch(self, sender: NodeId, delay: float, now: float) -> None:
+        """The controller has this node and `sender` begin their checks in `delay` seconds."""
+        peer = self._directory.of_node(sender.raw)
+        if peer is not None:
+            peer.search.punch(delay, now)
+            self._settle(peer, now)
+
+    def session_confirmed(self, peer: int, local_index: int, now: float) -> None:
+        """The data plane saw the first authentic datagram of a session that the peer opened."""
+        found = self._directory.numbered(peer)
+        if found is not None:
+            found.keying.confirmed(local_index, now)
+            self._settle(found, now)
+
+    def rekey_due(self, peer: int, now: float) -> None:
+        """The data plane wants a fresh session."""
+        found = self._directory.numbered(peer)
+        if found is not None:
+            found.keying.rekey_due(now)
+            self._settle(found, now)
+
+    def peer_roamed(self, peer: int, source: SocketAddress, now: float) -> None:
+        """Authentic datagrams of the peer come from another address than its path's."""
+        found = self._directory.numbered(peer)
+        if found is not None:
+            found.paths.roamed(source, now)
+            self._settle(found, now)
+
+    def path_refused(self, peer: int, errno: int, now: float) -> None:
+        """The kernel would not send by the peer's path."""
+        found = self._directory.numbered(peer)
+        if found is not None:
+            found.paths.refused(errno, now)
+            self._settle(found, now)
+
+    def shutdown(self, now: float) -> None:
+        """Tell all peers that their sessions end; send what this yields before the data plane is closed."""
+        for peer in self._directory.peers():
+            peer.shut_down()
+            self._timers.cancel(peer.number)
+
+    def handle_timer(self, now: float) -> None:
+        """Do what is due."""
+        for number in self._timers.take_due(now):
+            peer = self._directory.numbered(number)
+            if peer is not None:
+                peer.handle_timer(now)
+                self._settle(peer, now)
+            elif number == SURROUNDINGS:
+                self._surroundings.handle_timer(now)
+                self._settle_surroundings(now)
+        self._begin_searches(now)
+
+    def next_timer(self) -> Deadline | None:
+        """The earliest deadline."""
+        return self._timers.next()
+
+    def transmits(self) -> Iterator[Transmit]:
+        """Drain the datagrams to send from the data socket."""
+        return self._outbox.transmits()
+
+    def events(self) -> Iterator[NodeEvent]:
+        """Drain what happened; see `zerogo.mesh.events`."""
+        return self._outbox.events()
+
+    def peer_status(self, now: float) -> list[PeerStatus]:
+        """Snapshots of all peers, in the order they were added."""
+        return [peer.status(now) for peer in self._directory.peers()]
+
+    def counters(self) -> NodeCounters:
+        """How often input was refused, by reason."""
+        return self._outbox.counters()
+
+    def _add(self, spec: PeerSpec, now: float) -> None:
+        identity = self._context.identity
+        try:
+            secrets = derive_pair_secrets(identity, spec.static_public, self._context.network)
+        except NotAuthentic:
+            self._outbox.refuse(Refusal.INVALID_PEER)
+            return
+        self._last_number += 1
+        can_aes = AESGCM_CAPABILITY in spec.capabilities & self._context.capabilities
+        peer = Peer(
+            number=self._last_number,
+            spec=spec,
+            context=self._context,
+            secrets=secrets,
+            leads=identity.static_public < spec.static_public,
+            suite=Suite.AESGCM if can_aes else Suite.CHACHAPOLY,
+        )
+        self._directory.add(peer)
+        self._waiting[peer.number] = None
+        peer.search.set_offer(self._surroundings.offer, now)
+        self._outbox.tell(PeerAdded(peer.number, spec))
+
+    def _remove(self, peer: Peer) -> None:
+        peer.clear()
+        self._directory.remove(peer)
+        self._door.forget(peer.spec.static_public)
+        self._timers.cancel(peer.number)
+        for numbers in (self._waiting, self._searching, self._connected):
+            numbers.pop(peer.number, None)
+        self._context.pace.connected = len(self._connected)
+        self._outbox.tell(PeerRemoved(peer.number))
+
+    def _begin_searches(self, now: float) -> None:
+        while self._waiting and len(self._searching) < SEARCHES_LIMIT:
+            number = next(iter(self._waiting))
+            del self._waiting[number]
+            peer = self._directory.numbered(number)
+            assert peer is not None
+            peer.search.begin(now)
+            self._searching[number] = None
+            self._settle(peer, now)
+
+    def _settle(self, peer: Peer, now: float) -> None:
+        for transmit in peer.settle(now):
+            self._directory.note_request(transmit.payload, peer.number)
+            self._outbox.send(transmit.destination, transmit.payload)
+        at = peer.next_at()
+        if at is None:
+            self._timers.cancel(peer.number)
+        else:
+            self._timers.set(peer.number, at)
+        if peer.state is not PeerState.WAITING:
+            self._waiting.pop(peer.number, None)
+        if peer.state in (PeerState.CONNECTED, PeerState.UNREACHABLE):
+            self._searching.pop(peer.number, None)
+        if peer.state is PeerState.CONNECTED:
+            self._connected[peer.number] = None
+        else:
+            self._connected.pop(peer.number, None)
+        self._context.pace.connected = len(self._connected)
+
+    def _settle_surroundings(self, now: float) -> None:
+        if self._surroundings.settle(now):
+            for peer in self._directory.peers():
+                peer.search.set_offer(self._surroundings.offer, now)
+                self._settle(peer, now)
+        at = self._surroundings.next_at()
+        if at is None:
+            self._timers.cancel(SURROUNDINGS)
+        else:
+            self._timers.set(SURROUNDINGS, at)

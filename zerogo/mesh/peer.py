@@ -1,0 +1,224 @@
+# -*- test-case-name: zerogo.test.mesh.test_peer -*-
+"""One peer of a node: the search for it, its keys and its paths, and how they move each other.
+
+The parts know nothing of each other; after each verb `settle` passes on what changed, in one order: pairs found by ICE
+become paths; usable paths are where handshakes may go; a session in use lets paths be probed; the choice among paths is
+told to the data plane. When a connected peer's last path dies, it is searched anew, and fresh keys are agreed on over
+whatever pair still answers checks, since the peer may have been restarted.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from zerogo.core import Transmit
+from zerogo.errors import ParseError
+from zerogo.ice.agent import ChecksFailed, PairLost, PairSelected, PairValid
+from zerogo.ids import SocketAddress
+from zerogo.mesh import reasons
+from zerogo.mesh.context import NodeContext
+from zerogo.mesh.credentials import PairSecrets
+from zerogo.mesh.events import ControlToSend, PeerState, PeerStateChanged
+from zerogo.mesh.keying import Keying
+from zerogo.mesh.paths import Paths
+from zerogo.mesh.search import Search
+from zerogo.mesh.signal import Offer
+from zerogo.mesh.spec import PeerSpec
+from zerogo.mesh.status import PeerStatus, Refusal
+from zerogo.wire.control import Close, CloseReason, Probe, ProbeAnswer, emit_control, parse_control
+from zerogo.wire.handshake import Suite
+
+DOUBT_SECONDS = 0.7
+"""A peer that began anew, or whose paths died, has lost its keys if it answers no probe in this time."""
+FOLLOWER_DOUBT_SECONDS = 1.2
+"""The same at the end that does not lead, so that both do not open handshakes at once."""
+
+
+@define(eq=False)
+class Peer:
+    """All verbs take monotonic seconds last and write to the node's outbox; call `settle` after each."""
+
+    number: int
+    spec: PeerSpec
+    _context: NodeContext
+    secrets: PairSecrets = field(repr=False)
+    leads: bool
+    """Whether this end asks for the start and opens the handshake: the one with the smaller static key."""
+    suite: Suite
+    state: PeerState = field(default=PeerState.WAITING, init=False)
+    search: Search = field(init=False)
+    keying: Keying = field(init=False)
+    paths: Paths = field(init=False)
+    _doubt_at: float | None = field(default=None, init=False)
+    _told_reason: str = field(default="", init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """The parts of a peer that nothing is known of."""
+        self.search = Search(self._context, self.spec, self.secrets, self.leads)
+        self.keying = Keying(self._context, self.number, self.spec.static_public, self.suite, self.leads)
+        self.paths = Paths(self._context, self.number)
+
+    def change(self, spec: PeerSpec) -> None:
+        """Another record of the same node."""
+        self.spec = self.search.spec = spec
+
+    def network_changed(self, offer: Offer, now: float) -> None:
+        """This node's own addresses are others: paths must prove themselves, and the peer must learn of it."""
+        self.search.set_offer(offer, now)
+        if self.search.is_begun:
+            self.search.begin_anew(now)
+            self.paths.probe_all(now)
+
+    def receive_signal(self, blob: bytes, now: float) -> None:
+        """A signal of this peer; raises `ParseError`."""
+        if self.search.receive_signal(blob, now) and self.state is PeerState.CONNECTED:
+            self.search.ice.suspect(now)
+            self.paths.probe_all(now)
+            self._doubt(now)
+
+    def receive_control(self, payload: bytes, source: SocketAddress, now: float) -> None:
+        """An authentic control message of the peer."""
+        try:
+            message = parse_control(payload)
+        except ParseError:
+            self._context.outbox.refuse(Refusal.MALFORMED_CONTROL)
+            return
+        match message:
+            case Probe(probe_id):
+                answer = emit_control(ProbeAnswer(probe_id))
+                self._context.outbox.tell(ControlToSend(self.number, answer, source))
+                self.paths.heard(source, now)
+            case ProbeAnswer(probe_id):
+                if self.paths.answered(probe_id, now):
+                    self._doubt_at = None
+            case Close():
+                self._closed_by_peer(now)
+            case None:
+                self.paths.heard(source, now)
+
+    def shut_down(self) -> None:
+        """Tell the peer that the session ends, and end it."""
+        if self.keying.has_session:
+            self._context.outbox.tell(ControlToSend(self.number, emit_control(Close(CloseReason.SHUTDOWN))))
+        self.clear()
+
+    def clear(self) -> None:
+        """Drop sessions and paths."""
+        self._doubt_at = None
+        self.keying.clear()
+        self.paths.stop_probing()
+        self.paths.clear()
+
+    def handle_timer(self, now: float) -> None:
+        """Do what is due, in all parts."""
+        self.search.handle_timer(now, is_well_connected=self.paths.is_well and self._doubt_at is None)
+        if self._doubt_at is not None and self._doubt_at <= now:
+            self._doubt_at = None
+            self.keying.renew(now)
+        self.keying.handle_timer(now)
+        self.paths.handle_timer(now)
+
+    def next_at(self) -> float | None:
+        """When `handle_timer` is wanted."""
+        times = [self.search.next_at(), self._doubt_at, self.keying.next_at(), self.paths.next_at()]
+        return min((at for at in times if at is not None), default=None)
+
+    def settle(self, now: float) -> list[Transmit]:
+        """Pass on what changed between the parts; returns what the ICE agent wants sent."""
+        self._take_ice_events(now)
+        if self.keying.has_session != self.paths.can_probe:
+            if self.keying.has_session:
+                self.paths.start_probing(now)
+            else:
+                self.paths.stop_probing()
+        if self.keying.take_fresh():
+            self._doubt_at = None
+            self.paths.revive(now)
+        self._settle_paths(now)
+        self._settle_state(now)
+        return list(self.search.transmits())
+
+    def status(self, now: float) -> PeerStatus:
+        """A snapshot for people."""
+        paths = self.paths.statuses()
+        established_at = self.keying.established_at
+        return PeerStatus(
+            peer=self.number,
+            node_id=self.spec.node_id,
+            name=self.spec.name,
+            addresses=self.spec.addresses,
+            state=self.state,
+            reason=self._reason(),
+            path=next((path for path in paths if path.is_active), None),
+            paths=paths,
+            handshake_age=None if established_at is None else now - established_at,
+            seconds_to_direct=self.search.seconds_to_direct,
+            next_try_in=self.search.next_try_in(now),
+        )
+
+    def _take_ice_events(self, now: float) -> None:
+        for event in self.search.events():
+            match event:
+                case PairValid() | PairSelected():
+                    self.search.failure = ""
+                    kinds = (event.local_kind.value, event.remote_kind.value)
+                    self.paths.found(event.remote, *kinds, event.rtt, now)
+                case PairLost(remote):
+                    self.paths.lost(remote, now)
+                case ChecksFailed(verdict):
+                    self.search.checks_failed(verdict, now)
+
+    def _settle_paths(self, now: float) -> None:
+        active = self.paths.choose(now)
+        self.paths.handle_timer(now)
+        self.paths.tell()
+        self.keying.set_destinations(self.paths.destinations(), now)
+        if active is not None and active.measurement.smoothed is not None:
+            self.keying.round_trip = active.measurement.smoothed
+
+    def _settle_state(self, now: float) -> None:
+        if self.keying.has_given_up and not self.search.failure:
+            self.search.fail(self.keying.complaint, now)
+        state = self._current_state()
+        if self.state is PeerState.CONNECTED and state is not PeerState.CONNECTED:
+            self.search.lost(now)
+            if not self.search.failure:
+                self.search.begin_anew(now)
+                self._doubt(now)
+        elif state is PeerState.CONNECTED and self.state is not PeerState.CONNECTED:
+            self.search.found(now)
+        self._tell_state(state)
+
+    def _tell_state(self, state: PeerState) -> None:
+        was_connected, self.state = self.state is PeerState.CONNECTED, state
+        reason = self._reason()
+        if was_connected and not reason and state is not PeerState.CONNECTED:
+            reason = reasons.PATHS_DEAD
+        told = f"{state} {reason}"
+        if told != self._told_reason:
+            self._told_reason = told
+            event = PeerStateChanged(peer=self.number, name=self.spec.name, state=state, reason=reason)
+            self._context.outbox.tell(event)
+
+    def _current_state(self) -> PeerState:
+        if self.keying.has_session and self.paths.active is not None:
+            return PeerState.CONNECTED
+        if self.search.failure:
+            return PeerState.UNREACHABLE
+        if self.paths.destinations():
+            return PeerState.HANDSHAKING
+        return PeerState.CONNECTING if self.search.is_begun else PeerState.WAITING
+
+    def _reason(self) -> str:
+        if self.state is PeerState.CONNECTED:
+            return ""
+        return self.search.failure or self.keying.complaint
+
+    def _doubt(self, now: float) -> None:
+        if self._doubt_at is None:
+            self._doubt_at = now + (DOUBT_SECONDS if self.leads else FOLLOWER_DOUBT_SECONDS)
+
+    def _closed_by_peer(self, now: float) -> None:
+        self.clear()
+        self.search.renew_agent(now)
+        self.search.fail(reasons.SHUT_DOWN, now)

@@ -1,0 +1,199 @@
+# -*- test-case-name: zerogo.test.mesh.test_search -*-
+"""The search for one peer: its signals, its ICE agent, and when the checks begin, at first and again.
+
+A search begins with a signal. The checks begin when the controller says so (`punch`); without its word, a second after
+the peer's addresses are known. A peer that told nothing counts as unreachable after 3 seconds, though checks of its own
+are answered at any time. The ICE agent tries again by itself, in rounds; a search begins anew, with another epoch,
+when this node's network changed, when a connected peer was lost, and in any case some time after a failure.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+
+from attrs import define, field
+
+from zerogo.core import TimerTable, Transmit
+from zerogo.ice.agent import IceAgent, IceEvent
+from zerogo.ice.candidate import Candidate
+from zerogo.ids import SocketAddress
+from zerogo.mesh import reasons
+from zerogo.mesh.context import NodeContext
+from zerogo.mesh.credentials import PairSecrets
+from zerogo.mesh.signal import Offer
+from zerogo.mesh.signalling import Hearing, Signalling
+from zerogo.mesh.spec import PeerSpec
+from zerogo.stun.integrity import Integrity
+from zerogo.stun.message import Message
+
+START_ALONE_SECONDS = 1.0
+PATIENCE_SECONDS = 3.0
+AGAIN_SECONDS = 60.0
+AGAIN_JITTER_SHARE = 0.2
+_TIE_BREAKER_BYTES = 8
+
+
+class _Timer(enum.StrEnum):
+    START = "start checks"
+    PATIENCE = "silence of the peer"
+    AGAIN = "search again"
+
+
+@define(eq=False)
+class Search:
+    """One peer's. Verbs take monotonic seconds last."""
+
+    _context: NodeContext
+    spec: PeerSpec
+    _secrets: PairSecrets = field(repr=False)
+    leads: bool
+    ice: IceAgent = field(init=False)
+    signalling: Signalling = field(init=False)
+    failure: str = field(default="", init=False)
+    """Why the last search found nothing; empty while one goes on."""
+    began_at: float | None = field(default=None, init=False)
+    """When the peer began to be looked for that is not found yet, or was found last."""
+    seconds_to_direct: float | None = field(default=None, init=False)
+    _offer: Offer = field(factory=Offer, init=False)
+    _timers: TimerTable[_Timer] = field(factory=TimerTable, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """An agent answers checks from the first moment on."""
+        self.ice = self._new_agent()
+        self.signalling = Signalling(self._context, self.spec.node_id, self._secrets, self.leads)
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether the peer was ever looked for."""
+        return self.signalling.epoch != 0
+
+    def begin(self, now: float) -> None:
+        """Look for the peer, or begin anew to."""
+        self._search_goes_on(now)
+        self.signalling.begin(now)
+        self.signalling.plan_punch(self._offer, now)
+        for rank, endpoint in enumerate(self.spec.endpoints):
+            self.ice.add_remote_candidate(Candidate.host(endpoint, position=rank), now)
+        self._timers.cancel(_Timer.AGAIN)
+        if self.spec.endpoints or self.signalling.remote is not None:
+            self._timers.set(_Timer.START, now + START_ALONE_SECONDS)
+        else:
+            self._timers.set(_Timer.PATIENCE, now + PATIENCE_SECONDS)
+
+    def begin_anew(self, now: float) -> None:
+        """Addresses changed or paths died: begin anew, and have every pair prove itself."""
+        self.begin(now)
+        self.ice.restart(now)
+
+    def set_offer(self, offer: Offer, now: float) -> None:
+        """What this node knows about its own addresses; told to the peer if it is being looked for."""
+        self._offer = offer
+        self._add_local_candidates(now)
+        if self.is_begun:
+            self.signalling.changed(now)
+            self.signalling.plan_punch(offer, now)
+
+    def receive_signal(self, blob: bytes, now: float) -> bool:
+        """A signal of the peer; True where it began anew, which begins the search here too. Raises `ParseError`."""
+        hearing = self.signalling.receive(blob, self._offer, now)
+        if hearing is Hearing.STALE:
+            return False
+        for candidate in self.signalling.remote_offer.candidates:
+            self.ice.add_remote_candidate(candidate, now)
+        self._timers.cancel(_Timer.PATIENCE)
+        if hearing is Hearing.MORE:
+            return False
+        if not self.is_begun:
+            self.begin(now)
+        elif not self._timers.is_set(_Timer.START):
+            self._timers.set(_Timer.START, now + START_ALONE_SECONDS)
+        return True
+
+    def punch(self, delay: float, now: float) -> None:
+        """The controller has both ends start their checks in `delay` seconds."""
+        self._timers.set(_Timer.START, now + max(0.0, delay))
+
+    def receive_message(self, message: Message, raw: bytes, source: SocketAddress, now: float) -> None:
+        """A STUN message of this pair."""
+        self.ice.receive_message(message, raw, source, now)
+
+    def found(self, now: float) -> None:
+        """The peer is connected."""
+        self.failure = ""
+        self._timers.cancel(_Timer.AGAIN)
+        if self.seconds_to_direct is None and self.began_at is not None:
+            self.seconds_to_direct = now - self.began_at
+
+    def fail(self, reason: str, now: float) -> None:
+        """Nothing was found, for this reason; search again later."""
+        self.failure = reason
+        jitter = 1 + AGAIN_JITTER_SHARE * (self._context.fraction() - 0.5)
+        self._timers.set(_Timer.AGAIN, now + AGAIN_SECONDS * jitter)
+
+    def checks_failed(self, verdict: str, now: float) -> None:
+        """The ICE agent found nothing; it goes on in rounds."""
+        self.fail(reasons.explain_failure(verdict, self._offer, self.signalling.remote_offer), now)
+
+    def renew_agent(self, now: float) -> None:
+        """Forget all pairs and begin as if the peer had never been seen."""
+        self.ice = self._new_agent()
+        self._add_local_candidates(now)
+
+    def handle_timer(self, now: float, *, is_well_connected: bool) -> None:
+        """Do what is due. A peer that is well connected is not searched because others say so."""
+        for timer in self._timers.take_due(now):
+            match timer:
+                case _Timer.START if not is_well_connected:
+                    self.ice.restart(now)
+                case _Timer.PATIENCE:
+                    self.ice.start(now)
+                    self.fail(reasons.NO_SIGNAL, now)
+                case _Timer.AGAIN:
+                    self.begin(now)
+        deadline = self.ice.next_timer()
+        if deadline is not None and deadline.at <= now:
+            self.ice.handle_timer(now)
+        self.signalling.handle_timer(self._offer, now)
+
+    def next_at(self) -> float | None:
+        """When `handle_timer` is wanted."""
+        own, checks = self._timers.next(), self.ice.next_timer()
+        times = [own.at if own else None, checks.at if checks else None, self.signalling.next_at()]
+        return min((at for at in times if at is not None), default=None)
+
+    def next_try_in(self, now: float) -> float | None:
+        """Seconds until something more is tried, after a failure."""
+        at = self.next_at()
+        return None if at is None or not self.failure else max(0.0, at - now)
+
+    def lost(self, now: float) -> None:
+        """The peer was connected and is not."""
+        self.began_at, self.seconds_to_direct = now, None
+
+    def events(self) -> Iterator[IceEvent]:
+        """Drain what the ICE agent found."""
+        return self.ice.events()
+
+    def transmits(self) -> Iterator[Transmit]:
+        """Drain the checks and answers of the ICE agent."""
+        return self.ice.transmits()
+
+    def _search_goes_on(self, now: float) -> None:
+        self.failure = ""
+        if self.began_at is None:
+            self.began_at = now
+
+    def _add_local_candidates(self, now: float) -> None:
+        for candidate in self._offer.candidates:
+            self.ice.add_local_candidate(candidate, now)
+
+    def _new_agent(self) -> IceAgent:
+        return IceAgent(
+            controlling=self.leads,
+            local=self._secrets.local,
+            remote=self._secrets.remote,
+            tie_breaker=int.from_bytes(self._context.rng(_TIE_BREAKER_BYTES), "big"),
+            rng=self._context.rng,
+            integrity=Integrity.SHA256,
+        )

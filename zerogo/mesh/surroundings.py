@@ -1,0 +1,105 @@
+# -*- test-case-name: zerogo.test.mesh.test_surroundings -*-
+"""What this node knows of its place in the network: its addresses, where STUN servers see it, what its NAT does.
+
+The outcome is one `Offer`, the same for all peers. It is complete when every server has answered, or
+`GATHER_SECONDS` after they were asked, whatever came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from attrs import define, field
+
+from zerogo.ice.gather import AddressFamily, Gatherer, MappingObserved, ReflexiveFound
+from zerogo.ids import SocketAddress
+from zerogo.mesh.candidates import LocalCandidates
+from zerogo.mesh.context import NodeContext
+from zerogo.mesh.directory import GATHERER, Directory
+from zerogo.mesh.signal import Offer
+from zerogo.stun.message import Message
+
+GATHER_SECONDS = 0.5
+
+
+@define(eq=False)
+class Surroundings:
+    """One node's."""
+
+    _context: NodeContext
+    _directory: Directory
+    offer: Offer = field(factory=Offer, init=False)
+    _gatherer: Gatherer = field(init=False)
+    _candidates: LocalCandidates = field(factory=LocalCandidates, init=False)
+    _servers: tuple[SocketAddress, ...] = field(default=(), init=False)
+    _patient_until: float | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """One gatherer for all peers."""
+        self._gatherer = Gatherer(self._context.rng)
+
+    def set_hosts(self, addresses: Iterable[SocketAddress], now: float) -> bool:
+        """The host's addresses; True where they are others than before."""
+        if not self._candidates.set_hosts(addresses):
+            return False
+        self._gatherer.refresh(now)
+        self._patient_until = now + GATHER_SECONDS if self._servers else None
+        self.offer = self._current_offer()
+        return True
+
+    def set_servers(self, servers: Sequence[SocketAddress], now: float) -> None:
+        """The STUN servers to ask."""
+        wanted = tuple(dict.fromkeys(servers))
+        if wanted == self._servers:
+            return
+        self._servers = wanted
+        self._candidates.forget_servers(wanted)
+        self._gatherer.set_servers(wanted, now)
+        self._patient_until = now + GATHER_SECONDS if wanted else None
+
+    def owns(self, transaction_id: bytes) -> bool:
+        """Whether a response is for the gatherer."""
+        return self._gatherer.owns_transaction(transaction_id)
+
+    def receive_message(self, message: Message, raw: bytes, source: SocketAddress, now: float) -> None:
+        """A STUN server's answer."""
+        self._gatherer.receive_message(message, raw, source, now)
+
+    def handle_timer(self, now: float) -> None:
+        """Do what is due."""
+        if self._patient_until is not None and self._patient_until <= now:
+            self._patient_until = None
+        deadline = self._gatherer.next_timer()
+        if deadline is not None and deadline.at <= now:
+            self._gatherer.handle_timer(now)
+
+    def next_at(self) -> float | None:
+        """When `handle_timer` is wanted."""
+        deadline = self._gatherer.next_timer()
+        times = [self._patient_until, None if deadline is None else deadline.at]
+        return min((at for at in times if at is not None), default=None)
+
+    def settle(self, now: float) -> bool:
+        """Send what the gatherer wants, take what it found; True where the offer is another than before."""
+        for transmit in self._gatherer.transmits():
+            self._directory.note_request(transmit.payload, GATHERER)
+            self._context.outbox.send(transmit.destination, transmit.payload)
+        for event in self._gatherer.events():
+            match event:
+                case ReflexiveFound(server, mapped):
+                    self._candidates.reflexive_found(server, mapped)
+                case MappingObserved(family, is_independent):
+                    is_ipv6 = family is AddressFamily.IPV6
+                    self._candidates.mapping_observed(is_ipv6=is_ipv6, is_endpoint_independent=is_independent)
+        if self._candidates.servers_heard >= len(self._servers):
+            self._patient_until = None
+        offer = self._current_offer()
+        is_news, self.offer = offer != self.offer, offer
+        return is_news
+
+    def _current_offer(self) -> Offer:
+        return Offer(
+            candidates=self._candidates.candidates(),
+            mapping=self._candidates.mapping,
+            is_complete=self._patient_until is None,
+        )
