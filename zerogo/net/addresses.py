@@ -17,6 +17,7 @@ import errno
 import re
 import socket
 from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 
 from attrs import frozen
 from twisted.internet.interfaces import IDelayedCall, IReactorFDSet, IReactorTime, IReadDescriptor
@@ -67,12 +68,13 @@ def _is_usable(link: Link, address: InterfaceAddress) -> bool:
     return is_up and address.scope < _REFUSED_SCOPE and not address.flags & _UNUSABLE
 
 
-def choose_addresses(interfaces: Interfaces, own_taps: Sequence[str] = ()) -> list[str]:
+def choose_addresses(interfaces: Interfaces, ignored: Sequence[str] = ()) -> list[str]:
     """The addresses (text) that peers should try, best first, at most `ADDRESSES_LIMIT`.
 
-    :param own_taps: names of interfaces that are ours and lead into the mesh itself.
+    :param ignored: names of interfaces that are never offered (`*` and `?` match): those that lead into the mesh
+        itself, and what the configuration says.
     """
-    links = {link.index: link for link in interfaces.links if link.name not in own_taps}
+    links = {link.index: link for link in interfaces.links if not any(fnmatchcase(link.name, name) for name in ignored)}
     defaults = [route.interface for route in interfaces.default_routes]
     ranked = [
         (_rank(links[address.index], defaults), address.host)
@@ -134,7 +136,7 @@ def main_address(interfaces: Interfaces) -> str | None:
 class AddressWatch:
     """Calls `on_change(hosts)` whenever `choose_addresses` has another answer, and once at `start`.
 
-    :param own_taps: asked each time for the names of our own interfaces.
+    :param ignored: names of interfaces that are never offered (`*` and `?` match).
     """
 
     def __init__(
@@ -143,13 +145,13 @@ class AddressWatch:
         clock: IReactorTime,
         on_change: Callable[[list[str]], object],
         *,
-        own_taps: Callable[[], Sequence[str]] = tuple,
+        ignored: Sequence[str] = (),
         read: Callable[[], Interfaces] = read_interfaces,
     ) -> None:
         self._reactor = reactor
         self._clock = clock
         self._on_change = on_change
-        self._own_taps = own_taps
+        self._ignored = tuple(ignored)
         self._read = read
         self._socket: socket.socket | None = None
         self._due: IDelayedCall | None = None
@@ -176,7 +178,7 @@ class AddressWatch:
         """Read the addresses, and tell if they are others than before."""
         self._due = None
         try:
-            hosts = choose_addresses(self._read(), self._own_taps())
+            hosts = choose_addresses(self._read(), self._ignored)
         except EnvironmentFault as error:
             _log.warn("Addresses of this machine: {error}", error=str(error))
             return

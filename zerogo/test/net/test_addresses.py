@@ -59,6 +59,10 @@ class ChooseTests(SynchronousTestCase):
         found = interfaces(("zt0", "tun", "10.144.0.2"), default="zt0")
         self.assertEqual(choose_addresses(found, ["zt0"]), [])
 
+    def test_what_the_configuration_ignores_is_never_offered(self) -> None:
+        found = interfaces(("lan3", "", "10.0.0.1"), ("eth0", "", "10.0.0.2"), default="lan3")
+        self.assertEqual(choose_addresses(found, ["lan*"]), ["10.0.0.2"])
+
     def test_tentative_failed_deprecated_and_link_local_addresses_are_not_offered(self) -> None:
         for flags in (netlink.ADDRESS_TENTATIVE, netlink.ADDRESS_DAD_FAILED, netlink.ADDRESS_DEPRECATED):
             self.assertEqual(choose_addresses(interfaces(("eth0", "", "2001:db8::1"), flags=flags)), [])

@@ -1,0 +1,150 @@
+# -*- test-case-name: zerogo.test.agent.test_control -*-
+"""The member core and the control connection, glued: what the role knows as "the controller".
+
+The connection is dialled for ever, except after a final refusal. Nothing here fails when there is no connection: verbs
+say that they went nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.logger import Logger
+
+from zerogo.agent.record import Membership
+from zerogo.control.channel import FRAME_LIMIT
+from zerogo.control.member import ChannelFailed, Member, MemberEvent, MemberState, Refused, Registered
+from zerogo.control.messages import LinkReport
+from zerogo.control.token import split_host_port
+from zerogo.core import RandomBytes
+from zerogo.ids import NodeId
+from zerogo.net.control_client import ConnectionStatus, ControlClient
+from zerogo.net.dial import ControllerAddress
+from zerogo.net.pump import Pump
+from zerogo.noise.identity import Identity
+
+Endpoints = Callable[[ControllerAddress], IStreamClientEndpoint]
+
+_log = Logger(namespace="zerogo.agent.control")
+
+
+def controller_addresses(membership: Membership, url: str | None) -> list[ControllerAddress]:
+    """Where the controller is dialled: the configured URL, else the join token's addresses. Raises `ParseError`."""
+    if url is not None:
+        return [ControllerAddress.parse(url)]
+    return [ControllerAddress(*split_host_port(text)) for text in membership.controllers]
+
+
+class Controller:
+    """The controller as an agent sees it. `on_event` is given the member's events, after what they mean here is done.
+
+    :param wanted_name: what we would like to be called.
+    """
+
+    def __init__(
+        self,
+        membership: Membership,
+        identity: Identity,
+        clock: IReactorTime,
+        *,
+        addresses: Sequence[ControllerAddress],
+        endpoint_of: Endpoints,
+        rng: RandomBytes,
+        wanted_name: str,
+        on_event: Callable[[MemberEvent], object],
+    ) -> None:
+        self.addresses = tuple(addresses)
+        self._on_event = on_event
+        self.member = Member(
+            identity=identity,
+            key_hash=membership.key_hash,
+            network=membership.network,
+            name=membership.name or wanted_name,
+            rng=rng,
+        )
+        if membership.secret is not None:
+            self.member.use_token(membership.secret, membership.token_psk)
+        self._client = ControlClient(clock, self, addresses, endpoint_of=endpoint_of, rng=rng, frame_limit=FRAME_LIMIT)
+        self._pump: Pump[MemberEvent, bytes] = Pump(
+            self.member, clock, outputs=self.member.outgoing, send=self._client.send, on_event=self._happened
+        )
+
+    @property
+    def hosts(self) -> list[str]:
+        """Hosts under which the controller is dialled, the one in use first."""
+        in_use = self._client.status().address
+        return [address.host for address in sorted(self.addresses, key=lambda address: str(address) != in_use)]
+
+    @property
+    def is_member(self) -> bool:
+        """Whether the controller has welcomed us on the connection that is open."""
+        return self.member.state is MemberState.MEMBER
+
+    def start(self) -> None:
+        """Dial."""
+        self._client.start()
+
+    def stop(self) -> Deferred[None]:
+        """Close the connection; fires when it is closed."""
+        return self._client.stop()
+
+    def look(self) -> None:
+        """The network changed: find out whether the connection lives."""
+        self._client.look()
+
+    def status(self) -> ConnectionStatus:
+        """The connection, for people."""
+        return self._client.status()
+
+    # Verbs of the member core; they drain it
+
+    def publish(self, capabilities: Sequence[str]) -> None:
+        """Tell our capabilities, now or at the next registration."""
+        self._pump.call(self.member.publish, capabilities)
+
+    def signal(self, to: NodeId, blob: bytes) -> None:
+        """Pass a blob to a member, if we are connected."""
+        self._pump.call(self.member.signal, to, blob)
+
+    def request_punch(self, to: NodeId) -> None:
+        """Ask for a common moment with a member, if we are connected."""
+        self._pump.call(self.member.request_punch, to)
+
+    def report(self, links: Iterable[LinkReport]) -> None:
+        """Tell how our links are, if we are connected."""
+        self._pump.call(self.member.report, list(links))
+
+    def leave(self) -> bool:
+        """Leave the network for good; False if the controller cannot be told."""
+        was_member = self.is_member
+        self._pump.call(self.member.leave)
+        return was_member
+
+    # What the connection tells
+
+    def connected(self) -> None:
+        self._pump.call(self.member.connected)
+
+    def receive_message(self, data: bytes) -> None:
+        self._pump.call(self.member.receive_message, data)
+
+    def disconnected(self, reason: str) -> None:
+        self._pump.call(self.member.disconnected)
+
+    def _happened(self, event: MemberEvent) -> None:
+        match event:
+            case Registered():
+                self._client.settled()
+            case ChannelFailed(reason):
+                _log.warn("The control connection is of no use: {reason}", reason=reason)
+                self._client.drop(reason)
+            case Refused(_, sentence, is_final):
+                if is_final:
+                    self._client.stop(sentence)
+                else:
+                    self._client.drop(sentence)
+            case _:
+                pass
+        self._on_event(event)
