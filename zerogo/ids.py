@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import ipaddress
+import re
 
 from attrs import field, frozen
 
@@ -20,6 +21,7 @@ NODE_ID_BYTES = 10
 NETWORK_ID_BYTES = 5
 MAC_BYTES = 6
 KEY_BYTES = 32
+_MAC_TEXT = re.compile("[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 
 
 def _base32(data: bytes) -> str:
@@ -28,7 +30,7 @@ def _base32(data: bytes) -> str:
 
 def _parse_base32(text: str, length: int, what: str) -> bytes:
     try:
-        data = base64.b32decode(text.upper().encode("ascii"))
+        data = base64.b32decode(text.encode("ascii").upper())
     except (binascii.Error, UnicodeEncodeError) as error:
         raise ParseError(f"{text[:40]!r} is not a {what}: it must be base32 text") from error
     if len(data) != length:
@@ -87,20 +89,16 @@ class MacAddress:
 
     @classmethod
     def for_node(cls, network: NetworkId, static_public: bytes) -> MacAddress:
-        """The address of a node in a network: 46 bits of BLAKE2s(network id, node key), locally administered, unicast."""
+        """The address of a node in a network: 46 bits of BLAKE2s(network id, key), locally administered, unicast."""
         digest = hashlib.blake2s(network.raw + static_public, digest_size=MAC_BYTES, person=b"zg-mac").digest()
         return cls(bytes([digest[0] & 0xFC | 0x02]) + digest[1:])
 
     @classmethod
     def parse(cls, text: str) -> MacAddress:
         """Read `02:11:22:33:44:55`; raises `ParseError`."""
-        parts = text.split(":")
-        if len(parts) != MAC_BYTES or any(len(part) != 2 for part in parts):
+        if not _MAC_TEXT.fullmatch(text):
             raise ParseError(f"{text[:40]!r} is not an Ethernet address")
-        try:
-            return cls(bytes.fromhex("".join(parts)))
-        except ValueError as error:
-            raise ParseError(f"{text[:40]!r} is not an Ethernet address") from error
+        return cls(bytes.fromhex(text.replace(":", "")))
 
     @property
     def is_group(self) -> bool:
