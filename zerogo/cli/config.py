@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.cli.test_config -*-
+# -*- test-case-name: zerogo.test.cli.test_main -*-
 """`zerogo config`: what the roles' configuration files say, and whether they can be used."""
 
 from __future__ import annotations

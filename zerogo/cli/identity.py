@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.cli.test_identity -*-
+# -*- test-case-name: zerogo.test.cli.test_main -*-
 """`zerogo identity`: who this machine is, as others see it."""
 
 from __future__ import annotations

@@ -1,0 +1,46 @@
+"""twistd logs our way."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from twisted.application.service import Application, MultiService
+from twisted.logger import ILogObserver, LogLevel
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.errors import LocalError
+from zerogo.observe.service import LoggedService
+
+
+class LoggedServiceTests(SynchronousTestCase):
+    """`LoggedService`."""
+
+    def test_application_gets_our_observer(self) -> None:
+        path = Path(self.mktemp())
+        application = Application("zerogo-agent")
+        service = LoggedService("info", "text", {"logfile": str(path), "nodaemon": 1})
+        service.setServiceParent(application)
+        write = application.getComponent(ILogObserver)
+        write({"log_format": "hello", "log_level": LogLevel.info, "log_time": 0.0, "log_namespace": "zerogo.agent.x"})
+        write({"log_format": "quiet", "log_level": LogLevel.debug, "log_time": 0.0, "log_namespace": "zerogo.agent.x"})
+        service.levels.set("debug")
+        write({"log_format": "loud", "log_level": LogLevel.debug, "log_time": 0.0, "log_namespace": "zerogo.agent.x"})
+        lines = path.read_text().splitlines()
+        self.assertEqual([line.split()[-1] for line in lines], ["hello", "loud"])
+
+    def test_foreground_logs_to_standard_output(self) -> None:
+        from zerogo.observe.service import _stream
+
+        for options in ({}, {"nodaemon": 1, "logfile": None}, {"nodaemon": 0, "logfile": "-"}):
+            self.assertIs(_stream(options), sys.stdout)
+
+    def test_may_be_the_child_of_another_service(self) -> None:
+        parent = MultiService()
+        service = LoggedService("info", "json")
+        service.setServiceParent(parent)
+        self.assertEqual(parent.services, [service])
+
+    def test_wrong_settings_are_refused_at_once(self) -> None:
+        self.assertRaises(LocalError, LoggedService, "loud", "text")
+        self.assertRaises(LocalError, LoggedService, "info", "xml")
