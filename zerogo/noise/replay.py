@@ -46,6 +46,23 @@ class ReplayWindow:
         self._words[(counter >> 6) % _WORDS] |= 1 << (counter & 63)
         return True
 
+    def is_ahead(self, counter: int, count: int) -> bool:
+        """Whether `count` counters from `counter` on are all greater than any seen; changes nothing."""
+        return counter > self._greatest and counter + count <= REJECT_AFTER_MESSAGES
+
+    def commit_run(self, counter: int, count: int) -> bool:
+        """Mark `count` (1 to 8192) counters from `counter` on as seen at once; False, and none marked, unless ahead."""
+        if not self.is_ahead(counter, count):
+            return False
+        greatest = counter + count - 1
+        self._clear_between(self._greatest >> 6, greatest >> 6)
+        self._greatest = greatest
+        for word in range(counter >> 6, (greatest >> 6) + 1):
+            low = max(counter - (word << 6), 0)
+            high = min(greatest - (word << 6), WORD_BITS - 1)
+            self._words[word % _WORDS] |= (2 << high) - (1 << low)
+        return True
+
     def _clear_between(self, old: int, new: int) -> None:
         """Forget the words after word `old` up to and with word `new`."""
         for word in range(new - min(new - old, _WORDS) + 1, new + 1):

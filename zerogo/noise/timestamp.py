@@ -36,7 +36,7 @@ RESERVED_SECONDS = 60
 """How far ahead of the last timestamp the mark is set: so seldom does it have to be written."""
 PROOF_SECONDS = COOKIE_LIFETIME_SECONDS + SECRET_LIFETIME_SECONDS
 PROOFS_LIMIT = 16
-"""Timestamps kept per member for that purpose; while there are more, a stale timestamp is not accepted."""
+"""Timestamps kept per member for that purpose; while there are so many, a stale timestamp is not accepted."""
 
 _FRACTION_BITS = 32
 _GREATEST: int = 2 ** (8 * TIMESTAMP_BYTES) - 1
@@ -78,8 +78,6 @@ class _Seen:
     greatest: bytes = b""
     proven: deque[tuple[float, bytes]] = field(factory=deque)
     """When, and which timestamp was accepted with a cookie that may still be valid."""
-    proofs_lost_until: float = float("-inf")
-    """Until then `proven` is not complete, so that a cookie alone proves nothing."""
 
     def forget_old_proofs(self, now: float) -> None:
         while self.proven and now - self.proven[0][0] >= PROOF_SECONDS:
@@ -88,7 +86,8 @@ class _Seen:
     def remember_proof(self, timestamp: bytes, now: float) -> None:
         self.proven.append((now, timestamp))
         if len(self.proven) > PROOFS_LIMIT:
-            self.proofs_lost_until = self.proven.popleft()[0] + PROOF_SECONDS
+            # What is lost here is older than what stays, so the table is full for as long as the loss could matter.
+            self.proven.popleft()
 
 
 @define
@@ -110,7 +109,7 @@ class ReplayGuard:
             seen.greatest = timestamp
         elif timestamp == seen.greatest:
             raise Replayed("an initiation came a second time")
-        elif not is_proven_fresh or now < seen.proofs_lost_until or len(seen.proven) >= PROOFS_LIMIT:
+        elif not is_proven_fresh or len(seen.proven) >= PROOFS_LIMIT:
             raise StaleInitiation("an initiation is older than one seen before")
         if is_proven_fresh:
             seen.remember_proof(timestamp, now)

@@ -103,6 +103,16 @@ class TableTests(SynchronousTestCase):
             self.assertEqual(window.accepts(words * 64 + 62), words > 1)
             self.assertTrue(window.accepts(words * 64 + 64 + 8192))
 
+    def test_after_a_full_ring_every_skipped_counter_is_taken(self) -> None:
+        for jump in (1, 2, 63, 64, 65, 128, 200, 8000, 8128):
+            window = ReplayWindow()
+            for counter in range(8192):
+                window.commit(counter)
+            greatest = 8191 + jump
+            self.assertTrue(window.commit(greatest))
+            self.assertTrue(all(window.accepts(counter) for counter in range(8192, greatest)), jump)
+            self.assertFalse(any(window.accepts(counter) for counter in range(8192)), jump)
+
 
 class ModelTests(SynchronousTestCase):
     @settings(max_examples=200, deadline=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -115,6 +116,11 @@ class OpenTests(SynchronousTestCase):
         datagram = self.here.seal(INNER)
         to_us = datagram[:4] + (7).to_bytes(4, "big") + datagram[8:]
         self.assertRaises(NotAuthentic, self.here.open, to_us)
+
+    def test_a_datagram_under_our_keys_with_another_index_is_refused(self) -> None:
+        ours, theirs = agree()
+        elsewhere = TransportSession(evolve(ours, remote_index=theirs.local_index + 1))
+        self.assertRaises(NotAuthentic, TransportSession(theirs).open, elsewhere.seal(INNER))
 
     def test_a_counter_beyond_the_limit_is_refused(self) -> None:
         self.here._counter = REJECT_AFTER_MESSAGES - 1
