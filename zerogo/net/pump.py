@@ -1,9 +1,11 @@
 # -*- test-case-name: zerogo.test.net.test_pump -*-
 """The loop around a protocol core: call one verb, drain what it wants, arm its timer.
 
-Nothing else touches a core's queues. An event may lead straight back to the same core (a session is ready, so a probe
-is due); such a nested verb runs at once, and the outermost call drains. A core that raises is a bug of ours: it is
-logged with its traceback and the other work of the process goes on. `guarded` is the one place that catches everything.
+Events are acted on before outputs are sent: a session is in the data plane, and a mark on the disk, before the datagram
+leaves that needs them. Nothing else touches a core's queues. An event may lead straight back to the same core (a
+session is ready, so a probe is due); such a nested verb runs at once, and the outermost call drains. A core that raises
+is a bug of ours: it is logged with its traceback and the other work of the process goes on. `guarded` is the one place
+that catches everything.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ OutputType = TypeVar("OutputType")
 
 LATE_AFTER_SECONDS = 1e-3
 """A timer is never armed closer than this, so that a core whose deadline has passed cannot spin the reactor."""
-ROUNDS_LIMIT = 10_000
-"""Outputs and events drained in one go; a core that produces more is in a loop of its own."""
+ROUNDS_LIMIT = 100
+"""So often a core may answer its own events in one go; one that does it more often is in a loop."""
 
 _log = Logger(namespace="zerogo.net.pump")
 
@@ -51,7 +53,7 @@ class Pump(Generic[EventType, OutputType]):
 
     :param outputs: drains what the core wants sent (its `transmits` or `outgoing`).
     :param send: is given each output, in order.
-    :param on_event: is given each event, in order, after the outputs that came before it.
+    :param on_event: is given each event, in order, before the outputs that wait.
     """
 
     def __init__(
@@ -96,12 +98,15 @@ class Pump(Generic[EventType, OutputType]):
 
     def _drain_rounds(self) -> None:
         for _ in range(ROUNDS_LIMIT):
+            is_quiet = True
+            for event in self._core.events():
+                is_quiet = False
+                guarded(type(event).__name__, self._on_event, event)
             for output in self._outputs():
+                is_quiet = False
                 guarded("sending", self._send, output)
-            event = next(iter(self._core.events()), None)
-            if event is None or self._is_stopped:
+            if is_quiet:
                 return
-            guarded(type(event).__name__, self._on_event, event)
 
     def _arm(self) -> None:
         self._cancel_timer()

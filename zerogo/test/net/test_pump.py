@@ -90,6 +90,15 @@ class PumpTests(SynchronousTestCase):
         self.assertEqual(self.sent, ["answered at 0"])
         self.assertEqual(self.seen, ["answer", "after", "last"])
 
+    def test_events_are_acted_on_before_outputs_are_sent(self) -> None:
+        order: list[str] = []
+        pump: Pump[str, str] = Pump(
+            self.core, self.clock, outputs=self.core.transmits, send=order.append, on_event=order.append
+        )
+        self.core.happened.append("session ready")
+        pump.call(self.core.say, "response")
+        self.assertEqual(order, ["session ready", "response at 0"])
+
     def test_a_bug_in_a_verb_is_logged_and_the_rest_goes_on(self) -> None:
         self.pump.call(self.core.fail)
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)

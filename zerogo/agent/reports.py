@@ -1,0 +1,176 @@
+# -*- test-case-name: zerogo.test.agent.test_reports -*-
+"""What `zerogo status` and `zerogo peers` are told, and the links that the controller is told, as plain values.
+
+The names here are part of `--json` output: they may be added to, never changed. Times end in `_ms` or `_seconds`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+import msgspec
+
+from zerogo.control.messages import LinkReport
+from zerogo.dataplane.interface import PeerCounters, PlaneCounters
+from zerogo.mesh.events import PeerState
+from zerogo.mesh.status import PathStatus, PeerStatus
+
+_MILLISECONDS_LIMIT = 3_600_000.0
+
+
+class PathReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One way to a peer."""
+
+    kind: str
+    """`direct`; ways through members and relays have names of their own."""
+    address: str
+    local_candidate: str
+    remote_candidate: str
+    is_active: bool
+    is_alive: bool
+    rtt_ms: float | None
+    rtt_min_ms: float | None
+    jitter_ms: float | None
+    loss: float
+    """0 to 1."""
+    mtu: int
+
+
+class PeerReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One member other than this machine."""
+
+    name: str
+    node_id: str
+    addresses: list[str]
+    state: str
+    reason: str
+    """Why it is not connected; one sentence."""
+    path: PathReport | None
+    paths: list[PathReport]
+    handshake_age_seconds: float | None
+    seconds_to_direct: float | None
+    next_try_in_seconds: float | None
+    bytes_in: int
+    bytes_out: int
+    datagrams_in: int
+    datagrams_out: int
+    last_receive_age_seconds: float | None
+
+
+class ControllerReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The control connection."""
+
+    state: str
+    address: str
+    reason: str
+    next_try_in_seconds: float | None
+
+
+class PlaneReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The data plane."""
+
+    name: str
+    offloads: dict[str, bool]
+    """In use, after probing and fallbacks."""
+    counters: dict[str, int]
+
+
+class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about an agent but its peers."""
+
+    version: str
+    state: str
+    """`joining`, `pending`, `member`, `offline` (a member whose controller does not answer) or `refused`."""
+    sentence: str
+    """What a person should know about that state; may be empty."""
+    node_id: str
+    name: str
+    addresses: list[str]
+    mac: str
+    network: str
+    network_name: str
+    map_revision: int
+    members: int
+    connected: int
+    device: str
+    mtu: int
+    ports: list[int]
+    controller: ControllerReport
+    plane: PlaneReport | None
+    refusals: dict[str, int]
+    """Datagrams and messages that the core did not act on, by reason."""
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 3)
+
+
+def _age(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
+
+
+def path_report(path: PathStatus) -> PathReport:
+    """A path, for people and programs."""
+    return PathReport(
+        kind=path.kind.value,
+        address=str(path.destination),
+        local_candidate=path.local_candidate,
+        remote_candidate=path.remote_candidate,
+        is_active=path.is_active,
+        is_alive=path.is_alive,
+        rtt_ms=_ms(path.rtt),
+        rtt_min_ms=_ms(path.rtt_min),
+        jitter_ms=_ms(path.jitter),
+        loss=round(path.loss, 4),
+        mtu=path.mtu,
+    )
+
+
+def peer_report(peer: PeerStatus, counters: PeerCounters) -> PeerReport:
+    """A peer, for people and programs."""
+    return PeerReport(
+        name=peer.name,
+        node_id=str(peer.node_id),
+        addresses=list(peer.addresses),
+        state=peer.state.value,
+        reason=peer.reason,
+        path=None if peer.path is None else path_report(peer.path),
+        paths=[path_report(path) for path in peer.paths],
+        handshake_age_seconds=_age(peer.handshake_age),
+        seconds_to_direct=_age(peer.seconds_to_direct),
+        next_try_in_seconds=_age(peer.next_try_in),
+        bytes_in=counters.bytes_in,
+        bytes_out=counters.bytes_out,
+        datagrams_in=counters.datagrams_in,
+        datagrams_out=counters.datagrams_out,
+        last_receive_age_seconds=_age(counters.last_receive_age),
+    )
+
+
+def peer_reports(peers: Iterable[PeerStatus], counters: PlaneCounters) -> list[PeerReport]:
+    """All peers, by name."""
+    reports = [peer_report(peer, counters.peers.get(peer.peer, PeerCounters())) for peer in peers]
+    return sorted(reports, key=lambda report: (report.name, report.node_id))
+
+
+def plane_report(name: str, counters: PlaneCounters) -> PlaneReport:
+    """The data plane, for people and programs."""
+    return PlaneReport(
+        name=name,
+        offloads=attrs.asdict(counters.offloads),
+        counters={counter.value: count for counter, count in counters.plane.items()},
+    )
+
+
+def link_reports(peers: Iterable[PeerStatus]) -> list[LinkReport]:
+    """The links, for the controller."""
+    return [_link_report(peer) for peer in peers]
+
+
+def _link_report(peer: PeerStatus) -> LinkReport:
+    path = peer.path
+    if path is None or peer.state is not PeerState.CONNECTED:
+        return LinkReport(peer=peer.node_id.raw, path="none")
+    rtt = None if path.rtt is None else min(round(path.rtt * 1000, 3), _MILLISECONDS_LIMIT)
+    return LinkReport(peer=peer.node_id.raw, path=path.kind.value, rtt_ms=rtt, loss=min(max(path.loss, 0.0), 1.0))

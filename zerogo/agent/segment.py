@@ -1,0 +1,236 @@
+# -*- test-case-name: zerogo.test.agent.test_segment -*-
+"""The mesh core and the data plane, glued: events become verbs of the plane, upcalls become verbs of the core.
+
+The core says which peer is reached how, the plane moves the frames; this class translates, one line a case, and decides
+nothing. It also carries over what comes from the controller (members, signals, punch times) and from the machine
+(addresses, STUN servers, a wall clock that was set).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from attrs import define
+from twisted.internet.interfaces import IReactorFDSet, IReactorTime
+from twisted.logger import Logger
+
+from zerogo.control.netmap import MemberRecord, NetworkMap
+from zerogo.core import Transmit
+from zerogo.dataplane.interface import (
+    ControlReceived,
+    DatagramReceived,
+    DirectPath,
+    IDataplane,
+    PathRefused,
+    PeerEntry,
+    PeerRoamed,
+    PlaneCounters,
+    PlaneFault,
+    RekeyDue,
+    SessionConfirmed,
+    Upcall,
+)
+from zerogo.ids import NodeId, SocketAddress
+from zerogo.mesh.events import (
+    ControlToSend,
+    HandshakeMarkChanged,
+    NodeEvent,
+    PathSelected,
+    PeerAdded,
+    PeerChanged,
+    PeerRemoved,
+    PeerState,
+    PeerStateChanged,
+    PunchWanted,
+    SessionReady,
+    SessionRetired,
+    SignalToSend,
+)
+from zerogo.mesh.node import Node
+from zerogo.mesh.spec import PeerSpec
+from zerogo.mesh.status import NodeCounters, PeerStatus
+from zerogo.net.plane import UpcallReader
+from zerogo.net.pump import Pump
+
+_log = Logger(namespace="zerogo.agent.segment")
+
+
+class Signalling(Protocol):
+    """What of the controller the mesh uses."""
+
+    def signal(self, to: NodeId, blob: bytes) -> None: ...
+
+    def request_punch(self, to: NodeId) -> None: ...
+
+
+@define(kw_only=True, eq=False)
+class SegmentOwner:
+    """Who is told what a segment cannot settle itself."""
+
+    keep_mark: Callable[[bytes], object]
+    """Put a handshake mark on the disk before this returns."""
+    plane_failed: Callable[[str], object]
+    """The plane cannot go on."""
+
+
+def peer_spec(record: MemberRecord, endpoints: Mapping[NodeId, tuple[SocketAddress, ...]]) -> PeerSpec:
+    """A member as the mesh core wants it; `endpoints` are where members were reached last."""
+    return PeerSpec(
+        node_id=record.node_id,
+        static_public=record.static_public,
+        name=record.name,
+        mac=record.mac,
+        addresses=record.addresses,
+        capabilities=frozenset(record.capabilities),
+        is_bridge=record.is_bridge,
+        endpoints=endpoints.get(record.node_id, ()),
+    )
+
+
+class Segment:
+    """One network as this machine takes part in it, from `start` to `stop`.
+
+    :param plane: an opened data plane; `stop` closes it.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        plane: IDataplane,
+        clock: IReactorTime,
+        reactor: IReactorFDSet,
+        *,
+        signalling: Signalling,
+        owner: SegmentOwner,
+    ) -> None:
+        self._node = node
+        self._plane = plane
+        self._clock = clock
+        self._signalling = signalling
+        self._owner = owner
+        self._names: dict[int, str] = {}
+        self._reader: UpcallReader[Upcall] = UpcallReader(plane, reactor, self._upcall)
+        self._pump: Pump[NodeEvent, Transmit] = Pump(
+            node, clock, outputs=node.transmits, send=self._transmit, on_event=self._event
+        )
+
+    @property
+    def plane_name(self) -> str:
+        """`reference` or `native`."""
+        return self._plane.name
+
+    def start(self) -> None:
+        """Begin to read what the plane passes up."""
+        self._reader.start()
+
+    def stop(self) -> None:
+        """Tell the peers, and close the plane."""
+        self._pump.call(self._node.shutdown)
+        self._pump.stop()
+        self._reader.stop()
+        self._plane.close()
+
+    def use_map(self, network_map: NetworkMap, endpoints: Mapping[NodeId, tuple[SocketAddress, ...]]) -> None:
+        """Take over who the members are."""
+        specs = [peer_spec(record, endpoints) for record in network_map.members]
+        self._pump.call(self._node.update_peers, specs)
+
+    def use_hosts(self, addresses: Iterable[SocketAddress]) -> None:
+        """Take over the machine's own addresses, with the ports of the data sockets."""
+        self._pump.call(self._node.set_host_addresses, list(addresses))
+
+    def use_stun_servers(self, servers: Sequence[SocketAddress]) -> None:
+        """Take over where to ask for our outer addresses."""
+        self._pump.call(self._node.set_stun_servers, servers)
+
+    def use_unix_offset(self, offset: float) -> None:
+        """Take over the difference of the wall clock to the reactor's."""
+        self._node.set_unix_offset(offset)
+
+    def receive_signal(self, sender: NodeId, blob: bytes) -> None:
+        """A signal of a member, passed on by the controller."""
+        self._pump.call(self._node.receive_signal, sender, blob)
+
+    def punch(self, peer: NodeId, delay: float) -> None:
+        """Begin checks with `peer` in `delay` seconds, as it does."""
+        self._pump.call(self._node.punch, peer, delay)
+
+    def peers(self) -> list[PeerStatus]:
+        """All peers as they are at this moment."""
+        return self._node.peer_status(self._clock.seconds())
+
+    def refusals(self) -> NodeCounters:
+        """What the core refused."""
+        return self._node.counters()
+
+    def counters(self) -> PlaneCounters:
+        """What the plane counted."""
+        return self._plane.counters()
+
+    def _transmit(self, transmit: Transmit) -> None:
+        self._plane.send_datagram(transmit.destination, transmit.payload)
+
+    def _event(self, event: NodeEvent) -> None:
+        match event:
+            case PeerAdded(peer, spec) | PeerChanged(peer, spec):
+                self._names[peer] = spec.name
+                self._plane.set_peer(
+                    PeerEntry(peer=peer, mac=spec.mac, addresses=spec.addresses, is_bridge=spec.is_bridge)
+                )
+            case PeerRemoved(peer):
+                _log.info("{name} is no member any more", name=self._names.pop(peer, "a peer"))
+                self._plane.remove_peer(peer)
+            case SessionReady(peer, keys):
+                self._plane.add_session(peer, keys)
+            case SessionRetired(local_index):
+                self._plane.retire_session(local_index)
+            case PathSelected(peer=peer, destination=None):
+                self._plane.set_path(peer, None)
+            case PathSelected(peer=peer, destination=destination, mtu=mtu):
+                assert destination is not None
+                self._plane.set_path(peer, DirectPath(destination, mtu))
+                self._log_path(event)
+            case ControlToSend(peer, payload, destination):
+                self._plane.send_control(peer, payload, destination)
+            case SignalToSend(to, blob):
+                self._signalling.signal(to, blob)
+            case PunchWanted(to):
+                self._signalling.request_punch(to)
+            case HandshakeMarkChanged(mark):
+                self._owner.keep_mark(mark)
+            case PeerStateChanged():
+                self._log_state(event)
+
+    def _log_path(self, event: PathSelected) -> None:
+        _log.info(
+            "{name}: {kind} path to {destination} ({local} to {remote})",
+            name=self._names.get(event.peer, event.peer),
+            kind=event.kind.value,
+            destination=str(event.destination),
+            local=event.local_candidate,
+            remote=event.remote_candidate,
+        )
+
+    def _log_state(self, event: PeerStateChanged) -> None:
+        reason = f": {event.reason}" if event.reason else ""
+        emit = _log.info if event.state in (PeerState.CONNECTED, PeerState.UNREACHABLE) else _log.debug
+        emit("{name} is {state}{reason}", name=event.name, state=event.state.value, reason=reason)
+
+    def _upcall(self, upcall: Upcall) -> None:
+        call, node = self._pump.call, self._node
+        match upcall:
+            case DatagramReceived(source, payload):
+                call(node.receive_datagram, payload, source)
+            case ControlReceived(peer, source, payload):
+                call(node.receive_control, peer, payload, source)
+            case SessionConfirmed(peer, local_index):
+                call(node.session_confirmed, peer, local_index)
+            case RekeyDue(peer):
+                call(node.rekey_due, peer)
+            case PeerRoamed(peer, source):
+                call(node.peer_roamed, peer, source)
+            case PathRefused(peer, errno):
+                call(node.path_refused, peer, errno)
+            case PlaneFault(reason):
+                self._owner.plane_failed(reason)
