@@ -1,0 +1,12 @@
+"""The controller: members, addresses and keys of networks, behind a REST API and the agents' WebSocket, on one port.
+
+Theory of operation. `service` opens the store, the keys and the port, and joins the parts. `membership` drives the
+coordinator of `zerogo.control`: it answers its questions from the store and tells it what people decided. The REST API
+is a table of routes (`routes`), each a plain function over `Desk`, which holds all that a route may use; `dispatch`
+does for every route what must not be forgotten: who calls, may they, is the body right, how an error looks.
+
+- `membership`: between coordinator and store.
+- `routes`, `dispatch`, `documents`, `problems`: the API; `account_routes`, `network_routes`, `member_routes` work.
+- `tokens`, `passwords`, `login_limits`: who may call.
+- `site`: limits of HTTP. `service`, `twistd`: the role.
+"""

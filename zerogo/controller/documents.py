@@ -1,0 +1,234 @@
+# -*- test-case-name: zerogo.test.controller.test_api -*-
+"""The JSON documents of the API. Times are RFC 3339 in UTC, ids are text; unknown keys of a request are refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from zerogo.control.coordinator_events import Presence
+from zerogo.control.netmap import DEFAULT_MTU
+from zerogo.ids import NodeId
+from zerogo.store.values import Approval, PskMode, Role, StoredJoinKey, StoredMember, StoredNetwork, StoredState
+
+_Name = Annotated[str, Meta(min_length=1, max_length=63)]
+_Password = Annotated[str, Meta(min_length=10, max_length=256)]
+_GivenPassword = Annotated[str, Meta(max_length=256)]
+_Mtu = Annotated[int, Meta(ge=1280, le=9000)]
+
+
+class _In(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A request's body."""
+
+
+class BootstrapRequest(_In, frozen=True):
+    """Make the first user, with the secret that the controller wrote at its first start."""
+
+    secret: Annotated[str, Meta(max_length=100)]
+    name: _Name
+    password: _Password
+
+
+class LoginRequest(_In, frozen=True):
+    """Who logs in."""
+
+    name: _Name
+    password: _GivenPassword
+
+
+class NewNetworkRequest(_In, frozen=True):
+    """A network to make; ranges left out are chosen at random."""
+
+    name: _Name
+    ipv4: str | None = None
+    ipv6: str | None = None
+    mtu: _Mtu = DEFAULT_MTU
+    approval: Approval = Approval.AUTOMATIC
+    psk_mode: PskMode = PskMode.MANAGED
+
+
+class NetworkChange(_In, frozen=True):
+    """What to change of a network (JSON Merge Patch)."""
+
+    name: _Name | msgspec.UnsetType = msgspec.UNSET
+    mtu: _Mtu | msgspec.UnsetType = msgspec.UNSET
+    approval: Approval | msgspec.UnsetType = msgspec.UNSET
+
+
+class MemberChange(_In, frozen=True):
+    """What to change of a member (JSON Merge Patch). `state` is `approved` or `denied`."""
+
+    name: _Name | msgspec.UnsetType = msgspec.UNSET
+    state: StoredState | msgspec.UnsetType = msgspec.UNSET
+    is_bridge: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+class InviteRequest(_In, frozen=True):
+    """An invite to make. `addresses` (`host:port`) are how the machines reach this controller; left out, the controller
+    writes those it knows of itself."""
+
+    uses: Annotated[int, Meta(ge=1, le=100_000)] = 1
+    expires_seconds: Annotated[float, Meta(gt=0, le=316_224_000)] = 86_400.0
+    approval: Approval = Approval.AUTOMATIC
+    addresses: Annotated[list[Annotated[str, Meta(max_length=260)]], Meta(max_length=8)] = []
+
+
+class HealthDocument(msgspec.Struct, frozen=True):
+    """The controller runs."""
+
+    status: str
+    version: str
+
+
+class TokenDocument(msgspec.Struct, frozen=True):
+    """What a login gives."""
+
+    token: str
+    token_type: str
+    expires_in: float
+    """Seconds."""
+
+
+class UserDocument(msgspec.Struct, frozen=True):
+    """Who calls."""
+
+    id: str
+    name: str
+    role: Role
+
+
+class NetworkDocument(msgspec.Struct, frozen=True):
+    """A network."""
+
+    id: str
+    name: str
+    ipv4: str | None
+    ipv6: str | None
+    mtu: int
+    approval: Approval
+    psk_mode: PskMode
+    revision: int
+    members: int
+    pending: int
+    created_at: str
+
+    @classmethod
+    def of(cls, network: StoredNetwork) -> NetworkDocument:
+        """As stored."""
+        return cls(
+            id=str(network.network),
+            name=network.name,
+            ipv4=network.ipv4_prefix,
+            ipv6=network.ipv6_prefix,
+            mtu=network.mtu,
+            approval=network.approval,
+            psk_mode=network.psk_mode,
+            revision=network.revision,
+            members=network.members,
+            pending=network.pending,
+            created_at=rfc3339(network.created_at),
+        )
+
+
+class LinkDocument(msgspec.Struct, frozen=True):
+    """A member's link, as the member sees it."""
+
+    peer: str
+    path: str
+    rtt_ms: float | None
+    loss: float | None
+
+
+class MemberDocument(msgspec.Struct, frozen=True):
+    """A member."""
+
+    id: str
+    network: str
+    name: str
+    state: StoredState
+    mac: str
+    addresses: list[str]
+    capabilities: list[str]
+    is_bridge: bool
+    version: str
+    created_at: str
+    last_seen_at: str
+    is_online: bool
+    source: str | None
+    """The host its control connection comes from."""
+    rtt_ms: float | None
+    """Of its control connection."""
+    links: list[LinkDocument]
+
+    @classmethod
+    def of(cls, member: StoredMember, presence: Presence | None) -> MemberDocument:
+        """As stored and as present."""
+        rtt = None if presence is None else presence.rtt
+        return cls(
+            id=str(member.node_id),
+            network=str(member.network),
+            name=member.name,
+            state=member.state,
+            mac=str(member.mac),
+            addresses=list(member.addresses),
+            capabilities=list(member.capabilities),
+            is_bridge=member.is_bridge,
+            version=member.version,
+            created_at=rfc3339(member.created_at),
+            last_seen_at=rfc3339(member.last_seen_at),
+            is_online=presence is not None,
+            source=None if presence is None else presence.source,
+            rtt_ms=None if rtt is None else round(rtt * 1000, 2),
+            links=[]
+            if presence is None
+            else [_link(link.peer, link.path, link.rtt_ms, link.loss) for link in presence.links],
+        )
+
+
+def _link(peer: bytes, path: str, rtt_ms: float | None, loss: float | None) -> LinkDocument:
+    return LinkDocument(str(NodeId(peer)), path, rtt_ms, loss)
+
+
+class InviteDocument(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An invite; `join_url` is there once, in the answer to its making."""
+
+    id: str
+    network: str
+    uses: int
+    uses_left: int
+    approval: Approval
+    created_by: str
+    created_at: str
+    expires_at: str
+    is_revoked: bool
+    join_url: str | None = None
+
+    @classmethod
+    def of(cls, key: StoredJoinKey, join_url: str | None = None) -> InviteDocument:
+        """As stored."""
+        return cls(
+            id=key.key_id,
+            network=str(key.network),
+            uses=key.uses_total,
+            uses_left=key.uses_left,
+            approval=key.approval,
+            created_by=key.created_by,
+            created_at=rfc3339(key.created_at),
+            expires_at=rfc3339(key.expires_at),
+            is_revoked=key.revoked_at is not None,
+            join_url=join_url,
+        )
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A list."""
+
+    items: list[NetworkDocument] | list[MemberDocument] | list[InviteDocument]
+
+
+def rfc3339(unix_time: float) -> str:
+    """A time as the API writes it, in whole seconds."""
+    return datetime.fromtimestamp(unix_time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

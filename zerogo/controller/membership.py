@@ -1,0 +1,196 @@
+# -*- test-case-name: zerogo.test.controller.test_membership -*-
+"""Between coordinator and store: answers the one's questions from the other, and tells it what people decided.
+
+A question is one unit of work. What the store cannot answer at the moment becomes a refusal that asks the agent to try
+again; nothing waits in memory for a database that is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from zerogo.control.coordinator import Coordinator
+from zerogo.control.coordinator_events import (
+    Admission,
+    CapabilitiesChanged,
+    CloseWanted,
+    CoordinatorEvent,
+    LeaveWanted,
+    MapWanted,
+    MemberConnected,
+    MemberDisconnected,
+    Presence,
+    RegistrationWanted,
+)
+from zerogo.control.messages import RefusalCode
+from zerogo.errors import ZeroGoError
+from zerogo.ids import NetworkId, NodeId
+from zerogo.net.pump import Pump
+from zerogo.store import members, views
+from zerogo.store.errors import JoinRefused, NotFound
+from zerogo.store.members import Held
+from zerogo.store.threads import StoreAccess
+
+SEEN_SECONDS = 60.0
+"""Between two writes of who was seen."""
+
+_log = Logger()
+
+
+class Membership:
+    """Drives the coordinator. `send` and `close` reach the agents' connections."""
+
+    def __init__(
+        self,
+        coordinator: Coordinator,
+        store: StoreAccess,
+        clock: IReactorTime,
+        unix_time: Callable[[], float],
+        stun_servers: tuple[str, ...],
+    ) -> None:
+        self._coordinator = coordinator
+        self._store = store
+        self._clock = clock
+        self._unix_time = unix_time
+        self._stun_servers = stun_servers
+        self._seen: dict[tuple[NetworkId, NodeId], None] = {}
+        self._send: Callable[[int, bytes], object] = lambda number, data: None
+        self._close: Callable[[int, str], object] = lambda number, reason: None
+        self._pump: Pump[CoordinatorEvent, tuple[int, bytes]] = Pump(
+            coordinator,
+            clock,
+            outputs=coordinator.outgoing,
+            send=lambda output: self._send(*output),
+            on_event=self._on_event,
+        )
+
+    def attach(self, send: Callable[[int, bytes], object], close: Callable[[int, str], object]) -> None:
+        """Where messages and closings of connections go."""
+        self._send, self._close = send, close
+
+    def stop(self) -> None:
+        """Do nothing any more."""
+        self._pump.stop()
+
+    # What people decided
+
+    def decided(self, network: NetworkId, node_id: NodeId) -> None:
+        """A member was approved, denied, changed or removed: tell it, and its network."""
+        self._pump.call(self._coordinator.reconsider, network, node_id)
+        self._pump.call(self._coordinator.network_changed, network)
+
+    def network_changed(self, network: NetworkId) -> None:
+        """The network's settings are others."""
+        self._pump.call(self._coordinator.network_changed, network)
+
+    def network_deleted(self, network: NetworkId) -> None:
+        """The network is gone."""
+        self._pump.call(self._coordinator.network_removed, network, "the network was deleted")
+
+    def presence(self, network: NetworkId) -> dict[NodeId, Presence]:
+        """Its members that are connected."""
+        return self._coordinator.presence(network, self._clock.seconds())
+
+    # Connections, from the WebSocket server
+
+    def connection_opened(self, number: int, source: str) -> None:
+        """A WebSocket is open."""
+        self._pump.call(self._coordinator.connection_opened, number, source)
+
+    def message_received(self, number: int, data: bytes) -> None:
+        """A message came."""
+        self._pump.call(self._coordinator.receive_message, number, data)
+
+    def connection_closed(self, number: int) -> None:
+        """A WebSocket is closed."""
+        self._pump.call(self._coordinator.connection_closed, number)
+
+    def congestion_changed(self, number: int, is_congested: bool) -> None:
+        """The transport's buffer is full, or has room again."""
+        self._pump.call(self._coordinator.set_congested, number, is_congested)
+
+    # The coordinator's questions
+
+    def _on_event(self, event: CoordinatorEvent) -> None:
+        match event:
+            case RegistrationWanted():
+                _spawn(self._register(event), "a registration")
+            case MapWanted(network):
+                _spawn(self._read_map(network), "a network map")
+            case LeaveWanted(network, node_id):
+                _spawn(self._leave(network, node_id), "a member's leave")
+            case CapabilitiesChanged():
+                _spawn(self._store_capabilities(event), "a member's capabilities")
+            case MemberConnected(network, node_id):
+                self._seen[network, node_id] = None
+                _log.info("{node_id} is here", node_id=str(node_id), network=str(network))
+            case MemberDisconnected(network, node_id):
+                self._seen[network, node_id] = None
+                _log.info("{node_id} has gone", node_id=str(node_id), network=str(network))
+            case CloseWanted(connection, reason):
+                _log.debug("Connection {connection} closes: {reason}", connection=connection, reason=reason)
+                self._close(connection, reason)
+
+    async def _register(self, question: RegistrationWanted) -> None:
+        number, registration = question.connection, question.registration
+        try:
+            answer = await self._store.read(members.recognise, registration, self._unix_time())
+            is_changed = answer is None
+            if answer is None:
+                answer = await self._store.write(members.register, registration, self._unix_time())
+        except JoinRefused as error:
+            _log.info("{node_id} is turned away: {reason}", node_id=str(registration.node_id), reason=error.sentence)
+            self._pump.call(self._coordinator.refuse, number, error.reason, error.sentence)
+            return
+        except ZeroGoError as error:
+            _log.error("{node_id} cannot register: {reason}", node_id=str(registration.node_id), reason=str(error))
+            sentence = "the controller cannot use its database at the moment; try again"
+            self._pump.call(self._coordinator.refuse, number, RefusalCode.UNAVAILABLE, sentence)
+            return
+        self._answer(number, answer)
+        if is_changed:
+            self._pump.call(self._coordinator.network_changed, registration.network)
+
+    def _answer(self, number: int, answer: Admission | Held) -> None:
+        if isinstance(answer, Held):
+            self._pump.call(self._coordinator.hold, number, answer.sentence)
+        else:
+            self._pump.call(self._coordinator.admit, number, answer)
+
+    async def _read_map(self, network: NetworkId) -> None:
+        try:
+            view = await self._store.read(views.read_view, network, self._stun_servers)
+        except NotFound:
+            self.network_deleted(network)
+        except ZeroGoError as error:
+            _log.error("The map of {network} cannot be read: {reason}", network=str(network), reason=str(error))
+            self._pump.call(self._coordinator.map_failed, network)
+        else:
+            self._pump.call(self._coordinator.install, view)
+
+    async def _leave(self, network: NetworkId, node_id: NodeId) -> None:
+        try:
+            await self._store.write(members.remove_member, network, node_id, f"node:{node_id}", self._unix_time())
+        except NotFound:
+            return
+        self.decided(network, node_id)
+
+    async def _store_capabilities(self, event: CapabilitiesChanged) -> None:
+        await self._store.write(members.set_capabilities, event.network, event.node_id, event.capabilities)
+        self.network_changed(event.network)
+
+    async def store_seen(self) -> None:
+        """Write who was seen since the last time."""
+        present = {key: None for key in self._seen}
+        self._seen.clear()
+        if present:
+            await self._store.write(members.touch_members, list(present), self._unix_time())
+
+
+def _spawn(work: Awaitable[None], what: str) -> None:
+    deferred: Deferred[None] = ensureDeferred(work)  # type: ignore[arg-type]
+    deferred.addErrback(lambda failure: _log.failure("A bug in {what}", failure, what=what))

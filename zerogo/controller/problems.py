@@ -1,0 +1,65 @@
+# -*- test-case-name: zerogo.test.controller.test_api -*-
+"""Errors of the API as problem documents (RFC 9457): `application/problem+json` with a stable `code`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import msgspec
+
+from zerogo.errors import ParseError, ZeroGoError
+from zerogo.store.errors import Conflict, JoinRefused, NotFound, StoreBusy, StoreFault
+
+CONTENT_TYPE = "application/problem+json"
+
+
+class ProblemDocument(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The body."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str = ""
+
+
+class Problem(Exception):
+    """A request is answered with an error."""
+
+    def __init__(self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.headers = dict(headers or {})
+
+    def document(self) -> ProblemDocument:
+        """The body."""
+        return ProblemDocument(
+            type=f"urn:zerogo:problem:{self.code}",
+            title=HTTPStatus(self.status).phrase,
+            status=self.status,
+            code=self.code,
+            detail=self.detail,
+        )
+
+
+def problem_of(error: ZeroGoError) -> Problem:
+    """How an error of ours looks to a caller; faults of this machine do not show their cause."""
+    sentence = str(error)
+    match error:
+        case NotFound():
+            return Problem(404, "not-found", sentence)
+        case Conflict():
+            return Problem(409, "conflict", sentence)
+        case JoinRefused():
+            return Problem(409, error.reason.value, sentence)
+        case ParseError():
+            return Problem(422, "invalid", sentence)
+        case StoreBusy():
+            return Problem(503, "busy", sentence, {"Retry-After": "1"})
+        case StoreFault():
+            return Problem(503, "store-failed", "the controller cannot use its database: see its log")
+        case _:
+            return Problem(500, "internal", "the controller failed: see its log")
