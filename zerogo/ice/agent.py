@@ -43,7 +43,8 @@ PACE_SECONDS = 0.005
 HASTEN_SECONDS = 0.02
 """A check under way is repeated at most so soon after its last send when the peer's own check comes in."""
 CONSENT_SCHEDULE = (3.0,)
-"""A check for consent is sent once; the next one is a new transaction (RFC 7675 section 5.1)."""
+"""A check for consent is sent once (RFC 7675 section 5.1); after one without an answer the next ones are repeated, so
+that heavy loss is not taken for a withdrawal."""
 VERDICT_SECONDS = sum(CHECK_SCHEDULE) + LATE_SECONDS
 """Without a valid pair so long after a start, `ChecksFailed` says so."""
 LOCAL_CANDIDATES_LIMIT = 64
@@ -389,8 +390,8 @@ class IceAgent:
     def _ask_consent(self, pair: CandidatePair, now: float) -> None:
         assert pair.consent is not None
         pair.consent.ask(now)
-        if pair.check is None or not pair.check.has_sends_left:
-            self._send_check(pair, CONSENT_SCHEDULE, now)
+        if pair.check is None or pair.check.is_expired(now):
+            self._send_check(pair, CHECK_SCHEDULE if pair.unanswered else CONSENT_SCHEDULE, now)
         self._arm_consent(pair)
 
     def _lose(self, pair: CandidatePair, now: float) -> None:

@@ -100,7 +100,8 @@ class CandidatePair:
             self._bound = rtt
 
     def forget_samples(self) -> None:
-        """What was measured belongs to a path that is gone."""
+        """What was measured may belong to a path that is gone; it stands in until there is a new round trip."""
+        self._bound = self.rtt
         self._samples.clear()
 
 
