@@ -1,0 +1,10 @@
+"""Makes the roles known to twistd. Strings only: a role is imported when it is started, or asked for its options."""
+
+from twisted.application.service import ServiceMaker
+
+controller = ServiceMaker(
+    "ZeroGo controller",
+    "zerogo.controller.twistd",
+    "Knows the members of a private network and introduces them to each other.",
+    "zerogo-controller",
+)
