@@ -19,26 +19,12 @@ from attrs import frozen
 from zerogo.lab.errors import LabMisuse
 from zerogo.lab.laboratory import Lab
 from zerogo.lab.namespaces import configure
+from zerogo.lab.result import Address, Behaviour
 from zerogo.lab.scenario import NatKind
 
 _PORTS = (3478, 3479)
 _PATIENCE_SECONDS = 0.4
 """How long something may take on top of the links' delays; silence is an answer here."""
-
-Address = tuple[str, int]
-
-
-@frozen(kw_only=True)
-class Behaviour:
-    """In the words of RFC 4787, section 4 and 5; `blocked` where no UDP comes through at all."""
-
-    mapping: str
-    filtering: str
-    hairpin: bool
-    preserves_port: bool
-    """Whether the outside port is the inside one."""
-    mapped: tuple[Address, ...]
-    """Where one inside socket seemed to be to (address 1, port 1), (1, 2), (2, 1), (2, 2)."""
 
 
 @frozen

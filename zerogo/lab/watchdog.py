@@ -59,6 +59,12 @@ class Watchdog:
             raise LabFault("something of the lab could not be removed; try `zerogo lab clean`")
 
 
+def running_labs() -> list[str]:
+    """Prefixes of the labs that stand."""
+    records = sorted(RECORDS.iterdir()) if RECORDS.is_dir() else []
+    return [record.name for record in records if PREFIX.fullmatch(record.name) and existing(record.name)]
+
+
 def clean_leftovers() -> list[str]:
     """Remove what killed runs left behind, and nothing of those that run; the prefixes that were removed."""
     removed = []
