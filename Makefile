@@ -29,7 +29,7 @@ $(INSTALLED): requirements.lock setup.cfg pyproject.toml
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: setup ## four sites behind NATs find each other on this machine (root; KEEP=1 leaves them up)
+demo: setup ## four sites behind NATs find each other on this machine (root; KEEP=1 keeps the logs)
 	@$(BIN)/zerogo lab run demo $(if $(KEEP),--keep)
 
 test: setup ## the whole suite: lint, types, layers, unit tests and, as root, the tests in network namespaces
