@@ -8,3 +8,10 @@ controller = ServiceMaker(
     "Knows the members of a private network and introduces them to each other.",
     "zerogo-controller",
 )
+
+relay = ServiceMaker(
+    "ZeroGo relay",
+    "zerogo.relay.twistd",
+    "Tells machines their address as the internet sees it.",
+    "zerogo-relay",
+)
