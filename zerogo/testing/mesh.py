@@ -1,0 +1,314 @@
+# -*- test-case-name: zerogo.test.testing.test_mesh -*-
+"""Whole members in the simulated internet: node, data plane in memory and host, with a stand-in for the controller.
+
+mesh = VirtualMesh(seed=7)
+ann = mesh.add_member("ann", PORT_RESTRICTED)
+bob = mesh.add_member("bob", FULL_CONE)
+mesh.start()
+mesh.run_until_connected(10.0)
+ann.send(bob, b"hello")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import define, field
+
+from zerogo.core import RandomBytes
+from zerogo.dataplane.interface import (
+    ControlReceived,
+    DatagramReceived,
+    DirectPath,
+    PathRefused,
+    PeerEntry,
+    PeerRoamed,
+    RekeyDue,
+    SessionConfirmed,
+    Upcall,
+)
+from zerogo.ids import MacAddress, NetworkId, NodeId, SocketAddress
+from zerogo.mesh.events import (
+    ControlToSend,
+    HandshakeMarkChanged,
+    NodeEvent,
+    PathSelected,
+    PeerAdded,
+    PeerChanged,
+    PeerRemoved,
+    PeerState,
+    PeerStateChanged,
+    PunchWanted,
+    SessionReady,
+    SessionRetired,
+    SignalToSend,
+)
+from zerogo.mesh.node import Node, NodeSettings
+from zerogo.mesh.spec import PeerSpec
+from zerogo.mesh.status import PeerStatus
+from zerogo.noise.identity import Identity
+from zerogo.stun.server import BindingResponder
+from zerogo.testing.clock import VirtualClock, seeded_bytes
+from zerogo.testing.internet import Host, Internet, LinkQuality, Site
+from zerogo.testing.nat import NatBehaviour
+from zerogo.testing.pair import DrivenCore
+from zerogo.testing.plane import MemoryPlane
+
+DATA_PORT = 9993
+STUN_PORT = 3478
+NETWORK = NetworkId(b"virtu")
+PSK = b"\x5a" * 32
+ETHERTYPE = b"\x88\xb5"
+"""IEEE Std 802, for local experiments."""
+UNIX_START = 1_800_000_000.0
+_TICK_SECONDS = 1.0
+
+
+@define(eq=False)
+class Switchboard:
+    """Stands for the controller: passes signals on and has both ends of a pair begin at one moment."""
+
+    clock: VirtualClock
+    delay: float = 0.020
+    """One way between a member and the controller, seconds."""
+    is_down: bool = False
+    members: dict[NodeId, Member] = field(factory=dict, init=False)
+    signals: int = field(default=0, init=False)
+    punches: int = field(default=0, init=False)
+
+    def signal(self, sender: NodeId, to: NodeId, blob: bytes) -> None:
+        """Pass a blob on, unless either is away."""
+        self.signals += 1
+        self._later(2 * self.delay, to, lambda member: member.driven.call(member.node.receive_signal, sender, blob))
+
+    def punch(self, sender: NodeId, to: NodeId) -> None:
+        """Both begin when the word has reached both."""
+        self.punches += 1
+        for member, other in ((sender, to), (to, sender)):
+            self._later(2 * self.delay, member, _punched(other))
+
+    def _later(self, delay: float, to: NodeId, act: Callable[[Member], object]) -> None:
+        if self.is_down:
+            return
+
+        def arrive() -> None:
+            member = self.members.get(to)
+            if member is not None and member.is_up and not self.is_down:
+                act(member)
+
+        self.clock.call_later(delay, arrive)
+
+
+def _punched(other: NodeId) -> Callable[[Member], object]:
+    return lambda member: member.driven.call(member.node.punch, other, 0.0)
+
+
+@define(eq=False)
+class Member:
+    """One machine of the mesh. `start` makes a fresh process of it, `kill` ends that without a word."""
+
+    name: str
+    mesh: VirtualMesh
+    host: Host
+    identity: Identity
+    rng: RandomBytes
+    psk: bytes = PSK
+    clock_ahead: float = 0.0
+    unix_wrong_by: float = 0.0
+    """Seconds by which its wall clock is wrong."""
+    knows: tuple[SocketAddress, ...] = ()
+    """Endpoints that its disk remembers for every peer."""
+    keeps_mark: bool = True
+    mark: bytes | None = None
+    node: Node = field(init=False)
+    plane: MemoryPlane = field(init=False)
+    driven: DrivenCore[NodeEvent] = field(init=False)
+    is_up: bool = field(default=False, init=False)
+    inbox: list[tuple[float, str, bytes]] = field(factory=list, init=False)
+    """What arrived: when, from whom, which payload."""
+    log: list[tuple[float, NodeEvent]] = field(factory=list, init=False)
+    numbers: dict[int, str] = field(factory=dict, init=False)
+
+    @property
+    def mac(self) -> MacAddress:
+        """Its address in the segment."""
+        return MacAddress.for_node(NETWORK, self.identity.static_public)
+
+    @property
+    def spec(self) -> PeerSpec:
+        """Its record in the map."""
+        return PeerSpec(
+            node_id=self.identity.node_id, static_public=self.identity.static_public, name=self.name, mac=self.mac
+        )
+
+    def start(self) -> None:
+        """A fresh process: new node, new plane, same identity."""
+        settings = NodeSettings(identity=self.identity, network=NETWORK, psk=self.psk, handshake_mark=self.mark)
+        self.numbers = {}
+        self.node = Node(settings, self.rng, UNIX_START + self.unix_wrong_by - self.clock_ahead)
+        self.driven = DrivenCore(self.mesh.internet, self.host, DATA_PORT, self.node, self._on_event, self.clock_ahead)
+        self.plane = MemoryPlane(lambda: self.driven.now, self._send_out, self._on_frame, self._poll)
+        self.host.sockets[DATA_PORT] = self.plane.receive_datagram
+        self.is_up = True
+        self.update_addresses()
+        self.driven.call(self.node.set_stun_servers, self.mesh.stun_servers)
+        self.update_peers()
+        self._tick(self.plane)
+
+    def kill(self) -> None:
+        """As kill -9 does."""
+        self.is_up = False
+        self.driven.stop()
+        self.host.sockets.pop(DATA_PORT, None)
+
+    def shut_down(self) -> None:
+        """End in good order."""
+        self.driven.call(self.node.shutdown)
+        self.kill()
+
+    def move(self, site: Site) -> None:
+        """Take the machine elsewhere; it notices its new addresses at once."""
+        self.mesh.internet.move_host(self.host, site)
+        self.update_addresses()
+
+    def update_addresses(self) -> None:
+        """Tell the node the machine's addresses."""
+        addresses = [SocketAddress(each, DATA_PORT) for each in self.host.addresses]
+        self.driven.call(self.node.set_host_addresses, addresses)
+
+    def update_peers(self) -> None:
+        """Tell the node the members of the mesh."""
+        self.driven.call(self.node.update_peers, [each.spec_for(self) for each in self.mesh.members.values()])
+
+    def spec_for(self, reader: Member) -> PeerSpec:
+        """This member's record with what the reader's disk remembers."""
+        spec = self.spec
+        return PeerSpec(
+            node_id=spec.node_id,
+            static_public=spec.static_public,
+            name=spec.name,
+            mac=spec.mac,
+            endpoints=reader.knows,
+        )
+
+    def send(self, to: Member, payload: bytes) -> None:
+        """Send a frame to another member."""
+        self.plane.write_frame(to.mac.raw + self.mac.raw + ETHERTYPE + payload)
+
+    def status(self, of: Member) -> PeerStatus:
+        """What this member knows of another."""
+        statuses = self.node.peer_status(self.driven.now)
+        return next(status for status in statuses if status.node_id == of.identity.node_id)
+
+    def is_connected_to(self, other: Member) -> bool:
+        """Whether frames flow, as far as this end knows."""
+        return self.is_up and self.status(other).state is PeerState.CONNECTED
+
+    def received(self, sender: Member) -> list[bytes]:
+        """Payloads of frames that came from `sender`, in order."""
+        return [payload for _, name, payload in self.inbox if name == sender.name]
+
+    def _tick(self, plane: MemoryPlane) -> None:
+        if self.is_up and plane is self.plane:
+            plane.tick()
+            self.mesh.clock.call_later(_TICK_SECONDS, lambda: self._tick(plane))
+
+    def _send_out(self, destination: SocketAddress, payload: bytes) -> None:
+        self.mesh.internet.send(self.host, DATA_PORT, destination, payload)
+
+    def _on_frame(self, peer: int, frame: bytes) -> None:
+        self.inbox.append((self.mesh.clock.now, self.numbers[peer], frame[14:]))
+
+    def _poll(self) -> None:
+        for upcall in self.plane.poll_upcalls():
+            self._on_upcall(upcall)
+
+    def _on_upcall(self, upcall: Upcall) -> None:
+        node, call = self.node, self.driven.call
+        match upcall:
+            case DatagramReceived(source, payload):
+                call(node.receive_datagram, payload, source)
+            case ControlReceived(peer, source, payload):
+                call(node.receive_control, peer, payload, source)
+            case SessionConfirmed(peer, local_index):
+                call(node.session_confirmed, peer, local_index)
+            case RekeyDue(peer):
+                call(node.rekey_due, peer)
+            case PeerRoamed(peer, source):
+                call(node.peer_roamed, peer, source)
+            case PathRefused(peer, errno):
+                call(node.path_refused, peer, errno)
+
+    def _on_event(self, event: NodeEvent) -> None:
+        match event:
+            case PeerAdded(peer, spec) | PeerChanged(peer, spec):
+                self.numbers[peer] = spec.name
+                self.plane.set_peer(PeerEntry(peer=peer, mac=spec.mac, addresses=spec.addresses))
+            case PeerRemoved(peer):
+                self.plane.remove_peer(peer)
+            case SessionReady(peer, keys):
+                self.plane.add_session(peer, keys)
+            case SessionRetired(local_index):
+                self.plane.retire_session(local_index)
+            case PathSelected(peer=peer, destination=destination, mtu=mtu):
+                self.log.append((self.mesh.clock.now, event))
+                self.plane.set_path(peer, None if destination is None else DirectPath(destination, mtu))
+            case ControlToSend(peer, payload, destination):
+                self.plane.send_control(peer, payload, destination)
+            case SignalToSend(to, blob):
+                self.mesh.switchboard.signal(self.identity.node_id, to, blob)
+            case PunchWanted(to):
+                self.mesh.switchboard.punch(self.identity.node_id, to)
+            case HandshakeMarkChanged(mark):
+                self.mark = mark if self.keeps_mark else None
+            case PeerStateChanged():
+                self.log.append((self.mesh.clock.now, event))
+
+
+class VirtualMesh:
+    """Members, two STUN servers, a switchboard, and the internet between them; given by its seed."""
+
+    def __init__(self, seed: object = 0, quality: LinkQuality | None = None, stun_servers: int = 2) -> None:
+        self.clock = VirtualClock(1000.0)
+        self.seed = seed
+        self.internet = Internet(self.clock, seed, quality or LinkQuality())
+        self.switchboard = Switchboard(self.clock)
+        self.members: dict[str, Member] = {}
+        self.stun_servers = [self._add_stun_server(number) for number in range(stun_servers)]
+
+    def add_member(
+        self, name: str, behaviour: NatBehaviour | None = None, site: Site | None = None, *, ipv6: bool = False
+    ) -> Member:
+        """A machine at a site of its own behind such a NAT, or at `site`. It is not started."""
+        rng = seeded_bytes(f"{name} {self.seed}")
+        place = site or self.internet.add_site(f"site of {name}", behaviour)
+        host = self.internet.add_host(name, place, ipv6=ipv6)
+        ahead = 1000.0 * len(self.members)
+        member = Member(name, self, host, Identity.generate(rng), rng, clock_ahead=ahead)
+        self.members[name] = member
+        self.switchboard.members[member.identity.node_id] = member
+        return member
+
+    def start(self) -> None:
+        """Start all members."""
+        for member in self.members.values():
+            member.start()
+
+    def run_for(self, seconds: float) -> None:
+        """Let time pass."""
+        self.clock.run_for(seconds)
+
+    def run_until_connected(self, limit: float) -> bool:
+        """Let time pass until all pairs are connected at both ends, at most `limit` seconds; whether they are."""
+        return self.clock.run_while(lambda: not self.is_connected(), self.clock.now + limit)
+
+    def is_connected(self) -> bool:
+        """Whether every member that is up is connected to every other that is up."""
+        up = [member for member in self.members.values() if member.is_up]
+        return all(one.is_connected_to(other) for one in up for other in up if one is not other)
+
+    def _add_stun_server(self, number: int) -> SocketAddress:
+        site = self.internet.add_site(f"stun {number}")
+        host = self.internet.add_host(f"stun {number}", site)
+        DrivenCore(self.internet, host, STUN_PORT, BindingResponder())
+        return host.address(STUN_PORT)

@@ -1,0 +1,136 @@
+# -*- test-case-name: zerogo.test.testing.test_nat -*-
+"""Address translators by their behaviours (RFC 4787): how they map, what they let in, whether they turn back inside.
+
+A mapping belongs to an inside address and, depending on the behaviour, to the destination. Filtering looks at what the
+mapping's owner has sent to. Inbound datagrams that no mapping fits are dropped; nothing from outside ever makes state.
+"""
+
+from __future__ import annotations
+
+import enum
+import random
+
+from attrs import define, field, frozen
+
+from zerogo.ids import SocketAddress
+
+FIRST_PORT = 1024
+LAST_PORT = 65535
+MAPPING_SECONDS = 120.0
+"""RFC 4787 section 4.3 asks for at least two minutes."""
+
+
+class Mapping(enum.Enum):
+    """RFC 4787 section 4.1, and how ports are chosen (4.2)."""
+
+    ENDPOINT_INDEPENDENT = "endpoint-independent, keeps the port if it is free"
+    SEQUENTIAL = "address-and-port-dependent, the next port each time"
+    RANDOM = "address-and-port-dependent, any free port"
+
+
+class Filtering(enum.Enum):
+    """RFC 4787 section 5."""
+
+    ENDPOINT_INDEPENDENT = "anyone"
+    ADDRESS_DEPENDENT = "addresses that were sent to"
+    ADDRESS_AND_PORT_DEPENDENT = "addresses and ports that were sent to"
+
+
+@frozen
+class NatBehaviour:
+    """A kind of NAT."""
+
+    mapping: Mapping
+    filtering: Filtering
+    hairpin: bool = False
+    """Whether two hosts inside reach each other by the outside address (RFC 4787 section 6)."""
+    mapping_seconds: float = MAPPING_SECONDS
+    """An unused mapping lives so long; only what goes out refreshes it."""
+
+
+FULL_CONE = NatBehaviour(Mapping.ENDPOINT_INDEPENDENT, Filtering.ENDPOINT_INDEPENDENT)
+ADDRESS_RESTRICTED = NatBehaviour(Mapping.ENDPOINT_INDEPENDENT, Filtering.ADDRESS_DEPENDENT)
+PORT_RESTRICTED = NatBehaviour(Mapping.ENDPOINT_INDEPENDENT, Filtering.ADDRESS_AND_PORT_DEPENDENT)
+SYMMETRIC_SEQUENTIAL = NatBehaviour(Mapping.SEQUENTIAL, Filtering.ADDRESS_AND_PORT_DEPENDENT)
+SYMMETRIC_RANDOM = NatBehaviour(Mapping.RANDOM, Filtering.ADDRESS_AND_PORT_DEPENDENT)
+
+
+@define
+class _Entry:
+    inside: SocketAddress
+    outside: SocketAddress
+    used_at: float
+    sent_to: dict[SocketAddress, None] = field(factory=dict)
+
+
+@define(eq=False)
+class Nat:
+    """One translator with one outside address."""
+
+    address: str
+    behaviour: NatBehaviour
+    _random: random.Random
+    _by_key: dict[tuple[SocketAddress, SocketAddress | None], _Entry] = field(factory=dict, init=False)
+    _by_port: dict[int, _Entry] = field(factory=dict, init=False)
+    _next_port: int = field(default=20000, init=False)
+
+    def outbound(self, inside: SocketAddress, destination: SocketAddress, now: float) -> SocketAddress:
+        """A datagram leaves; the source address it has outside."""
+        is_dependent = self.behaviour.mapping is not Mapping.ENDPOINT_INDEPENDENT
+        key = (inside, destination if is_dependent else None)
+        entry = self._by_key.get(key)
+        if entry is None or self._is_expired(entry, now):
+            entry = self._map(key, now)
+        entry.used_at = now
+        entry.sent_to[destination] = None
+        return entry.outside
+
+    def inbound(self, outside: SocketAddress, source: SocketAddress, now: float) -> SocketAddress | None:
+        """A datagram arrives at the outside address; whose it is inside, or None where it is not let in."""
+        entry = self._by_port.get(outside.port)
+        if entry is None or self._is_expired(entry, now):
+            return None
+        match self.behaviour.filtering:
+            case Filtering.ENDPOINT_INDEPENDENT:
+                is_welcome = True
+            case Filtering.ADDRESS_DEPENDENT:
+                is_welcome = any(known.host == source.host for known in entry.sent_to)
+            case Filtering.ADDRESS_AND_PORT_DEPENDENT:
+                is_welcome = source in entry.sent_to
+        return entry.inside if is_welcome else None
+
+    def reboot(self) -> None:
+        """Forget all mappings; the next ones get other ports."""
+        self._by_key.clear()
+        self._by_port.clear()
+        self._next_port = self._random.randint(FIRST_PORT, LAST_PORT)
+
+    @property
+    def mapping_count(self) -> int:
+        """Mappings remembered, live or not."""
+        return len(self._by_port)
+
+    def _is_expired(self, entry: _Entry, now: float) -> bool:
+        return now - entry.used_at > self.behaviour.mapping_seconds
+
+    def _map(self, key: tuple[SocketAddress, SocketAddress | None], now: float) -> _Entry:
+        old = self._by_key.get(key)
+        if old is not None:
+            self._by_port.pop(old.outside.port, None)
+        inside = key[0]
+        entry = _Entry(inside, SocketAddress(self.address, self._choose_port(inside.port)), now)
+        self._by_key[key] = self._by_port[entry.outside.port] = entry
+        return entry
+
+    def _choose_port(self, wanted: int) -> int:
+        match self.behaviour.mapping:
+            case Mapping.ENDPOINT_INDEPENDENT:
+                port = wanted
+            case Mapping.SEQUENTIAL:
+                port = self._next_port
+            case Mapping.RANDOM:
+                port = self._random.randint(FIRST_PORT, LAST_PORT)
+        while port in self._by_port:
+            port = port + 1 if port < LAST_PORT else FIRST_PORT
+        self._next_port = port + 1 if port < LAST_PORT else FIRST_PORT
+        return port

@@ -1,0 +1,299 @@
+# -*- test-case-name: zerogo.test.testing.test_plane -*-
+"""A data plane in memory: the law of `zerogo.dataplane.interface` over `TransportSession`, in virtual time.
+
+Frames enter by `write_frame` (as if read from a TAP) and leave to `on_frame`. There are no descriptors, threads,
+offloads, fragments or timers of its own: `tick` does once a second what a plane does with time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from attrs import define, evolve, field
+
+from zerogo.dataplane.interface import (
+    KEEPALIVE_SECONDS,
+    REJECT_AFTER_SECONDS,
+    REKEY_AFTER_SECONDS,
+    STAGED_BYTES_LIMIT,
+    UPCALLS_LIMIT,
+    ControlReceived,
+    Counter,
+    DatagramReceived,
+    PeerCounters,
+    PeerEntry,
+    PeerPath,
+    PeerRoamed,
+    PlaneCounters,
+    PlaneSettings,
+    RekeyDue,
+    SessionConfirmed,
+    Upcall,
+)
+from zerogo.errors import ParseError, RemoteError
+from zerogo.ids import SocketAddress
+from zerogo.noise.keys import SessionKeys
+from zerogo.noise.session import TransportSession
+from zerogo.wire.datagram import DatagramKind, classify
+from zerogo.wire.transport import INNER_BYTES, InnerHeader, Kind, emit_inner, parse_header, parse_inner
+
+_MAC_BYTES = 6
+
+
+@define(eq=False)
+class _Session:
+    peer: int
+    keys: SessionKeys = field(repr=False)
+    transport: TransportSession
+    added_at: float
+
+
+@define(eq=False)
+class _Peer:
+    entry: PeerEntry | None = None
+    path: PeerPath | None = None
+    previous: _Session | None = None
+    current: _Session | None = None
+    next: _Session | None = None
+    staged: deque[bytes] = field(factory=deque)
+    counters: PeerCounters = field(factory=PeerCounters)
+    sent_at: float = 0.0
+    frame_received_at: float | None = None
+    roamed_at: float = float("-inf")
+    wants_keys: bool = False
+
+
+class MemoryPlane:
+    """Implements `IDataplane`.
+
+    :param clock: gives the time, seconds.
+    :param send: takes destination and datagram.
+    :param on_frame: takes the sending peer and the frame.
+    :param on_wakeup: called when there are upcalls to poll.
+    """
+
+    name = "memory"
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        send: Callable[[SocketAddress, bytes], object],
+        on_frame: Callable[[int, bytes], object],
+        on_wakeup: Callable[[], object],
+    ) -> None:
+        self._clock = clock
+        self._send = send
+        self._on_frame = on_frame
+        self._on_wakeup = on_wakeup
+        self._settings: PlaneSettings | None = None
+        self._peers: dict[int, _Peer] = {}
+        self._sessions: dict[int, _Session] = {}
+        self._upcalls: deque[Upcall] = deque()
+        self._counts = dict.fromkeys(Counter, 0)
+
+    def open(self, settings: PlaneSettings) -> None:
+        """Begin; the descriptors are not used."""
+        self._settings = settings
+
+    def wakeup_fd(self) -> int:
+        """There is none; `on_wakeup` is called."""
+        return -1
+
+    def poll_upcalls(self, limit: int = 256) -> list[Upcall]:
+        """Up to `limit`, oldest first."""
+        return [self._upcalls.popleft() for _ in range(min(limit, len(self._upcalls)))]
+
+    def set_peer(self, entry: PeerEntry) -> None:
+        """Make a member known."""
+        self._peer(entry.peer).entry = entry
+
+    def remove_peer(self, peer: int) -> None:
+        """Forget a member and all of it."""
+        self._peers.pop(peer, None)
+        for index in [index for index, session in self._sessions.items() if session.peer == peer]:
+            del self._sessions[index]
+
+    def add_session(self, peer: int, keys: SessionKeys) -> None:
+        """An initiator's becomes current, a responder's next."""
+        session = _Session(peer, keys, TransportSession(keys), self._clock())
+        self._sessions[keys.local_index] = session
+        entry = self._peer(peer)
+        if not keys.is_initiator:
+            self._drop(entry.next)
+            entry.next = session
+            return
+        if entry.next is not None:
+            self._drop(entry.current)
+            entry.current, entry.next = entry.next, None
+        self._make_current(entry, session)
+
+    def retire_session(self, local_index: int) -> None:
+        """Erase a session."""
+        self._drop(self._sessions.get(local_index))
+
+    def set_path(self, peer: int, path: PeerPath | None) -> None:
+        """Send that way from now on."""
+        entry = self._peer(peer)
+        entry.path = path
+        self._flush(entry)
+
+    def send_datagram(self, destination: SocketAddress, payload: bytes) -> None:
+        """As it is."""
+        self._send_out(destination, payload)
+
+    def send_control(self, peer: int, payload: bytes, destination: SocketAddress | None = None) -> None:
+        """Sealed in the current session."""
+        entry = self._peer(peer)
+        target = destination or (entry.path.destination if entry.path else None)
+        if target is not None:
+            self._seal(entry, Kind.CONTROL, payload, target)
+
+    def counters(self) -> PlaneCounters:
+        """What happened so far."""
+        return PlaneCounters(
+            plane=dict(self._counts), peers={peer: each.counters for peer, each in self._peers.items()}
+        )
+
+    def close(self) -> None:
+        """Erase everything."""
+        self._peers.clear()
+        self._sessions.clear()
+        self._upcalls.clear()
+
+    @property
+    def session_count(self) -> int:
+        """Sessions installed."""
+        return len(self._sessions)
+
+    def write_frame(self, frame: bytes) -> None:
+        """A frame as the TAP would give it: to the peer with its destination address, a group's to all."""
+        self._counts[Counter.TAP_FRAMES_IN] += 1
+        for entry in self._peers.values():
+            if entry.entry is not None and (frame[0] & 1 or entry.entry.mac.raw == frame[:_MAC_BYTES]):
+                self._send_frame(entry, frame)
+
+    def receive_datagram(self, data: bytes, source: SocketAddress) -> None:
+        """What arrived at the socket."""
+        self._counts[Counter.UDP_DATAGRAMS_IN] += 1
+        if classify(data) is not DatagramKind.TRANSPORT:
+            self._pass_up(DatagramReceived(source, data))
+            return
+        try:
+            session = self._sessions.get(parse_header(data).receiver_index)
+            if session is None:
+                self._counts[Counter.DROPPED_UNKNOWN_INDEX] += 1
+                return
+            if self._clock() - session.added_at >= REJECT_AFTER_SECONDS:
+                self._counts[Counter.DROPPED_EXPIRED_SESSION] += 1
+                return
+            inner = session.transport.open(data)
+            header = parse_inner(inner)
+        except ParseError:
+            self._counts[Counter.DROPPED_MALFORMED] += 1
+        except RemoteError:
+            self._counts[Counter.DROPPED_UNAUTHENTIC] += 1
+        else:
+            self._authentic(session, header, inner[INNER_BYTES:], source)
+
+    def tick(self) -> None:
+        """Expire sessions, ask for fresh ones, keep alive. Call once a second."""
+        now = self._clock()
+        for session in list(self._sessions.values()):
+            if now - session.added_at >= REJECT_AFTER_SECONDS:
+                self._drop(session)
+        for peer, entry in self._peers.items():
+            current = entry.current
+            is_old = current is not None and current.keys.is_initiator and now - current.added_at >= REKEY_AFTER_SECONDS
+            if entry.wants_keys or (is_old and now - entry.sent_at < 1.0):
+                entry.wants_keys = False
+                self._pass_up(RekeyDue(peer))
+            heard_at = entry.frame_received_at
+            if heard_at is not None and heard_at > entry.sent_at and now - heard_at >= KEEPALIVE_SECONDS and entry.path:
+                self._seal(entry, Kind.KEEPALIVE, b"", entry.path.destination)
+
+    def _peer(self, peer: int) -> _Peer:
+        return self._peers.setdefault(peer, _Peer())
+
+    def _send_out(self, destination: SocketAddress, payload: bytes) -> None:
+        self._counts[Counter.UDP_DATAGRAMS_OUT] += 1
+        self._send(destination, payload)
+
+    def _send_frame(self, entry: _Peer, frame: bytes) -> None:
+        if entry.path is not None and self._seal(entry, Kind.ETHERNET, frame, entry.path.destination):
+            return
+        entry.wants_keys = entry.current is None
+        entry.staged.append(frame)
+        while sum(map(len, entry.staged)) > STAGED_BYTES_LIMIT:
+            entry.staged.popleft()
+            self._counts[Counter.DROPPED_STAGED] += 1
+
+    def _seal(self, entry: _Peer, kind: Kind, payload: bytes, destination: SocketAddress) -> bool:
+        session = entry.current
+        if session is None or self._clock() - session.added_at >= REJECT_AFTER_SECONDS:
+            return False
+        entry.sent_at = self._clock()
+        counters = entry.counters
+        entry.counters = evolve(
+            counters,
+            datagrams_out=counters.datagrams_out + 1,
+            bytes_out=counters.bytes_out + (len(payload) if kind is Kind.ETHERNET else 0),
+        )
+        self._send_out(destination, session.transport.seal(emit_inner(InnerHeader(kind)) + payload))
+        return True
+
+    def _flush(self, entry: _Peer) -> None:
+        if entry.current is None or entry.path is None:
+            return
+        frames, entry.staged = entry.staged, deque()
+        for frame in frames:
+            self._send_frame(entry, frame)
+
+    def _authentic(self, session: _Session, header: InnerHeader, payload: bytes, source: SocketAddress) -> None:
+        entry = self._peers[session.peer]
+        if entry.next is session:
+            entry.next = None
+            self._make_current(entry, session)
+            self._pass_up(SessionConfirmed(session.peer, session.keys.local_index))
+        if header.kind is Kind.CONTROL:
+            self._pass_up(ControlReceived(session.peer, source, payload))
+        elif header.kind is Kind.ETHERNET:
+            self._receive_frame(entry, session.peer, payload)
+        now = self._clock()
+        if entry.path is not None and entry.path.destination != source and now - entry.roamed_at >= 1.0:
+            entry.roamed_at = now
+            self._pass_up(PeerRoamed(session.peer, source))
+
+    def _receive_frame(self, entry: _Peer, peer: int, frame: bytes) -> None:
+        if entry.entry is None or frame[_MAC_BYTES : 2 * _MAC_BYTES] != entry.entry.mac.raw:
+            self._counts[Counter.DROPPED_FOREIGN_SOURCE] += 1
+            return
+        counters = entry.counters
+        entry.counters = evolve(
+            counters, datagrams_in=counters.datagrams_in + 1, bytes_in=counters.bytes_in + len(frame)
+        )
+        entry.frame_received_at = self._clock()
+        self._counts[Counter.TAP_FRAMES_OUT] += 1
+        self._on_frame(peer, frame)
+
+    def _make_current(self, entry: _Peer, session: _Session) -> None:
+        self._drop(entry.previous)
+        entry.previous, entry.current = entry.current, session
+        self._flush(entry)
+
+    def _drop(self, session: _Session | None) -> None:
+        if session is None:
+            return
+        self._sessions.pop(session.keys.local_index, None)
+        entry = self._peers.get(session.peer)
+        if entry is not None:
+            entry.previous = None if entry.previous is session else entry.previous
+            entry.current = None if entry.current is session else entry.current
+            entry.next = None if entry.next is session else entry.next
+
+    def _pass_up(self, upcall: Upcall) -> None:
+        if len(self._upcalls) >= UPCALLS_LIMIT and isinstance(upcall, DatagramReceived):
+            self._counts[Counter.DROPPED_UPCALL_QUEUE] += 1
+            return
+        self._upcalls.append(upcall)
+        self._on_wakeup()
