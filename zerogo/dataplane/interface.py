@@ -16,43 +16,22 @@ becomes current at once. A plane stops using a session by itself `REJECT_AFTER_S
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Sequence
 from typing import Protocol
 
 from attrs import Factory, field, frozen
 
+from zerogo.dataplane.counter import Counter as Counter
+from zerogo.dataplane.limits import KEEPALIVE_SECONDS as KEEPALIVE_SECONDS
+from zerogo.dataplane.limits import REJECT_AFTER_MESSAGES as REJECT_AFTER_MESSAGES
+from zerogo.dataplane.limits import REJECT_AFTER_SECONDS as REJECT_AFTER_SECONDS
+from zerogo.dataplane.limits import REKEY_AFTER_MESSAGES as REKEY_AFTER_MESSAGES
+from zerogo.dataplane.limits import REKEY_AFTER_SECONDS as REKEY_AFTER_SECONDS
+from zerogo.dataplane.limits import STAGED_BYTES_LIMIT as STAGED_BYTES_LIMIT
+from zerogo.dataplane.limits import UPCALLS_LIMIT as UPCALLS_LIMIT
+from zerogo.dataplane.offloads import Offloads as Offloads
 from zerogo.ids import MacAddress, SocketAddress
 from zerogo.noise.keys import SessionKeys
-
-REKEY_AFTER_SECONDS = 120.0
-REJECT_AFTER_SECONDS = 180.0
-REKEY_AFTER_MESSAGES = 2**60
-REJECT_AFTER_MESSAGES = 2**64 - 2**13 - 1
-KEEPALIVE_SECONDS = 10.0
-"""A plane that received data and sent nothing for so long sends a keepalive."""
-STAGED_BYTES_LIMIT = 256 * 1024
-"""Frames kept per peer while it has no session or no path; the oldest are dropped first."""
-UPCALLS_LIMIT = 4096
-"""Upcalls waiting to be polled; beyond it unauthenticated datagrams are dropped and counted, nothing else is."""
-
-
-@frozen(kw_only=True)
-class Offloads:
-    """Switches, all on by default; the plane finds out what the kernel can do and uses what is both on and possible."""
-
-    tap_tso: bool = True
-    """Read TCP super-frames from the TAP (TUN_F_TSO4/6)."""
-    tap_uso: bool = True
-    """Read UDP super-frames from the TAP (TUN_F_USO4/6)."""
-    tap_gso_write: bool = True
-    """Write merged super-frames to the TAP."""
-    udp_gso: bool = True
-    """Send trains with UDP_SEGMENT."""
-    udp_gro: bool = True
-    """Receive trains with UDP_GRO."""
-    checksum_elision: bool = True
-    """Leave inner TCP and UDP checksums partial from end to end."""
 
 
 @frozen(kw_only=True)
@@ -65,6 +44,8 @@ class PlaneSettings:
     """Bound, non-blocking UDP sockets, one per address family; the plane closes them."""
     mac: MacAddress
     """The TAP's own address."""
+    addresses: Sequence[str] = ()
+    """Our own IPv4 and IPv6 addresses in the segment; no peer may claim them."""
     mtu: int
     """Of the segment: bytes of a frame after its Ethernet header."""
     is_bridge: bool = False
@@ -81,7 +62,7 @@ class PeerEntry:
     addresses: Sequence[str] = ()
     """Its IPv4 and IPv6 addresses in the segment; ARP and ND for them are answered locally."""
     is_bridge: bool = False
-    """Whether it may send frames of other source addresses; those are learned, bounded, and never override a member's."""
+    """Whether it may send frames of other source addresses; those are learned, bounded, and override no member's."""
 
 
 @frozen
@@ -155,42 +136,6 @@ class PlaneFault:
 Upcall = DatagramReceived | ControlReceived | SessionConfirmed | RekeyDue | PeerRoamed | PathRefused | PlaneFault
 
 
-class Counter(enum.StrEnum):
-    """What a plane counts for itself; a snapshot holds all, zero or not. Names are part of `status --json`."""
-
-    TAP_FRAMES_IN = "tap_frames_in"
-    TAP_FRAMES_OUT = "tap_frames_out"
-    TAP_SUPER_FRAMES_IN = "tap_super_frames_in"
-    TAP_SUPER_FRAMES_OUT = "tap_super_frames_out"
-    UDP_DATAGRAMS_IN = "udp_datagrams_in"
-    UDP_DATAGRAMS_OUT = "udp_datagrams_out"
-    UDP_TRAINS_IN = "udp_trains_in"
-    UDP_TRAINS_OUT = "udp_trains_out"
-    CHECKSUMS_ELIDED = "checksums_elided"
-    CHECKSUMS_COMPLETED = "checksums_completed"
-    FRAGMENTS_IN = "fragments_in"
-    FRAGMENTS_OUT = "fragments_out"
-    NEIGHBORS_ANSWERED = "neighbors_answered"
-    FLOODED = "flooded"
-    DROPPED_UNKNOWN_INDEX = "dropped_unknown_index"
-    DROPPED_UNAUTHENTIC = "dropped_unauthentic"
-    DROPPED_REPLAY = "dropped_replay"
-    DROPPED_MALFORMED = "dropped_malformed"
-    DROPPED_FOREIGN_SOURCE = "dropped_foreign_source"
-    DROPPED_UNKNOWN_DESTINATION = "dropped_unknown_destination"
-    DROPPED_STAGED = "dropped_staged"
-    DROPPED_EXPIRED_SESSION = "dropped_expired_session"
-    DROPPED_UPCALL_QUEUE = "dropped_upcall_queue"
-    DROPPED_TAP_WRITE = "dropped_tap_write"
-    DROPPED_UDP_SEND = "dropped_udp_send"
-    DROPPED_STORM = "dropped_storm"
-    FALLBACK_TAP_TSO = "fallback_tap_tso"
-    FALLBACK_TAP_USO = "fallback_tap_uso"
-    FALLBACK_TAP_GSO_WRITE = "fallback_tap_gso_write"
-    FALLBACK_UDP_GSO = "fallback_udp_gso"
-    FALLBACK_UDP_GRO = "fallback_udp_gro"
-
-
 @frozen(kw_only=True)
 class PeerCounters:
     """Since the plane was opened. Ages are seconds, None where it never happened."""
@@ -249,7 +194,7 @@ class IDataplane(Protocol):
         """Send as it is (STUN, handshakes)."""
 
     def send_control(self, peer: int, payload: bytes, destination: SocketAddress | None = None) -> None:
-        """Seal a control message in the peer's current session and send it by its path, or straight to `destination`."""
+        """Seal a control message in the peer's session; it goes by its path, or straight to `destination`."""
 
     def counters(self) -> PlaneCounters:
         """The latest snapshot."""

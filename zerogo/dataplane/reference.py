@@ -1,0 +1,218 @@
+# -*- test-case-name: zerogo.test.dataplane.test_reference -*-
+"""The reference plane as the agent holds it: verbs go to a worker process, upcalls come back, over one socket pair.
+
+The worker (`zerogo.dataplane.worker`) has the descriptors and an event loop of its own, so a busy reactor costs the
+tunnels nothing. Each upcall is one record, so `wakeup_fd`, our end of the pair, is readable exactly while there is
+something to poll. Records that the worker has no room for yet wait here; it reports at least once a second while
+anything happens, and each poll sends on.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+
+from attrs import asdict, evolve
+
+from zerogo.dataplane import messages
+from zerogo.dataplane.errors import PlaneNotStarted
+from zerogo.dataplane.interface import (
+    ControlReceived,
+    Counter,
+    DatagramReceived,
+    Offloads,
+    PathRefused,
+    PeerCounters,
+    PeerEntry,
+    PeerPath,
+    PeerRoamed,
+    PlaneCounters,
+    PlaneFault,
+    PlaneSettings,
+    RekeyDue,
+    SessionConfirmed,
+    Upcall,
+)
+from zerogo.dataplane.messages import Message
+from zerogo.ids import SocketAddress
+from zerogo.noise.keys import SessionKeys
+
+_CONTROL_BUFFER_BYTES = 4 * 1024 * 1024
+_CLOSE_WAIT_SECONDS = 2.0
+
+
+class ReferenceDataplane:
+    """`IDataplane` in a process of its own, written in Python."""
+
+    name = "reference"
+
+    def __init__(self) -> None:
+        self._control: socket.socket | None = None
+        self._worker: subprocess.Popen[bytes] | None = None
+        self._outgoing: deque[bytes] = deque()
+        self._plane: dict[Counter, int] = dict.fromkeys(Counter, 0)
+        self._offloads = Offloads()
+        self._rows: dict[int, tuple[PeerCounters, float | None, float | None]] = {}
+        self._is_faulted = False
+
+    @property
+    def worker_pid(self) -> int | None:
+        """The process id of the worker, for diagnosis."""
+        return self._worker.pid if self._worker else None
+
+    def open(self, settings: PlaneSettings) -> None:
+        """Spawn the worker and hand it the descriptors; raises `PlaneNotStarted`."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        for end in (ours, theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _CONTROL_BUFFER_BYTES)
+        descriptors = (theirs.fileno(), settings.tap_fd, *settings.udp_fds)
+        command = [sys.executable, "-P", "-m", "zerogo.dataplane.worker", *map(str, descriptors)]
+        try:
+            self._worker = subprocess.Popen(command, pass_fds=descriptors, stdin=subprocess.DEVNULL)
+        except OSError as error:
+            ours.close()
+            raise PlaneNotStarted(f"the data plane's process cannot be started: {error}") from error
+        finally:
+            theirs.close()
+            for descriptor in descriptors[1:]:
+                os.close(descriptor)
+        ours.setblocking(False)
+        self._control = ours
+        switches = tuple(asdict(settings.offloads).items())
+        addresses = list(settings.addresses)
+        self._say((messages.OPEN, settings.mac.raw, addresses, settings.mtu, settings.is_bridge, switches))
+
+    def wakeup_fd(self) -> int:
+        """Readable while upcalls wait; -1 once closed."""
+        return self._control.fileno() if self._control else -1
+
+    def poll_upcalls(self, limit: int = 256) -> list[Upcall]:
+        """Take up to `limit` upcalls, oldest first."""
+        upcalls: list[Upcall] = []
+        self._flush()
+        for _ in range(limit):
+            if self._control is None or self._is_faulted:
+                break
+            try:
+                record = self._control.recv(messages.RECORD_LIMIT)
+            except BlockingIOError:
+                break
+            except OSError:
+                record = b""
+            upcall = self._hear(messages.decode(record)) if record else self._fault("the data plane's process ended")
+            if upcall is not None:
+                upcalls.append(upcall)
+        return upcalls
+
+    def _fault(self, reason: str) -> PlaneFault | None:
+        if self._is_faulted:
+            return None
+        self._is_faulted = True
+        return PlaneFault(reason)
+
+    def _hear(self, message: Message) -> Upcall | None:
+        match message:
+            case (messages.DATAGRAM_RECEIVED, (host, port), payload):
+                return DatagramReceived(SocketAddress.of(host, port), payload)
+            case (messages.CONTROL_RECEIVED, peer, (host, port), payload):
+                return ControlReceived(peer, SocketAddress.of(host, port), payload)
+            case (messages.SESSION_CONFIRMED, peer, local_index):
+                return SessionConfirmed(peer, local_index)
+            case (messages.REKEY_DUE, peer):
+                return RekeyDue(peer)
+            case (messages.PEER_ROAMED, peer, (host, port)):
+                return PeerRoamed(peer, SocketAddress.of(host, port))
+            case (messages.PATH_REFUSED, peer, errno):
+                return PathRefused(peer, errno)
+            case (messages.PLANE_FAULT, reason):
+                return self._fault(reason)
+            case (messages.PLANE_COUNTERS, values, switches):
+                self._plane = dict(zip(Counter, values, strict=True))
+                self._offloads = Offloads(**dict(switches))
+            case (messages.PEER_COUNTERS, rows):
+                for peer, bytes_in, bytes_out, datagrams_in, datagrams_out, received_at, added_at in rows:
+                    counted = PeerCounters(
+                        bytes_in=bytes_in, bytes_out=bytes_out, datagrams_in=datagrams_in, datagrams_out=datagrams_out
+                    )
+                    self._rows[peer] = (counted, received_at, added_at)
+        return None
+
+    def _say(self, message: Message) -> None:
+        if self._control is not None:
+            self._outgoing.append(messages.encode(message))
+            self._flush()
+
+    def _flush(self) -> None:
+        while self._outgoing and self._control is not None:
+            try:
+                self._control.send(self._outgoing[0])
+            except BlockingIOError:
+                return
+            except OSError:
+                # The worker is gone; the next poll says so.
+                self._outgoing.clear()
+                return
+            self._outgoing.popleft()
+
+    def set_peer(self, entry: PeerEntry) -> None:
+        """Make a member known to the switch, or change it."""
+        self._say((messages.SET_PEER, entry.peer, entry.mac.raw, list(entry.addresses), entry.is_bridge))
+
+    def remove_peer(self, peer: int) -> None:
+        """Forget a member with its sessions, path, staged frames and learned addresses."""
+        self._rows.pop(peer, None)
+        self._say((messages.REMOVE_PEER, peer))
+
+    def add_session(self, peer: int, keys: SessionKeys) -> None:
+        """Install a fresh session."""
+        indices, secrets = (keys.local_index, keys.remote_index), (keys.send_key, keys.receive_key)
+        self._say((messages.ADD_SESSION, peer, indices, secrets, int(keys.suite), keys.is_initiator))
+
+    def retire_session(self, local_index: int) -> None:
+        """Erase a session's keys."""
+        self._say((messages.RETIRE_SESSION, local_index))
+
+    def set_path(self, peer: int, path: PeerPath | None) -> None:
+        """Send this peer's datagrams that way from now on; None holds them back."""
+        destination = (path.destination.host, path.destination.port) if path else None
+        self._say((messages.SET_PATH, peer, destination, path.mtu if path else 0))
+
+    def send_datagram(self, destination: SocketAddress, payload: bytes) -> None:
+        """Send as it is."""
+        self._say((messages.SEND_DATAGRAM, (destination.host, destination.port), payload))
+
+    def send_control(self, peer: int, payload: bytes, destination: SocketAddress | None = None) -> None:
+        """Seal a control message and send it by the peer's path, or straight to `destination`."""
+        where = (destination.host, destination.port) if destination else None
+        self._say((messages.SEND_CONTROL, peer, payload, where))
+
+    def counters(self) -> PlaneCounters:
+        """The latest snapshot."""
+        now = time.monotonic()
+        peers = {}
+        for peer, (counted, received_at, added_at) in self._rows.items():
+            peers[peer] = evolve(
+                counted,
+                last_receive_age=None if received_at is None else now - received_at,
+                session_age=None if added_at is None else now - added_at,
+            )
+        return PlaneCounters(plane=dict(self._plane), peers=peers, offloads=self._offloads)
+
+    def close(self) -> None:
+        """End the worker, after the verbs before this one; it takes milliseconds, and is killed if it does not obey."""
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            self._say((messages.CLOSE,))
+            try:
+                worker.wait(_CLOSE_WAIT_SECONDS)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                worker.wait()
+        self._outgoing.clear()
+        if self._control is not None:
+            self._control.close()
+            self._control = None

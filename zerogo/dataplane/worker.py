@@ -1,0 +1,151 @@
+# -*- test-case-name: zerogo.test.dataplane.test_worker -*-
+"""The reference plane's own process: `python -m zerogo.dataplane.worker CONTROL TAP UDP...` (descriptor numbers).
+
+It is spawned by `zerogo.dataplane.reference` and ends when the other end of its control socket does. It imports no
+Twisted and as little else as it can: it runs beside every agent, and its packets must not wait for a reactor.
+"""
+
+from __future__ import annotations
+
+import gc
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from zerogo.dataplane.messages import CLOSE, PLANE_FAULT, RECORD_LIMIT, decode, encode
+from zerogo.dataplane.plane import Plane
+
+TICK_SECONDS = 1.0
+_VERBS_PER_TURN = 256
+
+
+class Channel:
+    """The worker's end of the control socket."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self.is_full = False
+        """Whether upcalls wait for the agent to read."""
+
+    def receive(self) -> bytes | None:
+        """The next record; None where there is none yet. Raises `EOFError` where the agent is gone."""
+        try:
+            record = self._control.recv(RECORD_LIMIT)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise EOFError from error
+        if not record:
+            raise EOFError
+        return record
+
+    def send(self, record: bytes) -> bool:
+        """Send a record; False where there is no room."""
+        try:
+            self._control.send(record)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise EOFError from error
+        return True
+
+
+class Loop:
+    """Waits for descriptors and the clock, and calls the plane."""
+
+    def __init__(self, control: socket.socket, tap_fd: int, sockets: list[socket.socket]) -> None:
+        self._control = control
+        self._channel = Channel(control)
+        self._tap_fd = tap_fd
+        self._sockets = sockets
+        self._plane: Plane | None = None
+        self._poll = select.epoll()
+        self._poll.register(control, select.EPOLLIN)
+        self._ready: dict[int, Callable[[float], None]] = {control.fileno(): self._obey}
+        self._tick_at = time.monotonic() + TICK_SECONDS
+
+    def run(self) -> None:
+        """Until the agent closes the plane, or is gone."""
+        try:
+            while True:
+                self._turn()
+        except EOFError:
+            return
+
+    def _turn(self) -> None:
+        wait = max(self._tick_at - time.monotonic(), 0.0)
+        events = self._poll.poll(wait)
+        now = time.monotonic()
+        for descriptor, _ in events:
+            self._ready[descriptor](now)
+        if self._plane is None:
+            return
+        if now >= self._tick_at:
+            self._plane.tick(now)
+            self._plane.report()
+            self._tick_at = now + TICK_SECONDS
+        self._tell(self._plane)
+
+    def _obey(self, now: float) -> None:
+        for _ in range(_VERBS_PER_TURN):
+            record = self._channel.receive()
+            if record is None:
+                return
+            message = decode(record)
+            if message[0] == CLOSE:
+                raise EOFError
+            if self._plane is None:
+                self._open(Plane(message, self._tap_fd, self._sockets))
+            else:
+                self._plane.obey(message, now)
+
+    def _open(self, plane: Plane) -> None:
+        self._plane = plane
+        self._ready[self._tap_fd] = plane.tap_readable
+        self._poll.register(self._tap_fd, select.EPOLLIN)
+        for sock in self._sockets:
+            self._ready[sock.fileno()] = _reader(plane, sock)
+            self._poll.register(sock, select.EPOLLIN)
+        plane.report()
+
+    def _tell(self, plane: Plane) -> None:
+        waiting = plane.upcalls.waiting
+        while waiting and self._channel.send(encode(waiting[0])):
+            waiting.popleft()
+        if bool(waiting) != self._channel.is_full:
+            self._channel.is_full = bool(waiting)
+            self._poll.modify(self._control, select.EPOLLIN | (select.EPOLLOUT if waiting else 0))
+
+
+def _reader(plane: Plane, sock: socket.socket) -> Callable[[float], None]:
+    return lambda now: plane.socket_readable(sock, now)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a worker on the descriptors of those numbers; returns the exit code."""
+    control_fd, tap_fd, *udp_fds = map(int, arguments)
+    control = socket.socket(fileno=control_fd)
+    sockets = [socket.socket(fileno=descriptor) for descriptor in udp_fds]
+    for sock in (control, *sockets):
+        sock.setblocking(False)
+    # The agent decides when to end; a terminal's interrupt goes to both processes.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    loop = Loop(control, tap_fd, sockets)
+    gc.collect()
+    gc.freeze()
+    try:
+        loop.run()
+    except Exception as error:
+        # Whatever it is, the agent must hear of it: a plane that fell silent would look like a dead network.
+        control.setblocking(True)
+        control.send(encode((PLANE_FAULT, f"{type(error).__name__}: {error}")))
+        raise
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

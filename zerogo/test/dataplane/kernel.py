@@ -1,0 +1,193 @@
+"""Two planes over a real kernel: network namespaces, a veth between them, a TAP and data sockets in each.
+
+    left: zg0 10.77.0.1 fd77::1            right: zg0 10.77.0.2 fd77::2        the segment
+    left: wire 192.0.2.1 2001:db8:77::1 == right: wire 192.0.2.2 2001:db8:77::2  the underlay
+
+Needs root. A namespace is entered by the calling thread for as long as it opens descriptors; planes are told nothing of
+it, since a descriptor stays in the namespace it was made in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import secrets
+import select
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+
+from attrs import define, field, frozen
+
+from zerogo.dataplane.interface import DirectPath, IDataplane, Offloads, PeerEntry, PlaneSettings, Upcall
+from zerogo.dataplane.sockets import open_data_sockets
+from zerogo.dataplane.tap import TapSettings, configure_tap, open_tap
+from zerogo.ids import MacAddress, SocketAddress
+from zerogo.noise.keys import SessionKeys
+from zerogo.wire.handshake import Suite
+
+SEGMENT_MTU = 1500
+DATA_PORT = 9993
+_CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def run(*command: str, timeout: float = 30) -> str:
+    """Run a command, return what it printed."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()} {done.stdout.strip()}")
+    return done.stdout
+
+
+@contextlib.contextmanager
+def inside(namespace: str) -> Iterator[None]:
+    """Have this thread be in a network namespace."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    there = os.open(f"/var/run/netns/{namespace}", os.O_RDONLY)
+    try:
+        if _libc.setns(there, _CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "setns")
+        yield
+    finally:
+        _libc.setns(home, _CLONE_NEWNET)
+        os.close(home)
+        os.close(there)
+
+
+@frozen
+class Host:
+    """One end: its namespace and its addresses in the segment and on the underlay."""
+
+    namespace: str
+    number: int
+
+    @property
+    def mac(self) -> MacAddress:
+        return MacAddress(bytes([2, 0x7A, 0, 0, 0, self.number]))
+
+    @property
+    def addresses(self) -> list[str]:
+        return [f"10.77.0.{self.number}", f"fd77::{self.number}"]
+
+    def underlay(self, is_ipv6: bool = False) -> SocketAddress:
+        return SocketAddress.of(f"2001:db8:77::{self.number}" if is_ipv6 else f"192.0.2.{self.number}", DATA_PORT)
+
+    def command(self, *command: str) -> tuple[str, ...]:
+        """A command line that runs in this host's namespace."""
+        return ("ip", "netns", "exec", self.namespace, *command)
+
+    def run(self, *command: str, timeout: float = 30) -> str:
+        return run(*self.command(*command), timeout=timeout)
+
+
+@define
+class Wire:
+    """Two namespaces joined by a veth; removed by `close`."""
+
+    prefix: str = field(factory=lambda: f"zg{secrets.token_hex(2)}")
+    hosts: list[Host] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.hosts = [Host(f"{self.prefix}{side}", number) for side, number in (("l", 1), ("r", 2))]
+        for host in self.hosts:
+            run("ip", "netns", "add", host.namespace)
+            host.run("sysctl", "-qw", "net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0")
+            host.run("ip", "link", "set", "lo", "up")
+        left, right = self.hosts
+        left.run("ip", "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", right.namespace)
+        for host in self.hosts:
+            host.run("ip", "addr", "add", f"192.0.2.{host.number}/24", "dev", "wire")
+            host.run("ip", "addr", "add", f"2001:db8:77::{host.number}/64", "dev", "wire", "nodad")
+            host.run("ip", "link", "set", "wire", "up")
+
+    def close(self) -> None:
+        for host in self.hosts:
+            subprocess.run(["ip", "netns", "del", host.namespace], capture_output=True)
+
+
+def session_pair(suite: Suite = Suite.CHACHAPOLY, base: int = 0) -> tuple[SessionKeys, SessionKeys]:
+    """The keys of one session for its initiator and its responder."""
+    there, back, binding = os.urandom(32), os.urandom(32), os.urandom(32)
+    common = {"suite": suite, "handshake_hash": binding}
+    near, far = 0x10000 + base, 0x20000 + base
+    initiator = SessionKeys(
+        local_index=near, remote_index=far, send_key=there, receive_key=back, is_initiator=True, **common
+    )
+    responder = SessionKeys(
+        local_index=far, remote_index=near, send_key=back, receive_key=there, is_initiator=False, **common
+    )
+    return initiator, responder
+
+
+@define
+class End:
+    """A plane on one host, with the upcalls it made."""
+
+    plane: IDataplane
+    host: Host
+    upcalls: list[Upcall] = field(factory=list)
+
+    def poll(self) -> None:
+        self.upcalls += self.plane.poll_upcalls()
+
+    def of(self, kind: type) -> list[Upcall]:
+        return [upcall for upcall in self.upcalls if isinstance(upcall, kind)]
+
+
+def open_end(plane: IDataplane, host: Host, offloads: Offloads, mtu: int = SEGMENT_MTU, is_bridge: bool = False) -> End:
+    """Make a TAP and data sockets on a host and hand them to a plane."""
+    with inside(host.namespace):
+        tap = open_tap("zg0")
+        addresses = [f"10.77.0.{host.number}/24", f"fd77::{host.number}/64"]
+        configure_tap(tap.name, TapSettings(mac=host.mac, mtu=mtu, addresses=addresses))
+        sockets = open_data_sockets(DATA_PORT)
+    plane.open(
+        PlaneSettings(
+            tap_fd=tap.fd,
+            udp_fds=[sock.detach() for sock in sockets],
+            mac=host.mac,
+            addresses=host.addresses,
+            mtu=mtu,
+            is_bridge=is_bridge,
+            offloads=offloads,
+        )
+    )
+    return End(plane, host)
+
+
+def introduce(ends: list[End], path_mtu: int = 1472, is_ipv6: bool = False, is_bridge: bool = False) -> None:
+    """Make two ends members of each other's segment, with a path; no session yet. Each is peer 1 to the other."""
+    for end, other in (ends, ends[::-1]):
+        end.plane.set_peer(PeerEntry(peer=1, mac=other.host.mac, addresses=other.host.addresses, is_bridge=is_bridge))
+        end.plane.set_path(1, DirectPath(other.host.underlay(is_ipv6), path_mtu))
+
+
+def connect(ends: list[End], suite: Suite = Suite.CHACHAPOLY, base: int = 0) -> None:
+    """Give two ends a session; the responder gets it first, as after a handshake."""
+    initiator, responder = session_pair(suite, base)
+    ends[1].plane.add_session(1, responder)
+    ends[0].plane.add_session(1, initiator)
+
+
+def wait_until(ends: list[End], is_true: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
+    """Poll the upcalls of all ends until something is true; fails with `what` was awaited."""
+    deadline = time.monotonic() + seconds
+    while not is_true():
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise AssertionError(f"waited {seconds} s in vain: {what}")
+        descriptors = [end.plane.wakeup_fd() for end in ends if end.plane.wakeup_fd() >= 0]
+        select.select(descriptors, [], [], min(left, 0.2))
+        for end in ends:
+            end.poll()
+
+
+def underlay_socket(host: Host, port: int = 0) -> socket.socket:
+    """A plain UDP socket on a host's underlay, for what an attacker or a test sends."""
+    with inside(host.namespace):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.bind((f"192.0.2.{host.number}", port))
+    return sock
