@@ -33,8 +33,9 @@ class NetworkDefaults:
 
     name: str = option(NODE_NAME, "home")
     """The name of the network that the first start makes."""
-    ipv4: str = option(prefix(4, 8, 30), "10.66.0.0/16")
-    """The range that members' IPv4 addresses come from."""
+    ipv4: str | None = option(prefix(4, 8, 30), None, "10.66.0.0/16")
+    """The range that members' IPv4 addresses come from; without it, a random one of 4,094 in 10.0.0.0/8, so that two
+    networks seldom collide on a machine that is in both."""
     ipv6: str | None = option(prefix(6, 32, 120), None, "fd12:3456:789a::/64")
     """The range of IPv6 addresses; without it, a random one of the kind fd00::/8 (RFC 4193)."""
     mtu: int = option(integer(1280, 9000, "bytes"), 1400)

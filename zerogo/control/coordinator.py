@@ -20,7 +20,7 @@ from collections.abc import Iterator
 
 from attrs import evolve
 
-from zerogo.control.connection import Connection, ConnectionState, Registration
+from zerogo.control.connection import Connection, ConnectionState, Registration, TokenBucket
 from zerogo.control.coordinator_events import (
     Admission,
     CapabilitiesChanged,
@@ -62,6 +62,10 @@ UNPROVEN_LIMIT = 1024
 """Connections that have not shown a key, in all; the next is turned away."""
 UNPROVEN_PER_SOURCE_LIMIT = 64
 UNPROVEN_SECONDS = 10.0
+ARRIVALS_PER_SECOND, ARRIVALS_BURST = 20.0, 200.0
+"""Connections that one host may open."""
+ARRIVALS_LIMIT = 4096
+"""Hosts whose connections are counted; the one that was quiet longest is forgotten."""
 TICK_SECONDS = 0.5
 RETRY_MAP_SECONDS = 1.0
 PUSH_INTERVAL_LEAST, PUSH_INTERVAL_MOST = 0.1, 3.0
@@ -85,23 +89,33 @@ class Coordinator:
         """Networks whose map has been asked for; True where it changed meanwhile."""
         self._pushed_at: dict[NetworkId, float] = {}
         self._unproven: dict[str, int] = {}
+        self._arrivals: dict[str, TokenBucket] = {}
         self._outgoing: deque[tuple[int, bytes]] = deque()
         self._events: deque[CoordinatorEvent] = deque()
         self._timers: TimerTable[NetworkId | str] = TimerTable()
 
     # Connections, from the driver
 
-    def connection_opened(self, number: int, source: str, now: float) -> bool:
-        """A WebSocket from host `source` is open; False: too many have not shown who they are, close it."""
-        if self._unproven.get(source, 0) >= UNPROVEN_PER_SOURCE_LIMIT or self._unproven_total() >= UNPROVEN_LIMIT:
-            return False
+    def connection_opened(self, number: int, source: str, now: float) -> None:
+        """A WebSocket from host `source` is open."""
+        if not self._may_enter(source, now):
+            self._events.append(CloseWanted(number, "too many connections that have not shown who they are"))
+            return
         self._unproven[source] = self._unproven.get(source, 0) + 1
         connection = Connection(number, source, self._controller, self._rng, now)
         self._connections[number] = connection
         self._collect(connection)
         if not self._timers.is_set(_TICK):
             self._timers.set(_TICK, now + TICK_SECONDS)
-        return True
+
+    def _may_enter(self, source: str, now: float) -> bool:
+        if self._unproven.get(source, 0) >= UNPROVEN_PER_SOURCE_LIMIT or self._unproven_total() >= UNPROVEN_LIMIT:
+            return False
+        arrivals = self._arrivals.pop(source, None) or TokenBucket(ARRIVALS_PER_SECOND, ARRIVALS_BURST, now)
+        self._arrivals[source] = arrivals
+        if len(self._arrivals) > ARRIVALS_LIMIT:
+            del self._arrivals[next(iter(self._arrivals))]
+        return arrivals.take(now)
 
     def connection_closed(self, number: int, now: float) -> None:
         """A WebSocket is closed."""

@@ -172,7 +172,7 @@ class ControllerService(MultiService):
         assert self._membership is not None
         agents = ControlServer(self._membership, self._reactor)
         self._membership.attach(agents.send, agents.close)
-        site = ControllerSite(_Root(api_resource(desk, ROUTES), agents.resource()))
+        site = ControllerSite(_Root(api_resource(desk, ROUTES), agents.web_resource()))
         listen = self._config.listen
         try:
             self._port = self._reactor.listenTCP(listen.port, site, interface=listen.host)

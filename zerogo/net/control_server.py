@@ -107,7 +107,7 @@ class ControlServer(WebSocketServerFactory):
             tcpNoDelay=True,
         )
 
-    def resource(self) -> IResource:
+    def web_resource(self) -> IResource:
         """What to hang into a Site."""
         self.startFactory()  # type: ignore[no-untyped-call]
         resource: IResource = WebSocketResource(self)  # type: ignore[no-untyped-call]

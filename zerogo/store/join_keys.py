@@ -102,6 +102,16 @@ def redeem(connection: Connection, network: NetworkId, secret: bytes, unix_now: 
     raise _refusal(row, network, unix_now)
 
 
+def check_secret(connection: Connection, network: NetworkId, secret: bytes, unix_now: float) -> None:
+    """Raise what `redeem` would raise at this moment; takes nothing."""
+    where = tables.join_keys.c.secret_hash == hash_secret(secret)
+    row = connection.execute(select(tables.join_keys).where(where)).first()
+    if row is None or row.network != str(network) or row.revoked_at is not None:
+        raise _refusal(row, network, unix_now)
+    if row.expires_at <= unix_now or not row.uses_left:
+        raise _refusal(row, network, unix_now)
+
+
 def find_by_secret(connection: Connection, secret: bytes) -> StoredJoinKey | None:
     """The key with this secret, used up or not."""
     where = tables.join_keys.c.secret_hash == hash_secret(secret)

@@ -33,24 +33,45 @@ class Held:
     sentence: str
 
 
-def recognise(connection: Connection, registration: Registration) -> Admission | Held | None:
-    """What becomes of a known agent about which nothing has to be written; None where `register` must decide."""
+def recognise(connection: Connection, registration: Registration, unix_now: float) -> Admission | Held | None:
+    """What becomes of an agent about which nothing has to be written; None where `register` must decide. Raises
+    `JoinRefused`; so a stranger without a good token costs no write."""
+    network = _network(connection, registration.network)
     found = _find(connection, registration.network, registration.node_id)
-    if found is None or _is_changed(found, registration) or found.state is StoredState.DENIED:
+    if found is None:
+        _check_stranger(connection, registration, unix_now)
+        return None
+    if found.state is StoredState.DENIED:
+        raise JoinRefused(RefusalCode.DENIED, DENIED_SENTENCE)
+    if _is_changed(found, registration):
         return None
     if found.state is StoredState.PENDING:
         return Held(WAITING_SENTENCE) if registration.secret is None else None
-    network = networks.find_network(connection, registration.network)
     return _admission(found, network)
+
+
+def _network(connection: Connection, network: NetworkId) -> StoredNetwork:
+    try:
+        return networks.find_network(connection, network)
+    except NotFound as error:
+        raise JoinRefused(RefusalCode.NETWORK_UNKNOWN, f"this controller has no network {network}") from error
+
+
+def _check_stranger(connection: Connection, registration: Registration, unix_now: float) -> None:
+    if registration.secret is not None:
+        join_keys.check_secret(connection, registration.network, registration.secret, unix_now)
+        return
+    here = (tables.removals.c.network == str(registration.network)) & (
+        tables.removals.c.node_id == str(registration.node_id)
+    )
+    if connection.execute(select(tables.removals.c.revision).where(here)).first() is not None:
+        raise JoinRefused(RefusalCode.REMOVED, REMOVED_SENTENCE)
+    raise JoinRefused(RefusalCode.NOT_A_MEMBER, "this machine is not a member of the network: join with a token")
 
 
 def register(connection: Connection, registration: Registration, unix_now: float) -> Admission | Held:
     """What becomes of an agent; makes it a member where its join token is good. Raises `JoinRefused`."""
-    try:
-        network = networks.find_network(connection, registration.network)
-    except NotFound as error:
-        sentence = f"this controller has no network {registration.network}"
-        raise JoinRefused(RefusalCode.NETWORK_UNKNOWN, sentence) from error
+    network = _network(connection, registration.network)
     found = _find(connection, registration.network, registration.node_id)
     if found is None:
         return _register_new(connection, network, registration, unix_now)
@@ -164,16 +185,10 @@ def touch_members(connection: Connection, seen: Iterable[tuple[NetworkId, NodeId
 def _register_new(
     connection: Connection, network: StoredNetwork, registration: Registration, unix_now: float
 ) -> Admission | Held:
-    here = (tables.removals.c.network == str(network.network)) & (
-        tables.removals.c.node_id == str(registration.node_id)
-    )
-    if registration.secret is None:
-        if connection.execute(select(tables.removals.c.revision).where(here)).first() is not None:
-            raise JoinRefused(RefusalCode.REMOVED, REMOVED_SENTENCE)
-        raise JoinRefused(RefusalCode.NOT_A_MEMBER, "this machine is not a member of the network: join with a token")
+    _check_stranger(connection, registration, unix_now)
     if network.members + network.pending >= MEMBERS_LIMIT:
         raise JoinRefused(RefusalCode.NETWORK_FULL, f"the network has {MEMBERS_LIMIT} members already")
-    key = join_keys.redeem(connection, network.network, registration.secret, unix_now)
+    key = join_keys.redeem(connection, network.network, registration.secret or b"", unix_now)
     _insert(connection, registration, key.key_id, unix_now)
     joined = _existing(connection, network.network, registration.node_id)
     actor = f"invite:{key.key_id}"
