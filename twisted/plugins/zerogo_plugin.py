@@ -15,3 +15,10 @@ relay = ServiceMaker(
     "Tells machines their address as the internet sees it.",
     "zerogo-relay",
 )
+
+relay = ServiceMaker(
+    "ZeroGo relay",
+    "zerogo.relay.twistd",
+    "Tells members of a private network their outer address (STUN).",
+    "zerogo-relay",
+)

@@ -9,7 +9,8 @@ role logs to standard output and a daemon to `twistd.log`; files are rotated at 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TextIO, cast
 
 from twisted.application.service import IServiceCollection, MultiService
@@ -17,7 +18,7 @@ from twisted.logger import ILogObserver
 from twisted.python.components import Componentized
 from twisted.python.logfile import LogFile
 
-from zerogo.errors import LocalError
+from zerogo.errors import EnvironmentFault, LocalError
 from zerogo.observe.levels import Levels
 from zerogo.observe.log import observer
 
@@ -29,7 +30,8 @@ class LoggedService(MultiService):
     """Give it the role's services as children, and to twistd as the role's service.
 
     `twistd` is the mapping of twistd's own options: `options.parent` of a role's `Options`, which may be None.
-    `levels.set(text)` changes the levels while running.
+    `levels.set(text)` changes the levels while running. An `EnvironmentFault` of a child that starts (a port in use, no
+    right to open a device) ends the process with one sentence in place of a traceback.
     """
 
     def __init__(self, log_level: str, log_format: str, twistd: Mapping[str, object] | None = None) -> None:
@@ -45,6 +47,22 @@ class LoggedService(MultiService):
         if isinstance(application, Componentized):
             application.setComponent(ILogObserver, observer(self.levels, self._log_format, _stream(self._twistd)))
         super().setServiceParent(parent)  # type: ignore[no-untyped-call]
+
+    def privilegedStartService(self) -> None:
+        with _one_sentence():
+            super().privilegedStartService()  # type: ignore[no-untyped-call]
+
+    def startService(self) -> None:
+        with _one_sentence():
+            super().startService()  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    try:
+        yield
+    except EnvironmentFault as error:
+        raise SystemExit(f"zerogo: {error}") from error
 
 
 def _stream(twistd: Mapping[str, object]) -> TextIO:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from twisted.application.service import Application, MultiService
+from twisted.application.service import Application, MultiService, Service
 from twisted.logger import ILogObserver, LogLevel
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.errors import LocalError
+from zerogo.errors import EnvironmentFault, LocalError
 from zerogo.observe.service import LoggedService
 
 
@@ -40,6 +40,18 @@ class LoggedServiceTests(SynchronousTestCase):
         service = LoggedService("info", "json")
         service.setServiceParent(parent)
         self.assertEqual(parent.services, [service])
+
+    def test_fault_at_the_start_is_one_sentence(self) -> None:
+        class Faulty(Service):
+            def startService(self) -> None:
+                raise EnvironmentFault("port 9394 is in use")
+
+            privilegedStartService = startService
+
+        service = LoggedService("info", "text")
+        Faulty().setServiceParent(service)
+        for start in (service.startService, service.privilegedStartService):
+            self.assertEqual(str(self.assertRaises(SystemExit, start)), "zerogo: port 9394 is in use")
 
     def test_wrong_settings_are_refused_at_once(self) -> None:
         self.assertRaises(LocalError, LoggedService, "loud", "text")
