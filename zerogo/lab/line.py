@@ -59,10 +59,10 @@ class Line:
 
     def _loses(self, link: Link) -> bool:
         """Gilbert's two states; with a mean burst of one packet it is a plain toss."""
-        if link.burst <= 1:
+        if link.burst <= 1 or link.loss >= 1:
             return self._random() < link.loss
         if self._is_losing:
             self._is_losing = self._random() >= 1 / link.burst
         else:
-            self._is_losing = self._random() < link.loss / (link.burst * (1 - link.loss)) if link.loss < 1 else True
+            self._is_losing = self._random() < link.loss / (link.burst * (1 - link.loss))
         return self._is_losing
