@@ -18,7 +18,12 @@ OUR_PREFIX = "zerogo."
 
 def subsystem_of(namespace: str) -> str:
     """The short name of a logger: `ice` for `zerogo.ice.agent`, `twisted` for `twisted.web.http`."""
-    return namespace.removeprefix(OUR_PREFIX).partition(".")[0] or "-"
+    return _name(namespace).partition(".")[0] or "-"
+
+
+def _name(namespace: str) -> str:
+    # Twisted's older modules log without saying who they are.
+    return "twisted" if namespace == "log_legacy" else namespace.removeprefix(OUR_PREFIX)
 
 
 @implementer(ILogFilterPredicate)
@@ -44,7 +49,7 @@ class Levels:
 
     def level_for(self, namespace: str) -> NamedConstant:
         """The lowest level that a logger of this dotted name is heard at."""
-        name = namespace.removeprefix(OUR_PREFIX)
+        name = _name(namespace)
         while name:
             if name in self._by_name:
                 return self._by_name[name]

@@ -55,4 +55,5 @@ class LevelsTests(SynchronousTestCase):
     def test_subsystem_is_the_first_word(self) -> None:
         self.assertEqual(subsystem_of("zerogo.ice.agent"), "ice")
         self.assertEqual(subsystem_of("twisted.web"), "twisted")
+        self.assertEqual(subsystem_of("log_legacy"), "twisted")
         self.assertEqual(subsystem_of(""), "-")

@@ -51,7 +51,7 @@ class OptionsTests(SynchronousTestCase):
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         role = makeService(self.parsed("--listen", address), Clock())
         ended = self.assertRaises(SystemExit, role.privilegedStartService)
-        self.assertEqual(str(ended), f"zerogo-relay: cannot listen on UDP {address}: Address already in use")
+        self.assertEqual(str(ended), f"zerogo: cannot listen on UDP {address}: Address already in use")
 
     def test_twistd_knows_the_role(self) -> None:
         makers = [each for each in getPlugins(IServiceMaker) if each.tapname == "zerogo-relay"]
