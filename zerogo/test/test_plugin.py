@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.application.service import IServiceMaker
 from twisted.plugin import getPlugins
 from twisted.python.usage import Options
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import zerogo
 
@@ -36,3 +36,12 @@ class PluginTests(SynchronousTestCase):
         for name, maker in self.roles().items():
             usage = importlib.import_module(maker.module).Options().getUsage(width=200)
             self.assertIn("--config", usage, name)
+
+    def test_every_role_has_a_systemd_unit_that_starts_it(self) -> None:
+        units = PACKAGE.parent / "etc" / "systemd"
+        if not units.exists():
+            raise SkipTest("not in the source tree")
+        for name in self.roles():
+            unit = (units / f"{name}.service").read_text()
+            path = f"/etc/zerogo/{name.removeprefix('zerogo-')}.yaml"
+            self.assertRegex(unit, rf"(?m)^ExecStart=\S+/twistd --nodaemon --pidfile= {name} --config {path}$")
