@@ -8,7 +8,6 @@ so can be reached from outside its network namespace.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -17,7 +16,6 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 from attrs import define
@@ -25,6 +23,7 @@ from attrs import define
 from zerogo.lab.errors import LabFault, LabMisuse
 from zerogo.lab.laboratory import Lab
 from zerogo.lab.local_api import peer_views, segment_address
+from zerogo.lab.owner_api import OwnerApi
 from zerogo.lab.result import PeerView
 from zerogo.lab.scenario import Role
 
@@ -82,7 +81,8 @@ class Mesh:
     def start(self, host: str, role: Role | None) -> None:
         """Start the roles of a host that do not run."""
         for each in self._roles(host, role):
-            process = self._processes.setdefault((host, each), self._prepare(host, each))
+            process = self._processes.get((host, each)) or self._prepare(host, each)
+            self._processes[(host, each)] = process
             if not process.is_running:
                 self._launch(process)
                 if each is Role.CONTROLLER:
@@ -216,30 +216,27 @@ class Mesh:
         return [f"0.0.0.0:{port}"] * family.has_ipv4 + [f"[::]:{port}"] * family.has_ipv6
 
     def _await_controller(self, process: _Process) -> None:
-        """Until it takes connections."""
-        address = self._lab.host(process.host).addresses[0]
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        """Until it answers."""
         deadline = time.monotonic() + _READY_SECONDS
-        while time.monotonic() < deadline:
-            with self._lab.socket(process.host, family, socket.SOCK_STREAM) as probe:
-                if probe.connect_ex((address, CONTROLLER_PORT)) == 0:
-                    return
+        while not self.owner_api().is_ready():
             self.check()
+            if time.monotonic() > deadline:
+                raise LabFault(f"the controller does not answer within {_READY_SECONDS:g} s")
             time.sleep(0.05)
-        raise LabFault(f"the controller does not take connections within {_READY_SECONDS:g} s")
 
-    def _invite(self) -> str:
-        """The join URL of a new invite for one machine."""
+    def owner_api(self) -> OwnerApi:
+        """The controller's API with the rights of its owner."""
         host = self._lab.scenario.with_role(Role.CONTROLLER)[0]
-        state = self._processes[(host, Role.CONTROLLER)].directory / "state"
-        argv = [_program("zerogo"), "invite", "--json", "--state-dir", str(state)]
-        answer: dict[str, Any] = json.loads(self._lab.run(host, argv))
-        return str(answer["join_url"])
+
+        def make_socket(for_ipv6: bool) -> socket.socket:
+            return self._lab.socket(host, socket.AF_INET6 if for_ipv6 else socket.AF_INET, socket.SOCK_STREAM)
+
+        return OwnerApi(self._lab.directory / host / Role.CONTROLLER.value / "state", make_socket)
 
     # ----- agents
 
     def _join(self, host: str) -> None:
-        token = self._invite()
+        token = self.owner_api().invite()
         directory = self._lab.directory / host / Role.AGENT.value
         directory.mkdir(mode=0o700, parents=True)
         process = _Process(host, Role.AGENT, directory)
