@@ -2,18 +2,18 @@
 
 from twisted.application.service import ServiceMaker
 
+agent = ServiceMaker(
+    "ZeroGo agent",
+    "zerogo.agent.twistd",
+    "Makes this machine a member of a private network.",
+    "zerogo-agent",
+)
+
 controller = ServiceMaker(
     "ZeroGo controller",
     "zerogo.controller.twistd",
     "Knows the members of a private network and introduces them to each other.",
     "zerogo-controller",
-)
-
-relay = ServiceMaker(
-    "ZeroGo relay",
-    "zerogo.relay.twistd",
-    "Tells machines their address as the internet sees it.",
-    "zerogo-relay",
 )
 
 relay = ServiceMaker(

@@ -25,10 +25,12 @@ from zerogo.control.messages import CONTROLLER_MESSAGE_LIMIT
 from zerogo.errors import EnvironmentFault, ParseError
 from zerogo.ids import NodeId, SocketAddress
 from zerogo.noise.identity import Identity
+from zerogo.noise.timestamp import TIMESTAMP_BYTES
 
 RECORD_FILE = "network.json"
 MAP_FILE = "network.map"
 PEERS_FILE = "peers.json"
+MARK_FILE = "handshake.mark"
 PID_FILE = "agent.pid"
 LOG_FILE = "agent.log"
 SOCKET_FILE = "agent.sock"
@@ -102,8 +104,20 @@ class StateDir:
         """Remember where peers are."""
         write_private(self.path / PEERS_FILE, emit_endpoints(endpoints))
 
+    def handshake_mark(self) -> bytes | None:
+        """The mark of the handshake clock; None where it is missing or damaged, which costs one round trip a peer."""
+        try:
+            mark = self._read(MARK_FILE, TIMESTAMP_BYTES)
+        except EnvironmentFault:
+            return None
+        return mark if mark is not None and len(mark) == TIMESTAMP_BYTES else None
+
+    def save_handshake_mark(self, mark: bytes) -> None:
+        """Remember the mark."""
+        write_private(self.path / MARK_FILE, mark)
+
     def forget_network(self) -> None:
-        """Remove everything but the node's keys."""
+        """Remove everything but the node's keys and its handshake mark, which belongs to them."""
         for name in (MAP_FILE, PEERS_FILE, RECORD_FILE):
             try:
                 (self.path / name).unlink(missing_ok=True)

@@ -1,0 +1,98 @@
+# -*- test-case-name: zerogo.test.agent.test_commands -*-
+"""The commands that the `zerogo` command may give to a running agent, over its local socket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zerogo import __version__
+from zerogo.agent.reports import ControllerReport, PeerReport, StatusReport, peer_reports, plane_report
+from zerogo.errors import EnvironmentFault
+from zerogo.mesh.events import PeerState
+from zerogo.net.local_api import Arguments, Command
+
+if TYPE_CHECKING:
+    from zerogo.agent.service import AgentService
+
+FAREWELL_SECONDS = 0.3
+"""After leaving, so long is given to the answer and to the controller's connection."""
+
+
+class ControllerSilent(EnvironmentFault):
+    """The controller does not answer, so it cannot be told that this machine leaves."""
+
+    code = "E-LEAVE"
+
+
+class LocalCommands:
+    """The commands of one agent. All answer with structs that are part of `--json` output."""
+
+    def __init__(self, agent: AgentService) -> None:
+        self._agent = agent
+
+    def table(self) -> dict[str, Command]:
+        """The commands by name."""
+        return {"status": self.status, "peers": self.peers, "leave": self.leave}
+
+    def status(self, arguments: Arguments) -> StatusReport:
+        """Everything but the peers."""
+        agent, presence = self._agent, self._agent.presence
+        segment, network_map, place = presence.segment, presence.network_map, presence.place
+        peers = [] if segment is None else segment.peers()
+        state, sentence = self._state()
+        return StatusReport(
+            version=__version__,
+            state=state,
+            sentence=sentence,
+            node_id=str(agent.identity.node_id),
+            name=agent.membership.name,
+            addresses=list(agent.membership.addresses),
+            mac="" if place is None else str(place.mac),
+            network=str(agent.membership.network),
+            network_name="" if network_map is None else network_map.name,
+            map_revision=agent.membership.revision,
+            members=0 if network_map is None else len(network_map.members),
+            connected=sum(peer.state is PeerState.CONNECTED for peer in peers),
+            device=presence.device_name,
+            mtu=0 if place is None else place.mtu,
+            ports=presence.ports,
+            controller=self._controller(),
+            plane=None if segment is None else plane_report(segment.plane_name, segment.counters()),
+            refusals={} if segment is None else {str(key): count for key, count in segment.refusals().refusals.items()},
+        )
+
+    def peers(self, arguments: Arguments) -> list[PeerReport]:
+        """All members but us."""
+        segment = self._agent.presence.segment
+        return [] if segment is None else peer_reports(segment.peers(), segment.counters())
+
+    def leave(self, arguments: Arguments) -> bool:
+        """Leave the network: tell the controller, forget the membership, stop. With `force` also without a controller.
+
+        True where the controller was told."""
+        was_told = self._agent.leave()
+        if not was_told and arguments.get("force") is not True:
+            reason = self._agent.controller.status().reason
+            raise ControllerSilent(
+                f"the controller cannot be told ({reason or 'it does not answer'}); --force leaves all the same"
+            )
+        self._agent.end_later(FAREWELL_SECONDS)
+        return was_told
+
+    def _controller(self) -> ControllerReport:
+        found = self._agent.controller.status()
+        return ControllerReport(
+            state=found.state.value, address=found.address, reason=found.reason, next_try_in_seconds=found.next_try_in
+        )
+
+    def _state(self) -> tuple[str, str]:
+        agent = self._agent
+        connection = agent.controller.status()
+        if agent.membership.refusal:
+            return "refused", agent.membership.refusal
+        if agent.pending:
+            return "pending", agent.pending
+        if agent.controller.is_member:
+            return "member", ""
+        state = "offline" if agent.membership.is_joined else "joining"
+        return state, connection.reason and f"the controller does not answer: {connection.reason}"

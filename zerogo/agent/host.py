@@ -1,0 +1,45 @@
+"""What an agent needs from outside, in one value, so that tests put a machine in memory in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+
+from zerogo.agent.control import Endpoints
+from zerogo.agent.devices import Devices
+from zerogo.config.agent import AgentConfig
+from zerogo.core import RandomBytes
+from zerogo.dataplane.interface import IDataplane
+from zerogo.ids import SocketAddress
+
+
+class Watch(Protocol):
+    """Tells of the machine's addresses."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+@frozen(kw_only=True)
+class Host:
+    """A machine."""
+
+    reactor: Any
+    """Clock, readers, unix sockets; in life the reactor, on a steady clock."""
+    open_devices: Callable[[AgentConfig], Devices]
+    make_plane: Callable[[str], IDataplane]
+    """By the configured name: `auto` or `reference`."""
+    endpoint_of: Endpoints
+    resolve: Callable[[Sequence[tuple[str, int]]], Deferred[list[SocketAddress]]]
+    watch_addresses: Callable[[Callable[[list[str]], object], Sequence[str]], Watch]
+    """Takes who is told, and the interfaces to ignore."""
+    capabilities: tuple[str, ...]
+    """What this machine can do, as told to the controller."""
+    rng: RandomBytes
+    unix_time: Callable[[], float]
+    end_process: Callable[[int], object]
+    """End with that exit status."""

@@ -1,0 +1,173 @@
+# -*- test-case-name: zerogo.test.agent.test_presence -*-
+"""This machine's presence in its network: devices, data plane and mesh core, set up anew when what we are changes.
+
+The devices are opened early, while we are root and before the first map is known; the plane starts with the first map,
+since it must know our MAC, MTU and addresses. When a later map gives us others, or another pre-shared key, everything
+is closed and opened again: sessions end, and the network is back after one handshake each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from twisted.logger import Logger
+
+from zerogo.agent.devices import Devices, Place
+from zerogo.agent.host import Host
+from zerogo.agent.joining import own_place
+from zerogo.agent.segment import Segment, SegmentOwner, Signalling
+from zerogo.agent.state_dir import ENDPOINTS_LIMIT, Endpoints, StateDir
+from zerogo.config.agent import AgentConfig
+from zerogo.control.netmap import NetworkMap
+from zerogo.errors import EnvironmentFault
+from zerogo.ids import SocketAddress
+from zerogo.mesh.node import Node, NodeSettings
+from zerogo.mesh.status import PeerStatus
+from zerogo.noise.identity import Identity
+
+NO_PSK = bytes(32)
+"""What stands for the pre-shared key of a network that has none (as in WireGuard)."""
+
+_log = Logger(namespace="zerogo.agent.presence")
+
+
+class Presence:
+    """One network's. `failed` is told a sentence when the machine cannot carry on."""
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        host: Host,
+        state: StateDir,
+        identity: Identity,
+        *,
+        signalling: Signalling,
+        failed: Callable[[str], object],
+    ) -> None:
+        self._config = config
+        self._host = host
+        self._state = state
+        self._identity = identity
+        self._signalling = signalling
+        self._failed = failed
+        self._devices: Devices | None = None
+        self._is_given = False
+        self._held: tuple[Place, bytes] | None = None
+        self._hosts: list[str] = []
+        self._servers: list[SocketAddress] = []
+        self._endpoints: Endpoints = {}
+        self.segment: Segment | None = None
+        """None before the first map."""
+        self.network_map: NetworkMap | None = None
+
+    @property
+    def device_name(self) -> str:
+        """Of the TAP; empty while there is none."""
+        return "" if self._devices is None else self._devices.name
+
+    @property
+    def ports(self) -> list[int]:
+        """Of the data sockets."""
+        return [] if self._devices is None else self._devices.ports()
+
+    @property
+    def place(self) -> Place | None:
+        """What we are in the network."""
+        return None if self._held is None else self._held[0]
+
+    def open_devices(self) -> None:
+        """Take the TAP and the data sockets; needs privileges. Raises `EnvironmentFault`."""
+        self._devices, self._is_given = self._host.open_devices(self._config), False
+        self._endpoints = self._state.endpoints()
+
+    def use_map(self, network_map: NetworkMap, psk: bytes | None) -> None:
+        """Take over a verified map."""
+        wanted = (own_place(network_map, self._identity, self._config.mtu), psk or NO_PSK)
+        self.network_map = network_map
+        if self.segment is not None and wanted != self._held:
+            _log.info("Our addresses, MTU or key in the network changed: starting over")
+            self._close_segment()
+        if self.segment is None:
+            try:
+                self._open_segment(network_map, *wanted)
+            except EnvironmentFault as error:
+                self._failed(str(error))
+                return
+            self._held = wanted
+        assert self.segment is not None
+        self.segment.use_map(network_map, self._endpoints)
+
+    def use_hosts(self, hosts: Sequence[str]) -> None:
+        """Take over the machine's addresses, as text, best first."""
+        self._hosts = list(hosts)
+        if self.segment is not None and self._devices is not None:
+            self.segment.use_hosts(self._devices.local_addresses(self._hosts))
+
+    def use_stun_servers(self, servers: Sequence[SocketAddress]) -> None:
+        """Take over where to ask for our outer addresses."""
+        self._servers = list(servers)
+        if self.segment is not None:
+            self.segment.use_stun_servers(self._servers)
+
+    def keep_time(self) -> None:
+        """Have the core know if the wall clock was set."""
+        if self.segment is not None:
+            self.segment.use_unix_offset(self._unix_offset())
+
+    def remember_endpoints(self) -> None:
+        """Write down where the peers are, for a start without a controller."""
+        if self.segment is None or self.network_map is None:
+            return
+        known = {peer.node_id: _places(peer) for peer in self.segment.peers()}
+        members = [record.node_id for record in self.network_map.members]
+        found = {one: known.get(one) or self._endpoints.get(one, ()) for one in members}
+        kept = {one: places for one, places in found.items() if places}
+        if kept != self._endpoints:
+            self._endpoints = kept
+            self._state.save_endpoints(kept)
+
+    def close(self) -> None:
+        """Say good-bye to the peers and let the devices go."""
+        self._close_segment()
+        if self._devices is not None:
+            self._devices.close()
+            self._devices = None
+
+    def _open_segment(self, network_map: NetworkMap, place: Place, psk: bytes) -> None:
+        if self._devices is None or self._is_given:
+            self.open_devices()
+        assert self._devices is not None
+        plane = self._host.make_plane(self._config.data_plane)
+        plane.open(self._devices.settle(place))
+        self._is_given = True
+        record = network_map.member(self._identity.node_id)
+        settings = NodeSettings(
+            identity=self._identity,
+            network=network_map.network,
+            psk=psk,
+            capabilities=frozenset(() if record is None else record.capabilities),
+            handshake_mark=self._state.handshake_mark(),
+        )
+        node = Node(settings, self._host.rng, self._unix_offset())
+        owner = SegmentOwner(keep_mark=self._state.save_handshake_mark, plane_failed=self._failed)
+        reactor = self._host.reactor
+        self.segment = Segment(node, plane, reactor, reactor, signalling=self._signalling, owner=owner)
+        self.segment.start()
+        self.segment.use_hosts(self._devices.local_addresses(self._hosts))
+        self.segment.use_stun_servers(self._servers)
+
+    def _close_segment(self) -> None:
+        if self.segment is not None:
+            self.remember_endpoints()
+            self.segment.stop()
+            self.segment = None
+            self._held = None
+
+    def _unix_offset(self) -> float:
+        return self._host.unix_time() - float(self._host.reactor.seconds())
+
+
+def _places(peer: PeerStatus) -> tuple[SocketAddress, ...]:
+    """Where a peer was reached, the path in use first."""
+    alive = sorted((path for path in peer.paths if path.is_alive), key=lambda path: not path.is_active)
+    return tuple(dict.fromkeys(path.destination for path in alive))[:ENDPOINTS_LIMIT]

@@ -1,0 +1,294 @@
+# -*- test-case-name: zerogo.test.agent.test_service -*-
+"""The life of an agent: from the membership on disk or a join token to frames on an Ethernet device, and back down.
+
+The order matters. `privilegedStartService` takes what needs privileges; `startService` brings up the mesh from the map
+on disk, if there is one, and dials the controller whether or not that worked. From then on everything is an event. The
+loss of the controller is not one that matters here: only what it says counts, and silence says nothing.
+
+A final refusal (a token that is used up, a member that was removed) ends the process with `REFUSED_STATUS`, so that
+whoever supervises it does not start it again; the membership on disk is kept with the reason, and not used until the
+controller welcomes us again.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from attrs import evolve
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from zerogo.agent.commands import LocalCommands
+from zerogo.agent.control import Controller, controller_addresses
+from zerogo.agent.host import Host, Watch
+from zerogo.agent.joining import settle_membership
+from zerogo.agent.presence import Presence
+from zerogo.agent.record import Membership
+from zerogo.agent.reports import link_reports
+from zerogo.agent.state_dir import StateDir, socket_path
+from zerogo.config.agent import AgentConfig
+from zerogo.control.member import MapUpdated, MemberEvent, Pending, PunchAt, Refused, Registered, SignalReceived
+from zerogo.control.netmap import NetworkMap, SignedMap
+from zerogo.control.token import JoinToken, split_host_port
+from zerogo.errors import EnvironmentFault, ParseError, RemoteError
+from zerogo.net.local_api import LocalApi
+from zerogo.noise.identity import Identity
+
+REFUSED_STATUS = 78
+"""Exit status after a final refusal (EX_CONFIG of sysexits.h)."""
+FAILED_STATUS = 1
+HOUSEKEEPING_SECONDS = 10.0
+REPORT_ROUNDS = 6
+"""Unchanged links are reported every so many rounds."""
+SAVE_SECONDS = 0.2
+"""Changes of the map that follow each other faster are written once."""
+
+_log = Logger(namespace="zerogo.agent")
+
+
+class AgentService(Service):
+    """One agent. Both start methods raise `EnvironmentFault` or `LocalError` with one sentence where it cannot run."""
+
+    def __init__(self, config: AgentConfig, host: Host, token: JoinToken | None) -> None:
+        self.config = config
+        self._host = host
+        self._token = token
+        self._state = StateDir(config.state_dir)
+        self._watch: Watch | None = None
+        self._api: LocalApi | None = None
+        self._housekeeping = LoopingCall(self._keep_house)
+        self._housekeeping.clock = host.reactor
+        self._round = 0
+        self._reported: list[Any] = []
+        self._unsaved: bytes | None = None
+        self._hosts: list[str] = []
+        self._is_leaving = False
+        self.pending = ""
+        """Why the controller has us wait; empty where it does not."""
+
+    identity: Identity
+    membership: Membership
+    controller: Controller
+    presence: Presence
+
+    # Twisted's life cycle
+
+    def privilegedStartService(self) -> None:
+        """Read who we are, and take the devices."""
+        self._state.prepare()
+        self.identity = self._state.identity()
+        self.membership = settle_membership(self._state.membership(), self._token)
+        self._state.save_membership(self.membership)
+        self._make_parts()
+        self.presence.open_devices()
+
+    def startService(self) -> None:
+        """Bring up what can be, and dial the controller."""
+        commands = LocalCommands(self)
+        self._api = LocalApi(self._host.reactor, commands.table())
+        try:
+            self._api.listen(self._host.reactor, socket_path(self.config))
+        except EnvironmentFault:
+            self.presence.close()
+            raise
+        self._start_from_disk()
+        self._watch = self._host.watch_addresses(
+            self._addresses_changed, (self.presence.device_name, *self.config.ignore_interfaces)
+        )
+        self._watch.start()
+        self.controller.start()
+        self._housekeeping.start(HOUSEKEEPING_SECONDS, now=False)
+        super().startService()  # type: ignore[no-untyped-call]
+
+    def stopService(self) -> Deferred[object]:
+        """Say good-bye, write down what is worth it, and close everything."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        if self._housekeeping.running:
+            self._housekeeping.stop()
+        if self._watch is not None:
+            self._watch.stop()
+        self._save_map()
+        self.presence.close()
+        waiting: list[Deferred[Any]] = [self.controller.stop()]
+        if self._api is not None:
+            waiting.append(self._api.stop())
+        return DeferredList(waiting, consumeErrors=True)  # type: ignore[return-value]
+
+    def _make_parts(self) -> None:
+        try:
+            addresses = controller_addresses(self.membership, self.config.controller)
+        except ParseError as error:
+            raise EnvironmentFault(str(error)) from error
+        host = self._host
+        self.controller = Controller(
+            self.membership,
+            self.identity,
+            host.reactor,
+            addresses=addresses,
+            endpoint_of=host.endpoint_of,
+            rng=host.rng,
+            wanted_name=self.config.name or socket.gethostname().partition(".")[0],
+            on_event=self._controller_said,
+        )
+        self.controller.publish(host.capabilities)
+        self.presence = Presence(
+            self.config, host, self._state, self.identity, signalling=self.controller, failed=self.fail
+        )
+
+    # The map on disk
+
+    def _start_from_disk(self) -> None:
+        if not self.membership.is_joined or self.membership.refusal:
+            return
+        try:
+            found = self._stored_map()
+        except (RemoteError, EnvironmentFault) as error:
+            _log.error("The network map on disk is not used: {reason}", reason=str(error))
+            return
+        if found is not None:
+            _log.info("Starting from the map on disk, revision {revision}", revision=found.revision)
+            self._use_map(found)
+
+    def _stored_map(self) -> NetworkMap | None:
+        blob = self._state.signed_map()
+        if blob is None:
+            return None
+        revision = SignedMap.decode(blob).network_map.revision
+        if revision < self.membership.revision:
+            raise EnvironmentFault(
+                f"revision {revision} is older than {self.membership.revision}, which was seen before"
+            )
+        return self.controller.member.use_stored_map(blob, self.membership.psk)
+
+    def _save_map(self) -> None:
+        blob, self._unsaved = self._unsaved, None
+        if blob is None:
+            return
+        try:
+            # The map first: a membership that knows a newer revision than the map on disk would refuse that map.
+            self._state.save_signed_map(blob)
+            self._state.save_membership(self.membership)
+        except EnvironmentFault as error:
+            _log.error("The network map was not written: {reason}", reason=str(error))
+
+    def _remember(self, membership: Membership) -> None:
+        self.membership = membership
+        try:
+            self._state.save_membership(membership)
+        except EnvironmentFault as error:
+            _log.error("The membership was not written: {reason}", reason=str(error))
+
+    # What the controller says
+
+    def _controller_said(self, event: MemberEvent) -> None:
+        match event:
+            case Registered(name, addresses):
+                self._registered(name, addresses)
+            case Pending(sentence):
+                self.pending = sentence
+                _log.warn("Waiting for approval: {sentence}", sentence=sentence)
+            case MapUpdated():
+                self._map_updated(event)
+            case SignalReceived(sender, blob):
+                if self.presence.segment is not None:
+                    self.presence.segment.receive_signal(sender, blob)
+            case PunchAt(peer, delay):
+                if self.presence.segment is not None:
+                    self.presence.segment.punch(peer, delay)
+            case Refused(_, sentence, is_final):
+                self._refused(sentence, is_final)
+            case _:
+                pass
+
+    def _registered(self, name: str, addresses: tuple[str, ...]) -> None:
+        self.pending = ""
+        _log.info("We are {name} with {addresses}", name=name, addresses=", ".join(addresses))
+        self._remember(evolve(self.membership, name=name, addresses=addresses, secret=None, refusal=""))
+
+    def _map_updated(self, event: MapUpdated) -> None:
+        revision = event.network_map.revision
+        if self._unsaved is None and (revision != self.membership.revision or event.psk != self.membership.psk):
+            self._host.reactor.callLater(SAVE_SECONDS, self._save_map)
+        if revision != self.membership.revision or event.psk != self.membership.psk:
+            self._unsaved = event.signed_blob
+            self.membership = evolve(self.membership, revision=revision, psk=event.psk)
+        self._use_map(event.network_map)
+
+    def _use_map(self, network_map: NetworkMap) -> None:
+        self.presence.use_map(network_map, self.membership.psk)
+        self._find_stun_servers()
+
+    def _refused(self, sentence: str, is_final: bool) -> None:
+        self.pending = ""
+        if self._is_leaving:
+            return
+        if not is_final:
+            _log.warn("The controller turned us away for the moment: {sentence}", sentence=sentence)
+            return
+        _log.critical("The controller turned us away: {sentence}", sentence=sentence)
+        self._remember(evolve(self.membership, refusal=sentence, secret=None))
+        self.presence.close()
+        self._host.end_process(REFUSED_STATUS)
+
+    # What the machine says
+
+    def fail(self, sentence: str) -> None:
+        """The machine cannot carry on."""
+        _log.critical("Stopping: {sentence}", sentence=sentence)
+        self._host.end_process(FAILED_STATUS)
+
+    def leave(self) -> bool:
+        """Leave the network; False if the controller cannot be told, and nothing was done."""
+        self._is_leaving = self.controller.leave()
+        return self._is_leaving
+
+    def end_later(self, seconds: float) -> None:
+        """In a moment, forget the network and stop."""
+        self._host.reactor.callLater(seconds, self._end)
+
+    def _end(self) -> None:
+        self.presence.close()
+        self._unsaved = None
+        self._state.forget_network()
+        self._host.end_process(0)
+
+    def _addresses_changed(self, hosts: list[str]) -> None:
+        _log.info("Addresses of this machine: {hosts}", hosts=", ".join(hosts) or "none")
+        self.presence.use_hosts(hosts)
+        if self._hosts and hosts:
+            self.controller.look()
+            self._find_stun_servers()
+        self._hosts = hosts
+
+    def _find_stun_servers(self) -> None:
+        network_map = self.presence.network_map
+        if network_map is None:
+            return
+        places = []
+        for text in network_map.stun_servers_near(self.controller.hosts):
+            try:
+                places.append(split_host_port(text))
+            except ParseError:
+                _log.debug("The map names a STUN server that is none: {text}", text=text)
+        self._host.resolve(places).addCallback(self.presence.use_stun_servers)
+
+    def _keep_house(self) -> None:
+        self.presence.keep_time()
+        self._round += 1
+        segment = self.presence.segment
+        if segment is None:
+            return
+        links = link_reports(segment.peers())
+        shape = [(link.peer, link.path) for link in links]
+        is_due = self._round % REPORT_ROUNDS == 0
+        if is_due or shape != self._reported:
+            self._reported = shape
+            self.controller.report(links)
+        if is_due:
+            try:
+                self.presence.remember_endpoints()
+            except EnvironmentFault as error:
+                _log.error("Where the peers are was not written: {reason}", reason=str(error))

@@ -1,0 +1,153 @@
+# -*- test-case-name: zerogo.test.agent.test_twistd -*-
+"""`twistd -n zerogo-agent`: options, the real machine and the service; the only place of this role that knows the
+reactor.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.python.usage import Options as TwistedOptions
+from twisted.python.usage import UsageError
+
+from zerogo.agent.host import Host, Watch
+from zerogo.agent.service import AgentService
+from zerogo.config.agent import AgentConfig
+from zerogo.config.errors import ConfigError
+from zerogo.config.load import default_path, load
+from zerogo.control.token import JoinToken
+from zerogo.errors import EnvironmentFault, LocalError, ParseError
+from zerogo.mesh.node import AESGCM_CAPABILITY
+from zerogo.net.clock import use_steady_clock
+from zerogo.observe.service import LoggedService
+
+CPU_INFO = Path("/proc/cpuinfo")
+
+
+class Options(TwistedOptions):
+    """Only where the configuration is, and the few keys that are handy on a command line."""
+
+    optParameters = [  # noqa: RUF012 - Twisted reads it from the class
+        ["config", "c", None, "The configuration file; else /etc/zerogo/agent.yaml, if it is there."],
+        ["controller", None, None, "The controller's URL, to reach it by another address than the join token's."],
+        ["token", None, None, "The join token, or file:PATH; needed once."],
+        ["name", None, None, "This machine's name in the network."],
+        ["tap-device", None, None, "The name of the Ethernet device."],
+        ["port", None, None, "The UDP port of the data sockets; 0 takes a random one."],
+        ["state-dir", None, None, "Where the node's key and its membership are kept."],
+        ["socket", None, None, "The socket for the zerogo command."],
+        ["log-level", None, None, "debug, info, warn, error or critical; or info,ice=debug."],
+    ]
+    config: AgentConfig
+    token: JoinToken | None
+
+    def postOptions(self) -> None:
+        """Read the configuration and the token, so that what is wrong with them is said before anything starts."""
+        overrides = {key: value for key, value in self.items() if key != "config" and value is not None}
+        try:
+            self.config = load(self["config"] or default_path("agent"), AgentConfig, overrides)
+            secret = self.config.token
+            self.token = None if secret is None else JoinToken.parse(secret.reveal())
+        except (ConfigError, ParseError) as error:
+            raise UsageError(str(error)) from error
+
+
+def leave_tls_out() -> None:
+    """Keep Twisted from importing its TLS library, which an agent without a `https` controller never uses.
+
+    Twisted treats a missing pyOpenSSL as "no TLS here"; it costs 11 MB of the memory of an idle agent.
+    """
+    if "OpenSSL" not in sys.modules and "twisted.internet.reactor" not in sys.modules:
+        sys.modules["OpenSSL"] = None  # type: ignore[assignment]
+
+
+def has_aes(cpu_info: Path = CPU_INFO) -> bool:
+    """Whether this machine's processor has AES instructions."""
+    try:
+        with cpu_info.open(encoding="ascii", errors="replace") as lines:
+            return any(line.lower().startswith(("flags", "features")) and " aes" in line for line in lines)
+    except OSError:
+        return False
+
+
+def _end_process(reactor: Any) -> Callable[[int], None]:
+    def end(status: int) -> None:
+        if status:
+            # twistd knows no exit status: leave with ours when everything else, the pid file too, was put away.
+            atexit.register(_leave, status)
+        if reactor.running:
+            reactor.callLater(0, reactor.stop)
+
+    return end
+
+
+def _leave(status: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def real_host(reactor: Any) -> Host:
+    """This machine."""
+    from zerogo.agent.devices import OpenedDevices
+    from zerogo.dataplane.reference import ReferenceDataplane
+    from zerogo.net.addresses import AddressWatch
+    from zerogo.net.dial import stream_endpoint
+    from zerogo.net.resolve import resolve_places
+
+    def watch(on_change: Callable[[list[str]], object], ignored: Sequence[str]) -> Watch:
+        return AddressWatch(reactor, reactor, on_change, ignored=ignored)
+
+    return Host(
+        reactor=reactor,
+        open_devices=OpenedDevices.open,
+        make_plane=lambda name: ReferenceDataplane(),
+        endpoint_of=lambda address: stream_endpoint(reactor, address),
+        resolve=lambda places: resolve_places(reactor, places),
+        watch_addresses=watch,
+        capabilities=(AESGCM_CAPABILITY,) if has_aes() else (),
+        rng=os.urandom,
+        unix_time=time.time,
+        end_process=_end_process(reactor),
+    )
+
+
+class AgentRole(LoggedService):
+    """What keeps an agent from starting is one sentence, not a traceback."""
+
+    def privilegedStartService(self) -> None:
+        """As twistd calls it, while it is root."""
+        _or_end(super().privilegedStartService)
+
+    def startService(self) -> None:
+        """As twistd calls it."""
+        _or_end(super().startService)
+
+
+def _or_end(start: Callable[[], object]) -> None:
+    try:
+        start()
+    except (EnvironmentFault, LocalError) as error:
+        raise SystemExit(f"zerogo-agent: {error}") from error
+
+
+def makeService(options: Options, reactor: Any = None) -> IService:
+    """The service of the role."""
+    if reactor is None:
+        if not (options.config.controller or "").startswith(("https", "wss")):
+            leave_tls_out()
+        from twisted.internet import reactor as installed
+
+        reactor = installed
+    use_steady_clock(reactor)
+    config = options.config
+    role = AgentRole(config.log_level, config.log_format, options.parent)
+    AgentService(config, real_host(reactor), options.token).setServiceParent(role)  # type: ignore[no-untyped-call]
+    return role
