@@ -80,7 +80,8 @@ class Ingress:
     def __init__(self, context: PlaneContext, send_staged: Callable[[Peer, float], None]) -> None:
         self._context = context
         self._send_staged = send_staged
-        self._sealed = memoryview(bytearray(_BUFFER_BYTES))
+        self.buffer = self._sealed = memoryview(bytearray(_BUFFER_BYTES))
+        """Where `receive` finds the datagrams."""
         self._clear = memoryview(bytearray(_CLEAR_BYTES))
         self._layouts: LayoutCache[int, SealedSlots] = LayoutCache(
             lambda size: SealedSlots(self._sealed, self._clear, _CLEAR_BASE, size), _LAYOUTS_LIMIT

@@ -16,7 +16,7 @@ from attrs import frozen
 
 from zerogo.dataplane.checksum import is_transport_sum_right, pseudo_sum, write_ipv4_header_sum
 from zerogo.dataplane.packet import CHECKSUM_OFFSET, TCP, network_offset, transport_of
-from zerogo.dataplane.slots import Column, LayoutCache, network_order
+from zerogo.dataplane.slots import SLOTS_LIMIT, Column, LayoutCache, network_order
 from zerogo.dataplane.vnet import GSO_ECN, GSO_TCPV4, GSO_TCPV6, GSO_UDP, NEEDS_CHECKSUM, VNET, VNET_BYTES
 from zerogo.switch.frame import ETHERNET_BYTES
 from zerogo.wire.transport import INNER_BYTES
@@ -47,7 +47,7 @@ class MergeLayout:
     """The views of one kind of run."""
 
     def __init__(self, place: Place, clear: memoryview) -> None:
-        count = (len(clear) - place.base) // place.stride
+        count = min((len(clear) - place.base) // place.stride, SLOTS_LIMIT)
         starts = range(place.base + INNER_BYTES, place.base + count * place.stride, place.stride)
         header = place.base + INNER_BYTES
         self.headers = [clear[at : at + place.header_bytes] for at in starts]

@@ -39,26 +39,11 @@ UNANSWERED_SECONDS = 15.0
 class Plane:
     """Frames between one TAP and the data sockets. Times are monotonic seconds."""
 
-    def __init__(self, opening: Message, tap_fd: int, sockets: list[socket.socket]) -> None:
-        """`opening` is the OPEN message: mac, addresses, mtu, is_bridge, offloads in the order of `Offloads`."""
-        _, mac, addresses, mtu, is_bridge, switches = opening
-        wanted = Offloads(**dict(switches))
-        self.sockets = sockets
-        tally = Tally()
-        tso, uso = set_offloads(tap_fd, wanted.tap_tso, wanted.tap_uso)
-        tally.fallback_tap_tso = int(wanted.tap_tso and not tso)
-        tally.fallback_tap_uso = int(wanted.tap_uso and not uso)
-        gro = wanted.udp_gro and _enable_gro(sockets)
-        tally.fallback_udp_gro = int(wanted.udp_gro and not gro)
-        sender = DatagramSender(sockets, tally, wanted.udp_gso)
-        tally.fallback_udp_gso = int(wanted.udp_gso and not sender.segments)
-        tap = TapWriter(tap_fd, tally, wanted.tap_gso_write)
-        tally.fallback_tap_gso_write = int(wanted.tap_gso_write and not tap.merges)
-        used = Offloads(tap_tso=tso, tap_uso=uso, udp_gro=gro, checksum_elision=wanted.checksum_elision)
-        segment = Segment(mac, addresses, is_bridge)
-        self._context = PlaneContext(tap_fd, mtu, mac, used, tally, segment, tap, sender, UpcallQueue(tally))
+    def __init__(self, context: PlaneContext) -> None:
+        self._context = context
         self._egress = Egress(self._context)
-        self._ingress = Ingress(self._context, self._egress.send_staged)
+        self.ingress = Ingress(self._context, self._egress.send_staged)
+        """The way in; public so that datagrams can be handed to it without a socket."""
         self._reported: dict[int, tuple[object, ...]] = {}
         self._reported_plane: tuple[object, ...] = ()
 
@@ -73,7 +58,7 @@ class Plane:
 
     def socket_readable(self, sock: socket.socket, now: float) -> None:
         """A data socket has datagrams."""
-        self._ingress.drain(sock, now)
+        self.ingress.drain(sock, now)
 
     def obey(self, message: Message, now: float) -> None:
         """Carry out one verb of the agent; those about peers that are gone are ignored."""
@@ -164,6 +149,28 @@ class Plane:
                 rows.append((number, *row))
         for at in range(0, len(rows), PEERS_PER_RECORD):
             context.upcalls.add((PEER_COUNTERS, rows[at : at + PEERS_PER_RECORD]))
+
+
+def start_plane(opening: Message, tap_fd: int, sockets: list[socket.socket]) -> Plane:
+    """A plane on these descriptors, with what the kernel grants of the offloads that are switched on.
+
+    `opening` is the OPEN message: MAC, addresses, MTU, whether a bridge, offloads as pairs of name and switch.
+    """
+    _, mac, addresses, mtu, is_bridge, switches = opening
+    wanted = Offloads(**dict(switches))
+    tally = Tally()
+    tso, uso = set_offloads(tap_fd, wanted.tap_tso, wanted.tap_uso)
+    gro = wanted.udp_gro and _enable_gro(sockets)
+    sender = DatagramSender(sockets, tally, wanted.udp_gso)
+    tap = TapWriter(tap_fd, tally, wanted.tap_gso_write)
+    tally.fallback_tap_tso = int(wanted.tap_tso and not tso)
+    tally.fallback_tap_uso = int(wanted.tap_uso and not uso)
+    tally.fallback_udp_gro = int(wanted.udp_gro and not gro)
+    tally.fallback_udp_gso = int(wanted.udp_gso and not sender.segments)
+    tally.fallback_tap_gso_write = int(wanted.tap_gso_write and not tap.merges)
+    used = Offloads(tap_tso=tso, tap_uso=uso, udp_gro=gro, checksum_elision=wanted.checksum_elision)
+    segment = Segment(mac, addresses, is_bridge)
+    return Plane(PlaneContext(tap_fd, mtu, mac, used, tally, segment, tap, sender, UpcallQueue(tally)))
 
 
 def _enable_gro(sockets: list[socket.socket]) -> bool:

@@ -48,8 +48,8 @@ class Column:
         self._offset = offset
         self._whole = buffer
         self._view: memoryview | None = None
-        if stride % self._size == 0 and count:
-            end = offset + stride * (count - 1) + self._size
+        end = offset + stride * (count - 1) + self._size
+        if stride % self._size == 0 and count and end <= len(buffer):
             self._view = buffer[offset:end].cast(code)[:: stride // self._size]
 
     def write(self, first: int, values: array[int]) -> None:

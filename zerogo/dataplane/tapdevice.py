@@ -22,13 +22,12 @@ def set_offloads(descriptor: int, tso: bool, uso: bool) -> tuple[bool, bool]:
 
     The mask belongs to the device, so it is set even where nothing is wanted.
     """
-    attempts = [(tso, uso), (tso, False), (False, False)]
-    for with_tso, with_uso in attempts:
-        mask = TUN_F_CSUM | (_TSO if with_tso else 0) | (_USO if with_uso else 0)
+    attempts = [(tso, uso, TUN_F_CSUM), (tso, False, TUN_F_CSUM), (False, False, TUN_F_CSUM), (False, False, 0)]
+    for with_tso, with_uso, mask in attempts:
+        mask |= (_TSO if with_tso else 0) | (_USO if with_uso else 0)
         try:
             fcntl.ioctl(descriptor, TUNSETOFFLOAD, mask)
         except OSError:
             continue
         return with_tso, with_uso
-    fcntl.ioctl(descriptor, TUNSETOFFLOAD, 0)
     return False, False

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from zerogo.dataplane.messages import CLOSE, PLANE_FAULT, RECORD_LIMIT, decode, encode
-from zerogo.dataplane.plane import Plane
+from zerogo.dataplane.plane import Plane, start_plane
 
 TICK_SECONDS = 1.0
 _VERBS_PER_TURN = 256
@@ -98,7 +98,7 @@ class Loop:
             if message[0] == CLOSE:
                 raise EOFError
             if self._plane is None:
-                self._open(Plane(message, self._tap_fd, self._sockets))
+                self._open(start_plane(message, self._tap_fd, self._sockets))
             else:
                 self._plane.obey(message, now)
 

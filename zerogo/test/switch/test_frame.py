@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.switch.frame import is_group, is_link_local_group, untagged_payload
+
+
+class FrameTests(SynchronousTestCase):
+    def test_groups_are_told_by_the_first_bit(self) -> None:
+        self.assertTrue(is_group(b"\xff" * 6))
+        self.assertTrue(is_group(b"\x01\0\x5e\0\0\1"))
+        self.assertFalse(is_group(b"\x02\0\0\0\0\1"))
+
+    def test_link_local_groups_are_the_sixteen_of_802_1q(self) -> None:
+        prefix = bytes.fromhex("0180c20000")
+        self.assertTrue(all(is_link_local_group(prefix + bytes([last])) for last in range(16)))
+        self.assertFalse(is_link_local_group(prefix + b"\x10"))
+        self.assertFalse(is_link_local_group(b"\x01\0\x5e\0\0\1"))
+
+    def test_priority_tags_are_looked_behind(self) -> None:
+        arp = b"\x08\x06"
+        self.assertEqual((0x0806, 14), untagged_payload(bytes(12) + arp))
+        self.assertEqual((0x0806, 18), untagged_payload(bytes(12) + b"\x81\0\xe0\0" + arp))
+        self.assertEqual((0x0806, 22), untagged_payload(bytes(12) + b"\x88\xa8\0\0\x81\0\0\0" + arp))
+
+    def test_a_vlan_is_not_looked_into(self) -> None:
+        self.assertEqual((0x8100, 14), untagged_payload(bytes(12) + b"\x81\0\0\5\x08\x06"))
+
+    @settings(deadline=None, max_examples=100)
+    @given(st.binary(min_size=14, max_size=40))
+    def test_no_frame_raises(self, frame: bytes) -> None:
+        untagged_payload(frame)
