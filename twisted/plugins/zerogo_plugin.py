@@ -22,3 +22,10 @@ relay = ServiceMaker(
     "Tells members of a private network their outer address (STUN).",
     "zerogo-relay",
 )
+
+agent = ServiceMaker(
+    "ZeroGo agent",
+    "zerogo.agent.twistd",
+    "Makes this machine a member of a private network.",
+    "zerogo-agent",
+)
