@@ -21,6 +21,7 @@ _CHECK_KEYS: Mapping[CheckKind, Sequence[str]] = {
     CheckKind.THROUGHPUT: ("pairs", "above", "may-fail"),
     CheckKind.SEALED: (),
     CheckKind.NAT: ("host", "mapping", "filtering"),
+    CheckKind.JOINS: ("p50", "p99"),
 }
 _SITE_ONLY = (ActionKind.REBIND,)
 _HOST_ONLY = (ActionKind.KILL, ActionKind.STOP, ActionKind.START, ActionKind.RESTART, ActionKind.MOVE)
@@ -102,15 +103,16 @@ def _read_check(place: Place, scenario: Scenario) -> Check:
     pairs = _read_pairs(keys["pairs"], scenario) if "pairs" in keys else scenario.pairs()
     return Check(
         kind=kind,
-        pairs=() if kind is CheckKind.SEALED else pairs,
+        pairs=() if kind in (CheckKind.SEALED, CheckKind.JOINS) else pairs,
         limit=_read_limit(place, keys, kind),
+        p99=_read_p99(place, keys) if kind is CheckKind.JOINS else 0.0,
         expected=_read_paths(place, keys) if kind is CheckKind.PATH else (),
         may_fail=_read_pairs(keys["may-fail"], scenario) if "may-fail" in keys else (),
     )
 
 
 def _read_limit(place: Place, keys: Mapping[str, Place], kind: CheckKind) -> float:
-    for key in ("within", "below", "above"):
+    for key in ("within", "below", "above", "p50"):
         if key in _CHECK_KEYS[kind]:
             if key not in keys:
                 raise place.error(f"`check: {kind.value}` needs `{key}`")
@@ -118,6 +120,12 @@ def _read_limit(place: Place, keys: Mapping[str, Place], kind: CheckKind) -> flo
                 return keys[key].fraction()
             return keys[key].rate() if kind is CheckKind.THROUGHPUT else keys[key].seconds()
     return 0.0
+
+
+def _read_p99(place: Place, keys: Mapping[str, Place]) -> float:
+    if "p99" not in keys:
+        raise place.error("`check: joins` needs `p99`")
+    return keys["p99"].seconds()
 
 
 def _read_paths(place: Place, keys: Mapping[str, Place]) -> tuple[str, ...]:

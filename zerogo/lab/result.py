@@ -98,6 +98,17 @@ class JoinTimes:
 
 
 @frozen(kw_only=True)
+class Findings:
+    """What checks are judged by."""
+
+    pairs: Mapping[Pair, PairResult]
+    sealing: Sealing | None = None
+    behaviours: Mapping[str, Behaviour] = Factory(dict)
+    """By host."""
+    joins: JoinTimes | None = None
+
+
+@frozen(kw_only=True)
 class Result:
     """A whole run."""
 

@@ -24,7 +24,7 @@ from zerogo.lab.behaviour import observe
 from zerogo.lab.errors import LabFault
 from zerogo.lab.laboratory import Lab
 from zerogo.lab.prober import CANARY_BYTES, Prober, Target
-from zerogo.lab.result import Behaviour, CheckResult, JoinTimes, PairResult, PeerView, Result, Sealing
+from zerogo.lab.result import Behaviour, CheckResult, Findings, JoinTimes, PairResult, PeerView, Result, Sealing
 from zerogo.lab.roles import Mesh
 from zerogo.lab.scenario import CheckKind, NatKind, Pair, Role, Scenario
 from zerogo.lab.series import percentile
@@ -166,10 +166,14 @@ class _Run:
     def _judge(self, sealing: Sealing | None) -> Result:
         self._look(0.0)
         pairs = self._pairs()
-        by_pair = {result.pair: result for result in pairs}
-        checks: list[CheckResult] = [
-            judge(check, by_pair, sealing, self._behaviours) for check in self._scenario.checks
-        ]
+        joins = self._join_times()
+        findings = Findings(
+            pairs={result.pair: result for result in pairs},
+            sealing=sealing,
+            behaviours=self._behaviours,
+            joins=joins,
+        )
+        checks: list[CheckResult] = [judge(check, findings) for check in self._scenario.checks]
         if time.time() > self._deadline:
             limit = f"{self._scenario.time_limit:g} s"
             checks.append(CheckResult(check="time-limit", passed=False, sentence=f"the run took longer than {limit}"))
@@ -180,7 +184,7 @@ class _Run:
             pairs=pairs,
             checks=tuple(checks),
             events=tuple(self._events),
-            joins=self._join_times(),
+            joins=joins,
             sealing=sealing,
             internet=self._lab.counters(),
             natures={host: f"{seen.mapping} / {seen.filtering}" for host, seen in self._behaviours.items()},
@@ -244,11 +248,11 @@ class _Run:
                     self._prober.set_target(target)
 
     def _is_up(self) -> bool:
-        pairs = {result.pair: result for result in self._pairs()}
+        findings = Findings(pairs={result.pair: result for result in self._pairs()})
         checks = [check for check in self._scenario.checks if check.kind in _STATE_CHECKS]
         if not checks:
             return all(self._answered(pair) for pair in self._begun)
-        return all(judge(evolve(check, limit=1e9), pairs).passed for check in checks)
+        return all(judge(evolve(check, limit=1e9), findings).passed for check in checks)
 
     def _answered(self, pair: Pair) -> bool:
         series = self._prober.series.get(pair)

@@ -176,6 +176,7 @@ class CheckKind(enum.Enum):
     THROUGHPUT = "throughput"
     SEALED = "sealed"
     NAT = "nat"
+    JOINS = "joins"
 
 
 @frozen(kw_only=True)
@@ -185,7 +186,8 @@ class Check:
     kind: CheckKind
     pairs: tuple[Pair, ...] = ()
     limit: float = 0.0
-    """`within`, `below` or `above`, by kind: seconds, a fraction or bits per second."""
+    """`within`, `below`, `above` or `p50`, by kind: seconds, a fraction or bits per second."""
+    p99: float = 0.0
     expected: tuple[str, ...] = ()
     """Accepted path types, or a NAT's mapping and filtering."""
     may_fail: tuple[Pair, ...] = ()

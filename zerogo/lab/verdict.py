@@ -5,25 +5,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from zerogo.lab.result import Behaviour, CheckResult, PairResult, Sealing
+from zerogo.lab.result import Behaviour, CheckResult, Findings, JoinTimes, PairResult, Sealing
 from zerogo.lab.scenario import Check, CheckKind, Pair
 
 _SHOWN_PAIRS = 5
 
 
-def judge(
-    check: Check,
-    pairs: Mapping[Pair, PairResult],
-    sealing: Sealing | None = None,
-    behaviours: Mapping[str, Behaviour] | None = None,
-) -> CheckResult:
+def judge(check: Check, findings: Findings) -> CheckResult:
     """The verdict on one check."""
-    if check.kind is CheckKind.SEALED:
-        complaint = _judge_sealing(sealing)
-    elif check.kind is CheckKind.NAT:
-        complaint = _judge_nat(check, (behaviours or {}).get(check.host or ""))
-    else:
-        complaint = _judge_pairs(check, pairs)
+    match check.kind:
+        case CheckKind.SEALED:
+            complaint = _judge_sealing(findings.sealing)
+        case CheckKind.NAT:
+            complaint = _judge_nat(check, findings.behaviours.get(check.host or ""))
+        case CheckKind.JOINS:
+            complaint = _judge_joins(check, findings.joins)
+        case _:
+            complaint = _judge_pairs(check, findings.pairs)
     return CheckResult(check=str(check), passed=not complaint, sentence=complaint or "holds")
 
 
@@ -120,3 +118,11 @@ def _judge_nat(check: Check, behaviour: Behaviour | None) -> str:
         return "not observed"
     seen = (behaviour.mapping, behaviour.filtering)
     return "" if seen == check.expected else f"mapping is {seen[0]}, filtering is {seen[1]}"
+
+
+def _judge_joins(check: Check, joins: JoinTimes | None) -> str:
+    if joins is None or joins.p50 is None or joins.p99 is None:
+        return "not measured; the scenario needs `repeat`"
+    if joins.p50 < check.limit and joins.p99 < check.p99:
+        return ""
+    return f"p50 is {joins.p50:.2f} s, p99 is {joins.p99:.2f} s of {joins.count}"
