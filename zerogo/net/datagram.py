@@ -80,6 +80,8 @@ def open_udp_socket(address: SocketAddress) -> socket.socket:
 class DatagramDriver(DatagramProtocol):
     """Feeds one core from one socket, and sends what the core wants sent."""
 
+    noisy = False
+
     def __init__(
         self, core: DatagramCore, clock: IReactorTime, on_event: Callable[[object], object] = lambda event: None
     ) -> None:
