@@ -174,7 +174,9 @@ def _parse_path(branch: Branch) -> Path:
     value = _text(branch, "a path, as in /var/lib/zerogo/agent")
     if not value:
         raise ValueRefused("the path is empty; write one, as in /var/lib/zerogo/agent")
-    return Path(value).expanduser().absolute()
+    if value.startswith("~"):
+        raise ValueRefused("~ is a shell's word for a home directory; write the whole path")
+    return Path(value).absolute()
 
 
 def _parse_database(branch: Branch) -> Path:

@@ -91,6 +91,11 @@ class ValueTests(SynchronousTestCase):
         for wrong in ("loud", "info,ice", "info,ice=loud", "ice=debug", "info,=debug", ""):
             self.assertIn("info,ice=debug", self.refusal(values.LOG_LEVELS, wrong))
 
+    def test_path_is_made_absolute_and_needs_no_shell(self) -> None:
+        self.assertEqual(read(values.PATH, "state"), Path("state").absolute())
+        self.assertIn("empty", self.refusal(values.PATH, ""))
+        self.assertIn("whole path", self.refusal(values.PATH, "~root/state"))
+
     def test_database_is_a_path_or_an_sqlite_url(self) -> None:
         self.assertEqual(read(values.DATABASE, "data/controller.db"), Path("data/controller.db").absolute())
         self.assertEqual(read(values.DATABASE, "sqlite:////var/lib/x.db"), Path("/var/lib/x.db"))
