@@ -31,9 +31,13 @@ class LocalCandidates:
         if hosts == self._hosts:
             return False
         self._hosts = hosts
+        self.forget_reflexive()
+        return True
+
+    def forget_reflexive(self) -> None:
+        """What servers saw before is void."""
         self._mapped.clear()
         self._independent.clear()
-        return True
 
     def reflexive_found(self, server: SocketAddress, mapped: SocketAddress) -> bool:
         """A STUN server saw us at `mapped`."""
@@ -64,11 +68,6 @@ class LocalCandidates:
             return False
         self._independent[is_ipv6] = is_endpoint_independent
         return True
-
-    @property
-    def servers_heard(self) -> int:
-        """Servers that answered since the host's addresses were set."""
-        return len(self._mapped)
 
     @property
     def mapping(self) -> NatMapping:

@@ -4,8 +4,9 @@
 One attempt is in flight at a time, and only its answer counts: the responder has forgotten all but the newest session
 too. The end that *leads* begins as soon as there is a destination; the other one takes over when it has no session
 `TAKEOVER_SECONDS` later. Tries follow each other after 0.25, 0.5, 1 and 2 seconds (but never before two round trips),
-then every 5 seconds with jitter, and end after 90. Sessions are renewed by their initiator after 120 seconds, by the
-responder if that has not happened at 165 (WireGuard's figures). `slots` mirrors what the data plane holds.
+then every 5 seconds with jitter; after 90 there is a pause of 60. Sessions are renewed by their initiator after 120
+seconds, by the responder if that has not happened at 165 (WireGuard's figures). `slots` mirrors what the data plane
+holds.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from zerogo.errors import RemoteError
 from zerogo.ids import SocketAddress
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.events import SessionReady, SessionRetired
-from zerogo.mesh.slots import REJECT_AFTER_SECONDS, SessionRecord, SessionSlots
+from zerogo.mesh.slots import SessionRecord, SessionSlots
 from zerogo.mesh.status import Refusal
 from zerogo.noise.exchange import Initiator, ReceivedInitiation, Responder
 from zerogo.noise.keys import SessionKeys
@@ -33,6 +34,8 @@ GIVE_UP_AFTER_SECONDS = 90.0
 REKEY_AFTER_SECONDS = 120.0
 REKEY_JITTER_SECONDS = 2.0
 RESPONDER_REKEY_AFTER_SECONDS = 165.0
+BEGIN_AGAIN_SECONDS = 60.0
+"""After having given up."""
 COOKIE_LIFETIME_SECONDS = 120.0
 INITIATION_GAP_SECONDS = 0.02
 """A peer's initiations that follow faster are not answered."""
@@ -64,7 +67,7 @@ class Keying:
     _context: NodeContext
     _peer: int
     _remote_static: bytes
-    _suite: Suite
+    suite: Suite
     leads: bool
     slots: SessionSlots = field(factory=SessionSlots, init=False)
     complaint: str = field(default="", init=False)
@@ -97,10 +100,6 @@ class Keying:
         is_fresh, self._is_fresh = self._is_fresh, False
         return is_fresh
 
-    def reconsider(self) -> None:
-        """The peer is searched anew: having given up is void."""
-        self.has_given_up = False
-
     def next_at(self) -> float | None:
         """When `handle_timer` is wanted."""
         deadline = self._timers.next()
@@ -112,7 +111,7 @@ class Keying:
         if not destinations:
             self._drop_attempt()
             self._timers.cancel(_Timer.BEGIN)
-        elif not (self.has_session or self.is_busy or self.has_given_up):
+        elif not self.has_session and not self.is_busy:
             self._timers.set(_Timer.BEGIN, now if self.leads else now + TAKEOVER_SECONDS)
 
     def renew(self, now: float) -> None:
@@ -212,6 +211,7 @@ class Keying:
             self._drop_attempt()
             self.complaint = self.complaint or NO_ANSWER
             self.has_given_up = True
+            self._timers.set(_Timer.BEGIN, now + BEGIN_AGAIN_SECONDS)
             return
         if self.complaint == "" and self._tries > len(FIRST_RETRIES_SECONDS):
             self.complaint = NO_ANSWER
@@ -221,7 +221,7 @@ class Keying:
         self._drop_attempt()
         context = self._context
         initiator = Initiator(
-            context.identity, self._remote_static, context.network, context.psk, self._suite, context.rng
+            context.identity, self._remote_static, context.network, context.psk, self.suite, context.rng
         )
         self._attempt = _Attempt(initiator, context.indexes.allocate(self._peer))
         timestamp = context.timestamps.next(now, context.outbox)
@@ -272,8 +272,8 @@ class Keying:
             self._context.outbox.tell(SessionRetired(local_index))
 
     def _arm_expiry(self) -> None:
-        oldest = self.slots.oldest_created_at()
-        if oldest is None:
+        expires_at = self.slots.next_expiry()
+        if expires_at is None:
             self._timers.cancel(_Timer.EXPIRE)
         else:
-            self._timers.set(_Timer.EXPIRE, oldest + REJECT_AFTER_SECONDS)
+            self._timers.set(_Timer.EXPIRE, expires_at)

@@ -90,7 +90,7 @@ class Node:
             if spec is None or spec.static_public != peer.spec.static_public:
                 self._remove(peer)
             elif spec != peer.spec:
-                peer.change(spec)
+                peer.change(spec, self._suite(spec))
                 self._outbox.tell(PeerChanged(peer.number, spec))
         for spec in wanted.values():
             if self._directory.of_node(spec.node_id.raw) is None:
@@ -104,9 +104,14 @@ class Node:
     def set_host_addresses(self, addresses: Iterable[SocketAddress], now: float) -> None:
         """The machine's own addresses with the port of the data socket, best first."""
         if self._surroundings.set_hosts(addresses, now):
-            for peer in self._directory.peers():
-                peer.network_changed(self._surroundings.offer, now)
-                self._settle(peer, now)
+            self.network_changed(now)
+
+    def network_changed(self, now: float) -> None:
+        """The machine woke up, or is elsewhere, whether its addresses are the same or not: prove every path anew."""
+        self._surroundings.network_changed(now)
+        for peer in self._directory.peers():
+            peer.network_changed(self._surroundings.offer, now)
+            self._settle(peer, now)
         self._settle_surroundings(now)
 
     def set_stun_servers(self, servers: Sequence[SocketAddress], now: float) -> None:
@@ -221,19 +226,22 @@ class Node:
             self._outbox.refuse(Refusal.INVALID_PEER)
             return
         self._last_number += 1
-        can_aes = AESGCM_CAPABILITY in spec.capabilities & self._context.capabilities
         peer = Peer(
             number=self._last_number,
             spec=spec,
             context=self._context,
             secrets=secrets,
             leads=identity.static_public < spec.static_public,
-            suite=Suite.AESGCM if can_aes else Suite.CHACHAPOLY,
+            suite=self._suite(spec),
         )
         self._directory.add(peer)
         self._waiting[peer.number] = None
         peer.search.set_offer(self._surroundings.offer, now)
         self._outbox.tell(PeerAdded(peer.number, spec))
+
+    def _suite(self, spec: PeerSpec) -> Suite:
+        both = spec.capabilities & self._context.capabilities
+        return Suite.AESGCM if AESGCM_CAPABILITY in both else Suite.CHACHAPOLY
 
     def _remove(self, peer: Peer) -> None:
         peer.clear()
@@ -270,8 +278,9 @@ class Node:
             self._searching.pop(peer.number, None)
         if peer.state is PeerState.CONNECTED:
             self._connected[peer.number] = None
-        else:
-            self._connected.pop(peer.number, None)
+        elif self._connected.pop(peer.number, SURROUNDINGS) is None:
+            self._surroundings.doubt(now)
+            self._timers.set(SURROUNDINGS, now)
         self._context.pace.connected = len(self._connected)
 
     def _settle_surroundings(self, now: float) -> None:

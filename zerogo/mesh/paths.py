@@ -157,7 +157,7 @@ class Paths:
         """Judge overdue probes, send those that are due, drop what is long dead."""
         self._prober.expire(now)
         for path in list(self._paths.values()):
-            if not path.is_alive and now - path.died_at >= DROP_DEAD_AFTER_SECONDS:
+            if not path.is_alive and now >= path.died_at + DROP_DEAD_AFTER_SECONDS:
                 self._drop(path)
             elif self.can_probe and path.next_probe_at <= now:
                 self._prober.probe(path, now, is_active=path is self.active)

@@ -44,7 +44,7 @@ class Peer:
     secrets: PairSecrets = field(repr=False)
     leads: bool
     """Whether this end asks for the start and opens the handshake: the one with the smaller static key."""
-    suite: Suite
+    _suite: Suite
     state: PeerState = field(default=PeerState.WAITING, init=False)
     search: Search = field(init=False)
     keying: Keying = field(init=False)
@@ -55,15 +55,16 @@ class Peer:
     def __attrs_post_init__(self) -> None:
         """The parts of a peer that nothing is known of."""
         self.search = Search(self._context, self.spec, self.secrets, self.leads)
-        self.keying = Keying(self._context, self.number, self.spec.static_public, self.suite, self.leads)
+        self.keying = Keying(self._context, self.number, self.spec.static_public, self._suite, self.leads)
         self.paths = Paths(self._context, self.number)
 
-    def change(self, spec: PeerSpec) -> None:
-        """Another record of the same node."""
+    def change(self, spec: PeerSpec, suite: Suite) -> None:
+        """Another record of the same node; the suite is for its next handshakes."""
         self.spec = self.search.spec = spec
+        self.keying.suite = suite
 
     def network_changed(self, offer: Offer, now: float) -> None:
-        """This node's own addresses are others: paths must prove themselves, and the peer must learn of it."""
+        """This node is elsewhere: paths must prove themselves, and the peer must learn of it."""
         self.search.set_offer(offer, now)
         if self.search.is_begun:
             self.search.begin_anew(now)
@@ -177,8 +178,6 @@ class Peer:
             self.keying.round_trip = active.measurement.smoothed
 
     def _settle_state(self, now: float) -> None:
-        if self.keying.has_given_up and not self.search.failure:
-            self.search.fail(self.keying.complaint, now)
         state = self._current_state()
         if self.state is PeerState.CONNECTED and state is not PeerState.CONNECTED:
             self.search.lost(now)
@@ -203,7 +202,7 @@ class Peer:
     def _current_state(self) -> PeerState:
         if self.keying.has_session and self.paths.active is not None:
             return PeerState.CONNECTED
-        if self.search.failure:
+        if self.search.failure or self.keying.has_given_up:
             return PeerState.UNREACHABLE
         if self.paths.destinations():
             return PeerState.HANDSHAKING

@@ -88,9 +88,11 @@ class Search:
 
     def set_offer(self, offer: Offer, now: float) -> None:
         """What this node knows about its own addresses; told to the peer if it is being looked for."""
-        self._offer = offer
+        before, self._offer = self._offer, offer
         self._add_local_candidates(now)
-        if self.is_begun:
+        is_news = (offer.candidates, offer.mapping) != (before.candidates, before.mapping)
+        is_found = self.seconds_to_direct is not None
+        if self.is_begun and (is_news or not is_found):
             self.signalling.changed(now)
             self.signalling.plan_punch(offer, now)
 

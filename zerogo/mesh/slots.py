@@ -22,6 +22,11 @@ class SessionRecord:
     is_initiator: bool
     created_at: float
 
+    @property
+    def expires_at(self) -> float:
+        """From then on it is of no use."""
+        return self.created_at + REJECT_AFTER_SECONDS
+
 
 @define(eq=False)
 class SessionSlots:
@@ -57,7 +62,7 @@ class SessionSlots:
         dropped: list[SessionRecord | None] = []
         for name in ("previous", "current", "next"):
             record: SessionRecord | None = getattr(self, name)
-            if record is not None and now - record.created_at >= REJECT_AFTER_SECONDS:
+            if record is not None and now >= record.expires_at:
                 dropped.append(record)
                 setattr(self, name, None)
         return _indexes(dropped)
@@ -68,10 +73,10 @@ class SessionSlots:
         self.previous = self.current = self.next = None
         return _indexes(dropped)
 
-    def oldest_created_at(self) -> float | None:
-        """When the oldest session was made; None where there is none."""
-        ages = [record.created_at for record in (self.previous, self.current, self.next) if record is not None]
-        return min(ages, default=None)
+    def next_expiry(self) -> float | None:
+        """When the oldest session expires; None where there is none."""
+        records = (self.previous, self.current, self.next)
+        return min((record.expires_at for record in records if record is not None), default=None)
 
 
 def _indexes(records: list[SessionRecord | None]) -> list[int]:

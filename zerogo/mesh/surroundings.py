@@ -7,6 +7,7 @@ The outcome is one `Offer`, the same for all peers. It is complete when every se
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from attrs import define, field
@@ -20,6 +21,7 @@ from zerogo.mesh.signal import Offer
 from zerogo.stun.message import Message
 
 GATHER_SECONDS = 0.5
+DOUBT_GAP_SECONDS = 2.0
 
 
 @define(eq=False)
@@ -33,6 +35,9 @@ class Surroundings:
     _candidates: LocalCandidates = field(factory=LocalCandidates, init=False)
     _servers: tuple[SocketAddress, ...] = field(default=(), init=False)
     _patient_until: float | None = field(default=None, init=False)
+    _heard: dict[SocketAddress, None] = field(factory=dict, init=False)
+    """Servers that answered since all were asked."""
+    _asked_at: float = field(default=-math.inf, init=False)
 
     def __attrs_post_init__(self) -> None:
         """One gatherer for all peers."""
@@ -40,19 +45,26 @@ class Surroundings:
 
     def set_hosts(self, addresses: Iterable[SocketAddress], now: float) -> bool:
         """The host's addresses; True where they are others than before."""
-        if not self._candidates.set_hosts(addresses):
-            return False
-        self._gatherer.refresh(now)
-        self._patient_until = now + GATHER_SECONDS if self._servers else None
+        return self._candidates.set_hosts(addresses)
+
+    def network_changed(self, now: float) -> None:
+        """What servers saw before is void; ask them anew."""
+        self._candidates.forget_reflexive()
+        self._ask_anew(now)
         self.offer = self._current_offer()
-        return True
+
+    def doubt(self, now: float) -> None:
+        """A peer was lost, perhaps because our NAT maps us anew: ask the servers, unless that was done lately."""
+        if now - self._asked_at >= DOUBT_GAP_SECONDS:
+            self._ask_anew(now)
 
     def set_servers(self, servers: Sequence[SocketAddress], now: float) -> None:
         """The STUN servers to ask."""
         wanted = tuple(dict.fromkeys(servers))
         if wanted == self._servers:
             return
-        self._servers = wanted
+        self._servers, self._asked_at = wanted, now
+        self._heard.clear()
         self._candidates.forget_servers(wanted)
         self._gatherer.set_servers(wanted, now)
         self._patient_until = now + GATHER_SECONDS if wanted else None
@@ -62,7 +74,8 @@ class Surroundings:
         return self._gatherer.owns_transaction(transaction_id)
 
     def receive_message(self, message: Message, raw: bytes, source: SocketAddress, now: float) -> None:
-        """A STUN server's answer."""
+        """A STUN server's answer, to a transaction that `owns` said yes to."""
+        self._heard[source] = None
         self._gatherer.receive_message(message, raw, source, now)
 
     def handle_timer(self, now: float) -> None:
@@ -91,11 +104,17 @@ class Surroundings:
                 case MappingObserved(family, is_independent):
                     is_ipv6 = family is AddressFamily.IPV6
                     self._candidates.mapping_observed(is_ipv6=is_ipv6, is_endpoint_independent=is_independent)
-        if self._candidates.servers_heard >= len(self._servers):
+        if all(server in self._heard for server in self._servers):
             self._patient_until = None
         offer = self._current_offer()
         is_news, self.offer = offer != self.offer, offer
         return is_news
+
+    def _ask_anew(self, now: float) -> None:
+        self._asked_at = now
+        self._heard.clear()
+        self._gatherer.refresh(now)
+        self._patient_until = now + GATHER_SECONDS if self._servers else None
 
     def _current_offer(self) -> Offer:
         return Offer(

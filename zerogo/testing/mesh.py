@@ -62,6 +62,8 @@ ETHERTYPE = b"\x88\xb5"
 """IEEE Std 802, for local experiments."""
 UNIX_START = 1_800_000_000.0
 _TICK_SECONDS = 1.0
+LOOK_SECONDS = 0.002
+"""How finely `run_until_connected` measures."""
 
 
 @define(eq=False)
@@ -167,9 +169,10 @@ class Member:
         self.kill()
 
     def move(self, site: Site) -> None:
-        """Take the machine elsewhere; it notices its new addresses at once."""
+        """Take the machine elsewhere; it notices at once."""
         self.mesh.internet.move_host(self.host, site)
         self.update_addresses()
+        self.driven.call(self.node.network_changed)
 
     def update_addresses(self) -> None:
         """Tell the node the machine's addresses."""
@@ -300,7 +303,12 @@ class VirtualMesh:
 
     def run_until_connected(self, limit: float) -> bool:
         """Let time pass until all pairs are connected at both ends, at most `limit` seconds; whether they are."""
-        return self.clock.run_while(lambda: not self.is_connected(), self.clock.now + limit)
+        end = self.clock.now + limit
+        while not self.is_connected():
+            if self.clock.now >= end:
+                return False
+            self.clock.run_for(LOOK_SECONDS)
+        return True
 
     def is_connected(self) -> bool:
         """Whether every member that is up is connected to every other that is up."""

@@ -16,6 +16,7 @@ from zerogo.ids import SocketAddress
 from zerogo.testing.internet import Host, Internet
 
 EventType = TypeVar("EventType")
+SPINS_LIMIT = 1000
 ROUNDS_LIMIT = 100_000
 """Events of one verb; a core that makes more is in a loop."""
 
@@ -41,6 +42,8 @@ class DrivenCore(Generic[EventType]):
         self._ahead = clock_ahead
         self._armed = 0
         self._armed_at: float | None = None
+        self._fired_at = float("-inf")
+        self._spins = 0
         self._is_draining = False
         self.is_stopped = False
         host.sockets[port] = self.receive
@@ -99,6 +102,11 @@ class DrivenCore(Generic[EventType]):
         self._internet.clock.call_at(at - self._ahead, lambda: self._due(number))
 
     def _due(self, number: int) -> None:
-        if number == self._armed and self._armed_at is not None:
-            self._armed_at = None
-            self.call(self.core.handle_timer)
+        if number != self._armed or self._armed_at is None:
+            return
+        self._armed_at = None
+        self._spins = self._spins + 1 if self._internet.clock.now == self._fired_at else 0
+        self._fired_at = self._internet.clock.now
+        if self._spins > SPINS_LIMIT:
+            raise LocalError(f"a core wants its timer again and again: {self.core.next_timer()}")
+        self.call(self.core.handle_timer)
