@@ -10,6 +10,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
@@ -38,11 +39,14 @@ TEXT_SUFFIXES = frozenset(
 )
 
 
-def modules() -> Iterator[tuple[str, str, ast.Module]]:
+@cache
+def modules() -> list[tuple[str, str, ast.Module]]:
     """(path below zerogo/, source, tree) of every module, tests included."""
+    found = []
     for path in sorted(PACKAGE.rglob("*.py")):
         source = path.read_text(encoding="utf-8")
-        yield path.relative_to(PACKAGE).as_posix(), source, ast.parse(source, str(path))
+        found.append((path.relative_to(PACKAGE).as_posix(), source, ast.parse(source, str(path))))
+    return found
 
 
 def imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
@@ -150,7 +154,31 @@ class HouseTests(SynchronousTestCase):
             [
                 f"zerogo/{path}:1: no docstring"
                 for path, source, tree in modules()
-                if source.strip() and not path.startswith("test/") and ast.get_docstring(tree) is None
+                if not path.startswith("test/") and ast.get_docstring(tree) is None
+            ]
+        )
+
+    def test_tests_do_not_sleep(self) -> None:
+        self.assertNone(
+            [
+                f"zerogo/{path}:{node.lineno}: a test may not sleep; move a fake clock"
+                for path, _, tree in modules()
+                if path.startswith("test/")
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Call) and ast.unparse(node.func) in ("time.sleep", "sleep")
+            ]
+        )
+
+    def test_no_error_is_swallowed_unseen(self) -> None:
+        self.assertNone(
+            [
+                f"zerogo/{path}:{node.lineno}: catches everything and says nothing"
+                for path, _, tree in modules()
+                for node in ast.walk(tree)
+                if isinstance(node, ast.ExceptHandler)
+                and (node.type is None or ast.unparse(node.type) in ("Exception", "BaseException"))
+                and len(node.body) == 1
+                and isinstance(node.body[0], ast.Pass)
             ]
         )
 
