@@ -186,6 +186,8 @@ class HouseTests(SynchronousTestCase):
         self.assertNone([row for path, source, _ in modules() if (row := case_name_problem(path, source))])
 
     def test_plugin_directories_are_no_packages(self) -> None:
+        if not (ROOT / "setup.cfg").exists():
+            raise SkipTest("installed: Twisted's own package is here")
         self.assertNone(
             [
                 f"{path}: an __init__.py here hides Twisted itself, or our plugins from it"

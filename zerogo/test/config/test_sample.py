@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import zerogo
 from zerogo.config.load import parse
@@ -20,6 +20,8 @@ class SampleTests(SynchronousTestCase):
     """`sample` and the files made by it."""
 
     def test_shipped_files_are_what_the_classes_say(self) -> None:
+        if not ETC.exists():
+            raise SkipTest("not in the source tree")
         for role in ROLES:
             shipped = (ETC / f"{role}.yaml").read_text()
             self.assertEqual(shipped, sample(role), f"etc/zerogo/{role}.yaml is out of date; run: make samples")
