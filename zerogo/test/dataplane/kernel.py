@@ -21,7 +21,15 @@ from collections.abc import Callable, Iterator
 
 from attrs import define, field, frozen
 
-from zerogo.dataplane.interface import DirectPath, IDataplane, Offloads, PeerEntry, PlaneSettings, Upcall
+from zerogo.dataplane.interface import (
+    DatagramReceived,
+    DirectPath,
+    IDataplane,
+    Offloads,
+    PeerEntry,
+    PlaneSettings,
+    Upcall,
+)
 from zerogo.dataplane.sockets import open_data_sockets
 from zerogo.dataplane.tap import TapSettings, configure_tap, open_tap
 from zerogo.ids import MacAddress, SocketAddress
@@ -166,9 +174,13 @@ def introduce(ends: list[End], path_mtu: int = 1472, is_ipv6: bool = False, is_b
 
 
 def connect(ends: list[End], suite: Suite = Suite.CHACHAPOLY, base: int = 0) -> None:
-    """Give two ends a session; the responder gets it first, as after a handshake."""
+    """Give two ends a session, as after a handshake: the initiator has it when it has the response, which the
+    responder sent after it had the session."""
     initiator, responder = session_pair(suite, base)
+    response = b"\x91" + base.to_bytes(4, "big") + bytes(75)
     ends[1].plane.add_session(1, responder)
+    ends[1].plane.send_datagram(ends[0].host.underlay(), response)
+    wait_until(ends, lambda: any(upcall.payload == response for upcall in ends[0].of(DatagramReceived)), "the response")
     ends[0].plane.add_session(1, initiator)
 
 

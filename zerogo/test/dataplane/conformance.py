@@ -1,0 +1,506 @@
+"""What every `IDataplane` must do, over real TAPs and sockets in two network namespaces. Needs root.
+
+A mixin for a test case that says `make_plane`. Each test waits for events with a deadline, never for time to pass.
+See `zerogo.test.dataplane.kernel` for the two hosts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import select
+import socket
+import time
+from collections.abc import Iterator
+
+from zerogo.dataplane.interface import (
+    ControlReceived,
+    Counter,
+    DatagramReceived,
+    DirectPath,
+    IDataplane,
+    Offloads,
+    PathRefused,
+    PeerEntry,
+    PeerRoamed,
+    RekeyDue,
+    SessionConfirmed,
+)
+from zerogo.ids import MacAddress, SocketAddress
+from zerogo.test.dataplane.kernel import (
+    DATA_PORT,
+    End,
+    Host,
+    Wire,
+    connect,
+    inside,
+    introduce,
+    open_end,
+    session_pair,
+    underlay_socket,
+    wait_until,
+)
+from zerogo.wire.handshake import Suite
+from zerogo.wire.transport import OVERHEAD_BYTES
+
+MEGABYTE = 1_000_000
+STUN_BINDING = b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(12)
+INITIATION = b"\x90\x01\x01\x00" + bytes(144)
+ETH_P_ALL = 3
+
+
+def sequence_number(payload: bytes) -> int:
+    return int.from_bytes(payload[:4], "big")
+
+
+class DataplaneConformance:
+    """The suite. `self` is a trial test case."""
+
+    ends: list[End]
+    wire: Wire
+
+    def make_plane(self) -> IDataplane:
+        raise NotImplementedError
+
+    def setUp(self) -> None:
+        self.wire = Wire()
+        self.addCleanup(self.wire.close)
+        self.ends = []
+        self._closing = contextlib.ExitStack()
+        self.addCleanup(self._closing.close)
+
+    def tearDown(self) -> None:
+        for end in self.ends:
+            end.plane.close()
+
+    # -- what the tests are made of ----------------------------------------------------------------------------------
+
+    def open(self, *offloads: Offloads, is_bridge: tuple[bool, bool] = (False, False)) -> list[End]:
+        switches = offloads or (Offloads(), Offloads())
+        for host, switch, bridge in zip(self.wire.hosts, switches, is_bridge, strict=True):
+            self.ends.append(open_end(self.make_plane(), host, switch, is_bridge=bridge))
+        return self.ends
+
+    def joined(self, *offloads: Offloads, path_mtu: int = 1472, suite: Suite = Suite.CHACHAPOLY) -> list[End]:
+        """Two planes with a confirmed session."""
+        ends = self.open(*offloads)
+        introduce(ends, path_mtu)
+        connect(ends, suite)
+        self.wait(lambda: ends[1].of(SessionConfirmed), "the responder's session to be confirmed")
+        return ends
+
+    def wait(self, is_true, what: str, seconds: float = 10.0) -> None:  # type: ignore[no-untyped-def]
+        wait_until(self.ends, is_true, what, seconds)
+
+    def counts(self, end: End, counter: Counter, at_least: int = 1) -> None:
+        self.wait(lambda: end.plane.counters().plane[counter] >= at_least, f"{counter} to reach {at_least}")
+
+    def socket_in(self, host: Host, kind: int, address: tuple[str, int] | None = None) -> socket.socket:
+        is_ipv6 = address is not None and ":" in address[0]
+        with inside(host.namespace):
+            sock = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, kind)
+        self._closing.callback(sock.close)
+        if address is not None:
+            sock.bind(address)
+        return sock
+
+    def stranger(self, host: Host) -> socket.socket:
+        sock = underlay_socket(host)
+        self._closing.callback(sock.close)
+        sock.setblocking(False)
+        return sock
+
+    def transfer(self, source: Host, target: Host, size: int, is_ipv6: bool = False, seconds: float = 20.0) -> None:
+        """Send `size` random bytes over TCP through the segment and hold them against what arrives."""
+        address = target.addresses[1 if is_ipv6 else 0]
+        listener = self.socket_in(target, socket.SOCK_STREAM, (address, 0))
+        listener.listen(1)
+        sender = self.socket_in(source, socket.SOCK_STREAM, (source.addresses[1 if is_ipv6 else 0], 0))
+        sender.settimeout(seconds)
+        sender.connect(listener.getsockname())
+        receiver, _ = listener.accept()
+        self._closing.callback(receiver.close)
+        sent, got = hashlib.blake2b(), hashlib.blake2b()
+        block = memoryview(os.urandom(MEGABYTE))
+        left, received, offset = size, 0, 0
+        sender.setblocking(False)
+        deadline = time.monotonic() + seconds
+        while received < size:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{received} of {size} bytes came in {seconds} s")
+            readable, writable, _ = select.select([receiver], [sender] if left else [], [], 0.5)
+            if writable:
+                written = sender.send(block[offset : offset + min(left, 65536)])
+                sent.update(block[offset : offset + written])
+                offset, left = (offset + written) % (MEGABYTE - 65536), left - written
+            if readable:
+                data = receiver.recv(1 << 18)
+                got.update(data)
+                received += len(data)
+            for end in self.ends:
+                end.poll()
+        self.assertEqual(sent.digest(), got.digest())
+
+    def receive_within(self, sock: socket.socket, seconds: float = 5.0) -> bytes:
+        readable, _, _ = select.select([sock], [], [], seconds)
+        self.assertTrue(readable, "a datagram was awaited")
+        return sock.recv(65536)
+
+    def intercepted(self, source: Host, target: Host) -> bytes:
+        """A sealed datagram of the left plane, taken off its path before anybody saw it."""
+        catcher = self.stranger(target)
+        port = catcher.getsockname()[1]
+        self.ends[0].plane.set_path(1, DirectPath(SocketAddress.of(f"192.0.2.{target.number}", port), 1472))
+        probe = self.socket_in(source, socket.SOCK_DGRAM)
+        while True:
+            probe.sendto(b"plain text inside", (target.addresses[0], 7))
+            datagram = self.receive_within(catcher)
+            if len(datagram) > OVERHEAD_BYTES:
+                self.ends[0].plane.set_path(1, DirectPath(target.underlay(), 1472))
+                return datagram
+
+    # -- frames ------------------------------------------------------------------------------------------------------
+
+    def test_ping_in_both_families(self) -> None:
+        left, right = self.joined()
+        for address in right.host.addresses:
+            out = left.host.run("ping", "-c", "3", "-i", "0.05", "-W", "2", address)
+            self.assertIn(" 0% packet loss", out)
+        self.counts(left, Counter.NEIGHBORS_ANSWERED, 2)
+
+    def test_tcp_goes_in_super_frames_both_ways_in_both_families(self) -> None:
+        left, right = self.joined()
+        for is_ipv6 in (False, True):
+            self.transfer(left.host, right.host, 8 * MEGABYTE, is_ipv6)
+            self.transfer(right.host, left.host, 8 * MEGABYTE, is_ipv6)
+        for end in (left, right):
+            for counter in (Counter.TAP_SUPER_FRAMES_IN, Counter.TAP_SUPER_FRAMES_OUT, Counter.UDP_TRAINS_OUT):
+                self.counts(end, counter, 10)
+            self.counts(end, Counter.CHECKSUMS_ELIDED, 10)
+
+    def test_the_other_suite(self) -> None:
+        left, right = self.joined(suite=Suite.AESGCM)
+        self.transfer(left.host, right.host, 4 * MEGABYTE)
+
+    def test_ipv6_outside(self) -> None:
+        left, right = self.open()
+        introduce([left, right], 1452, is_ipv6=True)
+        connect([left, right])
+        self.transfer(left.host, right.host, 4 * MEGABYTE)
+        self.transfer(right.host, left.host, 4 * MEGABYTE, is_ipv6=True)
+
+    def test_each_offload_may_be_missing_at_one_end(self) -> None:
+        for switch in ("tap_tso", "tap_uso", "tap_gso_write", "udp_gso", "udp_gro", "checksum_elision"):
+            left, right = self.joined(Offloads(**{switch: False}), Offloads())
+            self.transfer(left.host, right.host, 2 * MEGABYTE)
+            self.transfer(right.host, left.host, 2 * MEGABYTE)
+            self.counts(left, Counter.TAP_FRAMES_IN)
+            self.assertFalse(getattr(left.plane.counters().offloads, switch))
+            while self.ends:
+                self.ends.pop().plane.close()
+
+    def test_no_offload_at_all(self) -> None:
+        none = Offloads(
+            tap_tso=False, tap_uso=False, tap_gso_write=False, udp_gso=False, udp_gro=False, checksum_elision=False
+        )
+        left, right = self.joined(none, none)
+        self.transfer(left.host, right.host, 2 * MEGABYTE)
+
+    def test_small_paths(self) -> None:
+        for ip_mtu in (1280, 1100):
+            for host in self.wire.hosts:
+                host.run("ip", "link", "set", "wire", "mtu", str(ip_mtu))
+            left, right = self.joined(path_mtu=ip_mtu - 28)
+            self.transfer(left.host, right.host, 2 * MEGABYTE)
+            out = left.host.run("ping", "-c", "3", "-i", "0.05", "-W", "2", "-M", "do", "-s", "1472", "10.77.0.2")
+            self.assertIn(" 0% packet loss", out)
+            self.counts(left, Counter.FRAGMENTS_OUT, 6)
+            self.assertEqual(0, left.plane.counters().plane[Counter.DROPPED_UDP_SEND])
+            while self.ends:
+                self.ends.pop().plane.close()
+
+    def test_a_path_that_is_smaller_than_was_said_is_refused(self) -> None:
+        left, right = self.joined()
+        for host in self.wire.hosts:
+            host.run("ip", "link", "set", "wire", "mtu", "1280")
+        self.socket_in(left.host, socket.SOCK_DGRAM).sendto(bytes(1400), (right.host.addresses[0], 9))
+        self.wait(lambda: left.of(PathRefused), "the kernel's refusal")
+
+    def test_broadcasts_carry_whole_checksums(self) -> None:
+        left, right = self.joined()
+        with inside(right.host.namespace):
+            raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        self._closing.callback(raw.close)
+        raw.bind(("zg0", 0))
+        sender = self.socket_in(left.host, socket.SOCK_DGRAM)
+        sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        sender.sendto(b"hello to everybody", ("10.77.0.255", 67))
+        while True:
+            frame = self.receive_within(raw)
+            if frame.endswith(b"hello to everybody"):
+                break
+        message = frame[34:]
+        total = int.from_bytes(frame[26:34], "big") + 17 + len(message) + int.from_bytes(message, "big")
+        self.assertEqual(0, total % 0xFFFF)
+
+    # -- sessions ----------------------------------------------------------------------------------------------------
+
+    def test_a_responder_is_silent_until_its_session_is_confirmed(self) -> None:
+        left, right = self.open()
+        introduce([left, right])
+        initiator, responder = session_pair()
+        right.plane.add_session(1, responder)
+        self.socket_in(right.host, socket.SOCK_DGRAM).sendto(b"early", (left.host.addresses[0], 7))
+        self.wait(lambda: right.of(RekeyDue), "the responder to ask for a session it may use")
+        self.assertEqual(0, right.plane.counters().plane[Counter.UDP_DATAGRAMS_OUT])
+        echo = self.socket_in(left.host, socket.SOCK_DGRAM, (left.host.addresses[0], 7))
+        left.plane.add_session(1, initiator)
+        self.wait(lambda: right.of(SessionConfirmed), "the initiator to confirm by itself")
+        self.assertEqual([SessionConfirmed(1, responder.local_index)], right.of(SessionConfirmed))
+        self.assertEqual(b"early", self.receive_within(echo))
+
+    def test_frames_wait_for_path_and_session(self) -> None:
+        left, right = self.open()
+        for end, other in ((left, right), (right, left)):
+            end.plane.set_peer(PeerEntry(peer=1, mac=other.host.mac, addresses=other.host.addresses))
+        target = self.socket_in(right.host, socket.SOCK_DGRAM, (right.host.addresses[0], 7))
+        self.socket_in(left.host, socket.SOCK_DGRAM).sendto(b"staged", target.getsockname())
+        self.wait(lambda: left.of(RekeyDue), "the wish for a session")
+        connect([left, right])
+        right.plane.set_path(1, DirectPath(left.host.underlay(), 1472))
+        left.plane.set_path(1, DirectPath(right.host.underlay(), 1472))
+        self.assertEqual(b"staged", self.receive_within(target))
+
+    def test_staged_frames_are_bounded(self) -> None:
+        left, right = self.open()
+        left.plane.set_peer(PeerEntry(peer=1, mac=right.host.mac, addresses=right.host.addresses))
+        sender = self.socket_in(left.host, socket.SOCK_DGRAM)
+        deadline = time.monotonic() + 10
+        while left.plane.counters().plane[Counter.DROPPED_STAGED] < 50:
+            self.assertLess(time.monotonic(), deadline)
+            sender.sendto(bytes(1400), (right.host.addresses[0], 7))
+            left.poll()
+
+    def numbered(self, count: int, during) -> None:  # type: ignore[no-untyped-def]
+        """Send numbered datagrams one by one through the segment; all must arrive, whatever `during(number)` does."""
+        left, right = self.ends
+        target = self.socket_in(right.host, socket.SOCK_DGRAM, (right.host.addresses[0], 7))
+        source = self.socket_in(left.host, socket.SOCK_DGRAM)
+        for number in range(count):
+            during(number)
+            source.sendto(number.to_bytes(4, "big"), target.getsockname())
+            if number % 16 == 15:
+                # In whatever order: the kernel itself reorders while it asks for the neighbour's address.
+                arrived = sorted(sequence_number(self.receive_within(target)) for _ in range(16))
+                self.assertEqual(list(range(number - 15, number + 1)), arrived)
+            for end in self.ends:
+                end.poll()
+
+    def test_rekeying_under_traffic_loses_nothing(self) -> None:
+        ends = self.joined()
+
+        def rekey(number: int) -> None:
+            if number % 50 == 25:
+                connect(ends, base=number)
+
+        self.numbered(512, rekey)
+        self.wait(lambda: len(ends[1].of(SessionConfirmed)) == 11, "eleven confirmed sessions")
+
+    def test_sessions_of_both_directions_replace_each_other(self) -> None:
+        ends = self.joined()
+        self.numbered(
+            160, lambda number: connect(ends[:: 1 if number % 2 else -1], base=number) if number % 20 == 0 else None
+        )
+
+    def test_a_retired_session_is_gone(self) -> None:
+        left, right = self.joined()
+        right.plane.retire_session(session_pair()[1].local_index)
+        self.socket_in(left.host, socket.SOCK_DGRAM).sendto(b"late", (right.host.addresses[0], 7))
+        self.counts(right, Counter.DROPPED_UNKNOWN_INDEX)
+
+    def test_a_removed_peer_is_gone(self) -> None:
+        left, right = self.joined()
+        right.plane.remove_peer(1)
+        self.socket_in(left.host, socket.SOCK_DGRAM).sendto(b"late", (right.host.addresses[0], 7))
+        self.counts(right, Counter.DROPPED_UNKNOWN_INDEX)
+        self.assertNotIn(1, right.plane.counters().peers)
+
+    # -- paths -------------------------------------------------------------------------------------------------------
+
+    def test_a_path_switch_under_traffic_loses_nothing(self) -> None:
+        left, right = self.joined()
+        paths = (right.host.underlay(True), 1452), (right.host.underlay(), 1472)
+
+        def switch(number: int) -> None:
+            if number % 50 == 25:
+                left.plane.set_path(1, DirectPath(*paths[number // 50 % 2]))
+
+        self.numbered(256, switch)
+        self.wait(lambda: right.of(PeerRoamed), "word of the new source")
+        self.assertEqual(PeerRoamed(1, left.host.underlay(True)), right.of(PeerRoamed)[0])
+
+    def test_datagrams_without_authenticity_do_not_move_a_peer(self) -> None:
+        left, right = self.joined()
+        datagram = self.intercepted(left.host, right.host)
+        forged = datagram[:-1] + bytes([datagram[-1] ^ 1])
+        self.stranger(left.host).sendto(forged, ("192.0.2.2", DATA_PORT))
+        self.counts(right, Counter.DROPPED_UNAUTHENTIC)
+        self.assertEqual([], right.of(PeerRoamed))
+
+    # -- strangers ---------------------------------------------------------------------------------------------------
+
+    def test_replayed_forged_and_foreign_datagrams_are_counted_and_not_answered(self) -> None:
+        left, right = self.joined()
+        datagram = self.intercepted(left.host, right.host)
+        stranger = self.stranger(left.host)
+        target = ("192.0.2.2", DATA_PORT)
+        flipped = [
+            datagram[:at] + bytes([datagram[at] ^ 0x40]) + datagram[at + 1 :] for at in (1, 9, 20, len(datagram) - 1)
+        ]
+        for forged in flipped:
+            stranger.sendto(forged, target)
+        self.counts(right, Counter.DROPPED_UNAUTHENTIC, 4)
+        stranger.sendto(datagram, target)
+        stranger.sendto(datagram, target)
+        self.counts(right, Counter.DROPPED_REPLAY, 1)
+        stranger.sendto(datagram[:4] + bytes(4) + datagram[8:], target)
+        self.counts(right, Counter.DROPPED_UNKNOWN_INDEX, 1)
+        malformed = (datagram[:35], b"\x93", b"\xff" * 100, b"\x00\x01" + bytes(30), b"GET / HTTP/1.1", b"\x40" * 20)
+        for garbage in malformed:
+            stranger.sendto(garbage, target)
+        self.counts(right, Counter.DROPPED_MALFORMED, len(malformed))
+        # What is answered is answered before the next datagram is looked at: this one comes up after all of those.
+        stranger.sendto(STUN_BINDING, target)
+        self.wait(lambda: right.of(DatagramReceived), "the datagram behind them")
+        self.assertEqual(([], [], []), select.select([stranger], [], [], 0))
+
+    def test_stun_and_handshakes_come_up_as_they_came(self) -> None:
+        (left, right) = self.open()
+        stranger = self.stranger(left.host)
+        for payload in (STUN_BINDING, INITIATION):
+            stranger.sendto(payload, ("192.0.2.2", DATA_PORT))
+        self.wait(lambda: len(right.of(DatagramReceived)) == 2, "both datagrams")
+        source = SocketAddress.of(*stranger.getsockname())
+        self.assertEqual(
+            [DatagramReceived(source, STUN_BINDING), DatagramReceived(source, INITIATION)], right.of(DatagramReceived)
+        )
+
+    def test_a_flood_of_strangers_is_bounded_and_traffic_goes_on(self) -> None:
+        left, right = self.joined()
+        stranger = self.stranger(left.host)
+        for _ in range(6000):
+            with contextlib.suppress(BlockingIOError):
+                stranger.sendto(INITIATION, ("192.0.2.2", DATA_PORT))
+        self.counts(right, Counter.DROPPED_UPCALL_QUEUE, 100)
+        self.transfer(left.host, right.host, MEGABYTE)
+
+    def test_a_datagram_is_sent_as_it_is(self) -> None:
+        left, right = self.open()
+        catcher = self.stranger(right.host)
+        left.plane.send_datagram(SocketAddress.of(*catcher.getsockname()), b"as it is")
+        self.assertEqual(b"as it is", self.receive_within(catcher))
+
+    def test_control_messages_go_by_the_path_or_straight(self) -> None:
+        left, right = self.joined()
+        left.plane.send_control(1, b"by the path")
+        left.plane.send_control(1, b"straight", right.host.underlay(True))
+        self.wait(lambda: len(right.of(ControlReceived)) == 2, "both messages")
+        self.assertEqual(
+            {
+                ControlReceived(1, left.host.underlay(), b"by the path"),
+                ControlReceived(1, left.host.underlay(True), b"straight"),
+            },
+            set(right.of(ControlReceived)),
+        )
+
+    # -- the switch --------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def raw_tap(self, host: Host) -> Iterator[socket.socket]:
+        with inside(host.namespace):
+            raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        raw.bind(("zg0", 0))
+        with contextlib.closing(raw):
+            yield raw
+
+    def joined_with_a_bridge(self) -> list[End]:
+        """The left end lets frames of any source out; the right one does not know it as a bridge."""
+        ends = self.open(Offloads(), Offloads(), is_bridge=(True, False))
+        introduce(ends)
+        connect(ends)
+        self.wait(lambda: ends[1].of(SessionConfirmed), "the session")
+        return ends
+
+    def test_a_member_that_is_no_bridge_cannot_send_as_another(self) -> None:
+        left, right = self.joined_with_a_bridge()
+        foreign = bytes.fromhex("06deadbeef01")
+        with self.raw_tap(left.host) as raw:
+            raw.send(right.host.mac.raw + foreign + b"\x08\x00" + bytes(46))
+        self.counts(right, Counter.DROPPED_FOREIGN_SOURCE)
+
+    def test_no_member_can_claim_our_address(self) -> None:
+        left, right = self.joined_with_a_bridge()
+        claim = (
+            bytes.fromhex("0001080006040002")
+            + left.host.mac.raw
+            + bytes([10, 77, 0, 2])
+            + bytes(6)
+            + bytes([10, 77, 0, 9])
+        )
+        with self.raw_tap(left.host) as raw:
+            raw.send(b"\xff" * 6 + left.host.mac.raw + b"\x08\x06" + claim + bytes(18))
+        self.counts(right, Counter.DROPPED_FOREIGN_SOURCE)
+
+    def test_a_station_behind_a_bridge_is_learned(self) -> None:
+        ends = self.open(Offloads(), Offloads(), is_bridge=(True, False))
+        introduce(ends, is_bridge=True)
+        connect(ends)
+        left, right = ends
+        self.wait(lambda: right.of(SessionConfirmed), "the session")
+        station = bytes.fromhex("06deadbeef02")
+        with self.raw_tap(left.host) as near, self.raw_tap(right.host) as far:
+            near.send(right.host.mac.raw + station + b"\x88\xb5" + b"first" + bytes(41))
+            while b"first" not in self.receive_within(far):
+                pass
+            far.send(station + right.host.mac.raw + b"\x88\xb5" + b"second" + bytes(40))
+            while b"second" not in self.receive_within(near):
+                pass
+
+    def test_a_frame_of_a_peer_goes_to_no_other_peer(self) -> None:
+        left, right = self.joined()
+        third = self.stranger(left.host)
+        initiator, _ = session_pair(base=900)
+        right.plane.set_peer(PeerEntry(peer=2, mac=MacAddress.parse("02:7a:00:00:00:09"), addresses=["10.77.0.9"]))
+        right.plane.set_path(2, DirectPath(SocketAddress.of(*third.getsockname()), 1472))
+        right.plane.add_session(2, initiator)
+        self.assertEqual(OVERHEAD_BYTES, len(self.receive_within(third)), "the keepalive that confirms")
+        with self.raw_tap(left.host) as near, self.raw_tap(right.host) as far:
+            near.send(b"\xff" * 6 + left.host.mac.raw + b"\x88\xb5" + b"to all" + bytes(40))
+            while b"to all" not in self.receive_within(far):
+                pass
+            # Our own broadcast does reach the third, and nothing came there before it.
+            far.send(b"\xff" * 6 + right.host.mac.raw + b"\x88\xb5" + b"from right" + bytes(100))
+            own = self.receive_within(third)
+        self.assertEqual(14 + 110 + OVERHEAD_BYTES, len(own))
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    def test_a_snapshot_has_all_counters(self) -> None:
+        left, right = self.joined()
+        left.host.run("ping", "-c", "1", "-W", "2", right.host.addresses[0])
+        self.wait(lambda: left.plane.counters().peers.get(1) is not None, "the peer's row")
+        snapshot = left.plane.counters()
+        self.assertEqual(set(Counter), set(snapshot.plane))
+        self.wait(lambda: left.plane.counters().peers[1].bytes_in >= 98, "the echo to be counted")
+        row = left.plane.counters().peers[1]
+        self.assertLess(row.last_receive_age, 30)
+        self.assertLess(row.session_age, 30)
+
+    def test_closing_removes_the_tap_and_may_happen_twice(self) -> None:
+        left, _ = self.joined()
+        left.plane.close()
+        left.plane.close()
+        self.assertNotIn("zg0", left.host.run("ip", "-br", "link"))
+        self.assertEqual([], left.plane.poll_upcalls())
+        left.plane.set_path(1, None)
