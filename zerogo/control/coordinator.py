@@ -90,7 +90,7 @@ class Coordinator:
         self._pushed_at: dict[NetworkId, float] = {}
         self._unproven: dict[str, int] = {}
         self._arrivals: dict[str, TokenBucket] = {}
-        self._outgoing: deque[tuple[int, bytes]] = deque()
+        self._outgoing: deque[tuple[int, bytes] | CloseWanted] = deque()
         self._events: deque[CoordinatorEvent] = deque()
         self._timers: TimerTable[NetworkId | str] = TimerTable()
 
@@ -99,7 +99,7 @@ class Coordinator:
     def connection_opened(self, number: int, source: str, now: float) -> None:
         """A WebSocket from host `source` is open."""
         if not self._may_enter(source, now):
-            self._events.append(CloseWanted(number, "too many connections that have not shown who they are"))
+            self._outgoing.append(CloseWanted(number, "too many connections that have not shown who they are"))
             return
         self._unproven[source] = self._unproven.get(source, 0) + 1
         connection = Connection(number, source, self._controller, self._rng, now)
@@ -276,8 +276,8 @@ class Coordinator:
         """When `handle_timer` is wanted."""
         return self._timers.next()
 
-    def outgoing(self) -> Iterator[tuple[int, bytes]]:
-        """Drain what to send: connection, WebSocket message."""
+    def outgoing(self) -> Iterator[tuple[int, bytes] | CloseWanted]:
+        """Drain what to do to connections, in order: a WebSocket message to send, or to close one."""
         return drain(self._outgoing)
 
     def events(self) -> Iterator[CoordinatorEvent]:
@@ -428,7 +428,8 @@ class Coordinator:
             return
         self._absent(connection)
         connection.state = ConnectionState.CLOSING
-        self._events.append(CloseWanted(connection.number, reason))
+        self._collect(connection)
+        self._outgoing.append(CloseWanted(connection.number, reason))
 
     def _absent(self, connection: Connection) -> None:
         registration = connection.registration

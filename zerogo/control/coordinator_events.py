@@ -60,7 +60,7 @@ class MemberDisconnected:
 
 @frozen
 class CloseWanted:
-    """Send what is queued for this connection, then close it."""
+    """Close this connection, after what came before."""
 
     connection: int
     reason: str
@@ -73,7 +73,6 @@ CoordinatorEvent = (
     | CapabilitiesChanged
     | MemberConnected
     | MemberDisconnected
-    | CloseWanted
 )
 
 

@@ -60,11 +60,11 @@ class Membership:
         self._seen: dict[tuple[NetworkId, NodeId], None] = {}
         self._send: Callable[[int, bytes], object] = lambda number, data: None
         self._close: Callable[[int, str], object] = lambda number, reason: None
-        self._pump: Pump[CoordinatorEvent, tuple[int, bytes]] = Pump(
+        self._pump: Pump[CoordinatorEvent, tuple[int, bytes] | CloseWanted] = Pump(
             coordinator,
             clock,
             outputs=coordinator.outgoing,
-            send=lambda output: self._send(*output),
+            send=self._act,
             on_event=self._on_event,
         )
 
@@ -113,7 +113,14 @@ class Membership:
         """The transport's buffer is full, or has room again."""
         self._pump.call(self._coordinator.set_congested, number, is_congested)
 
-    # The coordinator's questions
+    # What the coordinator asks for
+
+    def _act(self, output: tuple[int, bytes] | CloseWanted) -> None:
+        if isinstance(output, CloseWanted):
+            _log.debug("Connection {number} closes: {reason}", number=output.connection, reason=output.reason)
+            self._close(output.connection, output.reason)
+        else:
+            self._send(*output)
 
     def _on_event(self, event: CoordinatorEvent) -> None:
         match event:
@@ -131,9 +138,6 @@ class Membership:
             case MemberDisconnected(network, node_id):
                 self._seen[network, node_id] = None
                 _log.info("{node_id} has gone", node_id=str(node_id), network=str(network))
-            case CloseWanted(connection, reason):
-                _log.debug("Connection {connection} closes: {reason}", connection=connection, reason=reason)
-                self._close(connection, reason)
 
     async def _register(self, question: RegistrationWanted) -> None:
         number, registration = question.connection, question.registration

@@ -68,6 +68,7 @@ class ControllerSite(Site):
     """The Site of API and agents."""
 
     displayTracebacks = False
+    noisy = False
 
     def __init__(self, resource: IResource, **options: Any) -> None:
         super().__init__(resource, requestFactory=LimitedRequest, timeout=IDLE_SECONDS, **options)  # type: ignore[no-untyped-call]

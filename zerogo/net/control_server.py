@@ -129,11 +129,11 @@ class ControlServer(WebSocketServerFactory):
     def send(self, number: int, data: bytes) -> None:
         """Send a binary message; ignored where the connection is gone."""
         protocol = self._protocols.get(number)
-        if protocol is not None:
+        if protocol is not None and protocol.state == protocol.STATE_OPEN:
             protocol.sendMessage(data, isBinary=True)  # type: ignore[no-untyped-call]
 
     def close(self, number: int, reason: str) -> None:
         """Send what is queued, then close."""
         protocol = self._protocols.get(number)
-        if protocol is not None:
+        if protocol is not None and protocol.state == protocol.STATE_OPEN:
             protocol.sendClose(CLOSE_CODE, reason.encode()[:REASON_LIMIT].decode(errors="ignore"))
