@@ -287,8 +287,7 @@ class AgentService(Service):
         if is_due or shape != self._reported:
             self._reported = shape
             self.controller.report(links)
-        if is_due:
-            try:
-                self.presence.remember_endpoints()
-            except EnvironmentFault as error:
-                _log.error("Where the peers are was not written: {reason}", reason=str(error))
+        try:
+            self.presence.remember_endpoints()
+        except EnvironmentFault as error:
+            _log.error("Where the peers are was not written: {reason}", reason=str(error))
