@@ -31,11 +31,8 @@ class OtherNetwork(LocalError):
     code = "E-OTHER-NETWORK"
 
 
-def settle_membership(held: Membership | None, token: JoinToken | None, *, is_fresh: bool = False) -> Membership:
-    """The membership to start with; raises `NoNetwork` or `OtherNetwork`.
-
-    :param is_fresh: the token was given by a person just now (`zerogo join`), so it is to be used in any case.
-    """
+def settle_membership(held: Membership | None, token: JoinToken | None) -> Membership:
+    """The membership to start with; raises `NoNetwork` or `OtherNetwork`."""
     if token is None:
         if held is None:
             raise NoNetwork("this machine is in no network: join one with `zerogo join TOKEN`")
@@ -48,7 +45,7 @@ def settle_membership(held: Membership | None, token: JoinToken | None, *, is_fr
         raise OtherNetwork(
             f"this machine is already in another network ({held.network}): leave it first with `zerogo leave`"
         )
-    if is_fresh or not held.is_joined or held.refusal:
+    if not held.is_joined or held.refusal:
         return held.with_token(token)
     return held
 

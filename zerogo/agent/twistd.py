@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IService
-from twisted.python.usage import Options as TwistedOptions
 from twisted.python.usage import UsageError
 
 from zerogo.agent.host import Host, Watch
 from zerogo.agent.service import AgentService
 from zerogo.config.agent import AgentConfig
-from zerogo.config.errors import ConfigError
-from zerogo.config.load import default_path, load
+from zerogo.config.options import RoleOptions
 from zerogo.control.token import JoinToken
 from zerogo.errors import EnvironmentFault, LocalError, ParseError
 from zerogo.mesh.node import AESGCM_CAPABILITY
@@ -31,11 +29,12 @@ from zerogo.observe.service import LoggedService
 CPU_INFO = Path("/proc/cpuinfo")
 
 
-class Options(TwistedOptions):
-    """Only where the configuration is, and the few keys that are handy on a command line."""
+class Options(RoleOptions[AgentConfig]):
+    """Where the configuration is, and the few keys that are handy on a command line."""
 
+    role = "agent"
+    config_class = AgentConfig
     optParameters = [  # noqa: RUF012 - Twisted reads it from the class
-        ["config", "c", None, "The configuration file; else /etc/zerogo/agent.yaml, if it is there."],
         ["controller", None, None, "The controller's URL, to reach it by another address than the join token's."],
         ["token", None, None, "The join token, or file:PATH; needed once."],
         ["name", None, None, "This machine's name in the network."],
@@ -43,19 +42,16 @@ class Options(TwistedOptions):
         ["port", None, None, "The UDP port of the data sockets; 0 takes a random one."],
         ["state-dir", None, None, "Where the node's key and its membership are kept."],
         ["socket", None, None, "The socket for the zerogo command."],
-        ["log-level", None, None, "debug, info, warn, error or critical; or info,ice=debug."],
     ]
-    config: AgentConfig
     token: JoinToken | None
 
     def postOptions(self) -> None:
-        """Read the configuration and the token, so that what is wrong with them is said before anything starts."""
-        overrides = {key: value for key, value in self.items() if key != "config" and value is not None}
+        """Read the token too, so that what is wrong with it is said before anything starts."""
+        super().postOptions()
+        secret = self.config.token
         try:
-            self.config = load(self["config"] or default_path("agent"), AgentConfig, overrides)
-            secret = self.config.token
             self.token = None if secret is None else JoinToken.parse(secret.reveal())
-        except (ConfigError, ParseError) as error:
+        except ParseError as error:
             raise UsageError(str(error)) from error
 
 

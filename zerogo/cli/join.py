@@ -1,0 +1,163 @@
+# -*- test-case-name: zerogo.test.cli.test_join -*-
+"""`zerogo join TOKEN`: makes this machine a member of a network, and starts the agent that keeps it one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+from attrs import frozen
+from rich.console import Console
+
+from zerogo.agent.joining import settle_membership
+from zerogo.agent.reports import StatusReport
+from zerogo.agent.state_dir import StateDir, socket_path
+from zerogo.cli.agent_client import AgentClient, AgentRefused, AgentSilent, agent_config, agent_options
+from zerogo.cli.daemon import Daemon, RoleFailed
+from zerogo.config.agent import AgentConfig
+from zerogo.control.token import JoinToken
+
+JOIN_SECONDS = 30.0
+PEERS_SECONDS = 3.0
+"""So long the command waits for the first path to each peer, to have something to show."""
+_POLL_SECONDS = 0.1
+_UNIT = Path("/etc/systemd/system/zerogo-agent.service")
+_SYSTEMD = Path("/run/systemd/system")
+
+
+@frozen(kw_only=True)
+class AgentStart:
+    """How the agent of this machine is started."""
+
+    config_path: Path | None
+    config: AgentConfig
+    options: tuple[str, ...]
+    """Further options of the role, such as `--name`, `anna`."""
+
+    @property
+    def daemon(self) -> Daemon:
+        """Where it does not belong to systemd."""
+        return Daemon("agent", self.config.state_dir)
+
+    @property
+    def client(self) -> AgentClient:
+        """To ask it."""
+        return AgentClient(socket_path(self.config))
+
+    def arguments(self) -> list[str]:
+        """The role's options."""
+        chosen = [] if self.config_path is None else ["--config", str(self.config_path.absolute())]
+        return [*chosen, "--state-dir", str(self.config.state_dir.absolute()), *self.options]
+
+    def is_running(self) -> bool:
+        """Whether an agent answers."""
+        try:
+            self.client.status()
+        except (AgentSilent, AgentRefused):
+            return False
+        return True
+
+    def begin(self) -> None:
+        """Start it, by systemd where its unit is installed; raises `RoleFailed`."""
+        if self.config.state_dir == AgentConfig().state_dir and _UNIT.exists() and _SYSTEMD.exists():
+            done = subprocess.run(["systemctl", "restart", _UNIT.name], capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                raise RoleFailed(f"systemd did not start the agent: {done.stderr.strip()}")
+            return
+        self.daemon.stop()
+        self.daemon.start(self.arguments())
+
+    def foreground(self) -> None:
+        """Become it; does not return."""
+        command = self.daemon.command(self.arguments(), in_foreground=True)
+        sys.stdout.flush()
+        os.execv(command[0], command)  # noqa: S606 - no shell, our own interpreter
+
+
+def joined(start: AgentStart, seconds: float = JOIN_SECONDS) -> StatusReport:
+    """Wait until the agent is a member, waits for approval, or has ended; raises `RoleFailed` with the reason."""
+    until = time.monotonic() + seconds
+    status: StatusReport | None = None
+    while time.monotonic() < until:
+        try:
+            status = start.client.status()
+            if status.state == "pending" or (status.state == "member" and status.plane is not None):
+                return status
+        except (AgentSilent, AgentRefused):
+            refusal = refused(start)
+            if refusal:
+                raise RoleFailed(refusal) from None
+        time.sleep(_POLL_SECONDS)
+    if status is None:
+        raise RoleFailed(f"the agent has ended; its log is {start.daemon.log_file}")
+    reason = status.sentence or "the controller does not answer"
+    raise RoleFailed(f"not joined within {seconds:.0f} s: {reason}; the agent goes on trying (`zerogo status`)")
+
+
+def refused(start: AgentStart) -> str:
+    """Why the controller turned this machine away; empty where it did not."""
+    membership = StateDir(start.config.state_dir).membership()
+    return "" if membership is None else membership.refusal
+
+
+def show(start: AgentStart, status: StatusReport, echo: Callable[[str], object]) -> None:
+    """Tell a person what came of it."""
+    if status.state == "pending":
+        echo(f"Waiting for approval: {status.sentence}")
+        return
+    echo(f"This machine is {status.name} in network {status.network_name or status.network}.")
+    echo(f"Its addresses: {', '.join(status.addresses)} on {status.device}")
+    until = time.monotonic() + PEERS_SECONDS
+    peers = start.client.peers()
+    while any(peer.state != "connected" for peer in peers) and time.monotonic() < until:
+        time.sleep(_POLL_SECONDS)
+        peers = start.client.peers()
+    for peer in peers:
+        way = f"{peer.path.kind} {peer.path.address}" if peer.path is not None else peer.reason or peer.state
+        echo(f"  {peer.name:<20} {', '.join(peer.addresses):<40} {way}")
+    if not peers:
+        echo("There is no other member yet.")
+
+
+@click.command()
+@click.argument("token", required=False)
+@agent_options
+@click.option("--name", help="What this machine is to be called; else its host name.")
+@click.option("--tap-device", help="The name of the Ethernet device.")
+@click.option("--port", type=click.IntRange(0, 65535), help="The UDP port; 0 takes a random one.")
+@click.option("--foreground", is_flag=True, help="Do not go to the background; log to the terminal.")
+def join(
+    token: str | None,
+    config: Path | None,
+    state_dir: Path | None,
+    name: str | None,
+    tap_device: str | None,
+    port: int | None,
+    foreground: bool,
+) -> None:
+    """Join the network of TOKEN, the line that `zerogo up` or `zerogo invite` printed.
+
+    Without TOKEN: start the agent of the network that this machine has joined.
+    """
+    given = {"--name": name, "--tap-device": tap_device, "--port": port}
+    options = [text for key, value in given.items() if value is not None for text in (key, str(value))]
+    start = AgentStart(config_path=config, config=agent_config(config, state_dir), options=tuple(options))
+    state = StateDir(start.config.state_dir)
+    state.prepare()
+    held = state.membership()
+    membership = settle_membership(held, None if token is None else JoinToken.parse(token))
+    if held is not None and membership == held and not held.refusal and start.is_running():
+        click.echo("This machine is a member already, and its agent runs.")
+    else:
+        state.save_membership(membership)
+        if foreground:
+            start.foreground()
+        start.begin()
+    with Console(stderr=True).status("Joining the network ..."):
+        status = joined(start)
+    show(start, status, click.echo)
