@@ -67,12 +67,7 @@ class CloseWanted:
 
 
 CoordinatorEvent = (
-    RegistrationWanted
-    | MapWanted
-    | LeaveWanted
-    | CapabilitiesChanged
-    | MemberConnected
-    | MemberDisconnected
+    RegistrationWanted | MapWanted | LeaveWanted | CapabilitiesChanged | MemberConnected | MemberDisconnected
 )
 
 

@@ -4,6 +4,8 @@
     probe         1 | id 4 | padding ...            padding makes a probe as long as the data it stands for
     probe answer  2 | id 4                          answered on the path the probe came by
     close         3 | reason 1                      the sender has dropped the session
+
+Numbers behind names are lengths in bytes.
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ def parse_inner(plaintext: bytes) -> InnerHeader:
 
 
 FRAGMENT = struct.Struct("!HBB")
-"""Head of a FRAGMENT payload: frame id (2), position (1, high bit on the last), inner kind and flags of the frame (1)."""
+"""Head of a FRAGMENT payload: frame id (2), position (1, high bit on the last), kind and flags of the frame (1)."""
 
 
 @frozen
