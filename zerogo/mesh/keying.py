@@ -71,7 +71,7 @@ class Keying:
     leads: bool
     slots: SessionSlots = field(factory=SessionSlots, init=False)
     complaint: str = field(default="", init=False)
-    """What is wrong with the attempt that is going on; empty where nothing is known to be."""
+    """What was wrong with the attempts since the last session; empty where nothing is known to be."""
     has_given_up: bool = field(default=False, init=False)
     established_at: float | None = field(default=None, init=False)
     round_trip: float = field(default=0.0, init=False)
@@ -202,7 +202,7 @@ class Keying:
 
     def _begin(self, now: float) -> None:
         self._begun_at, self._tries = now, 0
-        self.complaint, self.has_given_up = "", False
+        self.has_given_up = False
         self._timers.cancel(_Timer.BEGIN)
         self._try(now)
 

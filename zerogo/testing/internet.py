@@ -123,7 +123,7 @@ class Internet:
         self.core = Site("core", None, None, Link(perfect), Link(perfect))
 
     def add_site(self, name: str, behaviour: NatBehaviour | None = None, upstream: Site | None = None) -> Site:
-        """A local network, public without `behaviour`; at an `upstream` (of base `CARRIER_BASE`) it is doubly translated."""
+        """A local network, public without `behaviour`; at an `upstream` (base `CARRIER_BASE`) it is behind two."""
         above = upstream or self.core
         nat = None
         site = Site(name, None, above, Link(self.quality), Link(self.quality))

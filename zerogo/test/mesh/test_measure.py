@@ -1,0 +1,94 @@
+"""What a path is known by."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.mesh.measure import (
+    FATES_REMEMBERED,
+    FIRST_TIMEOUT_SECONDS,
+    LARGEST_TIMEOUT_SECONDS,
+    LEAST_TIMEOUT_SECONDS,
+    MOST_PROBES_UNTIL_DEAD,
+    Measurement,
+)
+
+
+class MeasurementTests(SynchronousTestCase):
+    """Round trips, jitter, loss."""
+
+    def test_nothing_is_known_at_first(self) -> None:
+        fresh = Measurement()
+        self.assertEqual((fresh.smoothed, fresh.minimum, fresh.jitter, fresh.loss), (None, None, None, 0.0))
+        self.assertEqual(fresh.timeout, FIRST_TIMEOUT_SECONDS)
+
+    def test_smoothing_follows_rfc_6298(self) -> None:
+        measured = Measurement()
+        measured.answered(0.100, 0.0)
+        self.assertEqual((measured.smoothed, measured.variation), (0.100, 0.050))
+        measured.answered(0.140, 1.0)
+        self.assertAlmostEqual(measured.variation, 0.050 * 3 / 4 + 0.040 / 4)
+        self.assertAlmostEqual(measured.smoothed or 0.0, 0.100 * 7 / 8 + 0.140 / 8)
+
+    def test_a_hint_gives_way_to_the_first_answer(self) -> None:
+        measured = Measurement()
+        measured.hint(0.5)
+        self.assertEqual(measured.smoothed, 0.5)
+        measured.answered(0.1, 0.0)
+        self.assertEqual(measured.smoothed, 0.1)
+        measured.hint(0.7)
+        self.assertEqual(measured.smoothed, 0.1)
+
+    def test_the_minimum_forgets_a_path_that_became_longer(self) -> None:
+        measured = Measurement()
+        measured.answered(0.010, 0.0)
+        for second in range(1, 30):
+            measured.answered(0.200, float(second))
+        self.assertEqual(measured.minimum, 0.200)
+
+    def test_loss_is_the_share_of_the_last_probes(self) -> None:
+        measured = Measurement()
+        for number in range(FATES_REMEMBERED):
+            measured.lost() if number % 4 == 0 else measured.answered(0.02, float(number))
+        self.assertEqual(measured.loss, 0.25)
+        for number in range(FATES_REMEMBERED):
+            measured.answered(0.02, 100.0 + number)
+        self.assertEqual(measured.loss, 0.0)
+
+    def test_a_clean_path_is_dead_after_three_lost_probes(self) -> None:
+        measured = Measurement()
+        for number in range(20):
+            measured.answered(0.02, float(number))
+        self.assertEqual(measured.probes_until_dead, 3)
+
+    def test_a_lossy_path_is_given_more_chances(self) -> None:
+        measured = Measurement()
+        for number in range(30):
+            measured.lost() if number % 3 == 0 else measured.answered(0.02, float(number))
+        self.assertGreater(measured.probes_until_dead, 5)
+        self.assertLessEqual(measured.probes_until_dead, MOST_PROBES_UNTIL_DEAD)
+
+    def test_the_silence_itself_does_not_make_a_path_look_lossy(self) -> None:
+        measured = Measurement()
+        for number in range(20):
+            measured.answered(0.02, float(number))
+        measured.lost()
+        measured.lost()
+        self.assertEqual(measured.probes_until_dead, 3)
+
+    @given(st.lists(st.one_of(st.none(), st.floats(0.0, 10.0)), max_size=80))
+    @settings(deadline=None, max_examples=100)
+    def test_figures_stay_in_their_ranges(self, fates: list[float | None]) -> None:
+        measured = Measurement()
+        for number, round_trip in enumerate(fates):
+            if round_trip is None:
+                measured.lost()
+            else:
+                measured.answered(round_trip, float(number))
+        self.assertTrue(0.0 <= measured.loss <= 1.0)
+        self.assertTrue(LEAST_TIMEOUT_SECONDS <= measured.timeout <= LARGEST_TIMEOUT_SECONDS)
+        self.assertTrue(3 <= measured.probes_until_dead <= MOST_PROBES_UNTIL_DEAD)
+        if measured.minimum is not None:
+            self.assertIn(measured.minimum, fates)

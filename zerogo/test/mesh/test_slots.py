@@ -1,0 +1,68 @@
+"""The mirror of the data plane's session slots."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.mesh.slots import REJECT_AFTER_SECONDS, SessionRecord, SessionSlots
+
+
+def record(index: int, *, initiator: bool, at: float = 0.0) -> SessionRecord:
+    """A session."""
+    return SessionRecord(local_index=index, is_initiator=initiator, created_at=at)
+
+
+class SlotTests(SynchronousTestCase):
+    """Previous, current, next."""
+
+    def test_an_initiators_session_is_current_at_once(self) -> None:
+        slots = SessionSlots()
+        self.assertEqual(slots.add(record(1, initiator=True)), [])
+        assert slots.current is not None
+        self.assertEqual(slots.current.local_index, 1)
+
+    def test_a_responders_session_waits_for_confirmation(self) -> None:
+        slots = SessionSlots()
+        slots.add(record(1, initiator=False))
+        self.assertIsNone(slots.current)
+        self.assertEqual(slots.confirm(2), [])
+        self.assertIsNone(slots.current)
+        slots.confirm(1)
+        assert slots.current is not None
+        self.assertEqual(slots.current.local_index, 1)
+
+    def test_the_third_session_retires_the_first(self) -> None:
+        slots = SessionSlots()
+        slots.add(record(1, initiator=True))
+        slots.add(record(2, initiator=True))
+        self.assertEqual(slots.add(record(3, initiator=True)), [1])
+
+    def test_a_fresh_unconfirmed_session_replaces_the_last_one(self) -> None:
+        slots = SessionSlots()
+        slots.add(record(1, initiator=False))
+        self.assertEqual(slots.add(record(2, initiator=False)), [1])
+
+    def test_crossing_handshakes_keep_both_sessions(self) -> None:
+        slots = SessionSlots()
+        slots.add(record(1, initiator=False))
+        self.assertEqual(slots.add(record(2, initiator=True)), [])
+        assert slots.previous is not None
+        self.assertEqual(slots.previous.local_index, 1)
+
+    def test_sessions_expire_at_the_moment_that_was_announced(self) -> None:
+        """The same sum on both sides, so that rounding cannot make a timer fire for ever."""
+        for created_at in (0.0, 1000.214999, 1e9 / 3):
+            slots = SessionSlots()
+            slots.add(record(1, initiator=True, at=created_at))
+            expires_at = slots.next_expiry()
+            assert expires_at is not None
+            self.assertAlmostEqual(expires_at, created_at + REJECT_AFTER_SECONDS)
+            self.assertEqual(slots.expire(expires_at), [1])
+            self.assertIsNone(slots.next_expiry())
+
+    def test_clear_retires_all(self) -> None:
+        slots = SessionSlots()
+        slots.add(record(1, initiator=True))
+        slots.add(record(2, initiator=True))
+        slots.add(record(3, initiator=False))
+        self.assertEqual(slots.clear(), [1, 2, 3])
