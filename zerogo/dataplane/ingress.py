@@ -87,6 +87,7 @@ class Ingress:
             lambda size: SealedSlots(self._sealed, self._clear, _CLEAR_BASE, size), _LAYOUTS_LIMIT
         )
         self._merger = Merger(self._clear, _CLEAR_BASE)
+        self._merger.takes_udp = context.tap.merges_udp
         self._ancillary_bytes = socket.CMSG_SPACE(4) * 2
 
     def drain(self, sock: socket.socket, now: float) -> None:

@@ -65,6 +65,8 @@ class Merger:
     """Works on one buffer of opened datagrams."""
 
     def __init__(self, clear: memoryview, base: int) -> None:
+        self.takes_udp = True
+        """Whether the kernel takes UDP super-frames."""
         self._clear = clear
         self._base = base
         self._layouts: LayoutCache[Place, MergeLayout] = LayoutCache(
@@ -114,6 +116,8 @@ class Merger:
             return False
         if protocol == TCP:
             return payload >= TCP_PAYLOAD_MINIMUM
+        if not self.takes_udp:
+            return False
         at = self._base + first * place.stride + INNER_BYTES + place.transport
         port = int.from_bytes(self._clear[at + 2 : at + 4], "big")
         return count <= UDP_SEGMENTS_LIMIT and port not in TUNNEL_PORTS

@@ -159,10 +159,11 @@ def start_plane(opening: Message, tap_fd: int, sockets: list[socket.socket]) -> 
     _, mac, addresses, mtu, is_bridge, switches = opening
     wanted = Offloads(**dict(switches))
     tally = Tally()
+    _, knows_uso = set_offloads(tap_fd, tso=True, uso=True)
     tso, uso = set_offloads(tap_fd, wanted.tap_tso, wanted.tap_uso)
     gro = wanted.udp_gro and _enable_gro(sockets)
     sender = DatagramSender(sockets, tally, wanted.udp_gso)
-    tap = TapWriter(tap_fd, tally, wanted.tap_gso_write)
+    tap = TapWriter(tap_fd, tally, wanted.tap_gso_write, knows_uso)
     tally.fallback_tap_tso = int(wanted.tap_tso and not tso)
     tally.fallback_tap_uso = int(wanted.tap_uso and not uso)
     tally.fallback_udp_gro = int(wanted.udp_gro and not gro)

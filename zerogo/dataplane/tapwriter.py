@@ -19,12 +19,14 @@ _PROBE_PAYLOAD = 1400
 
 
 class TapWriter:
-    """Writes to one descriptor; `merges` says whether super-frames may be written."""
+    """Writes to one descriptor; `merges` and `merges_udp` say which super-frames may be written."""
 
-    def __init__(self, descriptor: int, tally: Tally, may_merge: bool) -> None:
+    def __init__(self, descriptor: int, tally: Tally, may_merge: bool, knows_uso: bool = True) -> None:
+        """`knows_uso`: whether the kernel knows UDP super-frames (Linux 6.2)."""
         self._descriptor = descriptor
         self._tally = tally
         self.merges = may_merge and self._probe()
+        self.merges_udp = self.merges and knows_uso
 
     def _probe(self) -> bool:
         """Write a super-frame of two segments from and to nobody, time to live 0; only EINVAL says no."""
@@ -57,7 +59,7 @@ class TapWriter:
         except OSError as error:
             if error.errno in (errno.EINVAL, errno.EMSGSIZE):
                 self._tally.fallback_tap_gso_write += 1
-                self.merges = False
+                self.merges = self.merges_udp = False
                 return False
             self._tally.dropped_tap_write += count
             return True

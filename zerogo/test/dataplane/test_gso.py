@@ -11,7 +11,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.dataplane.checksum import is_transport_sum_right, word_sum
 from zerogo.dataplane.merge import Merger
 from zerogo.dataplane.offloads import Offloads
-from zerogo.dataplane.packet import network_offset, transport_of
 from zerogo.dataplane.vnet import GSO_ECN, GSO_TCPV4, GSO_TCPV6, GSO_UDP, NEEDS_CHECKSUM, VNET, VNET_BYTES
 from zerogo.test.dataplane import frames as f
 
@@ -232,16 +231,3 @@ class HostileRunTests(SynchronousTestCase):
         self.merge([segment[:1052] for segment in segments], last)
         fixed = [b"\x45" + segment[1:6] + b"\0\0\x40\x06" + segment[10:1052] for segment in segments]
         self.merge(fixed, last)
-
-
-class PacketTests(SynchronousTestCase):
-    @settings(deadline=None, max_examples=200)
-    @given(st.binary(max_size=120))
-    def test_offsets_never_point_outside(self, data: bytes) -> None:
-        network = network_offset(data, 0, len(data))
-        if network:
-            self.assertLessEqual(network, len(data))
-            located = transport_of(data, network, len(data))
-            if located:
-                self.assertLessEqual(located[2], len(data))
-                self.assertLess(located[0], located[2])
