@@ -12,6 +12,7 @@ from zerogo.dataplane.checksum import write_ipv4_header_sum, write_pseudo_sum
 from zerogo.dataplane.context import PlaneContext
 from zerogo.dataplane.messages import ADD_SESSION, SET_PATH, SET_PEER
 from zerogo.dataplane.offloads import Offloads
+from zerogo.dataplane.packet import CHECKSUM_OFFSET
 from zerogo.dataplane.plane import Plane
 from zerogo.dataplane.tally import Tally
 from zerogo.dataplane.tapwriter import TapWriter
@@ -32,7 +33,7 @@ def ethernet(ethertype: int, payload: bytes, destination: bytes = MACS[1], sourc
 
 
 def ip_frame(protocol: int, message: bytes, is_ipv6: bool = False, identification: int = 1, vlan: bytes = b"") -> bytes:
-    """An Ethernet frame of one IP packet with a right header checksum and a partial transport checksum."""
+    """An Ethernet frame of one IP packet with a right header checksum and, if TCP or UDP, a partial one of its own."""
     if is_ipv6:
         packet = struct.pack("!IHBB", 6 << 28, len(message), protocol, 64) + IPV6[0] + IPV6[1] + message
     else:
@@ -43,7 +44,8 @@ def ip_frame(protocol: int, message: bytes, is_ipv6: bool = False, identificatio
     if not is_ipv6:
         write_ipv4_header_sum(memoryview(frame), network)
     transport = network + (40 if is_ipv6 else 20)
-    write_pseudo_sum(memoryview(frame), network, transport, protocol, len(frame))
+    if protocol in CHECKSUM_OFFSET:
+        write_pseudo_sum(memoryview(frame), network, transport, protocol, len(frame))
     return bytes(frame)
 
 
