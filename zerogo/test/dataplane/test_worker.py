@@ -10,7 +10,6 @@ HEAVY = (
     "asyncio",
     "hashlib",
     "msgspec",
-    "threading",
     "logging",
     "typing_extensions",
     "nacl",
