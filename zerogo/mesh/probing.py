@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.mesh.test_probing -*-
+# -*- test-case-name: zerogo.test.mesh.test_paths -*-
 """Probes on the paths of one peer: when each path is due, which probes are out, what became of them.
 
 A path in use is probed every 0.2 seconds while it is young or a probe of it went unanswered, and then at the node's

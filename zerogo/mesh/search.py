@@ -106,6 +106,7 @@ class Search:
         self._timers.cancel(_Timer.PATIENCE)
         if hearing is Hearing.MORE:
             return False
+        self._search_goes_on(now)
         if not self.is_begun:
             self.begin(now)
         elif not self._timers.is_set(_Timer.START):

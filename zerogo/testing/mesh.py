@@ -74,6 +74,8 @@ class Switchboard:
     delay: float = 0.020
     """One way between a member and the controller, seconds."""
     is_down: bool = False
+    on_signal: Callable[[bytes], object] | None = None
+    """Sees every blob. A tap for tests."""
     members: dict[NodeId, Member] = field(factory=dict, init=False)
     signals: int = field(default=0, init=False)
     punches: int = field(default=0, init=False)
@@ -81,6 +83,8 @@ class Switchboard:
     def signal(self, sender: NodeId, to: NodeId, blob: bytes) -> None:
         """Pass a blob on, unless either is away."""
         self.signals += 1
+        if self.on_signal is not None:
+            self.on_signal(blob)
         self._later(2 * self.delay, to, lambda member: member.driven.call(member.node.receive_signal, sender, blob))
 
     def punch(self, sender: NodeId, to: NodeId) -> None:

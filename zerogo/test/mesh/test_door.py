@@ -1,0 +1,99 @@
+"""Where unauthentic datagrams come in: what each kind of refusal costs and yields."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.ids import SocketAddress
+from zerogo.mesh import Node, NodeSettings, Refusal
+from zerogo.noise.exchange import Initiator, Responder
+from zerogo.stun.attributes import Username
+from zerogo.stun.message import Message, MessageClass, Method, emit
+from zerogo.test.mesh.parts import ANN, BOB, EVE, NETWORK, PSK, spec
+from zerogo.testing.clock import seeded_bytes
+from zerogo.wire.handshake import CookieReply, Suite, emit_cookie_reply
+
+SOURCE = SocketAddress.of("192.0.2.66", 666)
+
+
+class DoorTests(SynchronousTestCase):
+    """Ann knows Bob."""
+
+    def setUp(self) -> None:
+        settings = NodeSettings(identity=ANN, network=NETWORK, psk=PSK)
+        self.node = Node(settings, seeded_bytes("door"), 1e9)
+        self.node.update_peers([spec(BOB)], 0.0)
+        list(self.node.events())
+        self.rng = seeded_bytes("others")
+
+    def refused(self, data: bytes) -> dict[Refusal, int]:
+        """Give Ann a datagram; what she counted. She must not have answered."""
+        before = self.node.counters().refusals
+        self.node.receive_datagram(data, SOURCE, 1.0)
+        self.assertEqual(list(self.node.transmits()), [])
+        after = self.node.counters().refusals
+        return {reason: after[reason] - before[reason] for reason in Refusal if after[reason] != before[reason]}
+
+    def initiation(self, initiator: Initiator, index: int = 1) -> bytes:
+        """A first message to Ann."""
+        return initiator.create_initiation(index, b"\1" * 12)
+
+    def initiator(self, **changed: object) -> Initiator:
+        """Bob, or someone with something changed."""
+        values = {
+            "local": BOB,
+            "remote_static": ANN.static_public,
+            "network": NETWORK,
+            "psk": PSK,
+            "suite": Suite.CHACHAPOLY,
+            "rng": self.rng,
+            **changed,
+        }
+        return Initiator(**values)  # type: ignore[arg-type]
+
+    def test_what_is_of_no_family_is_counted(self) -> None:
+        for data in (b"", b"\x17\x03\x01", b"\x40\0\0\0", b"\x93" + bytes(40), b"GET / HTTP/1.1\r\n\r\n"):
+            self.assertEqual(self.refused(data), {Refusal.UNKNOWN_DATAGRAM: 1})
+
+    def test_stun_for_nobody_is_not_answered(self) -> None:
+        for message_class in MessageClass:
+            message = Message(Method.BINDING, message_class, b"x" * 12, (Username("nobody:either"),))
+            self.assertEqual(self.refused(emit(message)), {Refusal.FOREIGN_STUN: 1})
+
+    def test_broken_stun_is_counted(self) -> None:
+        data = emit(Message(Method.BINDING, MessageClass.REQUEST, b"x" * 12, ()))
+        self.assertEqual(self.refused(data[:-1] + b"\0"), {Refusal.MALFORMED_STUN: 1})
+
+    def test_an_initiation_of_a_stranger_is_not_answered(self) -> None:
+        self.assertEqual(self.refused(self.initiation(self.initiator(local=EVE))), {Refusal.UNKNOWN_PEER: 1})
+
+    def test_an_initiation_for_another_network_fails_at_mac1(self) -> None:
+        foreign = self.initiator(network=type(NETWORK)(b"other"))
+        self.assertEqual(self.refused(self.initiation(foreign)), {Refusal.FORGED_HANDSHAKE: 1})
+
+    def test_a_flipped_bit_makes_an_initiation_forged_or_malformed(self) -> None:
+        datagram = self.initiation(self.initiator())
+        for position in range(0, len(datagram) - 16, 7):
+            flipped = datagram[:position] + bytes([datagram[position] ^ 4]) + datagram[position + 1 :]
+            [reason] = self.refused(flipped)
+            allowed = (Refusal.FORGED_HANDSHAKE, Refusal.MALFORMED_HANDSHAKE, Refusal.UNKNOWN_DATAGRAM)
+            self.assertIn(reason, allowed)
+
+    def test_a_member_is_answered_once_per_initiation(self) -> None:
+        datagram = self.initiation(self.initiator())
+        self.node.receive_datagram(datagram, SOURCE, 1.0)
+        self.assertEqual([each.destination for each in self.node.transmits()], [SOURCE])
+        self.assertEqual(self.refused(datagram), {Refusal.REPLAYED_INITIATION: 1})
+
+    def test_answers_to_nothing_are_counted(self) -> None:
+        responder = Responder(BOB, NETWORK, PSK, self.rng)
+        asked = self.initiator(local=ANN, remote_static=BOB.static_public)
+        received = responder.consume_initiation(self.initiation(asked, 1234))
+        response, _ = responder.create_response(received, 4321)
+        self.assertEqual(self.refused(response), {Refusal.STALE_RESPONSE: 1})
+        cookie_reply = emit_cookie_reply(CookieReply(1234, bytes(24), bytes(32)))
+        self.assertEqual(self.refused(cookie_reply), {Refusal.STALE_COOKIE: 1})
+
+    def test_a_removed_member_is_a_stranger(self) -> None:
+        self.node.update_peers([], 1.0)
+        self.assertEqual(self.refused(self.initiation(self.initiator())), {Refusal.UNKNOWN_PEER: 1})

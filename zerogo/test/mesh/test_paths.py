@@ -1,0 +1,190 @@
+"""The paths of one peer, and the probes on them."""
+
+from __future__ import annotations
+
+import errno
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.ids import SocketAddress
+from zerogo.mesh.events import ControlToSend, PathSelected
+from zerogo.mesh.paths import PATHS_LIMIT, Paths
+from zerogo.mesh.probing import OUTSTANDING_LIMIT
+from zerogo.mesh.status import Refusal
+from zerogo.test.mesh.parts import context
+from zerogo.wire.control import Probe, parse_control
+
+ONE = SocketAddress.of("192.0.2.1", 9993)
+TWO = SocketAddress.of("192.0.2.2", 9993)
+ROUND_TRIP = 0.04
+
+
+class PathsTests(SynchronousTestCase):
+    """With a session from the start; `answering` says which addresses answer probes."""
+
+    def setUp(self) -> None:
+        self.context = context()
+        self.paths = Paths(self.context, 7)
+        self.paths.start_probing(0.0)
+        self.answering = [ONE, TWO]
+        self.probes: list[tuple[float, SocketAddress]] = []
+        self.selected: list[SocketAddress | None] = []
+        self.now = 0.0
+
+    def settle(self) -> None:
+        """What a peer does after each verb; answers come back at once, as if `ROUND_TRIP` ago."""
+        self.paths.choose(self.now)
+        self.paths.handle_timer(self.now)
+        self.paths.tell()
+        for event in list(self.context.outbox.events()):
+            if isinstance(event, PathSelected):
+                self.selected.append(event.destination)
+            elif isinstance(event, ControlToSend):
+                probe = parse_control(event.payload)
+                assert isinstance(probe, Probe) and event.destination is not None
+                self.probes.append((self.now, event.destination))
+                if event.destination in self.answering:
+                    self.paths.answered(probe.probe_id, self.now + ROUND_TRIP)
+
+    def run_until(self, end: float) -> None:
+        """Let time pass."""
+        self.settle()
+        while (at := self.paths.next_at()) is not None and at <= end:
+            self.now = max(self.now, at)
+            self.settle()
+        self.now = end
+
+    def found(self, destination: SocketAddress) -> None:
+        """ICE found a pair."""
+        self.paths.found(destination, "host", "srflx", ROUND_TRIP, self.now)
+
+    def test_a_pair_that_ice_checked_is_used_and_probed_at_once(self) -> None:
+        self.found(ONE)
+        self.settle()
+        self.assertEqual(self.selected, [ONE])
+        self.assertEqual(self.probes, [(0.0, ONE)])
+
+    def test_a_young_path_is_probed_fast_and_an_old_one_slowly(self) -> None:
+        self.found(ONE)
+        self.run_until(2.0)
+        self.assertTrue(9 <= len(self.probes) <= 12, len(self.probes))
+        self.probes.clear()
+        self.run_until(22.0)
+        self.assertTrue(19 <= len(self.probes) <= 23, len(self.probes))
+
+    def test_a_dead_path_is_found_out_within_two_seconds_and_left(self) -> None:
+        self.found(ONE)
+        self.found(TWO)
+        self.run_until(10.0)
+        active = self.paths.active
+        assert active is not None
+        self.answering.remove(active.destination)
+        self.run_until(12.0)
+        self.assertEqual(self.selected[1:], [TWO if active.destination == ONE else ONE])
+
+    def test_with_no_path_left_the_plane_is_told(self) -> None:
+        self.found(ONE)
+        self.run_until(10.0)
+        self.answering.clear()
+        self.run_until(12.0)
+        self.assertEqual(self.selected, [ONE, None])
+
+    def test_a_dead_path_comes_back_with_an_answer(self) -> None:
+        self.found(ONE)
+        self.run_until(10.0)
+        self.answering.clear()
+        self.run_until(15.0)
+        self.answering.append(ONE)
+        self.run_until(17.0)
+        self.assertEqual(self.selected, [ONE, None, ONE])
+
+    def test_a_path_that_stays_dead_is_dropped(self) -> None:
+        self.found(ONE)
+        self.answering.clear()
+        self.run_until(100.0)
+        self.assertEqual(len(self.paths), 0)
+        self.assertIsNone(self.paths.next_at())
+
+    def test_an_address_that_was_only_heard_of_is_used_after_it_answered(self) -> None:
+        self.found(ONE)
+        self.run_until(5.0)
+        self.answering[:] = [ONE]
+        self.paths.roamed(TWO, self.now)
+        self.run_until(10.0)
+        self.assertEqual(self.selected, [ONE])
+
+    def test_a_peer_that_roamed_is_followed_when_the_old_path_is_silent(self) -> None:
+        self.found(ONE)
+        self.run_until(5.0)
+        self.answering[:] = [TWO]
+        self.paths.roamed(TWO, self.now)
+        self.run_until(5.25)
+        self.assertEqual(self.selected, [ONE, TWO])
+
+    def test_a_peer_that_only_answers_another_way_is_not_followed(self) -> None:
+        self.found(ONE)
+        self.found(TWO)
+        self.run_until(5.0)
+        first = list(self.selected)
+        for _ in range(10):
+            self.paths.roamed(TWO if first == [ONE] else ONE, self.now)
+            self.run_until(self.now + 1.0)
+        self.assertEqual(self.selected, first)
+
+    def test_an_authentic_peer_cannot_fill_the_table_with_addresses(self) -> None:
+        self.found(ONE)
+        self.settle()
+        for port in range(1, 1000):
+            self.paths.heard(SocketAddress("198.51.100.1", port), self.now)
+        self.settle()
+        self.assertLessEqual(len(self.paths), PATHS_LIMIT)
+        self.assertEqual(self.paths.destinations()[0], ONE)
+        self.answering.clear()
+        self.run_until(30.0)
+        self.assertLessEqual(len(self.paths._prober._outstanding), OUTSTANDING_LIMIT)
+
+    def test_a_message_too_long_steps_the_mtu_down(self) -> None:
+        self.found(ONE)
+        self.settle()
+        self.paths.refused(errno.EMSGSIZE, self.now)
+        events = [event for event in self.context.outbox.events() if isinstance(event, PathSelected)]
+        self.assertEqual([event.mtu for event in events], [1400])
+
+    def test_another_refusal_asks_whether_the_path_is_alive(self) -> None:
+        self.found(ONE)
+        self.run_until(10.5)
+        self.probes.clear()
+        self.paths.refused(errno.ENETUNREACH, self.now)
+        self.settle()
+        self.assertEqual(self.probes, [(10.5, ONE)])
+
+    def test_an_answer_to_nothing_is_counted(self) -> None:
+        self.assertFalse(self.paths.answered(12345, 0.0))
+        self.assertEqual(self.context.outbox.counters().refusals[Refusal.STALE_ANSWER], 1)
+
+    def test_ice_losing_a_pair_that_probes_believe_in_changes_nothing(self) -> None:
+        self.found(ONE)
+        self.run_until(5.0)
+        self.paths.lost(ONE, self.now)
+        self.run_until(20.0)
+        self.assertEqual(self.selected, [ONE])
+
+    def test_without_a_session_nothing_is_probed_or_told(self) -> None:
+        self.paths.stop_probing()
+        self.found(ONE)
+        self.run_until(5.0)
+        self.assertEqual((self.probes, self.selected), ([], []))
+        self.assertEqual(self.paths.destinations(), (ONE,))
+        self.paths.lost(ONE, self.now)
+        self.assertEqual(self.paths.destinations(), ())
+
+    def test_a_path_dead_to_the_session_but_alive_to_ice_is_where_a_handshake_goes(self) -> None:
+        self.found(ONE)
+        self.answering.clear()
+        self.run_until(5.0)
+        self.assertEqual(self.selected[-1], None)
+        self.assertEqual(self.paths.destinations(), (ONE,))
+        self.answering.append(ONE)
+        self.paths.revive(self.now)
+        self.settle()
+        self.assertEqual(self.selected[-1], ONE)

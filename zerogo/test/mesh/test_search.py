@@ -1,0 +1,138 @@
+"""The search for one peer."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.errors import ParseError
+from zerogo.ice.candidate import Candidate
+from zerogo.ids import SocketAddress
+from zerogo.mesh.context import NodeContext
+from zerogo.mesh.credentials import derive_pair_secrets
+from zerogo.mesh.events import SignalToSend
+from zerogo.mesh.reasons import NO_SIGNAL
+from zerogo.mesh.search import AGAIN_SECONDS, PATIENCE_SECONDS, START_ALONE_SECONDS, Search
+from zerogo.mesh.signal import Offer
+from zerogo.noise.identity import Identity
+from zerogo.test.mesh.parts import ANN, BOB, NETWORK, context, drained, spec
+
+ANNS_HOST = SocketAddress.of("192.0.2.1", 9993)
+BOBS_HOST = SocketAddress.of("192.0.2.2", 9993)
+
+
+def offer(address: SocketAddress) -> Offer:
+    """All that an end has."""
+    return Offer(candidates=(Candidate.host(address),), is_complete=True)
+
+
+class SearchTests(SynchronousTestCase):
+    """Ann searches Bob."""
+
+    def setUp(self) -> None:
+        self.anns, self.bobs = context(ANN), context(BOB)
+        self.ann = self.end(self.anns, ANN, BOB, leads=True)
+        self.bob = self.end(self.bobs, BOB, ANN, leads=False)
+        self.ann.set_offer(offer(ANNS_HOST), 0.0)
+        self.bob.set_offer(offer(BOBS_HOST), 0.0)
+
+    def end(self, shared: NodeContext, own: Identity, other: Identity, *, leads: bool) -> Search:
+        """One end."""
+        return Search(shared, spec(other), derive_pair_secrets(own, other.static_public, NETWORK), leads)
+
+    def run_until(self, search: Search, end: float) -> list[SocketAddress]:
+        """Let time pass for one end; where it sent checks to."""
+        sent = [each.destination for each in search.transmits()]
+        while (at := search.next_at()) is not None and at <= end:
+            search.handle_timer(at, is_well_connected=False)
+            sent += [each.destination for each in search.transmits()]
+        return sent
+
+    def signal_of_bob(self, now: float) -> bytes:
+        """Bob begins at `now`."""
+        self.bob.begin(now)
+        self.run_until(self.bob, now + 0.1)
+        event = drained(self.bobs, SignalToSend)[-1]
+        assert isinstance(event, SignalToSend)
+        return event.blob
+
+    def test_a_silent_peer_is_given_up_after_a_while_and_searched_again(self) -> None:
+        self.ann.begin(0.0)
+        self.run_until(self.ann, PATIENCE_SECONDS)
+        self.assertEqual(self.ann.failure, NO_SIGNAL)
+        self.assertIsNotNone(self.ann.next_try_in(PATIENCE_SECONDS))
+        epoch = self.ann.signalling.epoch
+        self.run_until(self.ann, PATIENCE_SECONDS + AGAIN_SECONDS * 1.2)
+        self.assertNotEqual(self.ann.signalling.epoch, epoch)
+
+    def test_checks_begin_when_the_controller_says_so(self) -> None:
+        self.ann.begin(0.0)
+        self.assertTrue(self.ann.receive_signal(self.signal_of_bob(0.0), 0.1))
+        self.ann.punch(0.2, 0.1)
+        self.assertEqual(self.run_until(self.ann, 0.29), [])
+        self.assertIn(BOBS_HOST, self.run_until(self.ann, 0.31))
+
+    def test_checks_begin_without_a_word_a_second_later(self) -> None:
+        self.ann.begin(0.0)
+        self.ann.receive_signal(self.signal_of_bob(0.0), 0.1)
+        self.assertEqual(self.run_until(self.ann, 0.09 + START_ALONE_SECONDS), [])
+        self.assertIn(BOBS_HOST, self.run_until(self.ann, 0.11 + START_ALONE_SECONDS))
+
+    def test_a_signal_wakes_a_search_that_waits_for_its_turn(self) -> None:
+        self.assertFalse(self.ann.is_begun)
+        self.ann.receive_signal(self.signal_of_bob(0.0), 0.1)
+        self.assertTrue(self.ann.is_begun)
+        self.run_until(self.ann, 0.2)
+        self.assertEqual(len(drained(self.anns, SignalToSend)), 1)
+
+    def test_a_signal_ends_a_failure(self) -> None:
+        self.ann.begin(0.0)
+        self.run_until(self.ann, PATIENCE_SECONDS)
+        self.ann.receive_signal(self.signal_of_bob(4.0), 5.0)
+        self.assertEqual(self.ann.failure, "")
+
+    def test_remembered_endpoints_are_checked_without_any_signal(self) -> None:
+        self.ann.spec = type(self.ann.spec)(
+            node_id=self.ann.spec.node_id,
+            static_public=self.ann.spec.static_public,
+            name="bob",
+            mac=self.ann.spec.mac,
+            endpoints=(BOBS_HOST,),
+        )
+        self.ann.begin(0.0)
+        self.assertIn(BOBS_HOST, self.run_until(self.ann, START_ALONE_SECONDS + 0.1))
+
+    def test_a_well_connected_peer_is_not_disturbed_by_a_punch(self) -> None:
+        self.ann.begin(0.0)
+        self.ann.receive_signal(self.signal_of_bob(0.0), 0.1)
+        self.ann.punch(0.0, 0.2)
+        while (at := self.ann.next_at()) is not None and at <= 0.4:
+            self.ann.handle_timer(at, is_well_connected=True)
+        self.assertEqual(list(self.ann.transmits()), [])
+
+    def test_the_time_to_direct_runs_from_the_beginning_or_the_loss(self) -> None:
+        self.ann.begin(1.0)
+        self.ann.begin(2.0)
+        self.ann.found(3.5)
+        self.assertEqual(self.ann.seconds_to_direct, 2.5)
+        self.ann.lost(10.0)
+        self.assertIsNone(self.ann.seconds_to_direct)
+        self.ann.begin_anew(10.0)
+        self.ann.found(10.5)
+        self.assertEqual(self.ann.seconds_to_direct, 0.5)
+
+    def test_completeness_alone_is_told_only_while_searching(self) -> None:
+        self.ann.begin(0.0)
+        self.ann.receive_signal(self.signal_of_bob(0.0), 0.1)
+        self.run_until(self.ann, 0.2)
+        drained(self.anns)
+        self.ann.found(0.3)
+        self.ann.set_offer(Offer(candidates=offer(ANNS_HOST).candidates), 0.4)
+        self.run_until(self.ann, 0.5)
+        self.assertEqual(drained(self.anns, SignalToSend), [])
+        self.ann.set_offer(offer(SocketAddress.of("192.0.2.77", 9993)), 0.6)
+        self.run_until(self.ann, 0.7)
+        self.assertEqual(len(drained(self.anns, SignalToSend)), 1)
+
+    def test_garbage_raises_a_parse_error_and_wakes_nothing(self) -> None:
+        self.assertRaises(ParseError, self.ann.receive_signal, b"garbage", 0.0)
+        self.assertFalse(self.ann.is_begun)
