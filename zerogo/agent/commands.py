@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.agent.test_commands -*-
+# -*- test-case-name: zerogo.test.agent.test_service -*-
 """The commands that the `zerogo` command may give to a running agent, over its local socket."""
 
 from __future__ import annotations

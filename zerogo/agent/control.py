@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.agent.test_control -*-
+# -*- test-case-name: zerogo.test.agent.test_service -*-
 """The member core and the control connection, glued: what the role knows as "the controller".
 
 The connection is dialled for ever, except after a final refusal. Nothing here fails when there is no connection: verbs

@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.agent.test_presence -*-
+# -*- test-case-name: zerogo.test.agent.test_service -*-
 """This machine's presence in its network: devices, data plane and mesh core, set up anew when what we are changes.
 
 The devices are opened early, while we are root and before the first map is known; the plane starts with the first map,

@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.agent.test_segment -*-
+# -*- test-case-name: zerogo.test.agent.test_service -*-
 """The mesh core and the data plane, glued: events become verbs of the plane, upcalls become verbs of the core.
 
 The core says which peer is reached how, the plane moves the frames; this class translates, one line a case, and decides

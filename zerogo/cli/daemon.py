@@ -118,9 +118,10 @@ class Daemon:
                 os.kill(pid, signal.SIGKILL)
                 self._ended(pid, STOP_SECONDS)
         except ProcessLookupError:
-            return True
+            pass
         except PermissionError as error:
             raise RoleFailed(f"the {self.role} (process {pid}) is another user's: run as root") from error
+        self.pid_file.unlink(missing_ok=True)
         return True
 
     def _ended(self, pid: int, seconds: float) -> bool:

@@ -349,10 +349,12 @@ class ControlClient:
     def _try_later(self, reason: str) -> None:
         self._reason = reason
         self._state = ConnectionState.WAITING
+        # Once loudly: an agent may be without its controller for days.
+        emit = _log.debug if self._failures else _log.warn
         bound = min(BACKOFF_LIMIT_SECONDS, BACKOFF_SECONDS * 2.0**self._failures)
         self._failures = min(self._failures + 1, 10)
         delay = max(0.05, bound * int.from_bytes(self._rng(4), "big") / 2**32)
-        _log.info("No controller ({reason}); the next try is in {delay:.1f} s", reason=reason, delay=delay)
+        emit("No controller ({reason}); the next try is in {delay:.1f} s", reason=reason, delay=delay)
         self._retry = self.clock.callLater(delay, self._begin)
 
     def _cancel_retry(self) -> None:

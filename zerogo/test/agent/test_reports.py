@@ -1,0 +1,67 @@
+"""Tests for zerogo.agent.reports."""
+
+import msgspec
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.agent.reports import PeerReport, link_reports, peer_reports, plane_report
+from zerogo.control.messages import StatusReport, emit_message, parse_member_message
+from zerogo.dataplane.interface import Counter, PeerCounters, PlaneCounters
+from zerogo.ids import NodeId, SocketAddress
+from zerogo.mesh.events import PathKind, PeerState
+from zerogo.mesh.status import PathStatus, PeerStatus
+
+PATH = PathStatus(
+    destination=SocketAddress("192.0.2.7", 9993),
+    kind=PathKind.DIRECT,
+    local_candidate="host",
+    remote_candidate="srflx",
+    is_active=True,
+    is_alive=True,
+    rtt=0.0123456,
+    rtt_min=0.01,
+    jitter=0.001,
+    loss=0.25,
+    mtu=1472,
+)
+PEER = PeerStatus(
+    peer=3,
+    node_id=NodeId(b"0123456789"),
+    name="bob",
+    addresses=("10.1.0.3",),
+    state=PeerState.CONNECTED,
+    reason="",
+    path=PATH,
+    paths=(PATH,),
+    handshake_age=4.0,
+    seconds_to_direct=0.2,
+    next_try_in=None,
+)
+LOST = evolve(PEER, peer=4, name="anna", state=PeerState.UNREACHABLE, reason="no answer", path=None, paths=())
+
+
+class ReportTests(SynchronousTestCase):
+    def test_peers_come_by_name_with_what_the_plane_counted(self) -> None:
+        counters = PlaneCounters(peers={3: PeerCounters(bytes_in=10, bytes_out=20)})
+        anna, bob = peer_reports([PEER, LOST], counters)
+        self.assertEqual((anna.name, anna.reason, anna.path, anna.bytes_in), ("anna", "no answer", None, 0))
+        self.assertEqual((bob.bytes_in, bob.bytes_out, bob.path.rtt_ms), (10, 20, 12.346))
+
+    def test_a_report_is_read_back_from_its_json(self) -> None:
+        report = peer_reports([PEER], PlaneCounters())[0]
+        self.assertEqual(msgspec.json.decode(msgspec.json.encode(report), type=PeerReport), report)
+
+    def test_the_plane_tells_counters_and_offloads_by_name(self) -> None:
+        report = plane_report("reference", PlaneCounters(plane={Counter.FLOODED: 7}))
+        self.assertEqual((report.counters, report.offloads["udp_gso"]), ({"flooded": 7}, True))
+
+    def test_the_controller_is_told_only_links_that_carry(self) -> None:
+        links = link_reports([PEER, LOST])
+        self.assertEqual([link.path for link in links], ["direct", "none"])
+        message = StatusReport(links=links)
+        self.assertEqual(parse_member_message(emit_message(message)), message)
+
+    def test_values_out_of_range_do_not_make_a_message_that_is_refused(self) -> None:
+        odd = evolve(PEER, path=evolve(PATH, rtt=1e9, loss=1.0000001))
+        message = StatusReport(links=link_reports([odd]))
+        self.assertIsNotNone(parse_member_message(emit_message(message)))
