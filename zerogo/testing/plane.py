@@ -58,7 +58,7 @@ class _Peer:
     next: _Session | None = None
     staged: deque[bytes] = field(factory=deque)
     counters: PeerCounters = field(factory=PeerCounters)
-    sent_at: float = 0.0
+    sent_at: float = float("-inf")
     frame_received_at: float | None = None
     roamed_at: float = float("-inf")
     wants_keys: bool = False
