@@ -18,7 +18,7 @@ from attrs import define
 
 from zerogo.dataplane.checksum import complete_partial, write_pseudo_sum
 from zerogo.dataplane.context import PlaneContext
-from zerogo.dataplane.merge import Merger
+from zerogo.dataplane.merge import UDP_SEGMENTS_LIMIT, Merger
 from zerogo.dataplane.messages import CONTROL_RECEIVED, PEER_ROAMED, SESSION_CONFIRMED
 from zerogo.dataplane.packet import CHECKSUM_OFFSET, UDP, network_offset, transport_of
 from zerogo.dataplane.peers import Address, Peer
@@ -43,6 +43,7 @@ from zerogo.wire.transport import (
     KIND_MASK,
     LAST_OF_RUN,
     OVERHEAD_BYTES,
+    Band,
     Kind,
 )
 
@@ -56,6 +57,8 @@ _CLEAR_BASE = 64
 _CLEAR_BYTES = _BUFFER_BYTES + _CLEAR_BASE
 _LAYOUTS_LIMIT = 32
 _HEAD_BYTES = VNET_BYTES + ETHERNET_BYTES
+_LONE_ELIDED = (Kind.ETHERNET_ELIDED | FLAG_PARTIAL) << 24 | Band.BULK << 16
+"""The inner header of an IP packet of no run whose checksum was left partial."""
 _ICMPV6_OR_EXTENSION = (58, 0, 43, 60)
 
 
@@ -219,12 +222,24 @@ class Ingress:
         first = 0
         while first < train.count:
             length = _run_length(words, first)
+            if length == 1 and self._is_udp(train, first, words[first]):
+                length = _like_length(words, first)
             if length == 1 or not self._deliver_run(train, first, length, words[first] >> 24, now):
                 for index in range(first, first + length):
                     begin = _CLEAR_BASE + index * stride
                     end = begin + train.plaintext_bytes(index)
                     self._deliver(train.peer, begin, end, (train.source, True), now)
             first += length
+
+    def _is_udp(self, train: _Train, index: int, word: int) -> bool:
+        """Whether a slot that is of no run may begin one of equal UDP packets that arrived next to each other.
+
+        The local kernel is then asked once for all of them, and hands them to their socket one by one.
+        """
+        if word != _LONE_ELIDED or not self._merger.takes_udp:
+            return False
+        at = _CLEAR_BASE + index * train.slots.stride + INNER_BYTES
+        return self._clear[at + (9 if self._clear[at] >> 4 == 4 else 6)] == UDP
 
     def _deliver_run(self, train: _Train, first: int, count: int, kind_and_flags: int, now: float) -> bool:
         """Write a run as one super-frame; False where its frames must be delivered one by one."""
@@ -368,4 +383,12 @@ def _run_length(words: list[int], first: int) -> int:
         end += 1
         if words[end - 1] & LAST_OF_RUN:
             break
+    return end - first
+
+
+def _like_length(words: list[int], first: int) -> int:
+    """How many slots from `first` on have the same inner header."""
+    end = first + 1
+    while end < len(words) and end - first < UDP_SEGMENTS_LIMIT and words[end] == words[first]:
+        end += 1
     return end - first

@@ -146,8 +146,11 @@ class Merger:
         header = layout.headers[first]
         if header[place.network] >> 4 == 4:
             start = header[place.network + 4] << 8 | header[place.network + 5]
-            numbers = [number & 0xFFFF for number in range(start, start + count)]
-            if layout.identifications.read(first, count) != network_order("H", numbers).tobytes():
+            numbers = network_order("H", [number & 0xFFFF for number in range(start, start + count)]).tobytes()
+            found = layout.identifications.read(first, count)
+            # A packet that must not be fragmented needs no number of its own (RFC 6864): UDP may have the same on all.
+            is_constant = not is_tcp and header[place.network + 6] & 0x40 and found == found[:2] * count
+            if found != numbers and not is_constant:
                 return False
         if not is_tcp:
             return True

@@ -1,0 +1,168 @@
+# -*- test-case-name: zerogo.test.dataplane.test_native -*-
+"""The native plane as the agent holds it: `zerogo._native`, two threads written in Rust (see `rust/`).
+
+The extension is optional: where it was not built, `is_built` says so and the reference plane does the work. Threads do
+not survive a fork, so a plane is opened only once the agent runs (after twistd has daemonised). No frame comes into
+Python; verbs are queued to the plane's threads and upcalls wait in a queue of theirs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import astuple, fields
+
+from zerogo.dataplane.errors import PlaneNotStarted
+from zerogo.dataplane.interface import (
+    ControlReceived,
+    Counter,
+    DatagramReceived,
+    Offloads,
+    PathRefused,
+    PeerCounters,
+    PeerEntry,
+    PeerPath,
+    PeerRoamed,
+    PlaneCounters,
+    PlaneFault,
+    PlaneSettings,
+    RekeyDue,
+    SessionConfirmed,
+    Upcall,
+)
+from zerogo.ids import SocketAddress
+from zerogo.noise.keys import SessionKeys
+
+try:
+    from zerogo import _native
+except ImportError:
+    _native = None  # type: ignore[assignment]
+
+
+def is_built() -> bool:
+    """Whether the extension is there and of this release."""
+    return _native is not None and tuple(_native.COUNTERS) == tuple(Counter)
+
+
+def _pair(address: SocketAddress | None) -> tuple[str, int] | None:
+    return None if address is None else (address.host, address.port)
+
+
+def _upcall(message: tuple[Any, ...]) -> Upcall:
+    match message:
+        case ("datagram", (host, port), payload):
+            return DatagramReceived(SocketAddress.of(host, port), payload)
+        case ("control", peer, (host, port), payload):
+            return ControlReceived(peer, SocketAddress.of(host, port), payload)
+        case ("confirmed", peer, local_index):
+            return SessionConfirmed(peer, local_index)
+        case ("rekey", peer):
+            return RekeyDue(peer)
+        case ("roamed", peer, (host, port)):
+            return PeerRoamed(peer, SocketAddress.of(host, port))
+        case ("refused", peer, errno):
+            return PathRefused(peer, errno)
+        case (_, reason):
+            return PlaneFault(reason)
+    raise AssertionError(message)
+
+
+class NativeDataplane:
+    """`IDataplane` in threads of this process, written in Rust."""
+
+    name = "native"
+
+    def __init__(self) -> None:
+        self._plane: _native.NativePlane | None = None
+        self._last = PlaneCounters(plane=dict.fromkeys(Counter, 0))
+
+    def open(self, settings: PlaneSettings) -> None:
+        """Hand the descriptors over and start the threads; raises `PlaneNotStarted`."""
+        if not is_built():
+            raise PlaneNotStarted("the native data plane was not built")
+        try:
+            self._plane = _native.NativePlane(
+                settings.tap_fd,
+                list(settings.udp_fds),
+                settings.mac.raw,
+                list(settings.addresses),
+                settings.mtu,
+                settings.is_bridge,
+                astuple(settings.offloads),
+            )
+        except OSError as error:
+            raise PlaneNotStarted(f"the native data plane cannot be started: {error}") from error
+
+    def wakeup_fd(self) -> int:
+        """Readable while upcalls wait; -1 once closed."""
+        return self._plane.wakeup_fd() if self._plane else -1
+
+    def poll_upcalls(self, limit: int = 256) -> list[Upcall]:
+        """Take up to `limit` upcalls, oldest first."""
+        return [_upcall(message) for message in self._plane.poll_upcalls(limit)] if self._plane else []
+
+    def set_peer(self, entry: PeerEntry) -> None:
+        """Make a member known to the switch, or change it."""
+        if self._plane:
+            self._plane.set_peer(entry.peer, entry.mac.raw, list(entry.addresses), entry.is_bridge)
+
+    def remove_peer(self, peer: int) -> None:
+        """Forget a member with its sessions, path, staged frames and learned addresses."""
+        if self._plane:
+            self._plane.remove_peer(peer)
+
+    def add_session(self, peer: int, keys: SessionKeys) -> None:
+        """Install a fresh session."""
+        if self._plane:
+            indices, secrets = (keys.local_index, keys.remote_index), (keys.send_key, keys.receive_key)
+            self._plane.add_session(peer, *indices, *secrets, int(keys.suite), keys.is_initiator)
+
+    def retire_session(self, local_index: int) -> None:
+        """Erase a session's keys."""
+        if self._plane:
+            self._plane.retire_session(local_index)
+
+    def set_path(self, peer: int, path: PeerPath | None) -> None:
+        """Send this peer's datagrams that way from now on; None holds them back."""
+        if self._plane:
+            self._plane.set_path(peer, _pair(path.destination if path else None), path.mtu if path else 0)
+
+    def send_datagram(self, destination: SocketAddress, payload: bytes) -> None:
+        """Send as it is."""
+        if self._plane:
+            self._plane.send_datagram((destination.host, destination.port), payload)
+
+    def send_control(self, peer: int, payload: bytes, destination: SocketAddress | None = None) -> None:
+        """Seal a control message and send it by the peer's path, or straight to `destination`."""
+        if self._plane:
+            self._plane.send_control(peer, payload, _pair(destination))
+
+    def counters(self) -> PlaneCounters:
+        """The latest snapshot; once closed, the last one taken."""
+        if self._plane:
+            values, switches = self._plane.counters()
+            names = [field.name for field in fields(Offloads)]
+            self._last = PlaneCounters(
+                plane=dict(zip(Counter, values, strict=True)),
+                peers={row[0]: _peer_counters(row) for row in self._plane.peer_counters()},
+                offloads=Offloads(**dict(zip(names, switches, strict=True))),
+            )
+        return self._last
+
+    def close(self) -> None:
+        """Carry out the verbs before this one, stop the threads, close the descriptors; may be called twice."""
+        plane, self._plane = self._plane, None
+        if plane is not None:
+            plane.close()
+
+
+def _peer_counters(row: tuple[int, int, int, int, int, float | None, float | None]) -> PeerCounters:
+    _, bytes_in, bytes_out, datagrams_in, datagrams_out, last_receive_age, session_age = row
+    return PeerCounters(
+        bytes_in=bytes_in,
+        bytes_out=bytes_out,
+        datagrams_in=datagrams_in,
+        datagrams_out=datagrams_out,
+        last_receive_age=last_receive_age,
+        session_age=session_age,
+    )
