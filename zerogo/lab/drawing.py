@@ -87,6 +87,8 @@ def _box(site: Site, scenario: Scenario) -> _Box:
 
 def _nats(site: Site, scenario: Scenario) -> list[str]:
     """The kinds of NAT on the way out, the innermost first."""
+    if not scenario.family.has_ipv4:
+        return ["firewall" if site.ipv6_firewall else "open"]
     by_name = {other.name: other for other in scenario.sites}
     kinds = [site.nat.value]
     while site.behind is not None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ipaddress
 import json
 import socket
-from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -63,19 +62,20 @@ def segment_address(path: Path) -> str | None:
     return str(min(addresses, key=lambda address: address.version))
 
 
-def peer_views(path: Path) -> Mapping[str, PeerView]:
-    """What the agent says about its peers, by name."""
+def peer_views(path: Path) -> list[PeerView]:
+    """What the agent says about its peers."""
     raw = ask(path, "peers")
-    return {} if raw is None else {peer.name: view_of(peer) for peer in msgspec.json.decode(raw, type=_Peers).result}
+    return [] if raw is None else [view_of(peer) for peer in msgspec.json.decode(raw, type=_Peers).result]
 
 
 def view_of(peer: PeerReport) -> PeerView:
     """The lab's view of a peer; a path counts only while frames flow over it."""
-    path = peer.path
+    path, addresses = peer.path, tuple(str(ipaddress.ip_interface(text).ip) for text in peer.addresses)
     if path is None or peer.state != _CONNECTED:
-        return PeerView(name=peer.name, state=peer.state, reason=peer.reason or peer.state)
+        return PeerView(name=peer.name, addresses=addresses, state=peer.state, reason=peer.reason or peer.state)
     return PeerView(
         name=peer.name,
+        addresses=addresses,
         state=peer.state,
         path=path.kind,
         local_candidate=path.local_candidate,

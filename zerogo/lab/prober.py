@@ -9,6 +9,7 @@ readable there.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import selectors
 import socket
@@ -31,6 +32,8 @@ _PINGS_PER_SECOND_LIMIT = 400.0
 """Of all pairs together; with many pairs each is pinged less often."""
 _SO_TIMESTAMPNS = 35
 _SOL_RAW = 255
+_SIOCGIFINDEX = 0x8933
+_IP_PKTINFO = 8
 _ICMP_FILTER = 1
 _ICMPV6_FILTER = 1
 _ECHO = {socket.AF_INET: (8, 0), socket.AF_INET6: (128, 129)}
@@ -39,11 +42,15 @@ _ECHO = {socket.AF_INET: (8, 0), socket.AF_INET6: (128, 129)}
 
 @frozen
 class Target:
-    """Where the pings of a pair go from and to; `address` is in text."""
+    """Where the pings of a pair go from and to."""
 
     pair: Pair
     source: str
     address: str
+    """In text."""
+    device: str | None = None
+    """The only device that they may leave by. Without it, a ping into a mesh that is not there yet would take the
+    default route and show its canary to the internet, though the mesh is not to blame."""
 
 
 @define
@@ -133,7 +140,7 @@ class Prober:
         sent_at = time.time()
         # Without a route there is nothing to send to yet; the ping counts as lost.
         with contextlib.suppress(OSError):
-            flow.socket.sendto(body, (flow.target.address, 0))
+            flow.socket.sendmsg([body], _by_device(flow), 0, (flow.target.address, 0))
         flow.series.sent(flow.sequence, sent_at)
 
     def _receive(self, flow: _Flow) -> None:
@@ -146,6 +153,18 @@ class Prober:
                 kind, identifier, sequence = body[0], *struct.unpack_from("!HH", body, 4)
                 if kind == _ECHO[flow.family][1] and identifier == flow.identifier:
                     flow.series.received(sequence, _received_at(ancillary))
+
+
+def _by_device(flow: _Flow) -> list[tuple[int, int, bytes]]:
+    """Ancillary data (ip(7), ipv6(7)) that names the target's device; raises `OSError` while it does not exist."""
+    if flow.target.device is None:
+        return []
+    # Asked for anew each time: the device of a restarted agent has another index.
+    answer = fcntl.ioctl(flow.socket, _SIOCGIFINDEX, struct.pack("16s24x", flow.target.device.encode("ascii")))
+    (index,) = struct.unpack_from("=i", answer, 16)
+    if flow.family == socket.AF_INET:
+        return [(socket.IPPROTO_IP, _IP_PKTINFO, struct.pack("=i8x", index))]
+    return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, struct.pack("=16xi", index))]
 
 
 def _received_at(ancillary: list[tuple[int, int, bytes]]) -> float:

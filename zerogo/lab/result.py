@@ -31,12 +31,15 @@ class PeerView:
     """What an agent says about one of its peers."""
 
     name: str
+    addresses: tuple[str, ...] = ()
+    """In the mesh."""
     state: str = ""
     path: str = "none"
     """A kind of path, as in the check `path`."""
     local_candidate: str = ""
     remote_candidate: str = ""
     address: str = ""
+    """Where its datagrams go."""
     rtt: float | None = None
     seconds_to_direct: float | None = None
     reason: str = ""

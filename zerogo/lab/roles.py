@@ -22,7 +22,7 @@ from attrs import define
 
 from zerogo.lab.errors import LabFault, LabMisuse
 from zerogo.lab.laboratory import Lab
-from zerogo.lab.local_api import peer_views, segment_address
+from zerogo.lab.local_api import ask, peer_views, segment_address
 from zerogo.lab.owner_api import OwnerApi
 from zerogo.lab.result import PeerView
 from zerogo.lab.scenario import Role
@@ -30,6 +30,7 @@ from zerogo.lab.scenario import Role
 CONTROLLER_PORT = 9394
 STUN_PORT = 3478
 AGENT_PORT = 9993
+MESH_DEVICE = "zerogo0"
 _READY_SECONDS = 30.0
 _STOP_SECONDS = 8.0
 """After SIGTERM; then SIGKILL."""
@@ -71,11 +72,13 @@ class Mesh:
             self._join(host)
 
     def rejoin(self, host: str) -> None:
-        """An agent stops, forgets its membership and its key, and joins anew."""
-        self.stop(host, Role.AGENT)
-        self._addresses.pop(host, None)
+        """An agent leaves the network, forgets its key, and joins anew."""
         agent = self._processes.pop((host, Role.AGENT))
-        agent.directory.rename(agent.directory.with_name(f"agent-{time.time():.0f}"))
+        if agent.process is not None:
+            ask(self._socket(host), "leave")
+            _wait_or_kill(agent.process)
+        self._addresses.pop(host, None)
+        agent.directory.rename(agent.directory.with_name(f"agent-{agent.started_at:.3f}"))
         self._join(host)
 
     def start(self, host: str, role: Role | None) -> None:
@@ -135,9 +138,12 @@ class Mesh:
         return known
 
     def peers(self, host: str) -> Mapping[str, PeerView]:
-        """What the agent says about its peers, by name; nothing if it does not answer."""
+        """What the agent says about its peers, by host; nothing if it does not answer."""
         process = self._processes.get((host, Role.AGENT))
-        return peer_views(self._socket(host)) if process is not None and process.is_running else {}
+        if process is None or not process.is_running:
+            return {}
+        by_address = {address: view for view in peer_views(self._socket(host)) for address in view.addresses}
+        return {name: by_address[address] for name, address in self._addresses.items() if address in by_address}
 
     # ----- processes
 
@@ -182,11 +188,7 @@ class Mesh:
             ending, process.process = process.process, None
             if ending.poll() is None:
                 ending.send_signal(number)
-                try:
-                    ending.wait(_STOP_SECONDS)
-                except subprocess.TimeoutExpired:
-                    ending.kill()
-                    ending.wait()
+                _wait_or_kill(ending)
 
     def _complain(self, process: _Process) -> None:
         assert process.process is not None
@@ -243,7 +245,7 @@ class Mesh:
         settings = {
             "token": token,
             "name": host,
-            "tap-device": "zerogo0",
+            "tap-device": MESH_DEVICE,
             "port": AGENT_PORT,
             "state-dir": str(directory / "state"),
             "socket": str(directory / "agent.sock"),
@@ -257,6 +259,15 @@ class Mesh:
 
     def _socket(self, host: str) -> Path:
         return self._lab.directory / host / Role.AGENT.value / "agent.sock"
+
+
+def _wait_or_kill(process: subprocess.Popen[bytes]) -> None:
+    """Until a process that was asked to end has ended."""
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _program(name: str) -> str:

@@ -25,7 +25,7 @@ from zerogo.lab.errors import LabFault
 from zerogo.lab.laboratory import Lab
 from zerogo.lab.prober import CANARY_BYTES, Prober, Target
 from zerogo.lab.result import Behaviour, CheckResult, Findings, JoinTimes, PairResult, PeerView, Result, Sealing
-from zerogo.lab.roles import Mesh
+from zerogo.lab.roles import MESH_DEVICE, Mesh
 from zerogo.lab.scenario import CheckKind, NatKind, Pair, Role, Scenario
 from zerogo.lab.series import percentile
 from zerogo.lab.timeline import Timeline
@@ -70,6 +70,9 @@ def run_scenario(scenario: Scenario, spectator: Spectator, wishes: Wishes | None
             run = _Run(lab, spectator, wishes, stack)
             try:
                 result = run.execute()
+            except KeyboardInterrupt:
+                lab.keep_directory = wishes.keep
+                raise
             finally:
                 run.add_events_to_log()
             if wishes.hold is not None:
@@ -97,6 +100,7 @@ class _Run:
         self._viewed_at = 0.0
         self._up_at: float | None = None
         self._settled_at = 0.0
+        self._settled_until = float("inf")
         self._events: list[str] = []
         self._joins: list[float] = []
         self._behaviours: dict[str, Behaviour] = {}
@@ -137,10 +141,10 @@ class _Run:
         """The last agent forgets all and joins anew."""
         newcomer = self._scenario.with_role(Role.AGENT)[-1]
         pairs = [pair for pair in self._scenario.pairs() if newcomer in pair]
+        self._in_background(lambda: self._mesh.rejoin(newcomer))
         self._prober.forget(pairs)
         for pair in pairs:
             self._begun.pop(pair, None)
-        self._in_background(lambda: self._mesh.rejoin(newcomer))
         limit = time.time() + self._scenario.connect_limit
         self._wait(lambda: all(self._answered(pair) for pair in pairs) or time.time() > limit)
         self._event(f"{newcomer} joined again")
@@ -162,6 +166,7 @@ class _Run:
         if self._scenario.actions:
             limit = time.time() + self._scenario.connect_limit
             self._wait(lambda: self._is_up() or time.time() > limit)
+        self._settled_until = time.time()
 
     def _judge(self, sealing: Sealing | None) -> Result:
         self._look(0.0)
@@ -232,7 +237,7 @@ class _Run:
     def _target(self, pair: Pair) -> Target | None:
         if self._has_mesh:
             address = self._mesh.address(pair[1])
-            return Target(pair, pair[0], address) if address and self._mesh.address(pair[0]) else None
+            return Target(pair, pair[0], address, MESH_DEVICE) if address and self._mesh.address(pair[0]) else None
         for source, target in (pair, pair[::-1]):
             there = self._lab.host(target)
             if self._lab.site(there.site).site.nat is NatKind.OPEN or there.site == self._lab.host(source).site:
@@ -269,7 +274,8 @@ class _Run:
         series, now = self._prober.series.get(pair), time.time()
         if series is None or pair not in self._begun:
             return result
-        figures = series.figures(self._settled_at, now)
+        until = min(now, self._settled_until)
+        figures = series.figures(self._settled_at, until)
         first = series.first_answer_at
         return evolve(
             result,
@@ -277,7 +283,7 @@ class _Run:
             rtt_p50=figures.rtt_p50,
             rtt_p99=figures.rtt_p99,
             loss=figures.loss,
-            outage=None if self._up_at is None else series.figures(self._up_at, now).outage,
+            outage=None if self._up_at is None else series.figures(self._up_at, until).outage,
             answers=series.answers_since(now - 2.0) > 0,
         )
 
