@@ -10,22 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 
+from zerogo.agent.host import Host
 from zerogo.agent.record import Membership
 from zerogo.control.channel import FRAME_LIMIT
 from zerogo.control.member import ChannelFailed, Member, MemberEvent, MemberState, Refused, Registered
 from zerogo.control.messages import LinkReport
 from zerogo.control.token import split_host_port
-from zerogo.core import RandomBytes
 from zerogo.ids import NodeId
 from zerogo.net.control_client import ConnectionStatus, ControlClient
 from zerogo.net.dial import ControllerAddress
 from zerogo.net.pump import Pump
 from zerogo.noise.identity import Identity
-
-Endpoints = Callable[[ControllerAddress], IStreamClientEndpoint]
 
 _log = Logger(namespace="zerogo.agent.control")
 
@@ -47,11 +44,9 @@ class Controller:
         self,
         membership: Membership,
         identity: Identity,
-        clock: IReactorTime,
+        host: Host,
         *,
         addresses: Sequence[ControllerAddress],
-        endpoint_of: Endpoints,
-        rng: RandomBytes,
         wanted_name: str,
         on_event: Callable[[MemberEvent], object],
     ) -> None:
@@ -62,13 +57,15 @@ class Controller:
             key_hash=membership.key_hash,
             network=membership.network,
             name=membership.name or wanted_name,
-            rng=rng,
+            rng=host.rng,
         )
         if membership.secret is not None:
             self.member.use_token(membership.secret, membership.token_psk)
-        self._client = ControlClient(clock, self, addresses, endpoint_of=endpoint_of, rng=rng, frame_limit=FRAME_LIMIT)
+        self._client = ControlClient(
+            host.reactor, self, addresses, endpoint_of=host.endpoint_of, rng=host.rng, frame_limit=FRAME_LIMIT
+        )
         self._pump: Pump[MemberEvent, bytes] = Pump(
-            self.member, clock, outputs=self.member.outgoing, send=self._client.send, on_event=self._happened
+            self.member, host.reactor, outputs=self.member.outgoing, send=self._client.send, on_event=self._happened
         )
 
     @property

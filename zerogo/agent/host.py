@@ -7,13 +7,16 @@ from typing import Any, Protocol
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IStreamClientEndpoint
 
-from zerogo.agent.control import Endpoints
 from zerogo.agent.devices import Devices
 from zerogo.config.agent import AgentConfig
 from zerogo.core import RandomBytes
 from zerogo.dataplane.interface import IDataplane
 from zerogo.ids import SocketAddress
+from zerogo.net.dial import ControllerAddress
+
+Endpoints = Callable[[ControllerAddress], IStreamClientEndpoint]
 
 
 class Watch(Protocol):

@@ -126,10 +126,8 @@ class AgentService(Service):
         self.controller = Controller(
             self.membership,
             self.identity,
-            host.reactor,
+            host,
             addresses=addresses,
-            endpoint_of=host.endpoint_of,
-            rng=host.rng,
             wanted_name=self.config.name or socket.gethostname().partition(".")[0],
             on_event=self._controller_said,
         )
