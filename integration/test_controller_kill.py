@@ -58,6 +58,8 @@ class Agent:
         self.welcomes: list[Registered] = []
         self.refusal: Refused | None = None
         self.last_event: MemberEvent | None = None
+        self.interruptions = 0
+        """Connections that ended before the controller had answered."""
         member = Member(
             identity=self.identity, key_hash=token.key_hash, network=token.network, name="machine", rng=os.urandom
         )
@@ -83,6 +85,7 @@ class Agent:
         self._pump.call(self._member.receive_message, data)
 
     def disconnected(self, reason: str) -> None:
+        self.interruptions += not self.is_decided
         self._pump.call(self._member.disconnected)
 
     def _on_event(self, event: MemberEvent) -> None:
@@ -161,7 +164,8 @@ class ControllerKillTests(TestCase):
 
     async def tearDown(self) -> None:
         for agent in self.agents:
-            await agent.client.stop()
+            if agent.refusal is None:
+                await agent.client.stop()
         await sleep(0.1)
 
     async def invite(self, network: str, uses: int) -> JoinToken:
@@ -179,6 +183,7 @@ class ControllerKillTests(TestCase):
         await self.controller.wait_until_up()
         await self.settle()
         members = (await self.controller.request("GET", f"/networks/{network}/members"))["items"]
+        self.assertGreater(sum(agent.interruptions for agent in self.agents), ROUNDS // 2)
         self.check_members({member["id"]: member for member in members})
         self.check_token(shared, SHARED_USES, ROUNDS * 2)
         for single in singles:

@@ -142,6 +142,8 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True):
     records: Annotated[list[_Blob], msgspec.Meta(max_length=MEMBERS_LIMIT)]
 
 
+_MALFORMED = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What msgspec and ipaddress raise on bad input: text that is not UTF-8 is a ValueError, deep nesting a RecursionError."""
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 _decode_header = msgspec.msgpack.Decoder(_Header).decode
 _decode_record = msgspec.msgpack.Decoder(_Record).decode
@@ -168,7 +170,7 @@ def parse_record(blob: bytes, network: NetworkId) -> MemberRecord:
     try:
         record = _decode_record(blob)
         addresses = tuple(str(ipaddress.ip_address(packed)) for packed in record.addr)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except _MALFORMED as error:
         raise ParseError(f"a member's record in the network map is malformed: {error}") from error
     check_name(record.name)
     return MemberRecord(
@@ -207,7 +209,7 @@ def _parse_header(blob: bytes, members: Mapping[NodeId, MemberRecord]) -> Networ
     try:
         header = _decode_header(blob)
         prefixes = tuple(str(ipaddress.ip_network(prefix)) for prefix in header.prefixes)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except _MALFORMED as error:
         raise ParseError(f"the header of the network map is malformed: {error}") from error
     check_name(header.name)
     _check_unique(members.values())
@@ -271,7 +273,7 @@ class SignedMap:
         """Read what `encode` wrote; raises `ParseError`. Proves nothing: see `verify`."""
         try:
             stored = _decode_stored(blob)
-        except msgspec.MsgspecError as error:
+        except _MALFORMED as error:
             raise ParseError(f"the network map is malformed: {error}") from error
         if stored.version != FORMAT_VERSION:
             raise ParseError(f"the network map has format {stored.version}; this release reads {FORMAT_VERSION}")
@@ -350,5 +352,5 @@ class SignedMap:
 def _network_of(header: bytes) -> NetworkId:
     try:
         return NetworkId(_decode_header(header).network)
-    except msgspec.MsgspecError as error:
+    except _MALFORMED as error:
         raise ParseError(f"the header of the network map is malformed: {error}") from error

@@ -1,0 +1,302 @@
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.control.connection import SIGNALS_BURST, ConnectionState
+from zerogo.control.coordinator import (
+    ARRIVALS_BURST,
+    UNPROVEN_PER_SOURCE_LIMIT,
+    UNPROVEN_SECONDS,
+    Coordinator,
+)
+from zerogo.control.coordinator_events import (
+    CapabilitiesChanged,
+    CloseWanted,
+    LeaveWanted,
+    MapWanted,
+    MemberConnected,
+    MemberDisconnected,
+    RegistrationWanted,
+)
+from zerogo.control.member import MapUpdated, MemberState, PunchAt, Refused, Registered, SignalReceived
+from zerogo.control.messages import LinkReport, Ping, RefusalCode, emit_message
+from zerogo.test.control.pair import CONTROLLER, NETWORK, Pair, Wire, seeded
+
+
+class CoordinatorTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.pair = Pair()
+
+    def joined(self, *names: str) -> list[Wire]:
+        wires = [self.pair.agent(name) for name in names]
+        for wire in wires:
+            self.pair.connect(wire)
+        self.pair.advance(1.0)
+        return wires
+
+    def told(self, wire: Wire, kind: type) -> list[object]:
+        return [event for event in wire.events if isinstance(event, kind)]
+
+    def events(self, kind: type) -> list[object]:
+        return [event for event in self.pair.events if isinstance(event, kind)]
+
+    def names(self, wire: Wire) -> list[str]:
+        network_map = wire.member.network_map
+        assert network_map is not None
+        return sorted(record.name for record in network_map.members)
+
+    def test_every_member_learns_of_every_other(self) -> None:
+        wires = self.joined("ann", "bob", "cid")
+        self.assertEqual([self.names(wire) for wire in wires], [["ann", "bob", "cid"]] * 3)
+        self.assertEqual(len(self.pair.coordinator.presence(NETWORK, self.pair.now)), 3)
+        self.assertEqual(len(self.events(MemberConnected)), 3)
+
+    def test_the_first_change_after_quiet_is_pushed_at_once(self) -> None:
+        ann, _ = self.joined("ann", "bob")
+        self.pair.advance(5.0)
+        before = len(ann.events)
+        self.pair.connect(self.pair.agent("cid"))
+        self.assertEqual(len(self.told(ann, MapUpdated)), len(ann.events) - 1)
+        self.assertEqual(len(ann.events), before + 1)
+
+    def test_a_burst_of_changes_is_pushed_together(self) -> None:
+        (ann,) = self.joined("ann")
+        self.pair.advance(5.0)
+        maps = len(self.events(MapWanted))
+        for number in range(20):
+            self.pair.connect(self.pair.agent(f"node-{number}"))
+        self.pair.advance(1.0)
+        self.assertLessEqual(len(self.events(MapWanted)) - maps, 3)
+        self.assertEqual(len(self.names(ann)), 21)
+
+    def test_a_removed_member_is_told_and_the_others_forget_it_within_a_second(self) -> None:
+        ann, bob = self.joined("ann", "bob")
+        node_id = bob.member._identity.node_id
+        self.pair.remove(node_id)
+        self.pair.answers = False
+        self.pair.coordinator.reconsider(NETWORK, node_id, self.pair.now)
+        self.pair.coordinator.network_changed(NETWORK, self.pair.now)
+        self.pair.run()
+        question = self.events(RegistrationWanted)[-1]
+        assert isinstance(question, RegistrationWanted)
+        self.assertIsNone(question.registration.secret)
+        self.pair.coordinator.refuse(question.connection, RefusalCode.REMOVED, "removed", self.pair.now)
+        self.pair.advance(0.9)
+        self.assertEqual(bob.events[-1], Refused("removed", "removed", True))
+        self.assertFalse(bob.is_up)
+        self.assertEqual(self.names(ann), ["ann"])
+        self.assertEqual(len(self.events(MemberDisconnected)), 1)
+
+    def test_a_returning_member_gets_a_delta(self) -> None:
+        ann, _, _ = self.joined("ann", "bob", "cid")
+        self.pair.disconnect(ann)
+        self.pair.connect(self.pair.agent("dan"))
+        self.pair.advance(1.0)
+        sent: list[int] = []
+        receive = ann.member.receive_message
+        ann.member.receive_message = lambda data, now: (sent.append(len(data)), receive(data, now))  # type: ignore
+        self.pair.connect(ann)
+        self.assertEqual(self.names(ann), ["ann", "bob", "cid", "dan"])
+        whole = len(self.pair.coordinator._publications[NETWORK].signed.encode())
+        self.assertLess(max(sent), whole)
+
+    def test_signals_reach_a_present_member_of_the_same_network(self) -> None:
+        ann, bob = self.joined("ann", "bob")
+        self.assertTrue(ann.member.signal(bob.member._identity.node_id, b"hello", self.pair.now))
+        self.pair.run()
+        self.assertEqual(bob.events[-1], SignalReceived(ann.member._identity.node_id, b"hello"))
+        self.pair.disconnect(bob)
+        ann.member.signal(bob.member._identity.node_id, b"hello", self.pair.now)
+        self.pair.run()
+        self.assertEqual(len(self.told(bob, SignalReceived)), 1)
+
+    def test_a_flood_of_signals_is_cut_and_the_member_stays(self) -> None:
+        ann, bob = self.joined("ann", "bob")
+        for _ in range(3000):
+            ann.member.signal(bob.member._identity.node_id, b"x", self.pair.now)
+            self.pair.run()
+        self.assertEqual(len(self.told(bob, SignalReceived)), SIGNALS_BURST)
+        self.assertIs(ann.member.state, MemberState.MEMBER)
+
+    def test_a_flood_of_messages_ends_the_connection(self) -> None:
+        ann, _ = self.joined("ann", "bob")
+        for _ in range(5000):
+            ann.member.report([], self.pair.now)
+        self.pair.run()
+        self.assertEqual(ann.events[-1], Refused("too-many", "you send too many messages", False))
+
+    def test_a_punch_falls_on_the_same_moment_at_both_ends(self) -> None:
+        near, far = self.pair.agent("near", delay=0.005), self.pair.agent("far", delay=0.100)
+        for wire in (near, far):
+            self.pair.connect(wire)
+        self.pair.advance(4.0)
+        near.member.request_punch(far.member._identity.node_id, self.pair.now)
+        self.pair.run()
+        at_near, at_far = near.events[-1], far.events[-1]
+        assert isinstance(at_near, PunchAt) and isinstance(at_far, PunchAt)
+        self.assertEqual((at_near.peer, at_far.peer), (far.member._identity.node_id, near.member._identity.node_id))
+        self.assertAlmostEqual(near.delay + at_near.delay, far.delay + at_far.delay, delta=0.002)
+        self.assertGreaterEqual(min(at_near.delay, at_far.delay), 0.04)
+
+    def test_a_congested_member_is_left_out_and_gets_one_delta_later(self) -> None:
+        ann, _ = self.joined("ann", "bob")
+        before = len(ann.events)
+        self.pair.coordinator.set_congested(ann.number, True, self.pair.now)
+        for name in ("cid", "dan"):
+            self.pair.connect(self.pair.agent(name))
+            self.pair.advance(1.0)
+        self.assertEqual(len(ann.events), before)
+        self.pair.coordinator.set_congested(ann.number, False, self.pair.now)
+        self.pair.run()
+        self.assertEqual(len(ann.events), before + 1)
+        self.assertEqual(self.names(ann), ["ann", "bob", "cid", "dan"])
+
+    def test_a_second_connection_of_a_node_ends_the_first(self) -> None:
+        (ann,) = self.joined("ann")
+        twin = self.pair.agent("ann")
+        self.pair.connect(twin)
+        self.assertFalse(ann.is_up)
+        refused = ann.events[-1]
+        assert isinstance(refused, Refused)
+        self.assertEqual((refused.code, refused.is_final), ("replaced", False))
+        self.assertTrue(twin.is_up)
+        self.assertEqual(len(self.pair.coordinator.presence(NETWORK, self.pair.now)), 1)
+
+    def test_what_is_decided_while_the_store_is_asked_makes_its_answer_void(self) -> None:
+        self.pair.answers = False
+        ann = self.pair.agent("ann")
+        self.pair.connect(ann)
+        first = self.events(RegistrationWanted)[0]
+        assert isinstance(first, RegistrationWanted)
+        self.pair.coordinator.reconsider(NETWORK, first.registration.node_id, self.pair.now)
+        self.pair.admit(first)
+        self.pair.run()
+        self.assertEqual(ann.events, [])
+        second = self.events(RegistrationWanted)[1]
+        assert isinstance(second, RegistrationWanted)
+        self.pair.coordinator.refuse(second.connection, RefusalCode.DENIED, "denied", self.pair.now)
+        self.pair.run()
+        self.assertEqual(ann.events, [Refused("denied", "denied", True)])
+
+    def test_leave_and_capabilities_are_passed_on(self) -> None:
+        (ann,) = self.joined("ann")
+        node_id = ann.member._identity.node_id
+        ann.member.publish(["aes", "relay"], self.pair.now)
+        ann.member.leave(self.pair.now)
+        self.pair.run()
+        self.assertEqual(self.events(CapabilitiesChanged), [CapabilitiesChanged(NETWORK, node_id, ("aes", "relay"))])
+        self.assertEqual(self.events(LeaveWanted), [LeaveWanted(NETWORK, node_id)])
+
+    def test_links_and_round_trip_are_shown(self) -> None:
+        ann = self.pair.agent("ann", delay=0.02)
+        self.pair.connect(ann)
+        links = [LinkReport(bytes(10), "direct", 3.5, 0.0)]
+        ann.member.report(links, self.pair.now)
+        self.pair.advance(1.0)
+        presence = self.pair.coordinator.presence(NETWORK, self.pair.now)[ann.member._identity.node_id]
+        self.assertEqual(presence.links, tuple(links))
+        self.assertAlmostEqual(presence.rtt or 0.0, 0.04, delta=0.001)
+        self.assertEqual(presence.source, "192.0.2.1")
+
+    def test_a_member_that_stops_answering_is_absent_after_a_minute(self) -> None:
+        (ann,) = self.joined("ann")
+        ann.member.receive_message = lambda data, now: None  # type: ignore[method-assign]
+        self.pair.advance(85.0)
+        self.assertEqual(self.pair.coordinator.presence(NETWORK, self.pair.now), {})
+        self.assertIn("fell silent", [e.reason for e in self.pair.events if isinstance(e, CloseWanted)])
+
+    def test_a_second_registration_on_one_connection_ends_it(self) -> None:
+        (ann,) = self.joined("ann")
+        channel = ann.member._channel
+        assert channel is not None
+        ann.member._register(channel)
+        self.pair.run()
+        self.assertFalse(ann.is_up)
+
+    def test_a_deleted_network_turns_its_members_away(self) -> None:
+        ann, bob = self.joined("ann", "bob")
+        self.pair.coordinator.network_removed(NETWORK, "deleted", self.pair.now)
+        self.pair.run()
+        for wire in (ann, bob):
+            self.assertEqual(wire.events[-1], Refused("network-unknown", "deleted", True))
+
+    def test_a_map_that_could_not_be_read_is_asked_for_again(self) -> None:
+        coordinator = Coordinator(CONTROLLER, seeded("c"))
+        coordinator.network_changed(NETWORK, 0.0)
+        self.assertEqual(list(coordinator.events()), [MapWanted(NETWORK)])
+        coordinator.map_failed(NETWORK, 0.0)
+        self.assertEqual(coordinator.next_timer().at, 1.0)  # type: ignore[union-attr]
+        coordinator.handle_timer(1.0)
+        self.assertEqual(list(coordinator.events()), [MapWanted(NETWORK)])
+
+    def test_a_rename_is_told_to_the_member_itself(self) -> None:
+        (ann,) = self.joined("ann")
+        self.pair.coordinator.reconsider(NETWORK, ann.member._identity.node_id, self.pair.now)
+        self.pair.run()
+        self.assertEqual(len(self.told(ann, Registered)), 2)
+
+
+class StrangerTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.coordinator = Coordinator(CONTROLLER, seeded("c"))
+
+    def closed(self) -> list[int]:
+        return [output.connection for output in self.coordinator.outgoing() if isinstance(output, CloseWanted)]
+
+    def test_strangers_are_limited_per_source_and_others_are_not_kept_out(self) -> None:
+        for number in range(1, UNPROVEN_PER_SOURCE_LIMIT + 3):
+            self.coordinator.connection_opened(number, "192.0.2.9", 0.0)
+        self.assertEqual(self.closed(), [UNPROVEN_PER_SOURCE_LIMIT + 1, UNPROVEN_PER_SOURCE_LIMIT + 2])
+        self.coordinator.connection_opened(1000, "192.0.2.10", 0.0)
+        self.assertEqual(self.closed(), [])
+
+    def test_a_source_that_connects_again_and_again_is_slowed(self) -> None:
+        for number in range(1, int(ARRIVALS_BURST) + 2):
+            self.coordinator.connection_opened(number, "192.0.2.9", 0.0)
+            self.coordinator.connection_closed(number, 0.0)
+        self.assertEqual(self.closed(), [int(ARRIVALS_BURST) + 1])
+
+    def test_a_stranger_that_does_not_register_is_closed(self) -> None:
+        self.coordinator.connection_opened(1, "192.0.2.9", 0.0)
+        self.coordinator.handle_timer(UNPROVEN_SECONDS)
+        self.assertEqual(self.closed(), [1])
+        self.coordinator.connection_closed(1, UNPROVEN_SECONDS)
+        self.assertEqual(self.coordinator._unproven, {})
+
+    def test_garbage_closes_the_connection_and_asks_nothing(self) -> None:
+        for number, data in enumerate((b"", b"x", bytes(97), b"\x01" + bytes(96), bytes(70_000)), start=1):
+            self.coordinator.connection_opened(number, "192.0.2.9", 0.0)
+            self.coordinator.receive_message(number, data, 0.0)
+            self.coordinator.receive_message(number, data, 0.0)
+            self.assertEqual(self.closed(), [number])
+            self.assertEqual(list(self.coordinator.events()), [])
+
+    def test_a_replayed_first_message_proves_nothing(self) -> None:
+        pair = Pair()
+        ann = pair.agent("ann")
+        pair.connect(ann)
+        self.coordinator.connection_opened(1, "192.0.2.9", 0.0)
+        list(self.coordinator.outgoing())
+        for frame in ann.frames:
+            self.coordinator.receive_message(1, frame, 0.0)
+        self.assertEqual(list(self.coordinator.events()), [])
+        self.assertEqual(self.closed(), [1])
+
+    def test_messages_before_registration_do_nothing(self) -> None:
+        pair = Pair()
+        pair.answers = False
+        ann = pair.agent("ann")
+        pair.connect(ann)
+        connection = pair.coordinator._connections[ann.number]
+        self.assertIs(connection.state, ConnectionState.ASKING)
+        ann.member.state = MemberState.MEMBER
+        ann.member.leave(0.0)
+        pair.run()
+        self.assertFalse(any(isinstance(event, LeaveWanted) for event in pair.events))
+
+    def test_a_controllers_message_from_an_agent_is_ignored(self) -> None:
+        pair = Pair()
+        ann = pair.agent("ann")
+        pair.connect(ann)
+        assert ann.member._channel is not None
+        ann.member._channel.send(emit_message(Ping(1)))
+        pair.run()
+        self.assertTrue(ann.is_up)

@@ -1,0 +1,86 @@
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.control import messages as m
+from zerogo.control.netmap import MapDelta
+from zerogo.errors import ParseError
+
+NODE = bytes(10)
+MEMBER_MESSAGES = (
+    m.Register(network=bytes(5), signing=bytes(32), binding=bytes(64), name="a", caps=["aes"], secret=bytes(20)),
+    m.Publish(caps=["aes"]),
+    m.SignalTo(NODE, b"blob"),
+    m.PunchRequest(NODE),
+    m.StatusReport([m.LinkReport(NODE, "direct", 1.5, 0.0)]),
+    m.Pong(1),
+    m.Resync(),
+    m.Leave(),
+)
+CONTROLLER_MESSAGES = (
+    m.Welcome(name="a", addresses=["10.0.0.1"], psk=bytes(32)),
+    m.Waiting("wait"),
+    m.WholeMap(b"map"),
+    MapDelta(base=1, header=b"h", changed=[b"c"], removed=[NODE], signature=bytes(64)),
+    m.MapUnchanged(3),
+    m.SignalFrom(NODE, b"blob"),
+    m.Punch(NODE, 12.5),
+    m.Ping(1),
+    m.Refusal("removed", "gone"),
+)
+
+
+class MessageTests(SynchronousTestCase):
+    def test_every_message_parses_to_itself_at_its_end(self) -> None:
+        for message in MEMBER_MESSAGES:
+            self.assertEqual(m.parse_member_message(m.emit_message(message)), message)
+        for answer in CONTROLLER_MESSAGES:
+            self.assertEqual(m.parse_controller_message(m.emit_message(answer)), answer)
+
+    def test_messages_of_the_other_direction_are_unknown(self) -> None:
+        for message in MEMBER_MESSAGES:
+            self.assertIsNone(m.parse_controller_message(m.emit_message(message)))
+
+    def test_unknown_types_and_fields_are_ignored(self) -> None:
+        self.assertIsNone(m.parse_member_message(msgspec.msgpack.encode({"t": "later", "x": 1})))
+        later = msgspec.msgpack.encode({"t": "pong", "number": 4, "more": {"a": [1]}})
+        self.assertEqual(m.parse_member_message(later), m.Pong(4))
+
+    def test_what_is_too_long_is_refused(self) -> None:
+        for message in (
+            m.SignalTo(NODE, bytes(m.BLOB_LIMIT + 1)),
+            m.StatusReport([m.LinkReport(NODE, "direct")] * (m.LINKS_LIMIT + 1)),
+            m.Publish(caps=["x"] * 17),
+            m.PunchRequest(bytes(11)),
+        ):
+            self.assertRaises(ParseError, m.parse_member_message, m.emit_message(message))
+        self.assertRaises(ParseError, m.parse_member_message, bytes(m.MEMBER_MESSAGE_LIMIT + 1))
+
+    @settings(deadline=None, max_examples=200)
+    @given(st.binary(max_size=200))
+    def test_garbage_raises_parse_error_only(self, data: bytes) -> None:
+        for parse in (m.parse_member_message, m.parse_controller_message):
+            try:
+                parse(data)
+            except ParseError:
+                pass
+
+    @settings(deadline=None, max_examples=150)
+    @given(st.sampled_from(MEMBER_MESSAGES), st.integers(0, 200), st.integers(0, 255))
+    def test_a_changed_byte_parses_or_is_a_parse_error(self, message: msgspec.Struct, place: int, value: int) -> None:
+        data = bytearray(m.emit_message(message))  # type: ignore[arg-type]
+        data[place % len(data)] = value
+        try:
+            m.parse_member_message(bytes(data))
+        except ParseError:
+            pass
+
+    def test_deep_nesting_is_a_parse_error(self) -> None:
+        self.assertRaises(ParseError, m.parse_member_message, b"\x91" * 5000)
+
+    def test_secrets_do_not_show(self) -> None:
+        secret = b"\xaa" * 20
+        register = m.Register(network=bytes(5), signing=bytes(32), binding=bytes(64), name="a", secret=secret)
+        self.assertNotIn("\\xaa", repr(register))
+        self.assertNotIn("\\xaa", repr(m.Welcome(name="a", addresses=[], psk=b"\xaa" * 32)))
