@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -176,8 +177,9 @@ class ControllerService(MultiService):
         listen = self._config.listen
         try:
             self._port = self._reactor.listenTCP(listen.port, site, interface=listen.host)
-        except OSError as error:
-            raise EnvironmentFault(f"the controller cannot listen on {listen}: {error.strerror}") from error
+        except CannotListenError as error:
+            reason = getattr(error.socketError, "strerror", None) or error.socketError
+            raise EnvironmentFault(f"the controller cannot listen on {listen}: {reason}") from error
 
     def _own_addresses(self) -> tuple[str, ...]:
         configured = self._config.public_addresses

@@ -1,0 +1,77 @@
+# -*- test-case-name: zerogo.test.cli.test_networks -*-
+"""`zerogo invite`: make a join token and print the line that another machine joins with."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import segno
+
+from zerogo.cli.controller_option import (
+    controller_api,
+    find_network,
+    json_option,
+    network_option,
+    print_json,
+    state_dir_option,
+)
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_DURATION = re.compile(r"(\d{1,9})([smhdw])")
+
+
+class Duration(click.ParamType[float]):
+    """`90m`, `24h`, `7d`: seconds as a number."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        match = _DURATION.fullmatch(str(value).strip().lower())
+        if match is None or not int(match[1]):
+            self.fail(f"{str(value)[:30]!r} is not a duration: write 30m, 24h or 7d", param, ctx)
+        return float(int(match[1]) * _UNITS[match[2]])
+
+
+@click.command()
+@state_dir_option
+@network_option
+@click.option("--uses", type=click.IntRange(1, 100_000), default=1, show_default=True, help="Machines that may join.")
+@click.option("--expires", type=Duration(), default="24h", show_default=True, help="How long it is good: 30m, 24h, 7d.")
+@click.option("--approval", is_flag=True, help="Machines wait until `zerogo members approve`.")
+@click.option("--address", "addresses", multiple=True, help="How machines reach the controller, host:port; repeatable.")
+@click.option("--qr", is_flag=True, help="Show the token as a QR code too.")
+@json_option
+def invite(
+    state_dir: Path | None,
+    network: str | None,
+    uses: int,
+    expires: float,
+    approval: bool,
+    addresses: tuple[str, ...],
+    qr: bool,
+    as_json: bool,
+) -> None:
+    """Make a join token; it is shown once and stored only as a hash."""
+    api = controller_api(state_dir)
+    found = find_network(api, network)
+    body = {
+        "uses": uses,
+        "expires_seconds": expires,
+        "approval": "manual" if approval else "automatic",
+        "addresses": list(addresses),
+    }
+    made = api.call("POST", f"/networks/{found['id']}/invites", body)
+    if as_json:
+        print_json(made)
+        return
+    # In quotes: a shell would take the question mark for a pattern.
+    click.echo(f"zerogo join '{made['join_url']}'")
+    if qr:
+        click.echo()
+        segno.make(made["join_url"], error="l").terminal(compact=True)
+    machines = "1 machine" if uses == 1 else f"{uses} machines"
+    click.echo(f"for {machines}, until {made['expires_at']}, to join {found['name']}", err=True)

@@ -1,0 +1,134 @@
+# -*- test-case-name: zerogo.test.cli.test_networks -*-
+"""`zerogo members`: who is in a network of the controller on this machine, and what becomes of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from attrs import frozen
+from rich.text import Text
+
+from zerogo.cli.controller_option import (
+    NoSuchName,
+    controller_api,
+    find_network,
+    json_option,
+    network_option,
+    print_json,
+    print_table,
+    state_dir_option,
+)
+from zerogo.cli.owner_api import OwnerApi
+from zerogo.cli.tables import ms_text
+
+SHORTEST_ID = 4
+_STYLES = {"approved": "green", "pending": "yellow", "denied": "red"}
+
+
+@frozen
+class _Chosen:
+    """The controller and the network that a command is about."""
+
+    api: OwnerApi
+    network: str | None
+
+    def within(self, network: str | None) -> _Chosen:
+        """The option may stand before or after the command."""
+        return self if network is None else _Chosen(self.api, network)
+
+    def path(self) -> str:
+        found = find_network(self.api, self.network)
+        return f"/networks/{found['id']}/members"
+
+    def change(self, member: str, change: dict[str, object]) -> dict[str, Any]:
+        path = self.path()
+        found = _find(self.api.call("GET", path)["items"], member)
+        changed: dict[str, Any] = self.api.call("PATCH", f"{path}/{found['id']}", change)
+        return changed
+
+
+@click.group(invoke_without_command=True)
+@state_dir_option
+@network_option
+@json_option
+@click.pass_context
+def members(ctx: click.Context, state_dir: Path | None, network: str | None, as_json: bool) -> None:
+    """Members of a network; without a command, list them."""
+    ctx.obj = _Chosen(controller_api(state_dir), network)
+    if ctx.invoked_subcommand is not None:
+        return
+    found = ctx.obj.api.call("GET", ctx.obj.path())["items"]
+    if as_json:
+        print_json(found)
+        return
+    titles = ("NAME", "ID", "STATE", "HERE", "ADDRESSES", "FROM", "RTT", "LAST SEEN")
+    print_table(
+        titles, [_row(member) for member in found], "the network has no members: make a token with zerogo invite"
+    )
+
+
+@members.command()
+@click.argument("member")
+@network_option
+@click.pass_obj
+def approve(chosen: _Chosen, member: str, network: str | None) -> None:
+    """Let MEMBER (a name, an id or its beginning) in."""
+    changed = chosen.within(network).change(member, {"state": "approved"})
+    click.echo(f"{changed['name']} is a member: {', '.join(changed['addresses'])}")
+
+
+@members.command()
+@click.argument("member")
+@network_option
+@click.pass_obj
+def deny(chosen: _Chosen, member: str, network: str | None) -> None:
+    """Keep MEMBER out, whatever token it comes with."""
+    changed = chosen.within(network).change(member, {"state": "denied"})
+    click.echo(f"{changed['name']} is kept out")
+
+
+@members.command()
+@click.argument("member")
+@click.argument("name")
+@network_option
+@click.pass_obj
+def rename(chosen: _Chosen, member: str, name: str, network: str | None) -> None:
+    """Call MEMBER by another NAME."""
+    changed = chosen.within(network).change(member, {"name": name})
+    click.echo(f"{member} is called {changed['name']}")
+
+
+@members.command()
+@click.argument("member")
+@network_option
+@click.pass_obj
+def remove(chosen: _Chosen, member: str, network: str | None) -> None:
+    """Forget MEMBER; it needs a new token to come back."""
+    path = chosen.within(network).path()
+    found = _find(chosen.api.call("GET", path)["items"], member)
+    chosen.api.call("DELETE", f"{path}/{found['id']}")
+    click.echo(f"{found['name']} is removed")
+
+
+def _find(found: list[dict[str, Any]], text: str) -> dict[str, Any]:
+    exact = [member for member in found if text in (member["name"], member["id"])]
+    begun = [member for member in found if len(text) >= SHORTEST_ID and member["id"].startswith(text)]
+    for choice in (exact, begun):
+        if len(choice) == 1:
+            return choice[0]
+    raise NoSuchName(f"{text!r} fits several members" if begun else f"there is no member {text!r}")
+
+
+def _row(member: dict[str, Any]) -> tuple[str | Text, ...]:
+    return (
+        member["name"],
+        member["id"],
+        Text(member["state"], style=_STYLES[member["state"]]),
+        Text("yes", style="green") if member["is_online"] else "no",
+        "\n".join(member["addresses"]) or "-",
+        member["source"] or "-",
+        ms_text(member["rtt_ms"]),
+        member["last_seen_at"],
+    )

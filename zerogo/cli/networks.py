@@ -1,0 +1,85 @@
+# -*- test-case-name: zerogo.test.cli.test_networks -*-
+"""`zerogo networks`: list, make, show and delete networks of the controller on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zerogo.cli.controller_option import (
+    controller_api,
+    find_network,
+    json_option,
+    print_json,
+    print_table,
+    state_dir_option,
+)
+
+_FIELDS = ("id", "name", "ipv4", "ipv6", "mtu", "approval", "psk_mode", "members", "pending", "revision", "created_at")
+
+
+@click.group(invoke_without_command=True)
+@state_dir_option
+@json_option
+@click.pass_context
+def networks(ctx: click.Context, state_dir: Path | None, as_json: bool) -> None:
+    """Networks of this machine's controller; without a command, list them."""
+    ctx.obj = controller_api(state_dir)
+    if ctx.invoked_subcommand is not None:
+        return
+    found = ctx.obj.call("GET", "/networks")["items"]
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (one["name"], one["id"], one["ipv4"] or "-", one["ipv6"] or "-", str(one["members"]), str(one["pending"]))
+        for one in found
+    ]
+    print_table(("NAME", "ID", "IPV4", "IPV6", "MEMBERS", "WAITING"), rows, "there is no network yet")
+
+
+@networks.command()
+@click.argument("name")
+@click.option("--ipv4", help="Range of the members' IPv4 addresses, such as 10.20.0.0/20; else a random one.")
+@click.option("--ipv6", help="Range of the members' IPv6 addresses, such as fd12:3456:789a::/64; else a random one.")
+@click.option("--mtu", type=int, default=1400, show_default=True)
+@click.option("--approval", is_flag=True, help="Every machine must be approved, whatever its token says.")
+@json_option
+@click.pass_obj
+def create(api: Any, name: str, ipv4: str | None, ipv6: str | None, mtu: int, approval: bool, as_json: bool) -> None:
+    """Make a network."""
+    wanted = "manual" if approval else "automatic"
+    body = {"name": name, "ipv4": ipv4, "ipv6": ipv6, "mtu": mtu, "approval": wanted}
+    _print_one(api.call("POST", "/networks", body), as_json)
+
+
+@networks.command()
+@click.argument("network")
+@json_option
+@click.pass_obj
+def show(api: Any, network: str, as_json: bool) -> None:
+    """Show a network by name or id."""
+    _print_one(find_network(api, network), as_json)
+
+
+@networks.command()
+@click.argument("network")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def delete(api: Any, network: str, yes: bool) -> None:
+    """Delete a network by name or id; its members are turned away at once."""
+    found = find_network(api, network)
+    if not yes:
+        click.confirm(f"Delete {found['name']} with its {found['members']} members?", abort=True)
+    api.call("DELETE", f"/networks/{found['id']}")
+    click.echo(f"deleted {found['name']}")
+
+
+def _print_one(network: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(network)
+        return
+    for field in _FIELDS:
+        click.echo(f"{field.replace('_', '-'):<12} {network[field] if network[field] is not None else '-'}")
