@@ -73,6 +73,7 @@ class Nat:
     _by_key: dict[tuple[SocketAddress, SocketAddress | None], _Entry] = field(factory=dict, init=False)
     _by_port: dict[int, _Entry] = field(factory=dict, init=False)
     _next_port: int = field(default=20000, init=False)
+    _keeps_ports: bool = field(default=True, init=False)
 
     def outbound(self, inside: SocketAddress, destination: SocketAddress, now: float) -> SocketAddress:
         """A datagram leaves; the source address it has outside."""
@@ -100,7 +101,8 @@ class Nat:
         return entry.inside if is_welcome else None
 
     def reboot(self) -> None:
-        """Forget all mappings; the next ones get other ports."""
+        """Forget all mappings; the next ones get other ports, also where they would keep theirs."""
+        self._keeps_ports = False
         self._by_key.clear()
         self._by_port.clear()
         self._next_port = self._random.randint(FIRST_PORT, LAST_PORT)
@@ -125,7 +127,7 @@ class Nat:
     def _choose_port(self, wanted: int) -> int:
         match self.behaviour.mapping:
             case Mapping.ENDPOINT_INDEPENDENT:
-                port = wanted
+                port = wanted if self._keeps_ports else self._random.randint(FIRST_PORT, LAST_PORT)
             case Mapping.SEQUENTIAL:
                 port = self._next_port
             case Mapping.RANDOM:

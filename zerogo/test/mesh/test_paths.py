@@ -143,6 +143,14 @@ class PathsTests(SynchronousTestCase):
         self.run_until(30.0)
         self.assertLessEqual(len(self.paths._prober._outstanding), OUTSTANDING_LIMIT)
 
+    def test_probes_whose_fate_is_open_are_bounded(self) -> None:
+        self.found(ONE)
+        active = self.paths.choose(0.0)
+        assert active is not None
+        for _ in range(3 * OUTSTANDING_LIMIT):
+            self.paths._prober.probe(active, 0.0, is_active=True)
+        self.assertEqual(len(self.paths._prober._outstanding), OUTSTANDING_LIMIT)
+
     def test_a_message_too_long_steps_the_mtu_down(self) -> None:
         self.found(ONE)
         self.settle()

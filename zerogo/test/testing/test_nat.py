@@ -65,6 +65,7 @@ class MappingTests(SynchronousTestCase):
         router.reboot()
         self.assertIsNone(router.inbound(outside, PEER, 0.0))
         self.assertEqual(router.mapping_count, 0)
+        self.assertNotEqual(router.outbound(INSIDE, PEER, 0.0), outside)
 
 
 class FilteringTests(SynchronousTestCase):
