@@ -12,6 +12,7 @@ controller welcomes us again.
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 from typing import Any
 
@@ -34,6 +35,7 @@ from zerogo.control.member import MapUpdated, MemberEvent, Pending, PunchAt, Ref
 from zerogo.control.netmap import NetworkMap, SignedMap
 from zerogo.control.token import JoinToken, split_host_port
 from zerogo.errors import EnvironmentFault, ParseError, RemoteError
+from zerogo.ids import SocketAddress
 from zerogo.net.local_api import LocalApi
 from zerogo.noise.identity import Identity
 
@@ -64,7 +66,7 @@ class AgentService(Service):
         self._round = 0
         self._reported: list[Any] = []
         self._unsaved: bytes | None = None
-        self._hosts: list[str] = []
+        self._hosts: list[str] | None = None
         self._is_leaving = False
         self.pending = ""
         """Why the controller has us wait; empty where it does not."""
@@ -256,7 +258,7 @@ class AgentService(Service):
     def _addresses_changed(self, hosts: list[str]) -> None:
         _log.info("Addresses of this machine: {hosts}", hosts=", ".join(hosts) or "none")
         self.presence.use_hosts(hosts)
-        if self._hosts and hosts:
+        if self._hosts is not None and hosts:
             self.controller.look()
             self._find_stun_servers()
         self._hosts = hosts
@@ -271,7 +273,11 @@ class AgentService(Service):
                 places.append(split_host_port(text))
             except ParseError:
                 _log.debug("The map names a STUN server that is none: {text}", text=text)
-        self._host.resolve(places).addCallback(self.presence.use_stun_servers)
+        self._host.resolve(places).addCallback(self._use_stun_servers)
+
+    def _use_stun_servers(self, servers: list[SocketAddress]) -> None:
+        # A relay on this very machine sees us at an address that is of no use to others.
+        self.presence.use_stun_servers([one for one in servers if not ipaddress.ip_address(one.host).is_loopback])
 
     def _keep_house(self) -> None:
         self.presence.keep_time()

@@ -14,7 +14,7 @@ import click
 import msgspec
 
 from zerogo.agent.reports import PeerReport, StatusReport
-from zerogo.agent.state_dir import RECORD_FILE, socket_path
+from zerogo.agent.state_dir import RECORD_FILE, StateDir, socket_path
 from zerogo.config.agent import AgentConfig
 from zerogo.config.load import default_path, load
 from zerogo.errors import EnvironmentFault, RemoteError
@@ -68,13 +68,16 @@ def agent_options(command: Command) -> Command:
 class AgentClient:
     """One agent. Each call is a connection of its own; raises `AgentSilent` or `AgentRefused`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, state_dir: Path | None = None) -> None:
+        """`state_dir` is where the reason may be found why no agent answers at `path`."""
         self._path = path
+        self._state_dir = state_dir
 
     @classmethod
     def find(cls, config: Path | None, state_dir: Path | None) -> AgentClient:
         """The agent that a configuration or a state directory names, else this machine's usual one."""
-        return cls(socket_path(agent_config(config, state_dir)))
+        found = agent_config(config, state_dir)
+        return cls(socket_path(found), found.state_dir)
 
     def status(self) -> StatusReport:
         """Everything but the peers."""
@@ -124,8 +127,20 @@ class AgentClient:
         if error.errno in (errno.EACCES, errno.EPERM):
             return f"no permission to speak to the agent on {self._path}: run as root"
         if error.errno in (errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR):
+            refusal = self._refusal()
+            if refusal:
+                return f"no agent runs here, since the controller turned this machine away: {refusal}"
             return f"no agent runs here (nothing answers on {self._path}): start one with `zerogo join` or `zerogo up`"
         return f"the agent on {self._path} cannot be reached: {error.strerror}"
+
+    def _refusal(self) -> str:
+        if self._state_dir is None:
+            return ""
+        try:
+            membership = StateDir(self._state_dir).membership()
+        except (EnvironmentFault, OSError):
+            return ""
+        return "" if membership is None else membership.refusal
 
 
 class _Answer(msgspec.Struct):

@@ -233,6 +233,15 @@ class ChangeTests(AgentTestCase):
         took = self.world.until(lambda: self.peers(bob)[0].path.address == "198.51.100.7:9993")
         self.assertLess(took, 2.0)
 
+    def test_a_machine_that_was_without_any_address_comes_back(self) -> None:
+        anna, bob = self.pair()
+        anna.watch.on_change([])
+        anna.host = "203.0.113.99"
+        self.world.pass_time(3, step=0.01)
+        anna.change_address("198.51.100.7")
+        self.world.until(lambda: self.are_connected(anna, bob))
+        self.assertTrue(self.are_connected(anna, bob))
+
     def test_a_plane_that_fails_ends_the_process(self) -> None:
         anna, _ = self.pair()
         anna.agent.presence._failed("the plane broke")

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 import msgspec
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.agent.record import Membership
@@ -64,6 +65,11 @@ class FindTests(SynchronousTestCase):
     def test_the_directory_of_up_means_the_agent_below_it(self) -> None:
         StateDir(self.base / "agent").save_membership(Membership.of_token(TOKEN))
         self.assertEqual(socket_path(agent_config(None, self.base)), self.base / "agent" / "agent.sock")
+
+    def test_a_machine_that_was_turned_away_is_told_so(self) -> None:
+        StateDir(self.base).save_membership(evolve(Membership.of_token(TOKEN), refusal="it was removed"))
+        error = self.assertRaises(AgentSilent, AgentClient.find(None, self.base).status)
+        self.assertIn("turned this machine away: it was removed", str(error))
 
     def test_a_configuration_file_names_the_socket(self) -> None:
         config = self.base / "agent.yaml"
