@@ -88,3 +88,11 @@ class PeerTests(SynchronousTestCase):
         [other] = self.bob.node._directory.peers()
         self.assertNotEqual(self.peer().leads, other.leads)
         self.assertEqual(self.peer().leads, self.ann.identity.static_public < self.bob.identity.static_public)
+
+    def test_a_lost_peer_is_searched_anew_and_told_so(self) -> None:
+        epoch, signals = self.peer().search.signalling.epoch, self.mesh.switchboard.signals
+        self.bob.kill()
+        self.mesh.run_for(3.0)
+        self.assertNotEqual(self.peer().search.signalling.epoch, epoch)
+        self.assertGreater(self.mesh.switchboard.signals, signals)
+        self.assertIsNone(self.ann.status(self.bob).seconds_to_direct)
