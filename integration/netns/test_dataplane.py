@@ -11,9 +11,10 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.dataplane.interface import PlaneFault
+from zerogo.dataplane.interface import Offloads, PlaneFault
 from zerogo.dataplane.reference import ReferenceDataplane
 from zerogo.test.dataplane.conformance import DataplaneConformance
+from zerogo.test.dataplane.kernel import open_end
 
 
 class ReferenceDataplaneTests(DataplaneConformance, SynchronousTestCase):
@@ -32,6 +33,27 @@ class ReferenceDataplaneTests(DataplaneConformance, SynchronousTestCase):
         self.wait(lambda: left.of(PlaneFault), "the fault")
         self.assertEqual([], left.plane.poll_upcalls())
         self.assertEqual(1, len(left.of(PlaneFault)))
+
+    def test_a_worker_whose_agent_was_killed_ends_and_its_tap_with_it(self) -> None:
+        host = self.wire.hosts[0]
+        reading, writing = os.pipe()
+        agent = os.fork()
+        if agent == 0:
+            end = open_end(self.make_plane(), host, Offloads())
+            os.write(writing, str(end.plane.worker_pid).encode())
+            signal.pause()
+        worker = int(os.read(reading, 20))
+        os.close(reading)
+        os.close(writing)
+        os.kill(agent, signal.SIGKILL)
+        os.waitpid(agent, 0)
+        self.wait(lambda: not Path(f"/proc/{worker}").exists(), "the worker to end")
+        self.assertNotIn("zg0", host.run("ip", "-br", "link"))
+
+    def test_a_tap_that_is_taken_away_is_a_fault(self) -> None:
+        left, _ = self.joined()
+        left.host.run("ip", "link", "del", "zg0")
+        self.wait(lambda: left.of(PlaneFault), "the fault")
 
     def test_an_idle_worker_is_small(self) -> None:
         left, _ = self.joined()

@@ -124,6 +124,11 @@ def _reader(plane: Plane, sock: socket.socket) -> Callable[[float], None]:
     return lambda now: plane.socket_readable(sock, now)
 
 
+def _report_fault(control: socket.socket, reason: str) -> None:
+    control.setblocking(True)
+    control.send(encode((PLANE_FAULT, reason)))
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run a worker on the descriptors of those numbers; returns the exit code."""
     control_fd, tap_fd, *udp_fds = map(int, arguments)
@@ -139,10 +144,13 @@ def main(arguments: Sequence[str]) -> int:
     gc.freeze()
     try:
         loop.run()
+    except OSError as error:
+        # The machine took a descriptor away, most often the TAP (EBADFD): nothing here to mend it with.
+        _report_fault(control, f"the TAP or a data socket failed: {error.strerror}")
+        return 1
     except Exception as error:
         # Whatever it is, the agent must hear of it: a plane that fell silent would look like a dead network.
-        control.setblocking(True)
-        control.send(encode((PLANE_FAULT, f"{type(error).__name__}: {error}")))
+        _report_fault(control, f"{type(error).__name__}: {error}")
         raise
     return 0
 
