@@ -33,6 +33,16 @@ _SHORT_NATS = {
     "symmetric-random": "symmetric",
     "symmetric-port-block": "symm. block",
 }
+_TINY_NATS = {
+    "full-cone": "full",
+    "address-restricted": "addr",
+    "port-restricted": "port",
+    "symmetric-sequential": "symm",
+    "symmetric-random": "symm",
+    "symmetric-port-block": "block",
+    "udp-blocked": "no UDP",
+}
+"""Where two share a box."""
 _LABEL_COLUMNS = 24
 
 
@@ -68,7 +78,8 @@ class _Box:
 
 def _box(site: Site, scenario: Scenario) -> _Box:
     inner = len(site.hosts) * _COLUMN - 2
-    names = [_SHORT_NATS.get(kind, kind) for kind in _nats(site, scenario)]
+    kinds = _nats(site, scenario)
+    names = [(_SHORT_NATS if len(kinds) == 1 else _TINY_NATS).get(kind, kind) for kind in kinds]
     title = f" {site.name} "[: inner - 1]
     middle = "".join(host.name[: _COLUMN - 2].center(_COLUMN) for host in site.hosts)[1:-1]
     bottom = list("─" * (inner + 2))
