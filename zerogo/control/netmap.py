@@ -143,7 +143,7 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True):
 
 
 _MALFORMED = (msgspec.MsgspecError, ValueError, RecursionError)
-"""What msgspec and ipaddress raise on bad input: text that is not UTF-8 is a ValueError, deep nesting a RecursionError."""
+"""What bad input raises: text that is not UTF-8 is a ValueError, deep nesting a RecursionError."""
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 _decode_header = msgspec.msgpack.Decoder(_Header).decode
 _decode_record = msgspec.msgpack.Decoder(_Record).decode
