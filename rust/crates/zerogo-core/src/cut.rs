@@ -1,0 +1,306 @@
+//! Cutting a super-frame of the local kernel into complete frames that fit a path, in the buffer it was read into.
+//!
+//! The frame is read with one `readv` whose vectors are the places of the payloads in a train: what was last read tells
+//! the header length and segment size to expect, so payloads land where they are sealed and only headers are written.
+//! A frame of another shape is copied to its places first; it costs a copy, never a frame.
+//!
+//! TCP is cut at a size of our choice, whatever the kernel's segment size was; UDP at the kernel's, since there the
+//! borders have a meaning.
+
+use std::io::IoSliceMut;
+
+use crate::checksum::{complete_partial, fold, word_sum, write_pseudo_sum};
+use crate::packet::{TCP, Transport, be16, be32, put16};
+use crate::vnet::VNET_BYTES;
+use crate::wire::{HEADER_BYTES, INNER_BYTES, LAST, OVERHEAD_BYTES, RUN_LENGTH_LIMIT, TAG_BYTES};
+
+/// Bytes of the largest frame a kernel hands out: an IP packet, Ethernet header, two VLAN tags.
+pub const FRAME_LIMIT: usize = 65535 + 22;
+/// Where the first slot begins; before it there is room for what is read but not sent.
+pub const BASE: usize = 64;
+/// Frames that one super-frame may become.
+pub const SLOTS_LIMIT: usize = 160;
+const HEADERS_LIMIT: usize = 142;
+const BUFFER_BYTES: usize = BASE + FRAME_LIMIT + SLOTS_LIMIT * (OVERHEAD_BYTES + HEADERS_LIMIT);
+const PLAIN: usize = HEADER_BYTES + INNER_BYTES;
+const FIN: u8 = 0x01;
+const PSH: u8 = 0x08;
+const CWR: u8 = 0x80;
+
+/// What decides where everything is. Offsets count from the first header byte that is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Bytes of the frame that are not sent: 14 of an elided Ethernet header, or none.
+    pub lead: usize,
+    /// Where the IP header is.
+    pub network: usize,
+    /// Where the TCP or UDP header is.
+    pub transport: usize,
+    /// Bytes of all headers that are sent.
+    pub header_bytes: usize,
+    /// Of each frame but the last.
+    pub payload_bytes: usize,
+    /// TCP or UDP.
+    pub protocol: u8,
+    /// Or else IPv6.
+    pub is_ipv4: bool,
+}
+
+impl Shape {
+    /// Bytes of a sealed slot.
+    pub fn slot_bytes(&self) -> usize {
+        OVERHEAD_BYTES + self.header_bytes + self.payload_bytes
+    }
+
+    /// How the frame with these headers is cut where each may have `payload_bytes`.
+    pub fn new(frame: &[u8], lead: usize, network: usize, transport: &Transport, payload_bytes: usize) -> Self {
+        Self {
+            lead,
+            network: network - lead,
+            transport: transport.offset - lead,
+            header_bytes: transport.headers_end - lead,
+            payload_bytes,
+            protocol: transport.protocol,
+            is_ipv4: frame[network] >> 4 == 4,
+        }
+    }
+}
+
+/// Where what was read lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// In one piece: `whole` of the cutter.
+    Whole,
+    /// Its payload is in the places of the expected shape; only its headers are in one piece.
+    Spread,
+}
+
+/// The inner header of the frames of a run, but for run id and position.
+#[derive(Clone, Copy, Debug)]
+pub struct RunHead {
+    /// First byte.
+    pub kind_and_flags: u8,
+    /// Priority.
+    pub band: u8,
+    /// Whether transport checksums are left partial.
+    pub elides: bool,
+    /// Run ids of the first 128 frames and of the rest; 0 where there is no run.
+    pub run_ids: [u8; 2],
+}
+
+/// The buffers in front of the seal: what is read from the TAP, and the trains made of it.
+#[derive(Debug)]
+pub struct Cutter {
+    /// Slots from `BASE` on.
+    pub buffer: Vec<u8>,
+    shape: Shape,
+    /// Whether super-frames are expected at all.
+    is_bulk: bool,
+    small_frames: u32,
+    linear: Vec<u8>,
+    overflow: Vec<u8>,
+}
+
+const SMALL_FRAMES_LIMIT: u32 = 16;
+
+impl Default for Cutter {
+    fn default() -> Self {
+        let shape = Shape {
+            lead: 14,
+            network: 0,
+            transport: 20,
+            header_bytes: 52,
+            payload_bytes: 1384,
+            protocol: TCP,
+            is_ipv4: true,
+        };
+        Self {
+            buffer: vec![0; BUFFER_BYTES],
+            shape,
+            is_bulk: false,
+            small_frames: 0,
+            linear: vec![0; VNET_BYTES + FRAME_LIMIT + 1],
+            overflow: vec![0; VNET_BYTES + FRAME_LIMIT + 1],
+        }
+    }
+}
+
+impl Cutter {
+    fn first_place(&self) -> std::ops::Range<usize> {
+        let start = BASE + PLAIN - self.shape.lead - VNET_BYTES;
+        start..BASE + PLAIN + self.shape.header_bytes + self.shape.payload_bytes
+    }
+
+    fn places(&self) -> usize {
+        let needed = (FRAME_LIMIT + VNET_BYTES).div_ceil(self.shape.payload_bytes);
+        let fitting = (self.buffer.len() - BASE) / self.shape.slot_bytes();
+        if self.is_bulk { needed.min(fitting).min(SLOTS_LIMIT) } else { 1 }
+    }
+
+    /// Read one frame, with its virtio header, by one call of `read`; where it lies, and its size.
+    pub fn read(
+        &mut self,
+        read: impl FnOnce(&mut [IoSliceMut<'_>]) -> std::io::Result<usize>,
+    ) -> std::io::Result<(Reading, usize)> {
+        let (first, places) = (self.first_place(), self.places());
+        let mut vectors = Vec::with_capacity(places + 1);
+        let (_, rest) = self.buffer.split_at_mut(first.start);
+        let (place, mut rest) = rest.split_at_mut(first.len());
+        vectors.push(IoSliceMut::new(place));
+        let gap = OVERHEAD_BYTES + self.shape.header_bytes;
+        for _ in 1..places {
+            let (_, after) = rest.split_at_mut(gap);
+            let (place, after) = after.split_at_mut(self.shape.payload_bytes);
+            vectors.push(IoSliceMut::new(place));
+            rest = after;
+        }
+        vectors.push(IoSliceMut::new(&mut self.overflow));
+        let size = read(&mut vectors)?;
+        if size <= first.len() {
+            self.small_frames += 1;
+            self.is_bulk &= self.small_frames < SMALL_FRAMES_LIMIT;
+            return Ok((Reading::Whole, size));
+        }
+        self.small_frames = 0;
+        let in_places = first.len() + (places - 1) * self.shape.payload_bytes;
+        Ok((if places > 1 && size <= in_places { Reading::Spread } else { Reading::Whole }, size))
+    }
+
+    /// The frame that was read, with its virtio header, as one piece; it is copied there where it is not.
+    pub fn whole(&mut self, size: usize) -> &mut [u8] {
+        let first = self.first_place();
+        if size <= first.len() {
+            return &mut self.buffer[first.start..first.start + size];
+        }
+        let step = self.shape.slot_bytes();
+        let mut done = first.len();
+        self.linear[..done].copy_from_slice(&self.buffer[first.clone()]);
+        for at in 1..self.places() {
+            let take = self.shape.payload_bytes.min(size - done);
+            let from = first.end - self.shape.payload_bytes + at * step;
+            self.linear[done..done + take].copy_from_slice(&self.buffer[from..from + take]);
+            done += take;
+        }
+        let take = (size - done).min(self.overflow.len());
+        self.linear[done..done + take].copy_from_slice(&self.overflow[..take]);
+        self.is_bulk = true;
+        &mut self.linear[..size]
+    }
+
+    /// Virtio header and headers of a frame that was read spread.
+    pub fn head(&self) -> &[u8] {
+        let first = self.first_place();
+        &self.buffer[first.start..first.end - self.shape.payload_bytes]
+    }
+
+    /// The shape that is expected.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The next frame that is read will be of this shape.
+    pub fn expect(&mut self, shape: Shape) {
+        self.shape = shape;
+        self.is_bulk = true;
+    }
+
+    /// Put a frame (without virtio header) in the places of `shape`.
+    ///
+    /// The caller has seen to it that it needs no more than `SLOTS_LIMIT` slots.
+    pub fn load(&mut self, shape: Shape, frame: &[u8]) {
+        self.expect(shape);
+        let headers = BASE + PLAIN;
+        let (head, payload) = frame[shape.lead..].split_at(shape.header_bytes);
+        self.buffer[headers..headers + head.len()].copy_from_slice(head);
+        for (at, piece) in payload.chunks(shape.payload_bytes).enumerate() {
+            let from = headers + shape.header_bytes + at * shape.slot_bytes();
+            self.buffer[from..from + piece.len()].copy_from_slice(piece);
+        }
+    }
+
+    /// Write the headers of all frames of a super-frame whose payload, of `payload_bytes`, is in its places, and hand
+    /// each slot, with room for header and tag, to `seal`. Returns the number of slots; they lie from `BASE` on.
+    pub fn cut(&mut self, payload_bytes: usize, head: RunHead, mut seal: impl FnMut(&mut [u8])) -> usize {
+        let shape = self.shape;
+        let count = payload_bytes.div_ceil(shape.payload_bytes);
+        let mut template = Template::new(&shape, &self.buffer[BASE + PLAIN..][..shape.header_bytes]);
+        for index in 0..count {
+            let is_last = index + 1 == count;
+            let payload = shape.payload_bytes.min(payload_bytes - index * shape.payload_bytes);
+            let run_id = head.run_ids[index / RUN_LENGTH_LIMIT];
+            let ends_run = is_last || (index + 1) % RUN_LENGTH_LIMIT == 0;
+            let position = (index % RUN_LENGTH_LIMIT) as u8 | if ends_run { LAST } else { 0 };
+            let start = BASE + index * shape.slot_bytes();
+            let slot = &mut self.buffer[start..start + OVERHEAD_BYTES + shape.header_bytes + payload];
+            slot[HEADER_BYTES..PLAIN].copy_from_slice(&[head.kind_and_flags, head.band, run_id, position]);
+            let end = slot.len() - TAG_BYTES;
+            let packet = &mut slot[PLAIN..end];
+            packet[..shape.header_bytes].copy_from_slice(template.bytes());
+            template.write(packet, index, payload, is_last);
+            if !head.elides {
+                write_pseudo_sum(packet, shape.network, shape.transport, shape.protocol);
+                let offset = crate::packet::checksum_offset(shape.protocol);
+                complete_partial(packet, shape.transport, offset);
+            }
+            seal(slot);
+        }
+        count
+    }
+}
+
+/// The headers of a super-frame, and what changes from one of its frames to the next.
+struct Template {
+    shape: Shape,
+    header: [u8; HEADERS_LIMIT],
+    identification: u16,
+    sequence: u32,
+    flags: u8,
+    /// Of the IPv4 header without length, identification and checksum.
+    rest: u64,
+}
+
+impl Template {
+    fn new(shape: &Shape, headers: &[u8]) -> Self {
+        let mut header = [0; HEADERS_LIMIT];
+        header[..headers.len()].copy_from_slice(headers);
+        let (network, transport) = (shape.network, shape.transport);
+        let mut template = Self { shape: *shape, header, identification: 0, sequence: 0, flags: 0, rest: 0 };
+        if shape.is_ipv4 {
+            template.identification = be16(&header, network + 4);
+            for at in [network + 2, network + 4, network + 10] {
+                put16(&mut template.header, at, 0);
+            }
+            template.rest = word_sum(&template.header[network..transport]);
+        }
+        if shape.protocol == TCP {
+            template.sequence = be32(&header, transport + 4);
+            template.flags = header[transport + 13];
+        }
+        template
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.header[..self.shape.header_bytes]
+    }
+
+    fn write(&mut self, packet: &mut [u8], index: usize, payload: usize, is_last: bool) {
+        let (network, transport) = (self.shape.network, self.shape.transport);
+        if self.shape.is_ipv4 {
+            let length = (packet.len() - network) as u16;
+            let identification = self.identification.wrapping_add(index as u16);
+            put16(packet, network + 2, length);
+            put16(packet, network + 4, identification);
+            put16(packet, network + 10, !fold(self.rest + u64::from(length) + u64::from(identification)));
+        } else {
+            put16(packet, network + 4, (packet.len() - network - 40) as u16);
+        }
+        if self.shape.protocol == TCP {
+            let sequence = self.sequence.wrapping_add((index * self.shape.payload_bytes) as u32);
+            packet[transport + 4..transport + 8].copy_from_slice(&sequence.to_be_bytes());
+            let not_here = if index == 0 { 0 } else { CWR } | if is_last { 0 } else { FIN | PSH };
+            packet[transport + 13] = self.flags & !not_here;
+        } else {
+            put16(packet, transport + 4, (payload + 8) as u16);
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The pure part of ZeroGo's native data plane: packets, session AEAD, replay window, switch, merge and split of
+//! super-frames.
+//!
+//! No sockets, no clock, no unsafe: frames and datagrams are handed in with the time, what is to be written goes to the
+//! traits `TapSink` and `DatagramSink`. The wire is docs/PROTOCOL.md; the Python plane in `zerogo/dataplane` is the
+//! reference that the conformance suite holds this one against.
+//!
+//! - `wire`, `vnet`, `packet`, `checksum`: layouts.
+//! - `aead`, `replay`, `session`: sealing and opening.
+//! - `fdb`, `neighbor`, `storm`, `segment`: the switch.
+//! - `cut`, `merge`, `fragment`: super-frames and frames larger than a path.
+//! - `peer`, `shared`, `outbox`, `egress`, `verbs`, `ingress`, `upcall`: the plane's two directions.
+
+#![forbid(unsafe_code)]
+
+pub mod aead;
+pub mod checksum;
+pub mod counter;
+pub mod cut;
+pub mod egress;
+pub mod fdb;
+pub mod fragment;
+pub mod ingress;
+pub mod merge;
+pub mod neighbor;
+pub mod outbox;
+pub mod packet;
+pub mod peer;
+pub mod replay;
+pub mod segment;
+pub mod session;
+pub mod shared;
+pub mod storm;
+pub mod time;
+pub mod upcall;
+pub mod verbs;
+pub mod vnet;
+pub mod wire;

@@ -1,0 +1,154 @@
+//! What the two directions of a plane share.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::IoSlice;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use crate::counter::{NAMES, Tally};
+use crate::fdb::{Mac, PeerNumber};
+use crate::peer::PeerShared;
+use crate::segment::Segment;
+use crate::session::Session;
+use crate::upcall::{Bell, Upcalls};
+
+/// The switches of a plane's offloads, in the order of `zerogo.dataplane.offloads.Offloads`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Switches {
+    /// Read TCP super-frames from the TAP.
+    pub tap_tso: bool,
+    /// Read UDP super-frames from the TAP.
+    pub tap_uso: bool,
+    /// Write merged super-frames to the TAP.
+    pub tap_gso_write: bool,
+    /// Send trains with UDP_SEGMENT.
+    pub udp_gso: bool,
+    /// Receive trains with UDP_GRO.
+    pub udp_gro: bool,
+    /// Leave inner TCP and UDP checksums partial from end to end.
+    pub checksum_elision: bool,
+}
+
+/// The local host's end of the segment.
+pub struct Port {
+    /// The TAP's own address.
+    pub mac: Mac,
+    /// Our own addresses; no peer may claim them.
+    pub addresses: Vec<IpAddr>,
+    /// Bytes of a frame after its Ethernet header.
+    pub mtu: usize,
+    /// Whether frames of other source addresses may enter from the TAP.
+    pub is_bridge: bool,
+}
+
+/// Where frames for the local host go.
+pub trait TapSink: Send + Sync {
+    /// Write one frame, with its virtio header, in pieces; the errno where that fails.
+    fn write(&self, pieces: &[IoSlice<'_>]) -> Result<(), i32>;
+}
+
+/// State that both threads use.
+#[derive(Debug)]
+pub struct Shared {
+    /// The TAP's own address.
+    pub own_mac: Mac,
+    /// Of the segment.
+    pub mtu: usize,
+    /// Whether checksums may stay partial.
+    pub checksum_elision: bool,
+    /// Whether super-frames are written to the TAP, as things stand.
+    pub merges: AtomicBool,
+    /// Whether trains are sent with UDP_SEGMENT, as things stand.
+    pub segments: AtomicBool,
+    /// Counted by the thread that sends.
+    pub sending: Tally,
+    /// Counted by the thread that receives.
+    pub receiving: Tally,
+    /// What waits to be told.
+    pub upcalls: Upcalls,
+    switches: Switches,
+    segment: Mutex<Segment>,
+    sessions: RwLock<HashMap<u32, Arc<Session>>>,
+    version: AtomicU64,
+    peers: Mutex<BTreeMap<PeerNumber, Arc<PeerShared>>>,
+}
+
+impl Shared {
+    /// A plane without peers; `switches` are those that the kernel granted.
+    pub fn new(port: &Port, switches: Switches, bell: Box<dyn Bell>) -> Self {
+        Self {
+            own_mac: port.mac,
+            mtu: port.mtu,
+            checksum_elision: switches.checksum_elision,
+            merges: AtomicBool::new(switches.tap_gso_write),
+            segments: AtomicBool::new(switches.udp_gso),
+            sending: Tally::default(),
+            receiving: Tally::default(),
+            upcalls: Upcalls::new(bell),
+            switches,
+            segment: Mutex::new(Segment::new(port.mac, &port.addresses, port.is_bridge)),
+            sessions: RwLock::default(),
+            version: AtomicU64::new(0),
+            peers: Mutex::default(),
+        }
+    }
+
+    /// The switch; hot paths do without it.
+    pub fn segment(&self) -> MutexGuard<'_, Segment> {
+        self.segment.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All peers.
+    pub fn peers(&self) -> MutexGuard<'_, BTreeMap<PeerNumber, Arc<PeerShared>>> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Grows whenever a session comes or goes.
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// The session of that index.
+    pub fn session(&self, local_index: u32) -> Option<Arc<Session>> {
+        self.sessions.read().unwrap_or_else(PoisonError::into_inner).get(&local_index).cloned()
+    }
+
+    /// Make a session known; the one whose index it has, if any.
+    pub fn insert_session(&self, session: Arc<Session>) -> Option<Arc<Session>> {
+        let mut sessions = self.sessions.write().unwrap_or_else(PoisonError::into_inner);
+        self.version.fetch_add(1, Ordering::Release);
+        sessions.insert(session.local_index, session)
+    }
+
+    /// Forget a session.
+    pub fn remove_session(&self, session: &Arc<Session>) {
+        session.retire();
+        let mut sessions = self.sessions.write().unwrap_or_else(PoisonError::into_inner);
+        self.version.fetch_add(1, Ordering::Release);
+        if sessions.get(&session.local_index).is_some_and(|held| Arc::ptr_eq(held, session)) {
+            sessions.remove(&session.local_index);
+        }
+    }
+
+    /// The sessions that are past their time.
+    pub fn expired_sessions(&self, now: u64) -> Vec<Arc<Session>> {
+        let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
+        sessions.values().filter(|session| now >= session.expires_at).cloned().collect()
+    }
+
+    /// All counters.
+    pub fn counters(&self) -> [u64; NAMES.len()] {
+        let (sending, receiving) = (self.sending.snapshot(), self.receiving.snapshot());
+        std::array::from_fn(|at| sending[at] + receiving[at])
+    }
+
+    /// The switches as they stand after probing and fallbacks.
+    pub fn switches(&self) -> Switches {
+        Switches {
+            tap_gso_write: self.merges.load(Ordering::Relaxed),
+            udp_gso: self.segments.load(Ordering::Relaxed),
+            ..self.switches
+        }
+    }
+}

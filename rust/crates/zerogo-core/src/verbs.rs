@@ -1,0 +1,148 @@
+//! The verbs of the agent and the clock's tick, as the sending thread carries them out.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::egress::{Outgoing, ask_rekey};
+use crate::fdb::{Mac, PeerNumber};
+use crate::outbox::DatagramSink;
+use crate::peer::{Peer, PeerShared};
+use crate::session::{Session, SessionParts};
+use crate::time::{NEVER, Nanos, SECOND};
+
+/// After data without any answer for so long a session is asked for (WireGuard's Keepalive-Timeout and Rekey-Timeout).
+const UNANSWERED: Nanos = 15 * SECOND;
+
+/// What the agent, or the receiving thread, wants done.
+pub enum Verb {
+    /// Make a member known, or change it.
+    SetPeer(PeerNumber, Mac, Vec<IpAddr>, bool),
+    /// Forget a member.
+    RemovePeer(PeerNumber),
+    /// Install a fresh session.
+    AddSession(PeerNumber, SessionParts),
+    /// Erase a session.
+    RetireSession(u32),
+    /// Send a peer's datagrams that way, as long as that; `None` holds them back.
+    SetPath(PeerNumber, Option<SocketAddr>, usize),
+    /// Send as it is.
+    SendDatagram(SocketAddr, Vec<u8>),
+    /// Seal and send a control message.
+    SendControl(PeerNumber, Vec<u8>, Option<SocketAddr>),
+    /// The first authentic datagram came in on this session.
+    Confirmed(PeerNumber, u32),
+}
+
+impl<S: DatagramSink> Outgoing<S> {
+    /// Carry out one verb; those about peers and sessions that are gone are ignored.
+    pub fn obey(&mut self, verb: Verb, now: Nanos) {
+        match verb {
+            Verb::SetPeer(number, mac, addresses, is_bridge) => self.set_peer(number, mac, &addresses, is_bridge),
+            Verb::RemovePeer(number) => self.remove_peer(number),
+            Verb::AddSession(number, parts) => self.add_session(number, &parts, now),
+            Verb::RetireSession(local_index) => {
+                if let Some(session) = self.shared.session(local_index) {
+                    self.forget(&session);
+                }
+            }
+            Verb::SetPath(number, destination, mtu) => {
+                if let Some(peer) = self.peers.get_mut(&number) {
+                    peer.set_path(destination, mtu);
+                    self.send_staged(number, now);
+                }
+            }
+            Verb::SendDatagram(to, datagram) => self.outbox.append_raw(to, &datagram, now),
+            Verb::SendControl(number, payload, destination) => self.send_control(number, &payload, destination, now),
+            Verb::Confirmed(number, local_index) => self.confirmed(number, local_index, now),
+        }
+    }
+
+    fn set_peer(&mut self, number: PeerNumber, mac: Mac, addresses: &[IpAddr], is_bridge: bool) {
+        let shared = &self.shared;
+        let peer = self.peers.entry(number).or_insert_with(|| {
+            let known = Arc::new(PeerShared::new(number));
+            shared.peers().insert(number, known.clone());
+            Peer::new(known)
+        });
+        peer.shared.set_mac(&mac);
+        shared.segment().set_member(number, mac, addresses, is_bridge);
+        self.derive_routes();
+    }
+
+    fn remove_peer(&mut self, number: PeerNumber) {
+        if let Some(peer) = self.peers.remove(&number) {
+            peer.sessions().iter().for_each(|session| self.shared.remove_session(session));
+        }
+        self.shared.peers().remove(&number);
+        self.shared.segment().remove_member(number);
+        self.derive_routes();
+    }
+
+    fn add_session(&mut self, number: PeerNumber, parts: &SessionParts, now: Nanos) {
+        if !self.peers.contains_key(&number) {
+            return;
+        }
+        if let Some(namesake) = self.shared.session(parts.local_index) {
+            self.forget(&namesake);
+        }
+        let Some(peer) = self.peers.get_mut(&number) else {
+            return;
+        };
+        let session = Arc::new(Session::new(parts, peer.shared.clone(), now));
+        peer.rekey_quiet_until = 0;
+        peer.shared.unanswered_since.store(NEVER, Ordering::Relaxed);
+        let fallen = peer.add_session(session.clone());
+        // The responder may not send before it has heard us on this session.
+        peer.owes_confirmation |= parts.is_initiator;
+        fallen.iter().for_each(|gone| self.shared.remove_session(gone));
+        self.shared.insert_session(session);
+        if parts.is_initiator {
+            self.send_staged(number, now);
+        }
+    }
+
+    fn confirmed(&mut self, number: PeerNumber, local_index: u32, now: Nanos) {
+        let Some(fallen) = self.peers.get_mut(&number).and_then(|peer| peer.confirm(local_index)) else {
+            return;
+        };
+        fallen.iter().for_each(|gone| self.shared.remove_session(gone));
+        self.send_staged(number, now);
+    }
+
+    fn forget(&mut self, session: &Arc<Session>) {
+        self.shared.remove_session(session);
+        if let Some(peer) = self.peers.get_mut(&session.owner.number) {
+            peer.forget(session);
+        }
+    }
+
+    /// Once a second: keepalives, rekeying, expiry.
+    pub fn tick(&mut self, now: Nanos) {
+        for session in self.shared.expired_sessions(now) {
+            self.forget(&session);
+        }
+        let mut silent = Vec::new();
+        for (number, peer) in &mut self.peers {
+            let known = peer.shared.clone();
+            if now >= known.keepalive_at.load(Ordering::Relaxed) {
+                known.keepalive_at.store(NEVER, Ordering::Relaxed);
+                silent.push(*number);
+            }
+            let unanswered_since = known.unanswered_since.load(Ordering::Relaxed);
+            if unanswered_since != NEVER && now.saturating_sub(unanswered_since) >= UNANSWERED {
+                known.unanswered_since.store(NEVER, Ordering::Relaxed);
+                ask_rekey(&self.shared, peer, now);
+            }
+            let received = known.received_since_tick.swap(false, Ordering::Relaxed);
+            let is_waiting = !peer.staged.is_empty() && peer.usable_session(now).is_none();
+            if peer.is_rekey_due(received, now) || is_waiting {
+                ask_rekey(&self.shared, peer, now);
+            }
+            peer.sent_since_tick = false;
+            known.reassembly.lock().unwrap_or_else(std::sync::PoisonError::into_inner).expire(now);
+        }
+        silent.into_iter().for_each(|number| self.send_keepalive(number, now));
+        self.flush(now);
+    }
+}

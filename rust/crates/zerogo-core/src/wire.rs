@@ -1,0 +1,161 @@
+//! Layout of a transport datagram (docs/PROTOCOL.md, section 4) and of a fragment (section 5.1).
+
+/// Bytes of the clear header, which is also the associated data.
+pub const HEADER_BYTES: usize = 16;
+/// Bytes of the inner header.
+pub const INNER_BYTES: usize = 4;
+/// Bytes of the tag.
+pub const TAG_BYTES: usize = 16;
+/// What sealing adds to a plaintext (inner header and payload).
+pub const SEAL_BYTES: usize = HEADER_BYTES + TAG_BYTES;
+/// What a datagram adds to its payload.
+pub const OVERHEAD_BYTES: usize = SEAL_BYTES + INNER_BYTES;
+/// First byte of a handshake initiation.
+pub const TYPE_INITIATION: u8 = 0x90;
+/// First byte of a cookie reply.
+pub const TYPE_COOKIE_REPLY: u8 = 0x92;
+/// First byte of a transport datagram.
+pub const TYPE_TRANSPORT: u8 = 0x93;
+/// Bits of the inner header's first byte that hold the kind.
+pub const KIND_MASK: u8 = 0x0f;
+/// The transport checksum was left to be completed.
+pub const FLAG_PARTIAL: u8 = 0x10;
+/// The sender's kernel had verified the transport checksum.
+pub const FLAG_VERIFIED: u8 = 0x20;
+/// Position bit of the last of a run, or of the last piece of a frame.
+pub const LAST: u8 = 0x80;
+/// Positions of a run go from 0 to one less than this.
+pub const RUN_LENGTH_LIMIT: usize = 128;
+/// Priority band of what must go first.
+pub const BAND_CONTROL: u8 = 0;
+/// Priority band of bulk data.
+pub const BAND_BULK: u8 = 2;
+
+/// Nothing; the payload is empty.
+pub const KEEPALIVE: u8 = 0;
+/// A complete Ethernet frame.
+pub const ETHERNET: u8 = 1;
+/// An IP packet between the two peers' own addresses, without its Ethernet header.
+pub const ETHERNET_ELIDED: u8 = 2;
+/// A piece of a frame that is larger than the path.
+pub const FRAGMENT: u8 = 3;
+/// A control message.
+pub const CONTROL: u8 = 4;
+
+/// The clear header: receiver index and counter, where `datagram` is long enough and of our type.
+pub fn parse_header(datagram: &[u8]) -> Option<(u32, u64)> {
+    if datagram.len() < OVERHEAD_BYTES || datagram[0] != TYPE_TRANSPORT {
+        return None;
+    }
+    let index = u32::from_be_bytes(datagram[4..8].try_into().ok()?);
+    let counter = u64::from_be_bytes(datagram[8..16].try_into().ok()?);
+    Some((index, counter))
+}
+
+/// The 16 clear bytes of a datagram in lane 0.
+pub fn emit_header(receiver_index: u32, counter: u64) -> [u8; HEADER_BYTES] {
+    let mut header = [0; HEADER_BYTES];
+    header[0] = TYPE_TRANSPORT;
+    header[4..8].copy_from_slice(&receiver_index.to_be_bytes());
+    header[8..].copy_from_slice(&counter.to_be_bytes());
+    header
+}
+
+/// What a datagram is that is not a sealed one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stranger {
+    /// A handshake message or cookie reply.
+    Handshake,
+    /// STUN, told by its magic cookie.
+    Stun,
+}
+
+/// Tell the family of an unsealed datagram; `None` for what is not ours.
+pub fn classify_stranger(datagram: &[u8]) -> Option<Stranger> {
+    match datagram.first()? {
+        TYPE_INITIATION..=TYPE_COOKIE_REPLY => Some(Stranger::Handshake),
+        0..=3 if datagram.len() >= 20 && datagram[4..8] == [0x21, 0x12, 0xa4, 0x42] => Some(Stranger::Stun),
+        _ => None,
+    }
+}
+
+/// Head of a FRAGMENT payload: frame id, position, kind and flags of the frame.
+pub const FRAGMENT_BYTES: usize = 4;
+
+/// A piece of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fragment<'a> {
+    /// Shared by all pieces of one frame.
+    pub frame_id: u16,
+    /// From 0 up.
+    pub position: u8,
+    /// Whether no further piece follows.
+    pub is_last: bool,
+    /// First byte of the inner header that the whole frame would have had.
+    pub kind_and_flags: u8,
+    /// At least one byte.
+    pub piece: &'a [u8],
+}
+
+/// Read the payload of a FRAGMENT datagram.
+pub fn parse_fragment(payload: &[u8]) -> Option<Fragment<'_>> {
+    if payload.len() <= FRAGMENT_BYTES {
+        return None;
+    }
+    Some(Fragment {
+        frame_id: u16::from_be_bytes([payload[0], payload[1]]),
+        position: payload[2] & !LAST,
+        is_last: payload[2] & LAST != 0,
+        kind_and_flags: payload[3],
+        piece: &payload[FRAGMENT_BYTES..],
+    })
+}
+
+/// The head of a FRAGMENT payload.
+pub fn emit_fragment_head(frame_id: u16, position: u8, is_last: bool, kind_and_flags: u8) -> [u8; FRAGMENT_BYTES] {
+    let [high, low] = frame_id.to_be_bytes();
+    [high, low, position | if is_last { LAST } else { 0 }, kind_and_flags]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_round_trips() {
+        let mut datagram = vec![0; OVERHEAD_BYTES];
+        datagram[..16].copy_from_slice(&emit_header(0x0a0b_0c01, u64::MAX - 5));
+        assert_eq!(parse_header(&datagram), Some((0x0a0b_0c01, u64::MAX - 5)));
+    }
+
+    #[test]
+    fn short_datagrams_have_no_header() {
+        let datagram = [TYPE_TRANSPORT; OVERHEAD_BYTES];
+        for length in 0..OVERHEAD_BYTES {
+            assert_eq!(parse_header(&datagram[..length]), None);
+        }
+        assert!(parse_header(&datagram).is_some());
+    }
+
+    #[test]
+    fn strangers_are_told_apart() {
+        let mut stun = [0u8; 20];
+        assert_eq!(classify_stranger(&stun), None);
+        stun[4..8].copy_from_slice(&[0x21, 0x12, 0xa4, 0x42]);
+        assert_eq!(classify_stranger(&stun), Some(Stranger::Stun));
+        assert_eq!(classify_stranger(&stun[..19]), None);
+        assert_eq!(classify_stranger(&[0x91]), Some(Stranger::Handshake));
+        assert_eq!(classify_stranger(&[0x94]), None);
+        assert_eq!(classify_stranger(&[]), None);
+    }
+
+    #[test]
+    fn a_fragment_has_at_least_one_byte() {
+        let head = emit_fragment_head(0x1234, 5, true, 0x12);
+        assert_eq!(parse_fragment(&head), None);
+        let payload = [&head[..], b"x"].concat();
+        let fragment = parse_fragment(&payload).expect("a fragment");
+        assert_eq!((fragment.frame_id, fragment.position, fragment.is_last), (0x1234, 5, true));
+        assert_eq!((fragment.kind_and_flags, fragment.piece), (0x12, &b"x"[..]));
+    }
+}

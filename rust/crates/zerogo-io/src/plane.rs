@@ -1,0 +1,230 @@
+//! A running plane: its descriptors, its threads, and the verbs on their way to them.
+
+use std::io;
+use std::os::fd::{OwnedFd, RawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use zerogo_core::counter::{Counter, NAMES};
+use zerogo_core::egress::Egress;
+use zerogo_core::ingress::Ingress;
+use zerogo_core::shared::{Port, Shared, Switches};
+use zerogo_core::time::{NEVER, Nanos};
+use zerogo_core::upcall::{Bell, Upcall};
+use zerogo_core::verbs::Verb;
+
+use crate::clock::Clock;
+use crate::event::Event;
+use crate::receive::Receiver;
+use crate::send::{Sender, can_segment};
+use crate::sockets::{Sockets, set_option};
+use crate::tap::Tap;
+use crate::threads::{Inward, Outward, Post, VerbQueue};
+
+/// What a plane is opened with; it owns the descriptors.
+pub struct PlaneOptions {
+    /// A TAP opened with IFF_NO_PI | IFF_VNET_HDR, non-blocking.
+    pub tap: OwnedFd,
+    /// Bound, non-blocking UDP sockets, one per address family.
+    pub sockets: Vec<OwnedFd>,
+    /// Our end of the segment.
+    pub port: Port,
+    /// What may be used; what is used is what the kernel can do of it.
+    pub switches: Switches,
+}
+
+/// A bell that several hold.
+struct SharedBell(Arc<Event>);
+
+impl Bell for SharedBell {
+    fn ring(&self) {
+        self.0.ring();
+    }
+
+    fn silence(&self) {
+        self.0.silence();
+    }
+}
+
+/// What a peer was counted; times are nanoseconds ago, `None` for never.
+#[derive(Clone, Copy, Debug)]
+pub struct PeerRow {
+    /// Its number.
+    pub number: u64,
+    /// Bytes in and out, datagrams in and out.
+    pub counts: [u64; 4],
+    /// Since the last authentic datagram.
+    pub last_receive_age: Option<Nanos>,
+    /// Of the current session.
+    pub session_age: Option<Nanos>,
+}
+
+/// Two threads that move frames between a TAP and the data sockets, until it is closed or dropped.
+pub struct Plane {
+    shared: Arc<Shared>,
+    verbs: Arc<VerbQueue>,
+    upcall_event: Arc<Event>,
+    stop: Arc<AtomicBool>,
+    stop_event: Arc<Event>,
+    clock: Clock,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Plane {
+    /// Find out what the kernel can do, and start.
+    pub fn open(options: PlaneOptions) -> io::Result<Self> {
+        let PlaneOptions { tap, sockets, port, switches: wanted } = options;
+        let tap = Arc::new(Tap::new(tap));
+        let sockets = Arc::new(Sockets::new(sockets)?);
+        let granted = probe(&tap, &sockets, wanted);
+        let upcall_event = Arc::new(Event::new()?);
+        let shared = Arc::new(Shared::new(&port, granted, Box::new(SharedBell(upcall_event.clone()))));
+        count_fallbacks(&shared, wanted, granted);
+        let verbs = Arc::new(VerbQueue::new()?);
+        let mut plane = Self {
+            shared,
+            verbs,
+            upcall_event,
+            stop: Arc::default(),
+            stop_event: Arc::new(Event::new()?),
+            clock: Clock::new(),
+            threads: Vec::new(),
+        };
+        plane.start(&tap, &sockets)?;
+        Ok(plane)
+    }
+
+    fn start(&mut self, tap: &Arc<Tap>, sockets: &Arc<Sockets>) -> io::Result<()> {
+        let sender = Sender::new(sockets.clone(), self.shared.clone());
+        let egress = Egress::new(self.shared.clone(), tap.clone(), sender);
+        let ingress = Ingress::new(self.shared.clone(), tap.clone(), Post(self.verbs.clone()));
+        let outward =
+            Outward { egress, tap: tap.clone(), verbs: self.verbs.clone(), stop: self.stop.clone(), clock: self.clock };
+        let inward = Inward {
+            ingress,
+            receiver: Receiver::new(),
+            sockets: sockets.clone(),
+            stop: self.stop.clone(),
+            stop_event: self.stop_event.clone(),
+            clock: self.clock,
+        };
+        self.spawn("zerogo-out", move || outward.run())?;
+        self.spawn("zerogo-in", move || inward.run())
+    }
+
+    fn spawn(&mut self, name: &str, run: impl FnOnce() -> Result<(), String> + Send + 'static) -> io::Result<()> {
+        let shared = self.shared.clone();
+        let body = move || {
+            block_signals();
+            // Whatever it is, the agent must hear of it: a plane that fell silent would look like a dead network.
+            let reason = match catch_unwind(AssertUnwindSafe(run)) {
+                Ok(Ok(())) => return,
+                Ok(Err(reason)) => reason,
+                Err(panic) => panic_text(panic.as_ref()),
+            };
+            shared.upcalls.add(Upcall::Fault(reason));
+        };
+        self.threads.push(std::thread::Builder::new().name(name.to_owned()).spawn(body)?);
+        Ok(())
+    }
+
+    /// Have a verb carried out, after those before it.
+    pub fn push(&self, verb: Verb) {
+        self.verbs.push(verb);
+    }
+
+    /// Readable while upcalls wait.
+    pub fn wakeup_descriptor(&self) -> RawFd {
+        self.upcall_event.descriptor()
+    }
+
+    /// Take up to `limit` upcalls, oldest first.
+    pub fn take_upcalls(&self, limit: usize) -> Vec<Upcall> {
+        self.shared.upcalls.take(limit)
+    }
+
+    /// All counters in order.
+    pub fn counters(&self) -> [u64; NAMES.len()] {
+        self.shared.counters()
+    }
+
+    /// The switches as they stand.
+    pub fn switches(&self) -> Switches {
+        self.shared.switches()
+    }
+
+    /// What each peer was counted.
+    pub fn peer_rows(&self) -> Vec<PeerRow> {
+        let now = self.clock.now();
+        let age = |at: u64| (at != NEVER).then(|| now.saturating_sub(at));
+        let row = |(number, peer): (&u64, &Arc<zerogo_core::peer::PeerShared>)| PeerRow {
+            number: *number,
+            counts: [&peer.bytes_in, &peer.bytes_out, &peer.datagrams_in, &peer.datagrams_out]
+                .map(|count| count.load(Ordering::Relaxed)),
+            last_receive_age: age(peer.received_at.load(Ordering::Relaxed)),
+            session_age: age(peer.session_added_at.load(Ordering::Relaxed)),
+        };
+        self.shared.peers().iter().map(row).collect()
+    }
+
+    /// Carry out the verbs that wait, stop the threads, close the descriptors.
+    pub fn close(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        self.verbs.event.ring();
+        self.stop_event.ring();
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has told so; there is nothing more to learn from it.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Plane {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn probe(tap: &Tap, sockets: &Sockets, wanted: Switches) -> Switches {
+    let (tap_tso, tap_uso) = tap.set_offloads(wanted.tap_tso, wanted.tap_uso);
+    Switches {
+        tap_tso,
+        tap_uso,
+        tap_gso_write: wanted.tap_gso_write && tap.takes_super_frames(),
+        udp_gso: wanted.udp_gso && can_segment(sockets),
+        udp_gro: wanted.udp_gro && sockets.all().all(|socket| set_option(socket, libc::SOL_UDP, libc::UDP_GRO, 1)),
+        checksum_elision: wanted.checksum_elision,
+    }
+}
+
+fn count_fallbacks(shared: &Shared, wanted: Switches, granted: Switches) {
+    let pairs = [
+        (Counter::FallbackTapTso, wanted.tap_tso, granted.tap_tso),
+        (Counter::FallbackTapUso, wanted.tap_uso, granted.tap_uso),
+        (Counter::FallbackTapGsoWrite, wanted.tap_gso_write, granted.tap_gso_write),
+        (Counter::FallbackUdpGso, wanted.udp_gso, granted.udp_gso),
+        (Counter::FallbackUdpGro, wanted.udp_gro, granted.udp_gro),
+    ];
+    for (counter, is_wanted, is_granted) in pairs {
+        shared.sending.add(counter, usize::from(is_wanted && !is_granted));
+    }
+}
+
+/// Signals are the reactor's business.
+fn block_signals() {
+    // SAFETY: a sigset_t of zeros is a valid place for sigfillset to fill; pthread_sigmask only reads it, and a null
+    // pointer says that the old mask is not wanted.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, std::ptr::null_mut());
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("a thread of the data plane panicked: {}", text.unwrap_or("no reason given"))
+}
