@@ -1,0 +1,147 @@
+"""The Python face of the native plane; what the plane does is held by the conformance suite in `integration.netns`."""
+
+from __future__ import annotations
+
+import select
+import socket
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.dataplane import native
+from zerogo.dataplane.errors import PlaneNotStarted
+from zerogo.dataplane.interface import (
+    ControlReceived,
+    Counter,
+    DatagramReceived,
+    DirectPath,
+    Offloads,
+    PathRefused,
+    PeerEntry,
+    PeerRoamed,
+    PlaneFault,
+    PlaneSettings,
+    RekeyDue,
+    SessionConfirmed,
+    Upcall,
+)
+from zerogo.ids import MacAddress, SocketAddress
+from zerogo.noise.keys import SessionKeys
+from zerogo.wire.handshake import Suite
+
+SOURCE = ("192.0.2.1", 9993)
+STUN = b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(12)
+
+
+class UpcallTests(SynchronousTestCase):
+    """What comes out of the extension becomes the values of the interface."""
+
+    def test_each_message_becomes_its_upcall(self) -> None:
+        address = SocketAddress.of(*SOURCE)
+        expected: list[tuple[tuple[object, ...], Upcall]] = [
+            (("datagram", SOURCE, b"x"), DatagramReceived(address, b"x")),
+            (("control", 3, SOURCE, b"y"), ControlReceived(3, address, b"y")),
+            (("confirmed", 3, 77), SessionConfirmed(3, 77)),
+            (("rekey", 3), RekeyDue(3)),
+            (("roamed", 3, SOURCE), PeerRoamed(3, address)),
+            (("refused", 3, 113), PathRefused(3, 113)),
+            (("fault", "why"), PlaneFault("why")),
+        ]
+        for message, upcall in expected:
+            self.assertEqual(upcall, native._upcall(message))
+
+
+class AbsentTests(SynchronousTestCase):
+    """Where the extension was not built."""
+
+    def test_a_plane_cannot_be_opened(self) -> None:
+        self.patch(native, "_native", None)
+        self.assertFalse(native.is_built())
+        plane = native.NativeDataplane()
+        settings = PlaneSettings(tap_fd=-1, udp_fds=[], mac=MacAddress(bytes(6)), mtu=1500)
+        self.assertRaises(PlaneNotStarted, plane.open, settings)
+
+    def test_a_plane_that_is_not_open_ignores_verbs(self) -> None:
+        plane = native.NativeDataplane()
+        plane.remove_peer(1)
+        plane.set_path(1, None)
+        plane.close()
+        self.assertEqual((-1, []), (plane.wakeup_fd(), plane.poll_upcalls()))
+        self.assertEqual(dict.fromkeys(Counter, 0), plane.counters().plane)
+
+
+class RunningTests(SynchronousTestCase):
+    """A plane on a socket pair in place of the TAP: no privilege is needed for verbs and datagrams."""
+
+    if not native.is_built():
+        skip = "the native data plane was not built"
+
+    def setUp(self) -> None:
+        tap, self.far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(self.far_end.close)
+        data = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        data.bind(("127.0.0.1", 0))
+        self.address = data.getsockname()
+        for sock in (tap, data):
+            sock.setblocking(False)
+        self.plane = native.NativeDataplane()
+        self.plane.open(
+            PlaneSettings(
+                tap_fd=tap.detach(),
+                udp_fds=[data.detach()],
+                mac=MacAddress.parse("02:00:00:00:00:01"),
+                mtu=1500,
+                offloads=Offloads(),
+            )
+        )
+        self.addCleanup(self.plane.close)
+        self.stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.stranger.bind(("127.0.0.1", 0))
+        self.stranger.settimeout(10)
+        self.addCleanup(self.stranger.close)
+
+    def upcall(self) -> Upcall:
+        self.assertTrue(select.select([self.plane.wakeup_fd()], [], [], 10)[0], "an upcall was awaited")
+        return self.plane.poll_upcalls(1)[0]
+
+    def test_a_datagram_comes_up_and_one_goes_out(self) -> None:
+        self.stranger.sendto(STUN, self.address)
+        self.assertEqual(DatagramReceived(SocketAddress.of(*self.stranger.getsockname()), STUN), self.upcall())
+        self.plane.send_datagram(SocketAddress.of(*self.stranger.getsockname()), b"answer")
+        self.assertEqual((b"answer", self.address), self.stranger.recvfrom(100))
+
+    def test_a_session_confirms_itself_and_its_path_may_refuse(self) -> None:
+        where = SocketAddress.of(*self.stranger.getsockname())
+        self.plane.set_peer(PeerEntry(peer=7, mac=MacAddress.parse("02:00:00:00:00:02"), addresses=["10.0.0.2"]))
+        self.plane.set_path(7, DirectPath(where, 1472))
+        keys = SessionKeys(
+            local_index=5,
+            remote_index=6,
+            send_key=bytes(32),
+            receive_key=bytes(range(32)),
+            suite=Suite.AESGCM,
+            is_initiator=True,
+            handshake_hash=bytes(32),
+        )
+        self.plane.add_session(7, keys)
+        self.assertEqual((36, self.address), (len(self.stranger.recv(2000)), self.address))
+        self.plane.send_control(7, b"\x03\x01")
+        self.assertEqual(38, len(self.stranger.recv(2000)))
+        row = self.plane.counters().peers[7]
+        self.assertEqual(2, row.datagrams_out)
+        self.assertIsNone(row.last_receive_age)
+        self.plane.set_path(7, DirectPath(SocketAddress.of("2001:db8::1", 1), 1472))
+        self.plane.send_control(7, b"\x03\x01")
+        self.assertIsInstance(self.upcall(), PathRefused)
+
+    def test_what_is_no_address_or_key_is_refused(self) -> None:
+        self.assertRaises(ValueError, self.plane._plane.set_peer, 1, b"short", [], False)
+        self.assertRaises(ValueError, self.plane._plane.set_peer, 1, bytes(6), ["no address"], False)
+        self.assertRaises(ValueError, self.plane._plane.add_session, 1, 1, 1, b"", b"", 1, True)
+        self.assertRaises(ValueError, self.plane._plane.add_session, 1, 1, 1, bytes(32), bytes(32), 9, True)
+
+    def test_closing_carries_out_what_was_asked_before(self) -> None:
+        self.plane.send_datagram(SocketAddress.of(*self.stranger.getsockname()), b"last words")
+        self.plane.close()
+        self.assertEqual(b"last words", self.stranger.recv(100))
+        self.plane.close()
+        self.assertEqual([], self.plane.poll_upcalls())
