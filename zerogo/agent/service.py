@@ -210,11 +210,13 @@ class AgentService(Service):
 
     def _map_updated(self, event: MapUpdated) -> None:
         revision = event.network_map.revision
-        if self._unsaved is None and (revision != self.membership.revision or event.psk != self.membership.psk):
-            self._host.reactor.callLater(SAVE_SECONDS, self._save_map)
-        if revision != self.membership.revision or event.psk != self.membership.psk:
+        # A key that came with the join token is none of the controller's business, also after the token is used up.
+        psk = event.psk if self.membership.token_psk is None else self.membership.token_psk
+        if revision != self.membership.revision or psk != self.membership.psk:
+            if self._unsaved is None:
+                self._host.reactor.callLater(SAVE_SECONDS, self._save_map)
             self._unsaved = event.signed_blob
-            self.membership = evolve(self.membership, revision=revision, psk=event.psk)
+            self.membership = evolve(self.membership, revision=revision, psk=psk)
         self._use_map(event.network_map)
 
     def _use_map(self, network_map: NetworkMap) -> None:

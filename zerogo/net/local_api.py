@@ -8,7 +8,8 @@ One request and one answer a line, both JSON objects in UTF-8:
 
 Only root and the agent's own user are let in: the socket's mode is 0600, and the kernel's word on who connected is
 checked too (SO_PEERCRED), since a loose directory or a changed mode must not open the door. Bounds: `CLIENTS_LIMIT`
-connections, `LINE_LIMIT` bytes a request, one request at a time on each connection, `IDLE_SECONDS` of silence.
+connections, `LINE_LIMIT` bytes a request, `IDLE_SECONDS` of silence; whoever asks again before the answer was read is
+cut off, so that what waits to be written is one answer a connection.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ from typing import Any, cast
 import msgspec
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IReactorTime, IReactorUNIX
+from twisted.internet.interfaces import IListeningPort, IPushProducer, IReactorTime, IReactorUNIX
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from zerogo.errors import EnvironmentFault, ZeroGoError
 
@@ -67,6 +69,7 @@ def peer_user(connection: socket.socket) -> int:
     return int(_CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))[1])
 
 
+@implementer(IPushProducer)
 class LocalClient(LineOnlyReceiver, TimeoutMixin):
     """One connection of a command."""
 
@@ -76,20 +79,24 @@ class LocalClient(LineOnlyReceiver, TimeoutMixin):
 
     def __init__(self) -> None:
         self._is_busy = False
+        self._is_congested = False
+        self._is_over = False
 
     def connectionMade(self) -> None:
         assert self.transport is not None
         if not self.factory.admits(self):
             self.transport.loseConnection()
             return
+        self.transport.registerProducer(self, True)  # type: ignore[attr-defined]
         self.setTimeout(IDLE_SECONDS)  # type: ignore[no-untyped-call]
 
     def callLater(self, seconds: float, call: Callable[[], object]) -> Any:
         return self.factory.clock.callLater(seconds, call)
 
     def lineReceived(self, line: bytes) -> None:
-        if self._is_busy:
+        if self._is_busy or self._is_congested:
             self._refuse("one request at a time")
+            self._hang_up()
             return
         self.resetTimeout()  # type: ignore[no-untyped-call]
         try:
@@ -107,13 +114,33 @@ class LocalClient(LineOnlyReceiver, TimeoutMixin):
 
     def lineLengthExceeded(self, line: bytes) -> None:
         self._refuse("the request is too long")
+        self._hang_up()
+
+    def timeoutConnection(self) -> None:
+        # One that does not read would keep an orderly close waiting for ever.
+        self._is_over = True
         if self.transport is not None:
-            self.transport.loseConnection()
+            self.transport.abortConnection()  # type: ignore[attr-defined]
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.setTimeout(None)  # type: ignore[no-untyped-call]
         self.factory.left(self)
-        self.transport = None
+        self._is_over = True
+
+    def pauseProducing(self) -> None:
+        self._is_congested = True
+
+    def resumeProducing(self) -> None:
+        self._is_congested = False
+
+    def stopProducing(self) -> None:
+        """The connection is gone; `connectionLost` follows."""
+
+    def _hang_up(self) -> None:
+        if self.transport is not None and not self._is_over:
+            self._is_over = True
+            self.transport.unregisterProducer()  # type: ignore[attr-defined]
+            self.transport.loseConnection()
 
     def _answer(self, result: object) -> None:
         self._is_busy = False
@@ -131,7 +158,7 @@ class LocalClient(LineOnlyReceiver, TimeoutMixin):
         self._write({"ok": False, "error": sentence})
 
     def _write(self, answer: object) -> None:
-        if self.transport is not None:
+        if self.transport is not None and not self._is_over:
             self.transport.write(msgspec.json.encode(answer) + b"\n")
 
 
@@ -171,8 +198,7 @@ class LocalApi(Factory[LocalClient]):
     def stop(self) -> Deferred[object]:
         """Listen no more, and end the connections; fires when that is done."""
         for client in list(self._clients):
-            if client.transport is not None:
-                client.transport.loseConnection()
+            client.timeoutConnection()
         port, self._port = self._port, None
         return succeed(None) if port is None else maybeDeferred(cast(Callable[[], object], port.stopListening))
 

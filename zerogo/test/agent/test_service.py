@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.agent.commands import ControllerSilent, LocalCommands
@@ -127,6 +128,35 @@ class JoinTests(AgentTestCase):
         self.world.until(lambda: self.is_joined(anna))
         self.assertEqual(self.status(anna).state, "member")
         self.assertEqual(self.controller._last, 1)
+
+
+class EndToEndKeyTests(AgentTestCase):
+    """The network's key is in the join token, and the controller never has it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.controller.psk = None
+        self.token = evolve(self.controller.token, psk=b"e" * 32)
+
+    def test_the_key_of_the_token_is_used_and_kept_when_the_token_is_used_up(self) -> None:
+        anna, bob = self.machine("anna", "192.0.2.11"), self.machine("bob", "192.0.2.12")
+        for machine in (anna, bob):
+            machine.start(self.token)
+        self.world.until(lambda: self.are_connected(anna, bob))
+        anna.stop()
+        anna.start()
+        self.world.until(lambda: self.is_joined(anna) and self.are_connected(anna, bob))
+        self.assertEqual(anna.agent.membership.psk, b"e" * 32)
+        self.assertTrue(self.are_connected(anna, bob))
+
+    def test_one_with_another_key_meets_nobody_and_the_status_says_why(self) -> None:
+        anna, eve = self.machine("anna", "192.0.2.11"), self.machine("eve", "192.0.2.12")
+        anna.start(self.token)
+        eve.start(self.controller.token)
+        self.world.pass_time(10, step=0.005)
+        self.assertEqual((self.status(anna).connected, self.status(eve).connected), (0, 0))
+        reasons = self.peers(anna)[0].reason + self.peers(eve)[0].reason
+        self.assertIn("network key", reasons)
 
 
 class ControllerLossTests(AgentTestCase):

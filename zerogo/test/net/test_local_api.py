@@ -66,13 +66,29 @@ class LocalApiTests(SynchronousTestCase):
         client.dataReceived(b"x" * (LINE_LIMIT + 1))
         self.assertTrue(transport.disconnecting)
 
-    def test_one_request_at_a_time(self) -> None:
+    def test_one_that_asks_again_before_the_answer_is_cut_off(self) -> None:
         client, transport = self.connect()
-        client.dataReceived(b'{"command": "slow"}\n{"command": "echo"}\n')
+        client.dataReceived(b'{"command": "slow"}\n{"command": "echo"}\n' + b"\n" * 1000)
+        self.assertEqual(transport.value().count(b"\n"), 1)
         self.assertIn(b"one request at a time", transport.value())
-        transport.clear()
+        self.assertTrue(transport.disconnecting)
         self.slow.callback("done")
-        self.assertEqual(json.loads(transport.value()), {"ok": True, "result": "done"})
+        self.assertEqual(transport.value().count(b"\n"), 1)
+
+    def test_one_that_does_not_read_its_answer_gets_no_second_one(self) -> None:
+        client, transport = self.connect()
+        client.dataReceived(b'{"command": "echo"}\n')
+        client.pauseProducing()
+        transport.clear()
+        client.dataReceived(b'{"command": "echo"}\n{"command": "echo"}\n')
+        self.assertEqual(transport.value().count(b"\n"), 1)
+        self.assertTrue(transport.disconnecting)
+
+    def test_requests_follow_each_other_on_one_connection(self) -> None:
+        client, transport = self.connect()
+        for _ in range(3):
+            client.dataReceived(b'{"command": "echo"}\n')
+        self.assertEqual(transport.value().count(b'"ok":true'), 3)
 
     def test_an_answer_to_one_that_left_is_dropped(self) -> None:
         client, transport = self.connect()
