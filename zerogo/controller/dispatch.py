@@ -116,7 +116,9 @@ def _write(request: Request, answer: Answer) -> bytes:
     if answer.body is None:
         return b""
     request.setHeader(b"content-type", b"application/json")
-    return msgspec.json.encode(answer.body)
+    body = msgspec.json.encode(answer.body)
+    request.setHeader(b"content-length", b"%d" % len(body))
+    return body
 
 
 def _write_problem(request: Request, problem: Problem) -> bytes:

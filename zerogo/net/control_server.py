@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.net.test_control_server -*-
+# -*- test-case-name: zerogo.test.controller.test_service -*-
 """The controller's WebSocket end for agents: Autobahn, with every limit set, between a Site and a coordinator.
 
 Autobahn's own defaults are unlimited messages, frames and connections, any origin, a status page, and no pings. A

@@ -132,10 +132,9 @@ def _refusal(row: Row[Any] | None, network: NetworkId, unix_now: float) -> JoinR
     if row.revoked_at is not None:
         return JoinRefused(RefusalCode.TOKEN_REVOKED, "the join token was revoked: ask for a new one")
     if row.expires_at <= unix_now:
-        hours = (unix_now - row.expires_at) / 3600
-        return JoinRefused(
-            RefusalCode.TOKEN_EXPIRED, f"the join token expired {hours:.1f} hours ago: ask for a new one"
-        )
+        hours = int(unix_now - row.expires_at) // 3600
+        ago = f"{hours} hours ago" if hours > 1 else "less than two hours ago"
+        return JoinRefused(RefusalCode.TOKEN_EXPIRED, f"the join token expired {ago}: ask for a new one")
     times = "its one use is" if row.uses_total == 1 else f"all its {row.uses_total} uses are"
     return JoinRefused(RefusalCode.TOKEN_USED, f"the join token is used up ({times} taken): ask for a new one")
 

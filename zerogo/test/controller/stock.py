@@ -1,0 +1,141 @@
+"""A controller's API in memory: a real store in a temporary file, called at once instead of in threads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from argon2 import PasswordHasher
+from treq.testing import StubTreq
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import Clock
+
+from zerogo.control.coordinator_events import Presence
+from zerogo.controller.desk import Desk
+from zerogo.controller.dispatch import api_resource
+from zerogo.controller.login_limits import LoginLimits
+from zerogo.controller.passwords import PasswordCheck, Verdict
+from zerogo.controller.routes import ROUTES
+from zerogo.controller.tokens import OwnerToken, TokenIssuer
+from zerogo.ids import NetworkId, NodeId
+from zerogo.store.database import Database
+from zerogo.test.control.pair import KEY_HASH
+from zerogo.test.store.stock import NOW, StoreCase
+
+OWNER_TOKEN = "zgo_owner_test"
+BOOTSTRAP_SECRET = "b" * 32
+PASSWORD = "correct horse battery"
+
+
+class PromptStore:
+    """The store's units, run at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read(self, unit: Any, /, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        return maybeDeferred(self._database.read, unit, *args, **kwargs)
+
+    def write(self, unit: Any, /, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        return maybeDeferred(self._database.write, unit, *args, **kwargs)
+
+
+class PromptPasswords:
+    """argon2id of the least cost, at once."""
+
+    def __init__(self) -> None:
+        self._check = PasswordCheck(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+
+    def hash(self, password: str) -> Deferred[str]:
+        return maybeDeferred(self._check.hash, password)
+
+    def verify(self, stored_hash: str | None, password: str) -> Deferred[Verdict]:
+        return maybeDeferred(self._check.verify, stored_hash, password)
+
+
+class Told:
+    """Notes what the members would have been told."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[object, ...]] = []
+        self.present: dict[NodeId, Presence] = {}
+
+    def decided(self, network: NetworkId, node_id: NodeId) -> None:
+        self.said.append(("decided", network, node_id))
+
+    def network_changed(self, network: NetworkId) -> None:
+        self.said.append(("changed", network))
+
+    def network_deleted(self, network: NetworkId) -> None:
+        self.said.append(("deleted", network))
+
+    def presence(self, network: NetworkId) -> dict[NodeId, Presence]:
+        return self.present
+
+
+class Reply:
+    """A response, read."""
+
+    def __init__(self, status: int, headers: Any, body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.text = body.decode()
+        self.json: Any = json.loads(body) if body else None
+
+    def header(self, name: str) -> str | None:
+        values = self.headers.getRawHeaders(name)
+        return values[0] if values else None
+
+
+class ApiCase(StoreCase):
+    """`self.call(method, path, ...)` against the whole API."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.clock = Clock()
+        self.unix_now = NOW
+        self.told = Told()
+        self.bootstrap_path = Path(self.mktemp())
+        self.bootstrap_path.mkdir(mode=0o700)
+        self.bootstrap_path = self.bootstrap_path / "bootstrap-secret"
+        self.bootstrap_path.touch(mode=0o600)
+        self.bootstrap_path.write_text(BOOTSTRAP_SECRET + "\n")
+        self.desk = Desk(
+            store=PromptStore(self.database),
+            members=self.told,
+            tokens=TokenIssuer(bytes(32), "zerogo:test", self.rng, lambda: self.unix_now),
+            owner_token=OwnerToken(OWNER_TOKEN),
+            passwords=PromptPasswords(),
+            login_limits=LoginLimits(),
+            bootstrap_path=self.bootstrap_path,
+            key_hash=KEY_HASH,
+            own_addresses=lambda: ("192.0.2.1:9394",),
+            clock=self.clock,
+            unix_time=lambda: self.unix_now,
+            rng=self.rng,
+        )
+        self.treq = StubTreq(api_resource(self.desk, ROUTES))
+
+    def call(
+        self, method: str, path: str, body: object = None, token: str | None = OWNER_TOKEN, **headers: str
+    ) -> Reply:
+        data = None
+        if body is not None:
+            data = body if isinstance(body, bytes) else json.dumps(body).encode()
+            headers.setdefault("content_type", "application/json")
+        if token is not None:
+            headers["authorization"] = f"Bearer {token}"
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        made = self.treq.request(method, "http://controller/api/v1" + path, data=data, headers=sent)
+        self.treq.flush()
+        response = self.successResultOf(made)
+        content = self.successResultOf(response.content())
+        return Reply(response.code, response.headers, content)
+
+    def bootstrap(self, name: str = "ann") -> Reply:
+        body = {"secret": BOOTSTRAP_SECRET, "name": name, "password": PASSWORD}
+        return self.call("POST", "/bootstrap", body, token=None)
+
+    def login(self, name: str = "ann", password: str = PASSWORD) -> Reply:
+        return self.call("POST", "/auth/login", {"name": name, "password": password}, token=None)

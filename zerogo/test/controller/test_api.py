@@ -1,0 +1,254 @@
+from sqlalchemy import update
+
+from zerogo.control.coordinator_events import Presence
+from zerogo.control.messages import LinkReport
+from zerogo.control.token import JoinToken
+from zerogo.controller.dispatch import ORDER
+from zerogo.controller.routes import ROUTES
+from zerogo.store import tables
+from zerogo.store.errors import StoreFault
+from zerogo.store.values import Approval, Role
+from zerogo.test.control.pair import KEY_HASH
+from zerogo.test.controller.stock import OWNER_TOKEN, PASSWORD, ApiCase
+
+NODE = "a" * 16
+BODIES: dict[str, object] = {
+    "POST /bootstrap": {"secret": "x", "name": "eve", "password": PASSWORD},
+    "POST /auth/login": {"name": "eve", "password": PASSWORD},
+    "POST /networks": {"name": "made"},
+    "PATCH /networks/<string:network>": {"mtu": 1300},
+    "POST /networks/<string:network>/invites": {},
+    "PATCH /networks/<string:network>/members/<string:node>": {"state": "approved"},
+}
+
+
+class AuthorityTests(ApiCase):
+    """Every route with every authority."""
+
+    def fill(self, path: str) -> str:
+        path = path.replace("<string:network>", str(self.network)).replace("<string:node>", NODE)
+        return path.replace("<string:invite>", "none")
+
+    def set_role(self, role: Role) -> None:
+        self.database.write(lambda c: c.execute(update(tables.users).values(role=role.value)))
+
+    def test_without_a_token_only_the_open_routes_answer(self) -> None:
+        for route in ROUTES:
+            reply = self.call(route.method, self.fill(route.path), BODIES.get(route.endpoint), token=None)
+            if route.needs is not None:
+                self.assertEqual((reply.status, reply.json["code"]), (401, "unauthorized"), route.endpoint)
+                self.assertIn("Bearer", reply.header("WWW-Authenticate") or "")
+            elif route.endpoint == "GET /health":
+                self.assertEqual(reply.status, 200)
+            else:
+                self.assertEqual(reply.status, 401, route.endpoint)
+
+    def test_each_role_may_what_the_table_says_and_nothing_more(self) -> None:
+        self.bootstrap()
+        for role in Role:
+            self.set_role(role)
+            token = self.login().json["token"]
+            for route in ROUTES:
+                if route.needs is None or (route.method, route.path) == ("DELETE", "/networks/<string:network>"):
+                    continue
+                reply = self.call(route.method, self.fill(route.path), BODIES.get(route.endpoint), token=token)
+                is_allowed = ORDER.index(role) >= ORDER.index(route.needs)
+                self.assertEqual(reply.status != 403, is_allowed, f"{role} {route.endpoint} {reply.text}")
+                self.assertNotEqual(reply.status, 401, route.endpoint)
+                self.assertLess(reply.status, 500, route.endpoint)
+
+    def test_a_role_taken_away_is_gone_at_once(self) -> None:
+        self.bootstrap()
+        token = self.login().json["token"]
+        self.assertEqual(self.call("POST", "/networks", {"name": "one"}, token=token).status, 201)
+        self.set_role(Role.AUDITOR)
+        self.assertEqual(self.call("POST", "/networks", {"name": "two"}, token=token).status, 403)
+
+    def test_foreign_tokens_are_refused(self) -> None:
+        for token in ("", "x", "zgo_owner_wrong", OWNER_TOKEN + "x", "a.b.c", "é"):
+            self.assertEqual(self.call("GET", "/networks", token=token).status, 401)
+        self.assertEqual(self.call("GET", "/networks", token=None, authorization="Basic YTpi").status, 401)
+
+    def test_the_owner_of_the_machine_needs_no_user(self) -> None:
+        self.assertEqual(self.call("GET", "/me").json, {"id": "", "name": "owner", "role": "owner"})
+
+
+class RequestTests(ApiCase):
+    def test_every_error_is_a_problem_document(self) -> None:
+        cases = {
+            404: self.call("GET", "/nothing"),
+            405: self.call("PUT", "/networks"),
+            415: self.call("POST", "/networks", {"name": "x"}, content_type="text/plain"),
+            422: self.call("POST", "/networks", {"name": "x", "role": "owner"}),
+        }
+        for status, reply in cases.items():
+            self.assertEqual((reply.status, reply.json["status"]), (status, status))
+            self.assertEqual(reply.header("Content-Type"), "application/problem+json")
+            self.assertTrue(reply.json["type"].startswith("urn:zerogo:problem:"))
+        self.assertIn("GET", cases[405].header("Allow") or "")
+
+    def test_bad_bodies_are_refused(self) -> None:
+        for body in (b"", b"{", b"[]", b"null", b"\xff", b'{"name": 1}', b"[" * 5000, b'{"name": ""}'):
+            self.assertEqual(self.call("POST", "/networks", body).status, 422, repr(body[:20]))
+
+    def test_bad_ids_in_the_path_are_refused(self) -> None:
+        for path in ("/networks/x", "/networks/%00", "/networks/aaaaaaaa/members", "/networks/..%2f..", "/networks/ä"):
+            self.assertIn(self.call("GET", path).status, (400, 404, 422), path)
+
+    def test_answers_are_not_cached_and_not_sniffed(self) -> None:
+        reply = self.call("GET", "/networks")
+        self.assertEqual(reply.header("Cache-Control"), "no-store")
+        self.assertEqual(reply.header("X-Content-Type-Options"), "nosniff")
+
+    def test_a_fault_of_the_store_shows_no_cause_to_the_caller(self) -> None:
+        def fail(*_: object) -> None:
+            raise StoreFault("disk /secret/path is full")
+
+        self.patch(self.database, "read", fail)
+        reply = self.call("GET", "/networks")
+        self.assertEqual((reply.status, reply.json["code"]), (503, "store-failed"))
+        self.assertNotIn("/secret/path", reply.text)
+
+    def test_a_bug_is_logged_and_shows_nothing(self) -> None:
+        def fail(*_: object) -> None:
+            raise RuntimeError("very secret")
+
+        self.patch(self.database, "read", fail)
+        reply = self.call("GET", "/networks")
+        self.assertEqual((reply.status, reply.json["code"]), (500, "internal"))
+        self.assertNotIn("secret", reply.text)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+
+class AccountTests(ApiCase):
+    def test_the_first_user_is_made_once_with_the_secret(self) -> None:
+        wrong = self.call("POST", "/bootstrap", {"secret": "x", "name": "eve", "password": PASSWORD}, token=None)
+        self.assertEqual(wrong.status, 401)
+        self.assertEqual(self.bootstrap().json["role"], "owner")
+        self.assertFalse(self.bootstrap_path.exists())
+        self.assertEqual(self.bootstrap("eve").status, 409)
+
+    def test_short_passwords_are_refused(self) -> None:
+        body = {"secret": "b" * 32, "name": "ann", "password": "123456789"}
+        self.assertEqual(self.call("POST", "/bootstrap", body, token=None).status, 422)
+
+    def test_a_login_gives_a_token_that_works_for_a_quarter_of_an_hour(self) -> None:
+        self.bootstrap()
+        token = self.login("ANN").json["token"]
+        self.assertEqual(self.call("GET", "/me", token=token).json["name"], "ann")
+        self.unix_now += 899
+        self.assertEqual(self.call("GET", "/me", token=token).status, 200)
+        self.unix_now += 2
+        self.assertEqual(self.call("GET", "/me", token=token).status, 401)
+
+    def test_an_unknown_name_and_a_wrong_password_look_alike(self) -> None:
+        self.bootstrap()
+        replies = [self.login("eve"), self.login("ann", "wrong password")]
+        self.assertEqual(replies[0].json, replies[1].json)
+        self.assertEqual(replies[0].status, 401)
+
+    def test_guessing_is_slowed_and_not_for_ever(self) -> None:
+        self.bootstrap()
+        for _ in range(5):
+            self.assertEqual(self.login(password="wrong").status, 401)
+        reply = self.login()
+        self.assertEqual((reply.status, reply.header("Retry-After")), (429, "1"))
+        self.clock.advance(1.0)
+        self.assertEqual(self.login().status, 200)
+
+    def test_guessing_the_bootstrap_secret_is_slowed(self) -> None:
+        body = {"secret": "x", "name": "eve", "password": PASSWORD}
+        replies = [self.call("POST", "/bootstrap", body, token=None).status for _ in range(6)]
+        self.assertEqual(replies, [401] * 5 + [429])
+
+
+class NetworkRouteTests(ApiCase):
+    def test_a_network_is_made_shown_changed_and_deleted(self) -> None:
+        made = self.call("POST", "/networks", {"name": "lab", "ipv4": "10.20.0.0/24"}).json
+        self.assertEqual((made["name"], made["ipv4"], made["psk_mode"]), ("lab", "10.20.0.0/24", "managed"))
+        path = f"/networks/{made['id']}"
+        self.assertEqual(self.call("GET", path).json, made)
+        self.assertEqual(self.call("PATCH", path, {"mtu": 1300}).json["mtu"], 1300)
+        self.assertEqual([one["name"] for one in self.call("GET", "/networks").json["items"]], ["home", "lab"])
+        self.assertEqual(self.call("DELETE", path).status, 204)
+        self.assertEqual(self.call("GET", path).status, 404)
+        self.assertEqual([said[0] for said in self.told.said], ["changed", "deleted"])
+
+    def test_no_answer_holds_the_networks_key(self) -> None:
+        psk = self.make_network("lab").psk
+        assert psk is not None
+        text = self.call("GET", "/networks").text
+        self.assertNotIn(psk.hex(), text)
+        self.assertNotIn('"psk"', text)
+
+    def test_conflicts_and_wrong_values_say_so(self) -> None:
+        self.assertEqual(self.call("POST", "/networks", {"name": "home"}).status, 409)
+        self.assertEqual(self.call("POST", "/networks", {"name": "a b"}).status, 422)
+        self.assertEqual(self.call("POST", "/networks", {"name": "x", "ipv4": "1.2.3.4/5"}).status, 422)
+        self.assertEqual(self.call("POST", "/networks", {"name": "x", "mtu": 100}).status, 422)
+
+    def test_an_invite_shows_its_url_once(self) -> None:
+        path = f"/networks/{self.network}/invites"
+        made = self.call("POST", path, {"uses": 3, "approval": "manual"}).json
+        token = JoinToken.parse(made["join_url"])
+        self.assertEqual((token.network, token.key_hash), (self.network, KEY_HASH))
+        self.assertEqual(token.addresses, ("192.0.2.1:9394",))
+        listed = self.call("GET", path)
+        self.assertNotIn(token.secret, listed.text)
+        self.assertEqual(listed.json["items"][0]["uses_left"], 3)
+        self.assertEqual(self.call("DELETE", f"{path}/{made['id']}").status, 204)
+        self.assertTrue(self.call("GET", path).json["items"][0]["is_revoked"])
+        self.assertEqual(self.call("DELETE", f"{path}/none").status, 404)
+
+    def test_the_caller_may_say_how_the_controller_is_reached(self) -> None:
+        path = f"/networks/{self.network}/invites"
+        made = self.call("POST", path, {"addresses": ["vpn.example.org", "[2001:db8::1]:80"]}).json
+        token = JoinToken.parse(made["join_url"])
+        self.assertEqual(token.addresses, ("vpn.example.org:9394", "[2001:db8::1]:80"))
+        self.assertEqual(self.call("POST", path, {"addresses": ["a b"]}).status, 422)
+
+
+class MemberRouteTests(ApiCase):
+    def members_path(self, node: object = "") -> str:
+        return f"/networks/{self.network}/members/{node}".rstrip("/")
+
+    def test_members_are_listed_with_presence_and_links(self) -> None:
+        ann, bob = self.join("ann"), self.join("bob")
+        links = (LinkReport(bob.node_id.raw, "direct", 3.5, 0.0),)
+        self.told.present = {ann.node_id: Presence(source="192.0.2.7", connected_seconds=5.0, rtt=0.0123, links=links)}
+        first, second = self.call("GET", self.members_path()).json["items"]
+        self.assertEqual((first["name"], first["is_online"], first["rtt_ms"]), ("ann", True, 12.3))
+        self.assertEqual(first["links"][0], {"peer": str(bob.node_id), "path": "direct", "rtt_ms": 3.5, "loss": 0.0})
+        self.assertEqual((second["is_online"], second["source"]), (False, None))
+        self.assertEqual(len(self.call("GET", "/peers").json["items"]), 2)
+
+    def test_a_waiting_machine_is_approved_denied_and_told(self) -> None:
+        agent = self.agent(self.invite(approval=Approval.MANUAL))
+        self.register(agent)
+        path = self.members_path(agent.node_id)
+        self.assertEqual(self.call("PATCH", path, {"state": "approved"}).json["addresses"][0], "10.9.0.1")
+        self.assertEqual(self.call("PATCH", path, {"state": "denied"}).json["addresses"], [])
+        self.assertEqual(self.told.said, [("decided", self.network, agent.node_id)] * 2)
+        self.assertEqual(self.call("PATCH", path, {"state": "pending"}).status, 422)
+
+    def test_a_member_is_renamed_and_removed(self) -> None:
+        agent = self.join("ann")
+        self.join("bob")
+        path = self.members_path(agent.node_id)
+        self.assertEqual(self.call("PATCH", path, {"name": "anna"}).json["name"], "anna")
+        self.assertEqual(self.call("PATCH", path, {"name": "bob"}).status, 409)
+        self.assertEqual(self.call("DELETE", path).status, 204)
+        self.assertEqual(self.call("DELETE", path).status, 404)
+
+    def test_only_the_named_properties_can_be_set(self) -> None:
+        """CVE-2026-27899: a record's other fields must not be reachable through an edit."""
+        agent = self.join("ann")
+        for change in ({"addresses": ["10.9.0.5"]}, {"network": "x"}, {"static_public": "x"}, {"id": "x"}):
+            self.assertEqual(self.call("PATCH", self.members_path(agent.node_id), change).status, 422)
+
+    def test_a_member_of_another_network_is_not_found_through_this_one(self) -> None:
+        agent = self.join("ann")
+        other = self.make_network("other").network
+        for method, body in (("PATCH", {"name": "x"}), ("DELETE", None)):
+            reply = self.call(method, f"/networks/{other}/members/{agent.node_id}", body)
+            self.assertEqual(reply.status, 404)

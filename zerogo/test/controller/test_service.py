@@ -1,0 +1,128 @@
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import treq
+from attrs import evolve
+from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
+from twisted.internet import reactor as installed
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.trial.unittest import TestCase
+
+from zerogo.config.controller import ControllerConfig
+from zerogo.config.load import parse
+from zerogo.control.channel import FRAME_LIMIT, MAGIC
+from zerogo.control.token import JoinToken
+from zerogo.controller.service import BOOTSTRAP_FILE, OWNER_FILE, ControllerService
+from zerogo.errors import EnvironmentFault
+from zerogo.ids import SocketAddress
+
+reactor: Any = installed
+
+
+class Listener(WebSocketClientProtocol):  # type: ignore[misc]
+    """Notes the first message, and how the connection ended."""
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        self.factory.first.callback(payload)
+
+    def onClose(self, wasClean: bool, code: int, reason: str) -> None:
+        self.factory.ended.callback((code, reason))
+
+
+class ControllerServiceTests(TestCase):
+    """A whole controller on a port of loopback."""
+
+    async def setUp(self) -> None:
+        self.state = Path(self.mktemp()).absolute() / "state"
+        config = parse(f"state-dir: {self.state}\nlisten: 127.0.0.1:1\n".encode(), ControllerConfig)
+        self.config = evolve(config, listen=SocketAddress("127.0.0.1", 0))
+        self.service = ControllerService(self.config, reactor)
+        self.service.startService()
+        self.addCleanup(self.stop)
+        self.owner = json.loads((self.state / OWNER_FILE).read_text())
+
+    def stop(self) -> Any:
+        return self.service.stopService() if self.service.running else None
+
+    async def request(self, method: str, path: str, body: object = None) -> Any:
+        headers = {"Authorization": f"Bearer {self.owner['token']}"}
+        url = f"{self.owner['url']}/api/v1{path}"
+        response = await treq.request(method, url, json=body, headers=headers, persistent=False)
+        return await response.json()
+
+    async def open(self, **headers: str) -> Any:
+        factory = WebSocketClientFactory(f"ws://127.0.0.1:{self.service.port}/api/v1/agent", reactor=reactor)
+        factory.headers = headers
+        factory.protocol = Listener
+        factory.first, factory.ended = Deferred(), Deferred()
+        protocol: Any = await TCP4ClientEndpoint(reactor, "127.0.0.1", self.service.port).connect(factory)
+        self.addCleanup(self.hang_up, protocol)
+        return protocol
+
+    def hang_up(self, protocol: Any) -> Any:
+        protocol.dropConnection(abort=True)
+        return None if protocol.factory.ended.called else protocol.factory.ended
+
+    async def test_the_first_start_makes_a_network_and_the_files(self) -> None:
+        found = (await self.request("GET", "/networks"))["items"]
+        self.assertEqual([network["name"] for network in found], ["home"])
+        for path in self.state.iterdir():
+            self.assertEqual(path.stat().st_mode & 0o077, 0, path.name)
+        self.assertTrue((self.state / BOOTSTRAP_FILE).exists())
+
+    async def test_an_invite_names_the_port_it_listens_on(self) -> None:
+        network = (await self.request("GET", "/networks"))["items"][0]["id"]
+        made = await self.request("POST", f"/networks/{network}/invites", {})
+        token = JoinToken.parse(made["join_url"])
+        self.assertEqual(token.addresses, (f"127.0.0.1:{self.service.port}",))
+
+    async def test_a_restart_keeps_networks_and_keys_and_has_another_owner_token(self) -> None:
+        before = await self.request("GET", "/networks")
+        await self.service.stopService()
+        self.assertFalse((self.state / OWNER_FILE).exists())
+        self.service = ControllerService(self.config, reactor)
+        self.service.startService()
+        again = json.loads((self.state / OWNER_FILE).read_text())
+        self.assertNotEqual(again["token"], self.owner["token"])
+        self.owner = again
+        self.assertEqual(await self.request("GET", "/networks"), before)
+
+    async def test_an_agents_connection_is_greeted_with_the_hello(self) -> None:
+        protocol = await self.open()
+        first = await protocol.factory.first
+        self.assertTrue(first.startswith(MAGIC))
+
+    async def test_a_browser_is_turned_away(self) -> None:
+        for origin in (f"http://127.0.0.1:{self.service.port}", "https://evil.example", "null"):
+            protocol = await self.open(Origin=origin)
+            code, _ = await protocol.factory.ended
+            self.assertFalse(protocol.factory.first.called)
+            self.assertNotEqual(code, 1000)
+
+    async def test_a_frame_over_the_limit_ends_the_connection(self) -> None:
+        protocol = await self.open()
+        await protocol.factory.first
+        protocol.sendMessage(os.urandom(FRAME_LIMIT + 1), isBinary=True)
+        await protocol.factory.ended
+
+    async def test_a_second_controller_is_kept_out(self) -> None:
+        error = self.assertRaises(EnvironmentFault, ControllerService(self.config, reactor).startService)
+        self.assertIn("another controller", str(error))
+
+    async def test_a_port_in_use_is_one_sentence_and_the_database_is_free_again(self) -> None:
+        listen = SocketAddress("127.0.0.1", self.service.port)
+        other = evolve(self.config, state_dir=self.state.with_name("other"), listen=listen)
+        error = self.assertRaises(EnvironmentFault, ControllerService(other, reactor).startService)
+        self.assertIn("cannot listen", str(error))
+        third = ControllerService(evolve(other, listen=self.config.listen), reactor)
+        third.startService()
+        await third.stopService()
+
+    async def test_a_get_at_the_agents_path_shows_nothing(self) -> None:
+        response = await treq.get(f"{self.owner['url']}/api/v1/agent", persistent=False)
+        self.assertEqual(response.code, 426)
+        self.assertIsNone(response.headers.getRawHeaders("server"))
+        self.assertNotIn(b"utobahn", await response.content())
