@@ -160,6 +160,25 @@ class DigestAttribute:
         return cls(_check_length(value, cls.width, cls.__name__))
 
 
+@frozen
+class OpaqueAttribute:
+    """Base of attributes whose bytes mean nothing to STUN itself, such as relayed data."""
+
+    type: ClassVar[int]
+    width: ClassVar[int | None] = None
+    """Bytes that the value must have; None: any."""
+    data: bytes = b""
+
+    def emit_value(self, transaction_id: bytes) -> bytes:
+        """The bytes as they are."""
+        return self.data
+
+    @classmethod
+    def parse_value(cls, value: bytes, transaction_id: bytes) -> Self:
+        """Read the bytes; raises `ParseError`."""
+        return cls(value if cls.width is None else _check_length(value, cls.width, cls.__name__))
+
+
 class MappedAddress(PlainAddressAttribute):
     """The source address of a request as its receiver saw it, in clear."""
 
@@ -365,6 +384,7 @@ KnownAttribute = (
     | TextAttribute
     | NumberAttribute
     | DigestAttribute
+    | OpaqueAttribute
     | Nonce
     | UseCandidate
     | ChangeRequest

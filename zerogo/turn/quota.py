@@ -1,0 +1,112 @@
+# -*- test-case-name: zerogo.test.turn.test_quota -*-
+"""How much of a relay one user may have.
+
+A user is on the books from its first allocation on. The books are bounded: when they are full, the user that was seen
+longest ago and holds no allocation is struck off; where all hold one, no new user is taken.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from attrs import define, frozen
+
+USERS_LIMIT = 16384
+
+
+@frozen(kw_only=True)
+class Quota:
+    """Limits; those of one user unless they say otherwise."""
+
+    allocations: int = 16
+    total_allocations: int = 4096
+    """Of all users."""
+    allocations_per_second: float = 4.0
+    """In the long run, deleted ones too."""
+    permissions: int = 64
+    """Peer addresses of one allocation."""
+    channels: int = 64
+    """Of one allocation."""
+    bytes_per_second: float = 12_500_000.0
+    """Relayed in both directions together, payload only: 100 Mbit/s."""
+
+
+class TokenBucket:
+    """Allows `burst` at once and `rate` a second in the long run."""
+
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._tokens = burst
+        self._filled_at = now
+
+    def takes(self, amount: float, now: float) -> bool:
+        """Take `amount`; False where there is not as much."""
+        self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._rate)
+        self._filled_at = now
+        if self._tokens < amount:
+            return False
+        self._tokens -= amount
+        return True
+
+
+@define
+class Usage:
+    """What one user has and does."""
+
+    user: str
+    bandwidth: TokenBucket
+    openings: TokenBucket
+    allocations: int = 0
+
+
+class Books:
+    """The usage of all users."""
+
+    def __init__(self, quota: Quota, users_limit: int = USERS_LIMIT) -> None:
+        self.quota = quota
+        self.total = 0
+        self._users_limit = users_limit
+        self._usages: OrderedDict[str, Usage] = OrderedDict()
+
+    def open(self, user: str, now: float) -> Usage | None:
+        """Count one more allocation of `user`; None where a limit is reached."""
+        if self.total >= self.quota.total_allocations:
+            return None
+        usage = self._usage(user, now)
+        if usage is None or usage.allocations >= self.quota.allocations or not usage.openings.takes(1, now):
+            return None
+        usage.allocations += 1
+        self.total += 1
+        return usage
+
+    def close(self, usage: Usage) -> None:
+        """One allocation less."""
+        usage.allocations -= 1
+        self.total -= 1
+
+    def __len__(self) -> int:
+        """Users on the books."""
+        return len(self._usages)
+
+    def _usage(self, user: str, now: float) -> Usage | None:
+        usage = self._usages.get(user)
+        if usage is not None:
+            self._usages.move_to_end(user)
+            return usage
+        if len(self._usages) >= self._users_limit and not self._strike_off():
+            return None
+        quota = self.quota
+        usage = self._usages[user] = Usage(
+            user,
+            TokenBucket(quota.bytes_per_second, quota.bytes_per_second, now),
+            TokenBucket(quota.allocations_per_second, max(1.0, 2.0 * quota.allocations), now),
+        )
+        return usage
+
+    def _strike_off(self) -> bool:
+        for user, usage in self._usages.items():
+            if usage.allocations == 0:
+                del self._usages[user]
+                return True
+        return False
