@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError};
 
 use crate::checksum::{complete_partial, write_pseudo_sum};
 use crate::counter::Counter;
-use crate::merge::merge;
+use crate::merge::{UDP_SEGMENTS_LIMIT, follows, merge};
 use crate::packet::{ETHERNET_BYTES, UDP, be16, network_offset, transport_of};
 use crate::peer::{PeerShared, bump};
 use crate::session::{Session, plaintext_bytes};
@@ -21,8 +21,8 @@ use crate::upcall::Upcall;
 use crate::verbs::Verb;
 use crate::vnet::{NEEDS_CHECKSUM, VNET_BYTES, Vnet};
 use crate::wire::{
-    CONTROL, ETHERNET, ETHERNET_ELIDED, FLAG_PARTIAL, FLAG_VERIFIED, FRAGMENT, HEADER_BYTES, INNER_BYTES, KEEPALIVE,
-    KIND_MASK, LAST, TYPE_TRANSPORT, classify_stranger, parse_header,
+    BAND_BULK, CONTROL, ETHERNET, ETHERNET_ELIDED, FLAG_PARTIAL, FLAG_VERIFIED, FRAGMENT, HEADER_BYTES, INNER_BYTES,
+    KEEPALIVE, KIND_MASK, LAST, TYPE_TRANSPORT, classify_stranger, parse_header,
 };
 
 /// Room that must be in front of what was received: virtio and Ethernet header go there.
@@ -33,6 +33,8 @@ const KEEPALIVE_AFTER: Nanos = 10 * SECOND;
 const HEAD_BYTES: usize = VNET_BYTES + ETHERNET_BYTES;
 const EINVAL: i32 = 22;
 const EMSGSIZE: i32 = 90;
+/// The inner header of an IP packet of no run whose checksum was left partial.
+const LONE_ELIDED: [u8; INNER_BYTES] = [ETHERNET_ELIDED | FLAG_PARTIAL, BAND_BULK, 0, 0];
 const PIECES_LIMIT: usize = 129;
 
 /// Where to the receiving thread reports what the sending one must act upon.
@@ -167,7 +169,10 @@ impl<C: Confirmations> Ingress<C> {
     fn deliver_all(&self, data: &mut [u8], source: SocketAddr, now: Nanos) {
         let mut rest = &self.opened[..];
         while let Some(first) = rest.first() {
-            let length = run_length(rest);
+            let mut length = run_length(rest);
+            if length == 1 && self.shared.merges_udp {
+                length = like_length(data, rest);
+            }
             let (run, after) = rest.split_at(length);
             let peer = &self.sessions[first.session].owner;
             if length == 1 || !self.deliver_run(peer, data, run, source, now) {
@@ -194,6 +199,9 @@ impl<C: Confirmations> Ingress<C> {
         let Some(head) = merge(data, frames, ethernet.as_ref(), is_trusted) else {
             return false;
         };
+        if head.is_udp() && !self.shared.merges_udp {
+            return false;
+        }
         if ethernet.is_none()
             && let Some(counter) = self.shared.segment().refuses(peer.number, &head.bytes()[VNET_BYTES..], now)
         {
@@ -372,6 +380,27 @@ fn ethernet_addresses(shared: &Shared, peer: &PeerShared) -> [u8; 12] {
     addresses[..6].copy_from_slice(&shared.own_mac);
     addresses[6..].copy_from_slice(&peer.mac());
     addresses
+}
+
+/// How many of `opened` from the first on are UDP packets of no run that the local kernel may be handed at once; it
+/// gives them to their socket one by one.
+fn like_length(data: &[u8], opened: &[Opened]) -> usize {
+    let first = &opened[0];
+    if first.word != LONE_ELIDED {
+        return 1;
+    }
+    let packet = |opened: &Opened| &data[opened.plaintext.start + INNER_BYTES..opened.plaintext.end];
+    let mut length = 1;
+    while let Some(next) = opened.get(length).filter(|_| length < UDP_SEGMENTS_LIMIT) {
+        if next.word != LONE_ELIDED || next.session != first.session || !follows(packet(first), packet(next)) {
+            break;
+        }
+        length += 1;
+        if next.plaintext.len() < first.plaintext.len() {
+            break;
+        }
+    }
+    length
 }
 
 /// How many of `opened` from the first on are of one run, in order.

@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use crate::checksum::{fold, is_transport_sum_right, pseudo_sum, write_ipv4_header_sum};
-use crate::packet::{ETHERNET_BYTES, TCP, Transport, be16, be32, network_offset, put16, transport_of};
+use crate::packet::{ETHERNET_BYTES, TCP, Transport, UDP, be16, be32, network_offset, put16, transport_of};
 use crate::vnet::{GSO_ECN, GSO_TCPV4, GSO_TCPV6, GSO_UDP, NEEDS_CHECKSUM, VNET_BYTES, Vnet};
 
 /// A super-frame of smaller TCP segments would make the kernel work more than its bytes are worth.
@@ -19,6 +19,7 @@ const PACKET_LIMIT: usize = 65535;
 /// VXLAN and Geneve drop merged datagrams on kernels before 6.8.5.
 const TUNNEL_PORTS: [u16; 3] = [4789, 6081, 8472];
 const HEAD_LIMIT: usize = VNET_BYTES + ETHERNET_BYTES + 8 + 60 + 60;
+const DONT_FRAGMENT: u8 = 0x40;
 const FIN: u8 = 0x01;
 const PSH: u8 = 0x08;
 const ACK: u8 = 0x10;
@@ -39,6 +40,11 @@ impl Head {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
     }
+
+    /// Whether it is a super-frame of UDP, which kernels before Linux 6.2 do not know.
+    pub fn is_udp(&self) -> bool {
+        self.bytes[1] == GSO_UDP
+    }
 }
 
 struct Run<'a> {
@@ -46,6 +52,22 @@ struct Run<'a> {
     frames: &'a [Range<usize>],
     network: usize,
     transport: Transport,
+}
+
+/// Whether `next` may stand behind `first` in a super-frame of UDP; both are IP packets. A hint only: `merge` looks.
+pub fn follows(first: &[u8], next: &[u8]) -> bool {
+    let (protocol, addresses) = match first.first().map(|byte| byte >> 4) {
+        Some(4) => (9, 12..24),
+        Some(6) => (6, 8..44),
+        _ => return false,
+    };
+    first.len() > addresses.end
+        && next.len() > addresses.end
+        && next.len() <= first.len()
+        && first[0] == next[0]
+        && first[protocol] == UDP
+        && next[protocol] == UDP
+        && first[addresses.clone()] == next[addresses]
 }
 
 /// The head of the super-frame that `frames`, places in `data` in the order of the run, make; `None` where they do not.
@@ -109,12 +131,19 @@ impl Run<'_> {
         let is_ipv4 = first[network] >> 4 == 4;
         let is_tcp = self.transport.protocol == TCP;
         let step = self.payload_bytes();
+        // A packet that must not be fragmented needs no number of its own (RFC 6864): UDP may have the same on all.
+        let is_constant = !is_tcp
+            && is_ipv4
+            && first[network + 6] & DONT_FRAGMENT != 0
+            && be16(self.frame(1), network + 4) == be16(first, network + 4);
+        let numbered = !is_constant;
         for index in 0..self.frames.len() {
             let frame = self.frame(index);
             let same = |range: Range<usize>| frame[range.clone()] == first[range];
             let network_fits = if is_ipv4 {
+                let identification = be16(first, network + 4);
                 usize::from(be16(frame, network + 2)) == frame.len() - network
-                    && be16(frame, network + 4) == be16(first, network + 4).wrapping_add(index as u16)
+                    && be16(frame, network + 4) == identification.wrapping_add(if numbered { index as u16 } else { 0 })
                     && same(0..network + 2)
                     && same(network + 6..network + 10)
                     && same(network + 12..transport)

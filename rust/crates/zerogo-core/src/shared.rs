@@ -59,6 +59,8 @@ pub struct Shared {
     pub checksum_elision: bool,
     /// Whether super-frames are written to the TAP, as things stand.
     pub merges: AtomicBool,
+    /// Whether the kernel knows UDP super-frames at all (Linux 6.2).
+    pub merges_udp: bool,
     /// Whether trains are sent with UDP_SEGMENT, as things stand.
     pub segments: AtomicBool,
     /// Counted by the thread that sends.
@@ -75,13 +77,15 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// A plane without peers; `switches` are those that the kernel granted.
-    pub fn new(port: &Port, switches: Switches, bell: Box<dyn Bell>) -> Self {
+    /// A plane without peers; `switches` are those that the kernel granted, `merges_udp` says that it knows UDP
+    /// super-frames.
+    pub fn new(port: &Port, switches: Switches, merges_udp: bool, bell: Box<dyn Bell>) -> Self {
         Self {
             own_mac: port.mac,
             mtu: port.mtu,
             checksum_elision: switches.checksum_elision,
             merges: AtomicBool::new(switches.tap_gso_write),
+            merges_udp,
             segments: AtomicBool::new(switches.udp_gso),
             sending: Tally::default(),
             receiving: Tally::default(),

@@ -78,9 +78,10 @@ impl Plane {
         let PlaneOptions { tap, sockets, port, switches: wanted } = options;
         let tap = Arc::new(Tap::new(tap));
         let sockets = Arc::new(Sockets::new(sockets)?);
+        let merges_udp = tap.knows_uso();
         let granted = probe(&tap, &sockets, wanted);
         let upcall_event = Arc::new(Event::new()?);
-        let shared = Arc::new(Shared::new(&port, granted, Box::new(SharedBell(upcall_event.clone()))));
+        let shared = Arc::new(Shared::new(&port, granted, merges_udp, Box::new(SharedBell(upcall_event.clone()))));
         count_fallbacks(&shared, wanted, granted);
         let verbs = Arc::new(VerbQueue::new()?);
         let mut plane = Self {

@@ -34,6 +34,11 @@ impl Tap {
         (&self.0).read_vectored(vectors)
     }
 
+    /// Whether the kernel knows UDP super-frames; leaves the device without offloads.
+    pub fn knows_uso(&self) -> bool {
+        self.try_offloads(TUN_F_CSUM | TUN_F_USO)
+    }
+
     /// Tell the kernel which super-frames we want to read; which of the two it grants.
     ///
     /// The mask belongs to the device, so it is set even where nothing is wanted.

@@ -85,7 +85,7 @@ impl Node {
     pub fn new(number: u8, switches: Switches, is_bridge: bool) -> Self {
         let mac = [2, 0, 0, 0, 0, number];
         let port = Port { mac, addresses: vec![[10, 0, 0, number].into()], mtu: 1500, is_bridge };
-        let shared = Arc::new(Shared::new(&port, switches, Box::new(Mute)));
+        let shared = Arc::new(Shared::new(&port, switches, true, Box::new(Mute)));
         let tap = Arc::new(Frames::default());
         let posted = Posted::default();
         Self {
