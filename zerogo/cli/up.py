@@ -83,7 +83,9 @@ class Plan:
 
     def relay_arguments(self) -> list[str]:
         """Options of the relay."""
-        return ["--listen", f"0.0.0.0:{self.relay_port},[::]:{self.relay_port}"]
+        ports = (self.relay_port, self.relay_port + 1)
+        every = ("0.0.0.0", "[::]")  # noqa: S104 - a server for all
+        return ["--listen", ",".join(f"{host}:{port}" for host in every for port in ports)]
 
     def addresses(self) -> list[str]:
         """How others reach the controller: as given, else a best guess."""
@@ -174,7 +176,7 @@ def _is_good(plan: Plan, network: str, invite_id: str) -> bool:
 )
 @click.option("--public-address", "public", multiple=True, help="HOST or HOST:PORT by which others reach this machine.")
 @click.option("--listen-port", type=click.IntRange(1, 65535), default=CONTROLLER_PORT, show_default=True)
-@click.option("--relay-port", type=click.IntRange(1, 65535), default=3478, show_default=True)
+@click.option("--relay-port", type=click.IntRange(1, 65534), default=3478, show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), help="The agent's UDP port; 0 takes a random one.")
 @click.option("--tap-device", help="The name of the Ethernet device.")
 @click.option("--name", help="What this machine is to be called; else its host name.")

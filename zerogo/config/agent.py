@@ -66,7 +66,7 @@ class AgentConfig:
     port: int = option(PORT, 9993)
     """The UDP port of the data sockets; 0 takes a random one."""
     ignore_interfaces: tuple[str, ...] = option(
-        many(DEVICE_GLOB), ("docker*", "br-*", "virbr*", "cni*", "flannel*", "zerogo*")
+        many(DEVICE_GLOB), ("docker*", "br-????????????", "virbr*", "cni*", "flannel*", "zerogo*")
     )
     """Interfaces whose addresses are not offered to peers; * and ? stand for any characters, any one."""
     encryption_level: str = option(

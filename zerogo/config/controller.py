@@ -15,7 +15,6 @@ from zerogo.config.values import (
     LOG_LEVELS,
     NODE_NAME,
     PATH,
-    PORT,
     SOCKET_ADDRESS,
     integer,
     many,
@@ -59,8 +58,9 @@ class ControllerConfig:
     )
     """Signs the API's tokens: at least 32 characters, or file:PATH of a file (mode 0600) that holds it. Without it, the
     controller makes one and keeps it in the state directory."""
-    relay_port: int = option(PORT, 3478)
-    """The UDP port of the relay on this machine, which tells members their own outer address (STUN); 0: none."""
+    relay_port: int = option(integer(0, 65534), 3478)
+    """The UDP port of the relay on this machine, which tells members their own outer address (STUN) there and on the
+    port after it; 0: none."""
     stun_servers: tuple[str, ...] = option(many(HOST_PORT), (), "[stun.example.net:3478]")
     """Further STUN servers for members."""
     network: NetworkDefaults = section(NetworkDefaults)

@@ -142,7 +142,9 @@ class ControllerService(MultiService):
     def _make_desk(
         self, identity: Identity, store: StoreThreads, passwords: PasswordThreads, owner_token: OwnerToken
     ) -> Desk:
-        stun = (f":{self._config.relay_port}",) if self._config.relay_port else ()
+        # Two ports of one relay are what it takes to see whether a NAT maps each destination to a port of its own.
+        port = self._config.relay_port
+        stun = (f":{port}", f":{port + 1}") if port else ()
         coordinator = Coordinator(identity, self._rng)
         membership = Membership(coordinator, store, self._reactor, time.time, stun + self._config.stun_servers)
         self._membership = membership

@@ -160,7 +160,8 @@ class Mesh:
         if role is Role.CONTROLLER:
             self._write(process, self._controller_settings(host, directory))
         elif role is Role.RELAY:
-            self._write(process, {"listen": self._listen(STUN_PORT), "log-level": self._lab.scenario.log_level})
+            listen = self._listen(STUN_PORT) + self._listen(STUN_PORT + 1)
+            self._write(process, {"listen": listen, "log-level": self._lab.scenario.log_level})
         else:
             raise LabMisuse(f"the agent of {host} has not joined yet")
         return process
@@ -206,7 +207,10 @@ class Mesh:
             "public-addresses": [_host_port(address, CONTROLLER_PORT) for address in self._lab.host(host).addresses],
             "relay-port": STUN_PORT if runs_relay else 0,
             "stun-servers": [
-                _host_port(address, STUN_PORT) for name in relays for address in self._lab.host(name).addresses
+                _host_port(address, port)
+                for name in relays
+                for address in self._lab.host(name).addresses
+                for port in (STUN_PORT, STUN_PORT + 1)
             ],
             "state-dir": str(directory / "state"),
             "log-level": self._lab.scenario.log_level,
