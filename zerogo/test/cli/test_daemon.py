@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.cli import daemon as module
 from zerogo.cli.daemon import Daemon, RoleFailed
 
-SLEEPER = "import time, sys; time.sleep(60)"
+SLEEPER = "import time; print(flush=True); time.sleep(60)"
 
 
 class DaemonTests(SynchronousTestCase):
@@ -24,7 +24,10 @@ class DaemonTests(SynchronousTestCase):
         self.patch(module, "twistd_command", lambda: [sys.executable, "-c", script])
 
     def run_sleeper(self, *words: str) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen([sys.executable, "-c", SLEEPER, *words])
+        process = subprocess.Popen([sys.executable, "-c", SLEEPER, *words], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        self.addCleanup(process.stdout.close)
+        process.stdout.readline()  # until its first word the kernel may not show its command line
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         self.daemon.directory.mkdir(parents=True, exist_ok=True)
