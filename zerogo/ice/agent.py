@@ -80,6 +80,11 @@ class AgentCounters:
     requests_replayed: int = 0
     responses_refused: int = 0
 
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.requests_refused + self.requests_replayed + self.responses_refused
+
 
 class IceAgent:
     """One agent; see the module's theory of operation. All verbs take monotonic seconds last."""

@@ -24,6 +24,7 @@ from zerogo.mesh.credentials import PairSecrets
 from zerogo.mesh.signal import Offer
 from zerogo.mesh.signalling import Hearing, Signalling
 from zerogo.mesh.spec import PeerSpec
+from zerogo.mesh.status import Refusal
 from zerogo.stun.integrity import Integrity
 from zerogo.stun.message import Message
 
@@ -118,8 +119,11 @@ class Search:
         self._timers.set(_Timer.START, now + max(0.0, delay))
 
     def receive_message(self, message: Message, raw: bytes, source: SocketAddress, now: float) -> None:
-        """A STUN message of this pair."""
+        """A STUN message that names this pair; one that its agent does not believe is counted."""
+        refused = self.ice.counters.total
         self.ice.receive_message(message, raw, source, now)
+        if self.ice.counters.total != refused:
+            self._context.outbox.refuse(Refusal.FORGED_STUN)
 
     def found(self, now: float) -> None:
         """The peer is connected."""

@@ -58,6 +58,7 @@ class Refusal(enum.StrEnum):
     UNKNOWN_DATAGRAM = "unknown_datagram"
     MALFORMED_STUN = "malformed_stun"
     FOREIGN_STUN = "foreign_stun"
+    FORGED_STUN = "forged_stun"
     MALFORMED_HANDSHAKE = "malformed_handshake"
     FORGED_MAC = "forged_mac"
     FORGED_HANDSHAKE = "forged_handshake"

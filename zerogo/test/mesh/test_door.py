@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from zerogo.ice.binding import Check, emit_check
 from zerogo.ids import SocketAddress
 from zerogo.mesh import Node, NodeSettings, Refusal
+from zerogo.mesh.credentials import derive_pair_secrets
 from zerogo.noise.exchange import Initiator, Responder
 from zerogo.stun.attributes import Username
+from zerogo.stun.integrity import Integrity
 from zerogo.stun.message import Message, MessageClass, Method, emit
 from zerogo.test.mesh.parts import ANN, BOB, EVE, NETWORK, PSK, spec
 from zerogo.testing.clock import seeded_bytes
@@ -63,6 +67,21 @@ class DoorTests(SynchronousTestCase):
     def test_broken_stun_is_counted(self) -> None:
         data = emit(Message(Method.BINDING, MessageClass.REQUEST, b"x" * 12, ()))
         self.assertEqual(self.refused(data[:-1] + b"\0"), {Refusal.MALFORMED_STUN: 1})
+
+    def test_a_check_with_a_wrong_password_is_counted(self) -> None:
+        pair = derive_pair_secrets(BOB, ANN.static_public, NETWORK)
+        check = Check(controlling=True, tie_breaker=1, priority=1)
+        forged = evolve(pair.remote, pwd="x" * 32)
+        data = emit_check(check, b"x" * 12, pair.local, forged, Integrity.SHA256)
+        self.assertEqual(self.refused(data), {Refusal.FORGED_STUN: 1})
+
+    def test_a_check_that_was_seen_from_elsewhere_is_counted(self) -> None:
+        pair = derive_pair_secrets(BOB, ANN.static_public, NETWORK)
+        check = Check(controlling=True, tie_breaker=1, priority=1)
+        data = emit_check(check, b"x" * 12, pair.local, pair.remote, Integrity.SHA256)
+        self.node.receive_datagram(data, SocketAddress.of("192.0.2.65", 665), 1.0)
+        self.assertTrue(list(self.node.transmits()))
+        self.assertEqual(self.refused(data), {Refusal.FORGED_STUN: 1})
 
     def test_an_initiation_of_a_stranger_is_not_answered(self) -> None:
         self.assertEqual(self.refused(self.initiation(self.initiator(local=EVE))), {Refusal.UNKNOWN_PEER: 1})
