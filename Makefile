@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup system demo test lint type unit netns bench build samples lock clean
+.PHONY: help setup system demo test lint type rust unit netns bench build samples lock clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ setup: system $(INSTALLED) ## install all that the other verbs need: system pack
 system:
 	@.ci/system-packages
 
-$(INSTALLED): requirements.lock setup.cfg pyproject.toml
+$(INSTALLED): requirements.lock setup.cfg pyproject.toml rust/Cargo.lock $(wildcard rust/crates/*/src/*.rs)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ZeroGo needs Python 3.11 or newer; choose one with make PYTHON=...")'
 	@test -x $(BIN)/python || { echo "Making $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "Installing the Python packages of requirements.lock"
@@ -32,14 +32,17 @@ $(INSTALLED): requirements.lock setup.cfg pyproject.toml
 demo: setup ## four sites behind NATs find each other on this machine (root; KEEP=1 keeps the logs)
 	@$(BIN)/zerogo lab run demo $(if $(KEEP),--keep)
 
-test: setup ## the whole suite: lint, types, layers, unit tests and, as root, the tests in network namespaces
-	@$(BIN)/python .ci/suite.py lint type layers unit netns
+test: setup ## the whole suite: lint, types, layers, crates, unit tests and, as root, the tests in network namespaces
+	@$(BIN)/python .ci/suite.py lint type layers rust unit netns
 
 lint: setup ## ruff, and the layers between the rooms
 	@$(BIN)/python .ci/suite.py lint layers
 
 type: setup ## mypy --strict
 	@$(BIN)/python .ci/suite.py type
+
+rust: setup ## the crates: cargo fmt, clippy, test
+	@$(BIN)/python .ci/suite.py rust
 
 unit: setup ## the tests that need neither root nor a network
 	@$(BIN)/python .ci/suite.py unit

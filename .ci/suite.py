@@ -1,14 +1,16 @@
 """Runs the steps of the suite that are named on the command line, all of them, and adds up their figures.
 
-A step that is a check (ruff, mypy, the layers) counts as one. The sum goes to build/suite/summary as one plain line,
-`N passed, N failed, N skipped`. The exit status is 0 only where nothing failed. On CI (CI=true) a test in network
-namespaces that was skipped counts as failed: there everything it needs must be there.
+A step that is a check (ruff, mypy, the layers) counts as one; where there is no Rust its step is skipped. The sum goes
+to build/suite/summary as one plain line, `N passed, N failed, N skipped`. The exit status is 0 only where nothing
+failed. On CI (CI=true) a test in network namespaces that was skipped counts as failed: there everything it needs must
+be there.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -39,20 +41,41 @@ CHECKS = {
     "type": [["mypy", "--no-error-summary"]],
     "layers": [["lint-imports", "--config", "setup.cfg", "--no-cache"]],
 }
+RUST = ROOT / "rust"
+RUST_CHECKS = (
+    ["fmt", "--check"],
+    ["clippy", "--quiet", "--locked", "--all-targets", "--", "--deny", "warnings"],
+)
+RUST_RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.M)
 SUITES = {"unit": "zerogo.test", "netns": "integration"}
 
 
-def run(command: list[str], log: Path) -> int:
-    """Run a program of our virtual environment with its output in `log`; the exit status."""
+def run(command: list[str], log: Path, directory: Path = ROOT) -> int:
+    """Run a program of our virtual environment, or of an absolute path, with its output in `log`; the exit status."""
     with log.open("ab") as output:
         full = [str(BIN / command[0]), *command[1:]]
-        return subprocess.run(full, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output).returncode
+        return subprocess.run(full, cwd=directory, stdin=subprocess.DEVNULL, stdout=output, stderr=output).returncode
 
 
 def check(step: str, log: Path) -> Figures:
     """One check: passed if all its commands are."""
     statuses = [run(command, log) for command in CHECKS[step]]
     return Figures(failed=1) if any(statuses) else Figures(passed=1)
+
+
+def rust(log: Path) -> Figures:
+    """The crates: format and lints count as a check, and each test; skipped where there is no cargo, except on CI."""
+    cargo = shutil.which("cargo")
+    if cargo is None:
+        return Figures(failed=1) if ON_CI else Figures(skipped=1)
+    checks = [run([cargo, *arguments], log, RUST) for arguments in RUST_CHECKS]
+    status = run([cargo, "test", "--locked", "--release", "--no-fail-fast"], log, RUST)
+    checked = Figures(failed=1) if any(checks) else Figures(passed=1)
+    results = RUST_RESULT.findall(log.read_text(encoding="utf-8", errors="replace"))
+    passed, failed, ignored = (sum(int(row[column]) for row in results) for column in range(3))
+    if status != 0 or not passed:
+        failed = max(failed, 1)
+    return Figures(checked.passed + passed, checked.failed + failed, ignored)
 
 
 def trial(step: str, log: Path) -> Figures:
@@ -100,7 +123,10 @@ def main(steps: list[str]) -> int:
         log.unlink(missing_ok=True)
         print(f"  {step:<7} ", end="", flush=True)
         started = time.monotonic()
-        totals.append(check(step, log) if step in CHECKS else trial(step, log))
+        if step == "rust":
+            totals.append(rust(log))
+        else:
+            totals.append(check(step, log) if step in CHECKS else trial(step, log))
         report(totals[-1], time.monotonic() - started, log)
         sys.stdout.flush()
     total = Figures(*(sum(column) for column in zip(*totals, strict=True)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -25,7 +26,8 @@ class WheelTests(SynchronousTestCase):
         there = [name for name in files.decode().split("\0") if name and (ROOT / name).exists()]
         subprocess.run(["cp", "--parents", "--no-dereference", *there, str(tree)], cwd=ROOT, check=True)
         command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(dist), str(tree)]
-        built = subprocess.run(command, capture_output=True, text=True)
+        environment = {**os.environ, "CARGO_TARGET_DIR": str(ROOT / "rust" / "target")}
+        built = subprocess.run(command, capture_output=True, text=True, env=environment)
         self.assertEqual(built.returncode, 0, built.stdout[-2000:] + built.stderr[-2000:])
         (wheel,) = dist.glob("zerogo-*.whl")
         return wheel
@@ -38,6 +40,8 @@ class WheelTests(SynchronousTestCase):
             archive.extractall(target)
         self.assertEqual(self.missing_data(names), [])
         self.assertIn("twisted/plugins/zerogo_plugin.py", names)
+        if shutil.which("cargo"):
+            self.assertIn("zerogo/_native.abi3.so", names)
         self.assertEqual({"twisted/__init__.py", "twisted/plugins/__init__.py"} & names, set())
         help_text = self.run_installed(target, "from twisted.scripts.twistd import run; run()", "--help")
         for role in (name.split("/")[1] for name in names if name.endswith("/twistd.py")):
