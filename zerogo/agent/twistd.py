@@ -93,7 +93,7 @@ def _leave(status: int) -> None:
 def real_host(reactor: Any) -> Host:
     """This machine."""
     from zerogo.agent.devices import OpenedDevices
-    from zerogo.dataplane.reference import ReferenceDataplane
+    from zerogo.dataplane.choice import make_plane
     from zerogo.net.addresses import AddressWatch
     from zerogo.net.dial import stream_endpoint
     from zerogo.net.resolve import resolve_places
@@ -104,7 +104,7 @@ def real_host(reactor: Any) -> Host:
     return Host(
         reactor=reactor,
         open_devices=OpenedDevices.open,
-        make_plane=lambda name: ReferenceDataplane(),
+        make_plane=make_plane,
         endpoint_of=lambda address: stream_endpoint(reactor, address),
         resolve=lambda places: resolve_places(reactor, places),
         watch_addresses=watch,

@@ -73,8 +73,8 @@ class AgentConfig:
         one_of(("high", "medium"), {"low": _UNENCRYPTED, "none": _UNENCRYPTED, "hmac-only": _UNENCRYPTED}), "high"
     )
     """Known from earlier configurations. high and medium mean the same: Noise with ChaCha20-Poly1305 or AES-256-GCM."""
-    data_plane: str = option(one_of(("auto", "reference")), "auto")
-    """Which plane moves the frames: auto takes the fastest that works here, reference the one in pure Python."""
+    data_plane: str = option(one_of(("auto", "native", "reference")), "auto")
+    """Which plane moves the frames: native is in Rust, reference in Python; auto takes native where it was built."""
     offloads: OffloadsConfig = section(OffloadsConfig)
     """What the kernel may do for us. All on; what it cannot do is found out and left off."""
     state_dir: Path = option(PATH, Path("/var/lib/zerogo/agent"))
