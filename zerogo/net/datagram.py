@@ -30,15 +30,15 @@ DATAGRAM_BYTES_LIMIT = 2048
 
 
 class AddressRefused(EnvironmentFault):
-    """A UDP socket cannot be opened at an address."""
+    """A socket cannot be opened at an address."""
 
     code = "E-UDP-LISTEN"
 
-    def __init__(self, address: SocketAddress, error: OSError) -> None:
+    def __init__(self, address: SocketAddress, error: OSError, protocol: str = "UDP") -> None:
         self.address = address
         self.is_unsupported = error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
         """Whether this machine has no such family or address, as opposed to not being allowed to use it."""
-        super().__init__(f"cannot listen on UDP {address}: {error.strerror}")
+        super().__init__(f"cannot listen on {protocol} {address}: {error.strerror}")
 
 
 class DatagramCore(PumpedCore[object], Protocol):

@@ -1,7 +1,8 @@
 # -*- test-case-name: zerogo.test.relay.test_service -*-
 """The sockets of a relay: opened with privileges, read without, closed at the end.
 
-All sockets share one limiter and one set of counters, so a source has one rate however many addresses it asks.
+Without users it answers STUN on UDP and nothing else. With users it is a TURN relay on UDP, TCP and TLS as well. All
+sockets share one limiter and one set of counters, so a source has one rate however many addresses it asks.
 """
 
 from __future__ import annotations
@@ -11,60 +12,138 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks
+from twisted.internet.ssl import CertificateOptions
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from zerogo.config.relay import RelayConfig
 from zerogo.ids import SocketAddress
 from zerogo.net.datagram import AddressRefused, DatagramDriver, listen, open_udp_socket
+from zerogo.net.listening import CertificateRefused, open_tcp_socket
+from zerogo.net.turn_server import TurnDriver
+from zerogo.relay.turn import public_addresses, tls_context, turn_driver, turn_server
 from zerogo.stun.limit import SourceLimiter
 from zerogo.stun.server import ANSWERS_BURST, ANSWERS_PER_SECOND, BindingResponder, ResponderCounters
+from zerogo.turn.server import TurnServer
+
+DRAIN_CHECK_SECONDS = 0.1
+
+Opener = Callable[[SocketAddress], socket.socket]
 
 
 class RelayService(Service):
-    """Answers STUN on the addresses of the configuration. `reactor` is IReactorTime and IReactorSocket."""
+    """Answers STUN, and TURN where there are users, on the addresses of the configuration. `reactor` is IReactorTime
+    and IReactorSocket."""
 
     log = Logger()
 
     def __init__(self, config: RelayConfig, reactor: Any) -> None:
         self.counters = ResponderCounters()
+        self.turn: TurnServer | None = None
         self._config = config
         self._reactor = reactor
         self._limiter = SourceLimiter(ANSWERS_PER_SECOND, ANSWERS_BURST)
-        self._opened: list[socket.socket] = []
+        self._udp: list[socket.socket] = []
+        self._tcp: list[socket.socket] = []
+        self._tls: list[socket.socket] = []
+        self._tls_context: CertificateOptions | None = None
+        self._public: tuple[str, ...] = ()
+        self._driver: TurnDriver | None = None
         self._closers: list[Callable[[], Deferred[object]]] = []
 
     def privilegedStartService(self) -> None:
-        """Open the sockets; raises `AddressRefused` where an address is taken, or where none can be used."""
-        refused: AddressRefused | None = None
-        for address in self._config.listen:
-            try:
-                self._opened.append(open_udp_socket(address))
-            except AddressRefused as error:
-                if not error.is_unsupported:
-                    self._close_opened()
-                    raise
-                self.log.warn("{reason}; going on without", reason=str(error))
-                refused = error
-        if refused is not None and not self._opened:
-            raise refused
+        """Open the sockets; raises `AddressRefused` where an address is taken, or where none can be used,
+        `CertificateRefused`, `NoPublicAddress`."""
+        config = self._config
+        if config.is_turn:
+            self._public = public_addresses(config)
+            self._tls_context = tls_context(config)
+            if config.tls_listen and self._tls_context is None:
+                raise CertificateRefused("tls-listen needs tls-certificate and tls-key")
+        try:
+            self._udp = self._open(config.listen, open_udp_socket)
+            if config.is_turn:
+                self._tcp = self._open(config.tcp_listen, open_tcp_socket)
+                self._tls = self._open(config.tls_listen, open_tcp_socket)
+        except AddressRefused:
+            self._close_opened()
+            raise
 
     def startService(self) -> None:
         """Begin to answer."""
         super().startService()  # type: ignore[no-untyped-call]
-        for opened in self._opened:
-            host, port = opened.getsockname()[:2]
-            driver = DatagramDriver(BindingResponder(self._limiter, self.counters), self._reactor)
-            self._closers.append(listen(opened, driver, self._reactor))
-            self.log.info("answering STUN on UDP {address}", address=str(SocketAddress.of(host, port)))
-        self._opened.clear()
+        if self._config.is_turn:
+            self._serve_turn()
+        else:
+            self._serve_stun()
+        self._close_opened()
 
-    def stopService(self) -> Deferred[object]:
-        """Close the sockets."""
+    @inlineCallbacks
+    def stopService(self) -> Any:
+        """Let those who are relayed go on for a while, then close the sockets."""
         super().stopService()  # type: ignore[no-untyped-call]
         self._close_opened()
-        closing: Deferred[Any] = DeferredList([close() for close in self._closers])
+        yield from self._drain()
+        closing = [close() for close in self._closers]
         self._closers.clear()
+        if self._driver is not None:
+            closing += self._driver.close()
+            self._driver = None
+        self._log_counters()
+        yield DeferredList(closing)
+
+    def _open(self, addresses: tuple[SocketAddress, ...], opener: Opener) -> list[socket.socket]:
+        opened: list[socket.socket] = []
+        refused: AddressRefused | None = None
+        for address in addresses:
+            try:
+                opened.append(opener(address))
+            except AddressRefused as error:
+                if not error.is_unsupported:
+                    for each in opened:
+                        each.close()
+                    raise
+                self.log.warn("{reason}; going on without", reason=str(error))
+                refused = error
+        if refused is not None and not opened:
+            raise refused
+        return opened
+
+    def _serve_stun(self) -> None:
+        for opened in self._udp:
+            self.log.info("answering STUN on UDP {address}", address=_address(opened))
+            driver = DatagramDriver(BindingResponder(self._limiter, self.counters), self._reactor)
+            self._closers.append(listen(opened, driver, self._reactor))
+        self._udp.clear()
+
+    def _serve_turn(self) -> None:
+        binding = BindingResponder(self._limiter, self.counters)
+        self.turn = turn_server(self._config, self._public, binding)
+        driver = self._driver = turn_driver(self._config, self.turn, self._public, self._reactor)
+        for opened in self._udp:
+            self.log.info("answering STUN and TURN on UDP {address}", address=_address(opened))
+            driver.listen_udp(opened)
+        for opened in self._tcp:
+            self.log.info("answering TURN on TCP {address}", address=_address(opened))
+            driver.listen_stream(opened, None)
+        for opened in self._tls:
+            self.log.info("answering TURN on TLS {address}", address=_address(opened))
+            driver.listen_stream(opened, self._tls_context)
+        for sockets in (self._udp, self._tcp, self._tls):
+            sockets.clear()
+
+    def _drain(self) -> Any:
+        if self._driver is None or self.turn is None:
+            return
+        self._driver.drain()
+        end = self._reactor.seconds() + self._config.drain_seconds
+        if not self.turn.is_idle:
+            self.log.info("going on for {count} allocations", count=self.turn.allocations)
+        while not self.turn.is_idle and self._reactor.seconds() < end:
+            yield deferLater(self._reactor, DRAIN_CHECK_SECONDS, lambda: None)
+
+    def _log_counters(self) -> None:
         self.log.info(
             "answered {answered}, over the rate {limited}, not STUN {malformed}, other {refused}",
             answered=self.counters.answered,
@@ -72,9 +151,27 @@ class RelayService(Service):
             malformed=self.counters.malformed,
             refused=self.counters.refused,
         )
-        return closing
+        if self.turn is not None:
+            counters = self.turn.counters
+            self.log.info(
+                "relayed {out} to peers and {back} to clients, dropped {unpermitted} without permission and "
+                "{bandwidth} over the bandwidth; challenged {challenged}, refused {refused}, malformed {malformed}",
+                out=counters.to_peers,
+                back=counters.to_clients,
+                unpermitted=counters.unpermitted,
+                bandwidth=counters.over_bandwidth,
+                challenged=counters.challenged,
+                refused=counters.refused,
+                malformed=counters.malformed,
+            )
 
     def _close_opened(self) -> None:
-        for opened in self._opened:
-            opened.close()
-        self._opened.clear()
+        for sockets in (self._udp, self._tcp, self._tls):
+            for opened in sockets:
+                opened.close()
+            sockets.clear()
+
+
+def _address(opened: socket.socket) -> str:
+    host, port = opened.getsockname()[:2]
+    return str(SocketAddress.of(host, port))

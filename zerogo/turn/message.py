@@ -1,7 +1,7 @@
 # -*- test-case-name: zerogo.test.turn.test_message -*-
 """What a TURN client and its server send each other: STUN messages with TURN's methods, and ChannelData.
 
-    ChannelData: channel number 16, from 0x4000 to 0x4fff | length 16 | data; on streams padded to a multiple of 4
+    ChannelData: channel number 16, from 0x4000 up | length 16 | data; on streams padded to a multiple of 4
 
 RFC 8656 sections 12.4 and 18. The two are told apart by the first two bits: 00 is STUN, 01 ChannelData. Emitting a STUN
 message is `zerogo.stun.message.emit`.
@@ -20,7 +20,9 @@ from zerogo.turn.attributes import with_turn_attributes
 
 CHANNEL_FIRST = 0x4000
 CHANNEL_LAST = 0x4FFF
-"""RFC 8656; the older RFC 5766 went up to 0x7fff, which collides with other protocols on a shared port."""
+"""The numbers that a client chooses from (RFC 8656)."""
+OLD_CHANNEL_LAST = 0x7FFF
+"""Up to here clients choose that follow RFC 5766, coturn's among them; a server takes those too."""
 CHANNEL_HEADER_BYTES = 4
 
 _CHANNEL_HEADER = struct.Struct("!HH")
@@ -52,7 +54,7 @@ def is_channel_data(data: bytes) -> bool:
 
 def is_channel_number(number: int) -> bool:
     """Whether a channel may have this number."""
-    return CHANNEL_FIRST <= number <= CHANNEL_LAST
+    return CHANNEL_FIRST <= number <= OLD_CHANNEL_LAST
 
 
 def parse_channel_data(data: bytes) -> ChannelData:

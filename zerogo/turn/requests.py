@@ -208,7 +208,7 @@ class RequestDesk:
     def _bind_channel(self, request: Message, allocation: Allocation, now: float) -> Answer:
         number, peer = request.get(ChannelNumber), request.get(XorPeerAddress)
         if number is None or peer is None or not is_channel_number(number.value):
-            raise Refusal(Code.BAD_REQUEST, "a channel is 0x4000 to 0x4fff and has a peer")
+            raise Refusal(Code.BAD_REQUEST, "a channel has a number and a peer")
         if not allocation.may_bind(number.value, peer.address, now):
             raise Refusal(Code.BAD_REQUEST, "channel or peer is bound already")
         reach = self._reach(request, allocation, peer.address)

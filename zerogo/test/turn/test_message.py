@@ -96,7 +96,7 @@ class ChannelDataTests(SynchronousTestCase):
         self.assertEqual(emit_channel_data(0x4001, b"hello"), b"\x40\x01\x00\x05hello")
         self.assertEqual(emit_channel_data(0x4001, b"hello", is_padded=True), b"\x40\x01\x00\x05hello\0\0\0")
 
-    @given(st.integers(0x4000, 0x4FFF), st.binary(max_size=300), st.booleans())
+    @given(st.integers(0x4000, 0x7FFF), st.binary(max_size=300), st.booleans())
     @settings(deadline=None, max_examples=100)
     def test_what_is_emitted_is_read_back(self, number: int, data: bytes, is_padded: bool) -> None:
         self.assertEqual(parse_channel_data(emit_channel_data(number, data, is_padded)), ChannelData(number, data))
@@ -115,5 +115,5 @@ class ChannelDataTests(SynchronousTestCase):
 
     def test_what_cannot_be_emitted(self) -> None:
         self.assertRaises(LocalError, emit_channel_data, 0x3FFF, b"")
-        self.assertRaises(LocalError, emit_channel_data, 0x5000, b"")
+        self.assertRaises(LocalError, emit_channel_data, 0x8000, b"")
         self.assertRaises(LocalError, emit_channel_data, 0x4000, bytes(65536))

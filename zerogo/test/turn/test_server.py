@@ -221,7 +221,7 @@ class RelayingTests(SynchronousTestCase):
         other = SocketAddress("8.8.8.8", 7001)
         self.assertEqual([bind(0x4001, PEER), bind(0x4001, PEER)], [0, 0])
         self.assertEqual([bind(0x4001, other), bind(0x4002, PEER), bind(0x4002, other)], [400, 400, 0])
-        self.assertEqual([bind(0x3FFF, other), bind(0x5000, other)], [400, 400])
+        self.assertEqual([bind(0x3FFF, other), bind(0x8000, other)], [400, 400])
 
     def test_several_permissions_come_together_or_not_at_all(self) -> None:
         self.assertEqual(self.alice.permit("8.8.8.8", "10.0.0.1"), 403)

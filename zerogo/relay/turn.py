@@ -1,0 +1,92 @@
+# -*- test-case-name: zerogo.test.relay.test_turn -*-
+"""From a relay's configuration to its TURN server: who may use it, for which peers, under which addresses."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from twisted.internet.ssl import CertificateOptions
+from twisted.logger import Logger
+
+from zerogo.config.relay import RelayConfig
+from zerogo.errors import EnvironmentFault
+from zerogo.net.listening import server_context
+from zerogo.net.relayed import outgoing_address
+from zerogo.net.turn_server import TurnDriver
+from zerogo.policy.addresses import AddressRule, parse_address, special_range
+from zerogo.stun.server import BindingResponder
+from zerogo.turn.credentials import Authorities, Authority, StaticUsers, TimedUsers
+from zerogo.turn.gate import PeerGate
+from zerogo.turn.quota import Quota
+from zerogo.turn.server import ServerSettings, TurnServer
+
+_log = Logger(namespace="zerogo.relay")
+
+
+class NoPublicAddress(EnvironmentFault):
+    """The relay does not know an address that peers could reach it at."""
+
+    code = "E-RELAY-ADDRESS"
+
+    def __init__(self) -> None:
+        super().__init__("this machine has no address on a network; set public-ip")
+
+
+def turn_server(config: RelayConfig, public: tuple[str, ...], binding: BindingResponder) -> TurnServer:
+    """The core of a relay that `config` describes."""
+    secrets = () if config.auth_secret is None else (config.auth_secret,)
+    authorities: list[Authority] = [StaticUsers({each.user: each.password for each in config.credentials})]
+    gate = PeerGate(rule=AddressRule(config.allow_peers), own_hosts=public, secrets=secrets, unix_time=time.time)
+    settings = ServerSettings(
+        realm=config.realm,
+        authority=Authorities([*authorities, TimedUsers(secrets)]),
+        gate=gate,
+        quota=_quota(config),
+        has_ipv4=any(":" not in host for host in public),
+        has_ipv6=any(":" in host for host in public),
+    )
+    return TurnServer(settings, os.urandom, time.time, binding)
+
+
+def turn_driver(config: RelayConfig, server: TurnServer, public: tuple[str, ...], reactor: Any) -> TurnDriver:
+    """The driver of the core."""
+    return TurnDriver(server, reactor, public, (config.port_range.first, config.port_range.last))
+
+
+def public_addresses(config: RelayConfig) -> tuple[str, ...]:
+    """What relayed addresses are on, one of each family at most; raises `NoPublicAddress`."""
+    if config.public_ip:
+        first = {":" in host: host for host in reversed(config.public_ip)}
+        return tuple(first[is_ipv6] for is_ipv6 in sorted(first))
+    found = [host for is_ipv6 in (False, True) if (host := outgoing_address(is_ipv6)) is not None]
+    if not found:
+        raise NoPublicAddress()
+    for host in found:
+        what = special_range(parse_address(host))
+        if what is not None:
+            _log.warn(
+                "relayed addresses are on {host} ({what}), which the internet does not reach; set public-ip",
+                host=host,
+                what=what,
+            )
+    return tuple(found)
+
+
+def tls_context(config: RelayConfig) -> CertificateOptions | None:
+    """What TLS listeners serve with; None where there are none. Raises `CertificateRefused`."""
+    if not config.tls_listen or config.tls_certificate is None or config.tls_key is None:
+        return None
+    return server_context(config.tls_certificate, config.tls_key)
+
+
+def _quota(config: RelayConfig) -> Quota:
+    quota = config.quota
+    return Quota(
+        allocations=quota.allocations,
+        total_allocations=quota.total_allocations,
+        permissions=quota.permissions,
+        channels=quota.permissions,
+        bytes_per_second=1000.0 * quota.kilobytes_per_second,
+    )
