@@ -11,7 +11,7 @@ the others wait their turn. A peer that knocks is answered at any time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from attrs import frozen
 
@@ -179,6 +179,13 @@ class Node:
         if found is not None:
             found.paths.refused(errno, now)
             self._settle(found, now)
+
+    def note_sent(self, totals: Mapping[int, int], now: float) -> None:
+        """Bytes of data each peer, by number, was sent so far, about once a second: busy paths are watched closely."""
+        for number, total in totals.items():
+            peer = self._directory.numbered(number)
+            if peer is not None and peer.paths.note_sent(total, now):
+                self._settle(peer, now)
 
     def shutdown(self, now: float) -> None:
         """Tell all peers that their sessions end; send what this yields before the data plane is closed."""

@@ -3,18 +3,13 @@
 
 from __future__ import annotations
 
-from attrs import Factory, define
+from attrs import Factory, define, field
 
 from zerogo.ids import SocketAddress
 from zerogo.mesh.events import PathKind
 from zerogo.mesh.measure import Measurement
+from zerogo.mesh.mtu import MAX_PLPMTU_IPV4, MAX_PLPMTU_IPV6, PathMtu
 from zerogo.mesh.status import PathStatus
-
-MTU_IPV4 = 1472
-"""UDP payload of a 1,500-byte IPv4 packet without options."""
-MTU_IPV6 = 1452
-_SMALLER_MTUS = (1400, 1252, 1172, 1060)
-"""Steps down when the kernel says "message too long"; 1,100-byte underlays exist."""
 
 
 @define(kw_only=True, eq=False)
@@ -25,7 +20,6 @@ class Path:
     local_candidate: str
     remote_candidate: str
     kind: PathKind = PathKind.DIRECT
-    mtu: int = 0
     measurement: Measurement = Factory(Measurement)
     is_checked: bool
     """Whether a connectivity check of ICE succeeded on it; one that only an authentic datagram came by needs proof."""
@@ -35,24 +29,21 @@ class Path:
     found_at: float
     next_probe_at: float
     died_at: float = 0.0
+    path_mtu: PathMtu = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        """A new path is taken for an Ethernet-sized one."""
-        if not self.mtu:
-            self.mtu = MTU_IPV6 if self.destination.is_ipv6 else MTU_IPV4
+        """Nothing is known of how large a datagram it carries."""
+        self.path_mtu = PathMtu(MAX_PLPMTU_IPV6 if self.destination.is_ipv6 else MAX_PLPMTU_IPV4)
+
+    @property
+    def mtu(self) -> int:
+        """Largest UDP payload that it carries whole, as far as is known, bytes."""
+        return self.path_mtu.size
 
     @property
     def is_usable(self) -> bool:
         """Whether frames may be sent this way."""
         return self.is_alive and (self.is_checked or self.is_verified)
-
-    def shrink(self) -> bool:
-        """Step the MTU down; False where it is at the lowest step."""
-        for smaller in _SMALLER_MTUS:
-            if smaller < self.mtu:
-                self.mtu = smaller
-                return True
-        return False
 
     def die(self, now: float) -> None:
         """Take the path for dead; a probe that is answered brings it back."""

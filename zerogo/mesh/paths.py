@@ -122,13 +122,19 @@ class Paths:
             return
         if error != errno.EMSGSIZE:
             path.next_probe_at = now
-        elif path.shrink():
+        else:
+            path.path_mtu.too_long(now)
             self.tell()
 
     def probe_all(self, now: float) -> None:
         """Something changed at one end: find out at once which paths still carry."""
         for path in self._paths.values():
             path.next_probe_at = now
+            path.path_mtu.search(now)
+
+    def note_sent(self, total: int, now: float) -> bool:
+        """The peer was sent `total` bytes of data so far; whether that makes it a busy one."""
+        return self._prober.note_sent(total, now)
 
     def start_probing(self, now: float) -> None:
         """There is a session to probe in."""
@@ -161,6 +167,7 @@ class Paths:
                 self._drop(path)
             elif self.can_probe and path.next_probe_at <= now:
                 self._prober.probe(path, now, is_active=path is self.active)
+        self._prober.sound(self.active if self.can_probe else None, now)
 
     def next_at(self) -> float | None:
         """When `handle_timer` is wanted."""

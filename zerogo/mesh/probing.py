@@ -3,7 +3,8 @@
 
 A path in use is probed every 0.2 seconds while it is young or a probe of it went unanswered, and then at the node's
 steady pace, 1 to 5 seconds, slower the more peers are connected. Standbys and dead paths are probed more rarely. Times
-are jittered so that two ends never keep step.
+are jittered so that two ends never keep step. The path in use is also asked how large a datagram it carries
+(`zerogo.mesh.mtu`), by probes that no measurement counts.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from zerogo.mesh.events import ControlToSend
 from zerogo.mesh.path import Path
 from zerogo.mesh.status import Refusal
 from zerogo.wire.control import Probe, emit_control
+from zerogo.wire.transport import OVERHEAD_BYTES
 
 FAST_SECONDS = 0.2
 YOUNG_SECONDS = 2.0
@@ -25,6 +27,9 @@ DEAD_FAST_SECONDS = 1.0
 JITTER_SHARE = 0.1
 OUTSTANDING_LIMIT = 64
 """Probes of one peer whose fate is open; beyond it the oldest counts as lost."""
+BUSY_BYTES = 1000
+"""Sent since it was told last, so many make a peer a busy one: more than pings, less than one full frame."""
+_BARE_PROBE_BYTES = OVERHEAD_BYTES + len(emit_control(Probe(0)))
 
 
 @frozen(eq=False)
@@ -41,6 +46,8 @@ class Prober:
     _context: NodeContext
     _peer: int
     _outstanding: dict[int, _Outstanding] = field(factory=dict, init=False)
+    _sounded: Path | None = field(default=None, init=False)
+    _bytes_sent: int | None = field(default=None, init=False)
 
     def probe(self, path: Path, now: float, *, is_active: bool) -> None:
         """Send a probe by `path` and plan its next."""
@@ -51,10 +58,31 @@ class Prober:
         self._context.outbox.tell(ControlToSend(self._peer, emit_control(Probe(probe_id)), path.destination))
         path.next_probe_at = now + self._interval(path, now, is_active=is_active)
 
+    def sound(self, path: Path | None, now: float) -> None:
+        """Send the padded probes that are due on the path in use; None where there is none."""
+        self._sounded = path
+        if path is None:
+            return
+        for size in path.path_mtu.due(now, path.measurement):
+            probe_id = self._context.number()
+            path.path_mtu.sent(probe_id, size)
+            probe = emit_control(Probe(probe_id, size - _BARE_PROBE_BYTES))
+            self._context.outbox.tell(ControlToSend(self._peer, probe, path.destination))
+
+    def note_sent(self, total: int, now: float) -> bool:
+        """The peer was sent `total` bytes of data so far; whether that makes it a busy one."""
+        before, self._bytes_sent = self._bytes_sent, total
+        if self._sounded is None or before is None or total - before < BUSY_BYTES:
+            return False
+        self._sounded.path_mtu.busy(now)
+        return True
+
     def answered(self, probe_id: int, now: float) -> Path | None:
         """The peer answered a probe; the path it was sent by, or None where that was not asked or is too long ago."""
         probe = self._outstanding.pop(probe_id, None)
         if probe is None:
+            if self._sounded is not None and self._sounded.path_mtu.answered(probe_id, now):
+                return self._sounded
             self._context.outbox.refuse(Refusal.STALE_ANSWER)
             return None
         probe.path.measurement.answered(now - probe.sent_at, now)
@@ -78,14 +106,21 @@ class Prober:
     def forget(self, path: Path) -> None:
         """Forget the probes of a path that is dropped."""
         self._outstanding = {key: probe for key, probe in self._outstanding.items() if probe.path is not path}
+        self._sounded = None if self._sounded is path else self._sounded
 
     def clear(self) -> None:
         """Forget all probes without judging them: the session they were sent in is gone."""
         self._outstanding.clear()
+        if self._sounded is not None:
+            self._sounded.path_mtu.interrupt()
+            self._sounded = None
 
     def next_at(self) -> float | None:
-        """When the next probe is overdue."""
-        return min((probe.lost_at for probe in self._outstanding.values()), default=None)
+        """When the next probe is overdue, or one of the path's MTU is due."""
+        times = [probe.lost_at for probe in self._outstanding.values()]
+        if self._sounded is not None:
+            times.append(self._sounded.path_mtu.next_at())
+        return min(times, default=None)
 
     def _lose(self, probe_id: int) -> Path:
         path = self._outstanding.pop(probe_id).path

@@ -218,6 +218,8 @@ class Member:
     def _tick(self, plane: MemoryPlane) -> None:
         if self.is_up and plane is self.plane:
             plane.tick()
+            totals = {peer: counters.bytes_out for peer, counters in plane.counters().peers.items()}
+            self.driven.call(self.node.note_sent, totals)
             self.mesh.clock.call_later(_TICK_SECONDS, lambda: self._tick(plane))
 
     def _send_out(self, destination: SocketAddress, payload: bytes) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.ids import SocketAddress
-from zerogo.mesh.path import MTU_IPV4, MTU_IPV6, Path
+from zerogo.mesh.mtu import BASE_PLPMTU
+from zerogo.mesh.path import Path
 
 
 def path(host: str, **more: bool) -> Path:
@@ -23,18 +24,11 @@ def path(host: str, **more: bool) -> Path:
 class PathTests(SynchronousTestCase):
     """MTU, use, status."""
 
-    def test_the_mtu_follows_the_family(self) -> None:
-        self.assertEqual((path("192.0.2.1").mtu, path("2001:db8::1").mtu), (MTU_IPV4, MTU_IPV6))
+    def test_the_largest_mtu_that_is_looked_for_follows_the_family(self) -> None:
+        self.assertEqual([path(host).path_mtu.largest for host in ("192.0.2.1", "2001:db8::1")], [1472, 1452])
 
-    def test_the_mtu_steps_down_to_what_an_1100_byte_link_carries(self) -> None:
-        shrunk = path("192.0.2.1")
-        steps = []
-        while shrunk.shrink():
-            steps.append(shrunk.mtu)
-        self.assertEqual(steps, sorted(steps, reverse=True))
-        self.assertIn(1252, steps)
-        self.assertLessEqual(steps[-1] + 28, 1100)
-        self.assertFalse(shrunk.shrink())
+    def test_a_new_path_has_the_mtu_that_goes_nearly_everywhere(self) -> None:
+        self.assertEqual(path("192.0.2.1").mtu, BASE_PLPMTU)
 
     def test_what_was_only_heard_of_is_not_used_before_proof(self) -> None:
         heard = path("192.0.2.1", is_checked=False)

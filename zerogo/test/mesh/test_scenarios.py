@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations_with_replacement, pairwise
+from itertools import combinations_with_replacement, groupby, pairwise
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -55,8 +55,9 @@ def connected_pair(seed: object, **kinds: NatBehaviour | None) -> tuple[VirtualM
 
 
 def changes_of_path(member: Member, since: float = 0.0) -> list[PathSelected]:
-    """Paths that the member's data plane was told."""
-    return [event for at, event in member.log if isinstance(event, PathSelected) and at >= since]
+    """Paths that the member's data plane was told, without those that differ from the one before in MTU alone."""
+    told = [event for at, event in member.log if isinstance(event, PathSelected) and at >= since]
+    return [next(group) for _, group in groupby(told, key=lambda event: event.destination)]
 
 
 def longest_silence(member: Member, since: float, until: float) -> float:
