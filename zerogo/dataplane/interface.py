@@ -10,8 +10,9 @@ segment (one TAP) over the data sockets, at most one per address family.
 
 The law of sessions, per peer, three slots: *current* (sends and receives), *previous* (receives), *next* (a responder's
 fresh session: receives; its first authentic datagram makes it current, with `SessionConfirmed`). An initiator's session
-becomes current at once. A plane stops using a session by itself `REJECT_AFTER_SECONDS` after it was added or
-`REJECT_AFTER_MESSAGES` datagrams, and asks for a new one (`RekeyDue`) well before.
+becomes current at once; a next one that waits then becomes previous, for handshakes have crossed. A plane stops using a
+session by itself `REJECT_AFTER_SECONDS` after it was added or `REJECT_AFTER_MESSAGES` datagrams, and asks for a new one
+(`RekeyDue`) well before.
 """
 
 from __future__ import annotations

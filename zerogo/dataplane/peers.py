@@ -131,13 +131,15 @@ class PeerTable:
         """Put a fresh session into its slot."""
         self._forget(self.sessions.get(session.local_index))
         self.sessions[session.local_index] = session
-        if session.is_initiator:
-            self._forget(peer.next)
-            peer.next = None
-            self._make_current(peer, session)
-        else:
+        if not session.is_initiator:
             self._forget(peer.next)
             peer.next = session
+            return
+        if peer.next is not None:
+            # Handshakes crossed: the peer may be sending in the one that it began.
+            self._forget(peer.current)
+            peer.current, peer.next = peer.next, None
+        self._make_current(peer, session)
 
     def confirm(self, peer: Peer, session: SealedSession) -> bool:
         """An authentic datagram came in on `session`; whether that made it the current one."""

@@ -44,6 +44,13 @@ class SessionLawTests(SynchronousTestCase):
         self.assertEqual([3, 2, None], self.slots())
         self.assertEqual([2, 3], list(self.table.sessions))
 
+    def test_crossing_handshakes_keep_both_sessions(self) -> None:
+        self.add(1, True)
+        self.add(2, False)
+        self.add(3, True)
+        self.assertEqual([3, 2, None], self.slots())
+        self.assertEqual([2, 3], list(self.table.sessions))
+
     def test_a_newer_unconfirmed_session_replaces_an_older_one(self) -> None:
         self.add(1, False)
         self.add(2, False)

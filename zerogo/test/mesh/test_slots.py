@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from zerogo.dataplane.peers import PeerTable
+from zerogo.dataplane.sealing import SealedSession
 from zerogo.mesh.slots import REJECT_AFTER_SECONDS, SessionRecord, SessionSlots
 
 
@@ -66,3 +70,34 @@ class SlotTests(SynchronousTestCase):
         slots.add(record(2, initiator=True))
         slots.add(record(3, initiator=False))
         self.assertEqual(slots.clear(), [1, 2, 3])
+
+
+class MirrorTests(SynchronousTestCase):
+    """The mirror and a plane, told the same; a plane confirms a session before the mirror hears of it."""
+
+    @given(st.lists(st.sampled_from(["initiator", "responder", "confirmed", "heard"]), max_size=30))
+    @settings(deadline=None, max_examples=200)
+    def test_a_plane_holds_the_sessions_of_the_mirror(self, happenings: list[str]) -> None:
+        slots, table = SessionSlots(), PeerTable()
+        peer = table.obtain(1)
+        unheard: list[int] = []
+        for index, happening in enumerate(happenings):
+            if happening == "heard" and unheard:
+                retired = slots.confirm(unheard.pop(0))
+            elif happening == "confirmed" and peer.next is not None:
+                unheard.append(peer.next.local_index)
+                table.confirm(peer, peer.next)
+                continue
+            elif happening in ("initiator", "responder"):
+                is_initiator = happening == "initiator"
+                table.add_session(peer, SealedSession(1, (index, 0), (bytes(32),) * 2, 1, is_initiator, 0.0))
+                retired = slots.add(record(index, initiator=is_initiator))
+            else:
+                continue
+            for local_index in retired:
+                table.retire(local_index)
+            if peer.current is not None and slots.next is None:
+                self.assertEqual(peer.current.local_index, slots.current and slots.current.local_index)
+                self.assertEqual(
+                    peer.previous and peer.previous.local_index, slots.previous and slots.previous.local_index
+                )

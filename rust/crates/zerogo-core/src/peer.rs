@@ -211,12 +211,15 @@ impl Peer {
     /// Put a fresh session into its slot; the sessions that fall out.
     #[must_use]
     pub fn add_session(&mut self, session: Arc<Session>) -> Vec<Arc<Session>> {
-        let mut fallen: Vec<_> = self.next.take().into_iter().collect();
-        if session.is_initiator {
-            fallen.extend(self.make_current(session));
-        } else {
-            self.next = Some(session);
+        if !session.is_initiator {
+            return self.next.replace(session).into_iter().collect();
         }
+        let mut fallen = Vec::new();
+        if let Some(pending) = self.next.take() {
+            // Handshakes crossed: the peer may be sending in the one that it began.
+            fallen.extend(self.current.replace(pending));
+        }
+        fallen.extend(self.make_current(session));
         fallen
     }
 
@@ -284,10 +287,10 @@ mod tests {
         assert_eq!(slots(&peer), [Some(3), Some(1), None]);
         assert!(peer.add_session(session(&peer, 4, false)).is_empty());
         let fallen: Vec<u32> = peer.add_session(session(&peer, 5, true)).iter().map(|gone| gone.local_index).collect();
-        assert_eq!(fallen, [4, 1]);
-        assert_eq!(slots(&peer), [Some(5), Some(3), None]);
+        assert_eq!(fallen, [3, 1]);
+        assert_eq!(slots(&peer), [Some(5), Some(4), None]);
         peer.forget(&peer.current.clone().expect("current"));
-        assert_eq!(slots(&peer), [None, Some(3), None]);
+        assert_eq!(slots(&peer), [None, Some(4), None]);
     }
 
     #[test]
