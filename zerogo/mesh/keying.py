@@ -58,6 +58,8 @@ class _Timer(enum.StrEnum):
 class _Attempt:
     initiator: Initiator
     local_index: int
+    follows_cookie: bool
+    """Whether it was made because a cookie came, before its time."""
 
 
 @define(eq=False)
@@ -154,7 +156,11 @@ class Keying:
         self._established(keys, now)
 
     def receive_cookie_reply(self, local_index: int, datagram: bytes, now: float) -> None:
-        """The peer wants proof of our address: try again at once, with its cookie."""
+        """The peer wants proof of our address: try again at once, with its cookie.
+
+        Once per try: who is on the path and knows the peer's public key can make cookie replies, and each would draw a
+        larger initiation.
+        """
         if self._attempt is None or self._attempt.local_index != local_index:
             self._context.outbox.refuse(Refusal.STALE_COOKIE)
             return
@@ -163,10 +169,10 @@ class Keying:
         except RemoteError:
             self._context.outbox.refuse(Refusal.FORGED_HANDSHAKE)
             return
-        is_first = self._cookie is None or self._cookie[0] != cookie
+        is_news = self._cookie is None or self._cookie[0] != cookie
         self._cookie = (cookie, now)
-        if is_first:
-            self._try(now)
+        if is_news and not self._attempt.follows_cookie:
+            self._try(now, follows_cookie=True)
 
     def respond(self, responder: Responder, received: ReceivedInitiation, source: SocketAddress, now: float) -> None:
         """Answer an authentic, fresh initiation of this peer."""
@@ -217,13 +223,13 @@ class Keying:
             self.complaint = NO_ANSWER
         self._try(now)
 
-    def _try(self, now: float) -> None:
+    def _try(self, now: float, follows_cookie: bool = False) -> None:
         self._drop_attempt()
         context = self._context
         initiator = Initiator(
             context.identity, self._remote_static, context.network, context.psk, self.suite, context.rng
         )
-        self._attempt = _Attempt(initiator, context.indexes.allocate(self._peer))
+        self._attempt = _Attempt(initiator, context.indexes.allocate(self._peer), follows_cookie)
         timestamp = context.timestamps.next(now, context.outbox)
         datagram = initiator.create_initiation(self._attempt.local_index, timestamp, cookie=self._fresh_cookie(now))
         count = 1 if self._tries < _SINGLE_TRIES else _RACED_DESTINATIONS

@@ -22,6 +22,7 @@ from zerogo.mesh.keying import (
 )
 from zerogo.mesh.slots import REJECT_AFTER_SECONDS
 from zerogo.mesh.status import Refusal
+from zerogo.noise.cookie import CookieIssuer
 from zerogo.noise.exchange import Responder
 from zerogo.test.mesh.parts import ANN, BOB, NETWORK, PSK, context, drained
 from zerogo.wire.handshake import Suite, parse_response
@@ -161,6 +162,18 @@ class KeyingTests(SynchronousTestCase):
         self.finish(response, 0.1)
         self.assertTrue(self.ann.has_session)
         self.assertEqual(self.ann.complaint, "")
+
+    def test_cookie_replies_of_whoever_is_on_the_path_draw_one_initiation_a_try(self) -> None:
+        sent = self.initiate(0.0)
+        for _ in range(20):
+            issuer = CookieIssuer(NETWORK, BOB.static_public, self.bobs.rng)
+            index = int.from_bytes(sent[-1][4:8], "big")
+            self.ann.receive_cookie_reply(index, issuer.reply(sent[-1], index, HERE, 0.0), 0.0)
+            sent += [each.payload for each in self.sent(self.anns)]
+        self.assertEqual(len(sent), 2)
+        self.ann.handle_timer(self.ann.next_at() or 0.0)
+        [again] = self.sent(self.anns)
+        self.assertTrue(issuer.has_valid_mac2(again.payload, HERE, 1.0))
 
     def test_the_initiator_renews_after_two_minutes(self) -> None:
         self.handshake(0.0)
