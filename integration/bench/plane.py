@@ -1,6 +1,6 @@
 """Throughput, packets per second, latency and cost of a data plane between two namespaces. Run as root:
 
-    python -m integration.bench.plane [--json FILE] [--seconds 4]
+    python -m integration.bench.plane [--planes reference,native] [--json FILE] [--seconds 4]
 
 Baseline: iperf3 over the bare veth, in the same run and on the same cores. The sessions are given to the planes as a
 handshake would. Everything of both ends, iperf3 included, shares the cores of this machine.
@@ -24,7 +24,9 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from zerogo.dataplane.interface import IDataplane, Offloads, SessionConfirmed
+from zerogo.dataplane.choice import make_plane
+from zerogo.dataplane.interface import Offloads, SessionConfirmed
+from zerogo.dataplane.native import is_built
 from zerogo.dataplane.reference import ReferenceDataplane
 from zerogo.test.dataplane.kernel import End, Host, Wire, connect, introduce, open_end, wait_until
 from zerogo.wire.handshake import Suite
@@ -35,9 +37,9 @@ _PORT = "5299"
 
 
 @contextlib.contextmanager
-def tunnel(wire: Wire, suite: Suite, make_plane: Callable[[], IDataplane] = ReferenceDataplane) -> Iterator[list[End]]:
-    """Two planes with a session between the two hosts of a wire."""
-    ends = [open_end(make_plane(), host, Offloads()) for host in wire.hosts]
+def tunnel(wire: Wire, suite: Suite, plane: str = "reference") -> Iterator[list[End]]:
+    """Two planes of that name with a session between the two hosts of a wire."""
+    ends = [open_end(make_plane(plane), host, Offloads()) for host in wire.hosts]
     try:
         introduce(ends)
         connect(ends, suite)
@@ -102,10 +104,14 @@ def ping_us(host: Host, target: str, count: int) -> tuple[float, float]:
 
 
 def cpu_seconds(ends: list[End]) -> float:
-    """CPU that the workers have used so far."""
+    """CPU that what moves the frames of both ends has used so far: worker processes, or threads of this one."""
+    if isinstance(ends[0].plane, ReferenceDataplane):
+        rows = [Path(f"/proc/{worker_pid(end)}/stat") for end in ends]
+    else:
+        rows = [path for path in Path("/proc/self/task").glob("*/stat") if "(zerogo-" in path.read_text()]
     total = 0
-    for end in ends:
-        fields = Path(f"/proc/{worker_pid(end)}/stat").read_text().rsplit(")", 1)[1].split()
+    for row in rows:
+        fields = row.read_text().rsplit(")", 1)[1].split()
         total += int(fields[11]) + int(fields[12])
     return total / os.sysconf("SC_CLK_TCK")
 
@@ -116,10 +122,23 @@ def worker_pid(end: End) -> int:
     return end.plane.worker_pid
 
 
-def resident_mb(end: End) -> float:
-    """Resident memory of a worker."""
-    status = Path(f"/proc/{worker_pid(end)}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1000  # type: ignore[index]
+def resident_mb(ends: list[End]) -> float | None:
+    """Resident memory of the greater worker; None where the planes are threads of this process."""
+    if not isinstance(ends[0].plane, ReferenceDataplane):
+        return None
+    rows = [Path(f"/proc/{worker_pid(end)}/status").read_text() for end in ends]
+    return max(int(re.search(r"VmRSS:\s+(\d+)", row)[1]) for row in rows) / 1000  # type: ignore[index]
+
+
+def loaded_ping_us(wire: Wire, target: str, seconds: int) -> tuple[float, float]:
+    """Median and 99th percentile of round trips beside one TCP stream, microseconds."""
+    with iperf_server(wire.hosts[1]):
+        command = wire.hosts[0].command("iperf3", "-c", target, "-p", _PORT, "-t", str(seconds))
+        load = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        time.sleep(0.5)
+        found = ping_us(wire.hosts[0], target, seconds * 150)
+        load.wait()
+    return found
 
 
 def measure_baseline(wire: Wire, seconds: int, say: Callable[[str], None]) -> dict[str, Any]:
@@ -132,12 +151,12 @@ def measure_baseline(wire: Wire, seconds: int, say: Callable[[str], None]) -> di
     return {"tcp_gbits": gbits, "rtt_p50_us": p50, "rtt_p99_us": p99, "load_before": load}
 
 
-def measure_tunnel(wire: Wire, suite: Suite, seconds: int, say: Callable[[str], None]) -> dict[str, Any]:
-    """One suite, through two planes."""
+def measure_tunnel(wire: Wire, plane: str, suite: Suite, seconds: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """One suite, through two planes of that name."""
     found: dict[str, Any] = {}
-    with tunnel(wire, suite) as ends:
-        name = suite.name.lower()
-        found["idle_rss_mb"] = max(map(resident_mb, ends))
+    with tunnel(wire, suite, plane) as ends:
+        name = f"{plane} {suite.name.lower()}"
+        found["idle_rss_mb"] = resident_mb(ends)
         say(f"{name}: round trips")
         found["rtt_p50_us"], found["rtt_p99_us"] = ping_us(wire.hosts[0], "10.77.0.2", 300)
         say(f"{name}: TCP, one stream")
@@ -145,6 +164,8 @@ def measure_tunnel(wire: Wire, suite: Suite, seconds: int, say: Callable[[str], 
         found["tcp_gbits"], found["retransmits"] = tcp_gbits(wire, "10.77.0.2", seconds)
         carried = found["tcp_gbits"] * seconds / 8
         found["cpu_seconds_per_gb"] = (cpu_seconds(ends) - before) / carried
+        say(f"{name}: round trips under load")
+        found["loaded_rtt_p50_us"], found["loaded_rtt_p99_us"] = loaded_ping_us(wire, "10.77.0.2", seconds)
         say(f"{name}: TCP, other way")
         found["tcp_reverse_gbits"], _ = tcp_gbits(wire, "10.77.0.2", seconds, "-R")
         say(f"{name}: TCP, four streams")
@@ -153,7 +174,7 @@ def measure_tunnel(wire: Wire, suite: Suite, seconds: int, say: Callable[[str], 
         found["small_packets_per_second"] = small_packets(
             wire, "10.77.0.2", [10_000, 20_000, 30_000, 40_000, 50_000, 60_000, 70_000, 80_000, 100_000]
         )
-        found["rss_mb"] = max(map(resident_mb, ends))
+        found["rss_mb"] = resident_mb(ends)
     return found
 
 
@@ -165,7 +186,9 @@ ROWS = (
     ("200-byte datagrams/s, < 1 % lost", "small_packets_per_second", "{:,}"),
     ("RTT p50, us", "rtt_p50_us", "{:.0f}"),
     ("RTT p99, us", "rtt_p99_us", "{:.0f}"),
-    ("worker CPU, s/GB (both ends)", "cpu_seconds_per_gb", "{:.1f}"),
+    ("RTT beside a TCP stream p50, us", "loaded_rtt_p50_us", "{:.0f}"),
+    ("RTT beside a TCP stream p99, us", "loaded_rtt_p99_us", "{:.0f}"),
+    ("plane's CPU, s/GB (both ends)", "cpu_seconds_per_gb", "{:.1f}"),
     ("worker RSS idle, MB", "idle_rss_mb", "{:.1f}"),
     ("worker RSS after load, MB", "rss_mb", "{:.1f}"),
     ("load of the machine before", "load_before", "{:.1f}"),
@@ -174,12 +197,13 @@ ROWS = (
 
 def table_of(results: dict[str, dict[str, Any]]) -> Table:
     """All figures side by side."""
-    table = Table(title="Reference data plane between two namespaces")
+    table = Table(title="Data planes between two namespaces")
     table.add_column("")
     for name in results:
         table.add_column(name, justify="right")
     for title, key, form in ROWS:
-        table.add_row(title, *(form.format(found[key]) if key in found else "-" for found in results.values()))
+        cells = (found.get(key) for found in results.values())
+        table.add_row(title, *("-" if cell is None else form.format(cell) for cell in cells))
     base = results["bare veth"]["tcp_gbits"]
     table.add_row("share of the bare veth", *(f"{found['tcp_gbits'] / base:.3f}" for found in results.values()))
     return table
@@ -188,6 +212,8 @@ def table_of(results: dict[str, dict[str, Any]]) -> Table:
 def main() -> int:
     """Measure, print a table, write JSON."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    built = "reference,native" if is_built() else "reference"
+    options.add_argument("--planes", default=built, help="which, in order (%(default)s)")
     options.add_argument("--json", type=Path, help="where to write the figures")
     options.add_argument("--seconds", type=int, default=4, help="of each TCP measurement")
     arguments = options.parse_args()
@@ -211,8 +237,10 @@ def main() -> int:
                 progress.update(task, description=text)
 
             results["bare veth"] = measure_baseline(wire, arguments.seconds, say)
-            for suite in (Suite.CHACHAPOLY, Suite.AESGCM):
-                results[suite.name.lower()] = measure_tunnel(wire, suite, arguments.seconds, say)
+            for plane in arguments.planes.split(","):
+                for suite in (Suite.CHACHAPOLY, Suite.AESGCM):
+                    found = measure_tunnel(wire, plane, suite, arguments.seconds, say)
+                    results[f"{plane} {suite.name.lower()}"] = found
     finally:
         wire.close()
     Console().print(table_of(results))
