@@ -3,7 +3,8 @@
 
 twistd asks the application for its log observer before the services start; this service puts ours there as soon as it
 is given to an application. twistd's own `--logfile` and `--nodaemon` keep their meaning: without a file, a foreground
-role logs to standard output and a daemon to `twistd.log`; files are rotated at 10 MB, ten are kept.
+role logs to standard output and a daemon to `twistd.log`; files are rotated at 10 MB, ten are kept. Only their owner
+may read them: they tell who is where.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from zerogo.observe.log import observer
 
 ROTATE_BYTES = 10_000_000
 ROTATED_FILES = 10
+FILE_MODE = 0o600
 
 
 class LoggedService(MultiService):
@@ -70,5 +72,7 @@ def _stream(twistd: Mapping[str, object]) -> TextIO:
     if name == "-" or (not name and twistd.get("nodaemon", True)):
         return sys.stdout
     # LogFile takes text and flushes; it is no TextIO by inheritance.
-    file = LogFile.fromFullPath(name or "twistd.log", rotateLength=ROTATE_BYTES, maxRotatedFiles=ROTATED_FILES)
+    file = LogFile.fromFullPath(
+        name or "twistd.log", rotateLength=ROTATE_BYTES, maxRotatedFiles=ROTATED_FILES, defaultMode=FILE_MODE
+    )
     return cast(TextIO, file)

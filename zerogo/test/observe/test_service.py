@@ -29,6 +29,12 @@ class LoggedServiceTests(SynchronousTestCase):
         lines = path.read_text().splitlines()
         self.assertEqual([line.split()[-1] for line in lines], ["hello", "loud"])
 
+    def test_a_log_file_is_its_owners(self) -> None:
+        path = Path(self.mktemp())
+        service = LoggedService("info", "text", {"logfile": str(path), "nodaemon": 0})
+        service.setServiceParent(Application("zerogo-agent"))
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+
     def test_foreground_logs_to_standard_output(self) -> None:
         from zerogo.observe.service import _stream
 
