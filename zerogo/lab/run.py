@@ -270,7 +270,8 @@ class _Run:
         return tuple(self._pair(pair) for pair in self._scenario.pairs() if self._has_mesh or pair in self._begun)
 
     def _pair(self, pair: Pair) -> PairResult:
-        result = self._with_view(PairResult(pair=pair, throughput=self._throughput.get(pair)), pair)
+        measured = [self._throughput[way] for way in (pair, pair[::-1]) if way in self._throughput]
+        result = self._with_view(PairResult(pair=pair, throughput=min(measured, default=None)), pair)
         series, now = self._prober.series.get(pair), time.time()
         if series is None or pair not in self._begun:
             return result
