@@ -13,6 +13,7 @@ from typing import Protocol
 
 from attrs import define
 from twisted.internet.interfaces import IReactorFDSet, IReactorTime
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from zerogo.control.netmap import MemberRecord, NetworkMap
@@ -52,6 +53,9 @@ from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import NodeCounters, PeerStatus
 from zerogo.net.plane import UpcallReader
 from zerogo.net.pump import Pump
+
+TRAFFIC_SECONDS = 1.0
+"""How often the core is told how much each peer was sent."""
 
 _log = Logger(namespace="zerogo.agent.segment")
 
@@ -114,6 +118,8 @@ class Segment:
         self._pump: Pump[NodeEvent, Transmit] = Pump(
             node, clock, outputs=node.transmits, send=self._transmit, on_event=self._event
         )
+        self._traffic = LoopingCall(self._tell_traffic)
+        self._traffic.clock = clock
 
     @property
     def plane_name(self) -> str:
@@ -123,9 +129,12 @@ class Segment:
     def start(self) -> None:
         """Begin to read what the plane passes up."""
         self._reader.start()
+        self._traffic.start(TRAFFIC_SECONDS, now=False)
 
     def stop(self) -> None:
         """Tell the peers, and close the plane."""
+        if self._traffic.running:
+            self._traffic.stop()
         self._pump.call(self._node.shutdown)
         self._pump.stop()
         self._reader.stop()
@@ -168,6 +177,10 @@ class Segment:
         """What the plane counted."""
         return self._plane.counters()
 
+    def _tell_traffic(self) -> None:
+        totals = {peer: counters.bytes_out for peer, counters in self._plane.counters().peers.items()}
+        self._pump.call(self._node.note_sent, totals)
+
     def _transmit(self, transmit: Transmit) -> None:
         self._plane.send_datagram(transmit.destination, transmit.payload)
 
@@ -204,12 +217,13 @@ class Segment:
 
     def _log_path(self, event: PathSelected) -> None:
         _log.info(
-            "{name}: {kind} path to {destination} ({local} to {remote})",
+            "{name}: {kind} path to {destination} ({local} to {remote}), datagrams of up to {mtu} bytes",
             name=self._names.get(event.peer, event.peer),
             kind=event.kind.value,
             destination=str(event.destination),
             local=event.local_candidate,
             remote=event.remote_candidate,
+            mtu=event.mtu,
         )
 
     def _log_state(self, event: PeerStateChanged) -> None:
