@@ -6,6 +6,8 @@
 Back-off is full jitter (a random time up to a bound that doubles, 0.5 to 30 s), so that a thousand agents do not come
 back to a restarted controller at once. `settled` (the member was welcomed) sets it back; a connection that opens and
 is dropped again before that counts as a failure, and its address comes last next time; one that worked comes first.
+When it is this machine's network that changed (`look`), nobody else comes back at that moment: a connection from an
+address that is gone is dropped and dialled anew at once, and so is one that turns out to be dead.
 
 A connection on which nothing was heard for `PING_SECONDS` is pinged and, without an answer, dropped. Output is bounded:
 a controller that does not read loses the connection.
@@ -46,7 +48,7 @@ UPGRADE_SECONDS = 10.0
 """A server that has not upgraded by then is dropped."""
 PING_SECONDS = 30.0
 PONG_SECONDS = 10.0
-LOOK_SECONDS = 4.0
+LOOK_SECONDS = 1.0
 """How long the controller has to answer after the network changed."""
 OUTPUT_LIMIT = 2 * 1024 * 1024
 """Bytes waiting for a controller that does not read."""
@@ -103,6 +105,8 @@ class _Connection(Protocol):
         self._reason = ""
         self.is_open = False
         """Whether the link was told that we are connected."""
+        self.is_doubted = False
+        """Whether the network changed since something was heard: its loss is no surprise, and no news of the server."""
 
     def send(self, message: bytes) -> None:
         self._socket.send(message)
@@ -119,9 +123,15 @@ class _Connection(Protocol):
             # A peer that does not read would keep the connection open for ever.
             self._arm(PONG_SECONDS, self._abort)
 
+    @property
+    def local_host(self) -> str:
+        """The address of this machine that it was made from."""
+        return "" if self.transport is None else str(getattr(self.transport.getHost(), "host", ""))
+
     def look(self, seconds: float) -> None:
         """Ask whether the other end is still there."""
-        self._socket.ping()
+        if self._socket.is_open:
+            self._socket.ping()
         self._flush()
         self._arm(seconds, self._silent)
 
@@ -147,7 +157,11 @@ class _Connection(Protocol):
             self.transport.abortConnection()
 
     def _silent(self) -> None:
-        self._reason = "the controller does not answer"
+        self.give_up("the controller does not answer")
+
+    def give_up(self, reason: str) -> None:
+        """Drop it without a word; `disconnected` follows."""
+        self._reason = self._reason or reason
         self._abort()
 
     def _take_events(self) -> None:
@@ -172,6 +186,7 @@ class _Connection(Protocol):
     def dataReceived(self, data: bytes) -> None:
         if self._reason:
             return
+        self.is_doubted = False
         try:
             self._socket.receive(data)
         except ParseError as error:
@@ -277,10 +292,21 @@ class ControlClient:
         self._failures = 0
         self._is_settled = True
 
-    def look(self) -> None:
-        """The network changed: find out soon whether the connection lives, or dial at once."""
-        if self._connection is not None:
-            self._connection.look(LOOK_SECONDS)
+    def look(self, gone: Sequence[str] = ()) -> None:
+        """The network changed: find out soon whether the connection lives, or dial at once.
+
+        :param gone: addresses that this machine had and has not any more.
+        """
+        connection = self._connection
+        if connection is not None:
+            connection.is_doubted = True
+            if connection.local_host in gone:
+                connection.give_up("the address that it was made from is gone")
+            else:
+                connection.look(LOOK_SECONDS)
+        elif self._state is ConnectionState.DIALLING and gone and self._dial is not None:
+            self._dial.cancel()
+            self._begin()
         elif self._state is ConnectionState.WAITING:
             self._failures = 0
             self._cancel_retry()
@@ -340,20 +366,20 @@ class ControlClient:
             if not self._is_settled:
                 self._addresses.remove(connection.address)
                 self._addresses.append(connection.address)
-            self._try_later(f"{connection.address}: {reason}")
+            self._try_later(f"{connection.address}: {reason}", is_expected=connection.is_doubted)
         if connection.is_open:
             self._link.disconnected(reason)
         if self._stopped is not None and not self._stopped.called:
             self._stopped.callback(None)
 
-    def _try_later(self, reason: str) -> None:
+    def _try_later(self, reason: str, is_expected: bool = False) -> None:
         self._reason = reason
         self._state = ConnectionState.WAITING
         # Once loudly: an agent may be without its controller for days.
         emit = _log.debug if self._failures else _log.warn
         bound = min(BACKOFF_LIMIT_SECONDS, BACKOFF_SECONDS * 2.0**self._failures)
         self._failures = min(self._failures + 1, 10)
-        delay = max(0.05, bound * int.from_bytes(self._rng(4), "big") / 2**32)
+        delay = 0.0 if is_expected else max(0.05, bound * int.from_bytes(self._rng(4), "big") / 2**32)
         emit("No controller ({reason}); the next try is in {delay:.1f} s", reason=reason, delay=delay)
         self._retry = self.clock.callLater(delay, self._begin)
 

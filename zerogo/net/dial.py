@@ -3,7 +3,8 @@
 
 A join token may name several addresses of one controller (inside, outside, IPv6). They are dialled in turn, each
 `STAGGER_SECONDS` after the one before, or at once when that one failed; the first TCP connection wins, the others are
-given up (the idea of RFC 8305, for addresses rather than families).
+given up (the idea of RFC 8305, for addresses rather than families). Addresses that have not answered when all were
+dialled are dialled again beside the first attempt: a kernel repeats a lost SYN only after a second, and then after two.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from twisted.python.failure import Failure
 from zerogo.errors import EnvironmentFault, ParseError
 
 STAGGER_SECONDS = 0.3
+REPEATS = 2
+"""So often are silent addresses dialled again."""
 CONNECT_SECONDS = 8.0
 """A TCP connection that is not there by then is given up."""
 AGENT_PATH = "/api/v1/agent"
@@ -114,7 +117,8 @@ class Dial:
         self._waiting = list(addresses)
         self._endpoint_of = endpoint_of
         self._factory_of = factory_of
-        self._trying: list[Deferred[object]] = []
+        self._trying: dict[Deferred[object], ControllerAddress] = {}
+        self._repeats = REPEATS
         self._next: IDelayedCall | None = None
         self._failures: list[str] = []
         self._result: Deferred[object] = Deferred(lambda _: self._end())
@@ -133,15 +137,19 @@ class Dial:
             if not self._trying:
                 self._is_over = True
                 self._result.errback(NoControllerAnswers("; ".join(self._failures) or "no address is known"))
-            return
+                return
+            if not self._repeats:
+                return
+            self._repeats -= 1
+            self._waiting = list(dict.fromkeys(self._trying.values()))
         address = self._waiting.pop(0)
         self._next = self._clock.callLater(STAGGER_SECONDS, self._dial_next)
         attempt: Deferred[Any] = self._endpoint_of(address).connect(self._factory_of(address))
-        self._trying.append(attempt)
+        self._trying[attempt] = address
         attempt.addCallbacks(self._won, self._lost, callbackArgs=(attempt,), errbackArgs=(attempt, address))
 
     def _won(self, protocol: object, attempt: Deferred[object]) -> None:
-        self._trying.remove(attempt)
+        del self._trying[attempt]
         if self._is_over:
             if isinstance(protocol, Protocol) and protocol.transport is not None:
                 protocol.transport.loseConnection()
@@ -150,10 +158,14 @@ class Dial:
         self._result.callback(protocol)
 
     def _lost(self, failure: Failure, attempt: Deferred[object], address: ControllerAddress) -> None:
-        self._trying.remove(attempt)
+        del self._trying[attempt]
         if self._is_over or failure.check(CancelledError):
             return
-        self._failures.append(f"{address}: {_sentence(failure)}")
+        complaint = f"{address}: {_sentence(failure)}"
+        if complaint not in self._failures:
+            self._failures.append(complaint)
+        if self._trying and not self._waiting:
+            return
         if self._next is not None:
             self._next.cancel()
         self._dial_next()

@@ -154,6 +154,45 @@ class ControlClientTests(SynchronousTestCase):
         self.assertEqual(len(self.network.attempts), 2)
         self.assertEqual(self.client.status().state, ConnectionState.DIALLING)
 
+    def test_a_connection_from_an_address_that_is_gone_is_replaced_at_once(self) -> None:
+        self.client.start()
+        attempt = self.open()
+        self.client.settled()
+        self.client.look(gone=["192.168.9.9"])
+        self.assertEqual(self.happened, ["connected"])
+        self.client.look(gone=[attempt.transport.getHost().host])
+        attempt.cut()
+        self.assertIn("disconnected: the address that it was made from is gone", self.happened)
+        self.clock.advance(0)
+        self.assertEqual(len(self.network.attempts), 2)
+
+    def test_a_connection_that_is_lost_while_in_doubt_is_replaced_at_once(self) -> None:
+        self.client.start()
+        attempt = self.open()
+        self.client.settled()
+        self.client.look()
+        attempt.cut()
+        self.clock.advance(0)
+        self.assertEqual(len(self.network.attempts), 2)
+
+    def test_an_answer_ends_the_doubt(self) -> None:
+        self.client.start()
+        attempt = self.open()
+        self.client.settled()
+        self.client.look()
+        attempt.deliver(b"\x8a\x00")
+        attempt.cut()
+        self.clock.advance(0)
+        self.assertEqual(len(self.network.attempts), 1)
+
+    def test_dialling_begins_again_when_an_address_is_gone(self) -> None:
+        self.client.start()
+        self.client.look(gone=["192.168.9.9"])
+        self.assertTrue(self.network.attempts[0].is_cancelled)
+        self.assertEqual(len(self.network.attempts), 2)
+        self.open()
+        self.assertEqual(self.happened, ["connected"])
+
     def test_a_controller_that_does_not_read_loses_the_connection(self) -> None:
         self.client.start()
         attempt = self.open()

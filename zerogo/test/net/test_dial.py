@@ -7,7 +7,15 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.errors import ParseError
-from zerogo.net.dial import AGENT_PATH, STAGGER_SECONDS, ControllerAddress, Dial, NoControllerAnswers, stream_endpoint
+from zerogo.net.dial import (
+    AGENT_PATH,
+    REPEATS,
+    STAGGER_SECONDS,
+    ControllerAddress,
+    Dial,
+    NoControllerAnswers,
+    stream_endpoint,
+)
 from zerogo.test.net.fakes import Network
 
 FIRST = ControllerAddress("192.0.2.1", 9394)
@@ -70,6 +78,27 @@ class DialTests(SynchronousTestCase):
         self.assertIs(self.successResultOf(result), self.network.attempts[1].protocol)
         self.assertTrue(self.network.attempts[0].is_cancelled)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_silent_address_is_dialled_again_beside_the_first_attempt(self) -> None:
+        result = self.dial(FIRST, SECOND)
+        self.network.attempts[0].refuse()
+        for _ in range(2 * REPEATS + 3):
+            self.clock.advance(STAGGER_SECONDS)
+        self.assertEqual(self.dialled(), [FIRST] + [SECOND] * (1 + REPEATS))
+        self.network.attempts[1].refuse()
+        self.network.attempts[3].refuse()
+        self.assertNoResult(result)
+        self.network.attempts[2].accept()
+        self.assertIs(self.successResultOf(result), self.network.attempts[2].protocol)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_refusal_is_no_reason_to_dial_the_others_again_sooner(self) -> None:
+        self.dial(FIRST, SECOND)
+        self.clock.advance(STAGGER_SECONDS)
+        self.network.attempts[0].refuse()
+        self.assertEqual(self.dialled(), [FIRST, SECOND])
+        self.clock.advance(STAGGER_SECONDS)
+        self.assertEqual(self.dialled(), [FIRST, SECOND, SECOND])
 
     def test_the_failure_names_every_address(self) -> None:
         result = self.dial(FIRST, SECOND)
