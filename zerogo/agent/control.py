@@ -87,9 +87,9 @@ class Controller:
         """Close the connection; fires when it is closed."""
         return self._client.stop()
 
-    def look(self) -> None:
-        """The network changed: find out whether the connection lives."""
-        self._client.look()
+    def look(self, gone: Sequence[str] = ()) -> None:
+        """The network changed, and perhaps addresses are gone: find out whether the connection lives."""
+        self._client.look(gone)
 
     def status(self) -> ConnectionStatus:
         """The connection, for people."""

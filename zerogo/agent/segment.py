@@ -47,6 +47,7 @@ from zerogo.mesh.events import (
     SessionReady,
     SessionRetired,
     SignalToSend,
+    SurroundingsDoubted,
 )
 from zerogo.mesh.node import Node
 from zerogo.mesh.spec import PeerSpec
@@ -66,6 +67,8 @@ class Signalling(Protocol):
     def signal(self, to: NodeId, blob: bytes) -> None: ...
 
     def request_punch(self, to: NodeId) -> None: ...
+
+    def look(self) -> None: ...
 
 
 @define(kw_only=True, eq=False)
@@ -157,12 +160,18 @@ class Segment:
         """Take over the difference of the wall clock to the reactor's."""
         self._node.set_unix_offset(offset)
 
+    def controller_connected(self) -> None:
+        """What went to the controller before was perhaps lost."""
+        self._pump.call(self._node.controller_connected)
+
     def receive_signal(self, sender: NodeId, blob: bytes) -> None:
         """A signal of a member, passed on by the controller."""
+        _log.debug("A signal of {node} came in, {size} bytes", node=str(sender), size=len(blob))
         self._pump.call(self._node.receive_signal, sender, blob)
 
     def punch(self, peer: NodeId, delay: float) -> None:
         """Begin checks with `peer` in `delay` seconds, as it does."""
+        _log.debug("Checks with {node} begin in {delay:.3f} s", node=str(peer), delay=delay)
         self._pump.call(self._node.punch, peer, delay)
 
     def peers(self) -> list[PeerStatus]:
@@ -207,11 +216,15 @@ class Segment:
             case ControlToSend(peer, payload, destination):
                 self._plane.send_control(peer, payload, destination)
             case SignalToSend(to, blob):
+                _log.debug("A signal goes to {node}, {size} bytes", node=str(to), size=len(blob))
                 self._signalling.signal(to, blob)
             case PunchWanted(to):
+                _log.debug("The controller is asked for a common moment with {node}", node=str(to))
                 self._signalling.request_punch(to)
             case HandshakeMarkChanged(mark):
                 self._owner.keep_mark(mark)
+            case SurroundingsDoubted():
+                self._signalling.look()
             case PeerStateChanged():
                 self._log_state(event)
 

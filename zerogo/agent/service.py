@@ -207,6 +207,8 @@ class AgentService(Service):
         self.pending = ""
         _log.info("We are {name} with {addresses}", name=name, addresses=", ".join(addresses))
         self._remember(evolve(self.membership, name=name, addresses=addresses, secret=None, refusal=""))
+        if self.presence.segment is not None:
+            self.presence.segment.controller_connected()
 
     def _map_updated(self, event: MapUpdated) -> None:
         revision = event.network_map.revision
@@ -259,11 +261,13 @@ class AgentService(Service):
 
     def _addresses_changed(self, hosts: list[str]) -> None:
         _log.info("Addresses of this machine: {hosts}", hosts=", ".join(hosts) or "none")
+        before, self._hosts = self._hosts, hosts
         self.presence.use_hosts(hosts)
-        if self._hosts is not None and hosts:
-            self.controller.look()
+        if before is None:
+            return
+        self.controller.look([host for host in before if host not in hosts])
+        if hosts:
             self._find_stun_servers()
-        self._hosts = hosts
 
     def _find_stun_servers(self) -> None:
         network_map = self.presence.network_map

@@ -3,9 +3,8 @@
 
 Most map to one verb of the data plane (`zerogo.dataplane.interface`): `PeerAdded` and `PeerChanged` to `set_peer`,
 `PeerRemoved` to `remove_peer`, `SessionReady` to `add_session`, `SessionRetired` to `retire_session`, `PathSelected` to
-`set_path`, `ControlToSend` to `send_control`. Two go to the controller: `SignalToSend` and `PunchWanted`.
-`HandshakeMarkChanged` goes to the disk;
-`PeerStateChanged` is for the log and for people.
+`set_path`, `ControlToSend` to `send_control`. Three are about the controller: `SignalToSend`, `PunchWanted` and
+`SurroundingsDoubted`. `HandshakeMarkChanged` goes to the disk; `PeerStateChanged` is for the log and for people.
 """
 
 from __future__ import annotations
@@ -117,6 +116,11 @@ class PunchWanted:
 
 
 @frozen
+class SurroundingsDoubted:
+    """This node's NAT or address may have changed unnoticed: find out whether the controller is still in reach."""
+
+
+@frozen
 class HandshakeMarkChanged:
     """Keep this mark (12 bytes) on disk and give it to the next `Node` of this identity; timestamps stay below it."""
 
@@ -144,6 +148,7 @@ NodeEvent = (
     | ControlToSend
     | SignalToSend
     | PunchWanted
+    | SurroundingsDoubted
     | HandshakeMarkChanged
     | PeerStateChanged
 )

@@ -22,7 +22,7 @@ from zerogo.mesh.context import IndexPool, NodeContext, Pace, Timestamps
 from zerogo.mesh.credentials import derive_pair_secrets
 from zerogo.mesh.directory import Directory
 from zerogo.mesh.door import Door
-from zerogo.mesh.events import NodeEvent, PeerAdded, PeerChanged, PeerRemoved, PeerState
+from zerogo.mesh.events import NodeEvent, PeerAdded, PeerChanged, PeerRemoved, PeerState, SurroundingsDoubted
 from zerogo.mesh.outbox import Outbox
 from zerogo.mesh.peer import Peer
 from zerogo.mesh.spec import PeerSpec
@@ -36,6 +36,10 @@ from zerogo.wire.handshake import Suite
 SEARCHES_LIMIT = 64
 SURROUNDINGS = 0
 """Key of the timer of what is not a peer's; peers count from 1."""
+DOUBT_GAP_SECONDS = 2.0
+"""After the loss of a peer, the STUN servers and the controller are asked at most so often."""
+MISS_GAP_SECONDS = 10.0
+"""After one unanswered probe, which on a lossy link means nothing."""
 AESGCM_CAPABILITY = "aesgcm"
 
 
@@ -109,9 +113,7 @@ class Node:
     def network_changed(self, now: float) -> None:
         """The machine woke up, or is elsewhere, whether its addresses are the same or not: prove every path anew."""
         self._surroundings.network_changed(now)
-        for peer in self._directory.peers():
-            peer.network_changed(self._surroundings.offer, now)
-            self._settle(peer, now)
+        self._prove_peers(now)
         self._settle_surroundings(now)
 
     def set_stun_servers(self, servers: Sequence[SocketAddress], now: float) -> None:
@@ -132,6 +134,12 @@ class Node:
         if found is not None:
             found.receive_control(payload, source, now)
             self._settle(found, now)
+
+    def controller_connected(self, now: float) -> None:
+        """The controller is in reach, perhaps again: what was to be passed on before may be lost, so tell it anew."""
+        for peer in self._directory.peers():
+            peer.controller_connected(now)
+            self._settle(peer, now)
 
     def receive_signal(self, sender: NodeId, blob: bytes, now: float) -> None:
         """A signal that the controller passed on. Never raises."""
@@ -270,6 +278,12 @@ class Node:
             self._searching[number] = None
             self._settle(peer, now)
 
+    def _prove_peers(self, now: float) -> None:
+        """This node is elsewhere: paths must prove themselves, and peers must learn of it."""
+        for peer in self._directory.peers():
+            peer.network_changed(self._surroundings.offer, now)
+            self._settle(peer, now)
+
     def _settle(self, peer: Peer, now: float) -> None:
         for transmit in peer.settle(now):
             self._directory.note_request(transmit.payload, peer.number)
@@ -286,12 +300,21 @@ class Node:
         if peer.state is PeerState.CONNECTED:
             self._connected[peer.number] = None
         elif self._connected.pop(peer.number, SURROUNDINGS) is None:
-            self._surroundings.doubt(now)
-            self._timers.set(SURROUNDINGS, now)
+            self._doubt_surroundings(DOUBT_GAP_SECONDS, now)
+        if peer.paths.is_in_doubt:
+            self._doubt_surroundings(MISS_GAP_SECONDS, now)
         self._context.pace.connected = len(self._connected)
 
+    def _doubt_surroundings(self, gap: float, now: float) -> None:
+        if self._surroundings.doubt(gap, now):
+            self._outbox.tell(SurroundingsDoubted())
+            self._timers.set(SURROUNDINGS, now)
+
     def _settle_surroundings(self, now: float) -> None:
-        if self._surroundings.settle(now):
+        is_news = self._surroundings.settle(now)
+        if self._surroundings.take_moved():
+            self._prove_peers(now)
+        elif is_news:
             for peer in self._directory.peers():
                 peer.search.set_offer(self._surroundings.offer, now)
                 self._settle(peer, now)

@@ -58,6 +58,12 @@ class Paths:
         active = self.active
         return active is not None and active.is_verified and not active.measurement.unanswered
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether the path in use was proven, and then left a probe without an answer."""
+        active = self.active
+        return active is not None and active.is_verified and active.measurement.unanswered > 0
+
     def destinations(self) -> tuple[SocketAddress, ...]:
         """Where a handshake may go: the path in use, the others that are usable, then those that only ICE believes in.
 

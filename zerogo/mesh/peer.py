@@ -70,6 +70,11 @@ class Peer:
             self.search.begin_anew(now)
             self.paths.probe_all(now)
 
+    def controller_connected(self, now: float) -> None:
+        """The controller is in reach again: begin anew with a peer that is not well connected."""
+        if self.search.is_begun and not self._is_well:
+            self.search.controller_connected(now)
+
     def receive_signal(self, blob: bytes, now: float) -> None:
         """A signal of this peer; raises `ParseError`."""
         if self.search.receive_signal(blob, now) and self.state is PeerState.CONNECTED:
@@ -112,7 +117,7 @@ class Peer:
 
     def handle_timer(self, now: float) -> None:
         """Do what is due, in all parts."""
-        self.search.handle_timer(now, is_well_connected=self.paths.is_well and self._doubt_at is None)
+        self.search.handle_timer(now, is_well_connected=self._is_well)
         if self._doubt_at is not None and self._doubt_at <= now:
             self._doubt_at = None
             self.keying.renew(now)
@@ -156,6 +161,10 @@ class Peer:
             seconds_to_direct=self.search.seconds_to_direct,
             next_try_in=self.search.next_try_in(now),
         )
+
+    @property
+    def _is_well(self) -> bool:
+        return self.keying.has_session and self.paths.is_well and self._doubt_at is None
 
     def _take_ice_events(self, now: float) -> None:
         for event in self.search.events():

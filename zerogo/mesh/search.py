@@ -87,6 +87,11 @@ class Search:
         self.begin(now)
         self.ice.restart(now)
 
+    def controller_connected(self, now: float) -> None:
+        """Signals get through from now on; those from before may be lost."""
+        self.signalling.forget_asked()
+        self.begin(now)
+
     def set_offer(self, offer: Offer, now: float) -> None:
         """What this node knows about its own addresses; told to the peer if it is being looked for."""
         before, self._offer = self._offer, offer

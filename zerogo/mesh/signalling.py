@@ -66,6 +66,10 @@ class Signalling:
         self._wants_answer = True
         self.changed(now)
 
+    def forget_asked(self) -> None:
+        """The controller may not have heard what it was asked for: it may be asked again at once."""
+        self._asked_at = None
+
     def changed(self, now: float) -> None:
         """What this end has to tell is not what it told last."""
         if self._send_at is None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from attrs import define, field
 
-from zerogo.ice.gather import AddressFamily, Gatherer, MappingObserved, ReflexiveFound
+from zerogo.ice.gather import AddressFamily, Gatherer, MappingChanged, MappingObserved, ReflexiveFound
 from zerogo.ids import SocketAddress
 from zerogo.mesh.candidates import LocalCandidates
 from zerogo.mesh.context import NodeContext
@@ -21,7 +21,10 @@ from zerogo.mesh.signal import Offer
 from zerogo.stun.message import Message
 
 GATHER_SECONDS = 0.5
-DOUBT_GAP_SECONDS = 2.0
+OTHERS_SECONDS = 0.1
+"""So long the answers of further servers are waited for when one has answered."""
+MOVED_GAP_SECONDS = 2.0
+"""A NAT that changes its mapping more often is followed at this pace."""
 
 
 @define(eq=False)
@@ -38,6 +41,8 @@ class Surroundings:
     _heard: dict[SocketAddress, None] = field(factory=dict, init=False)
     """Servers that answered since all were asked."""
     _asked_at: float = field(default=-math.inf, init=False)
+    _has_moved: bool = field(default=False, init=False)
+    _moved_at: float = field(default=-math.inf, init=False)
 
     def __attrs_post_init__(self) -> None:
         """One gatherer for all peers."""
@@ -50,13 +55,21 @@ class Surroundings:
     def network_changed(self, now: float) -> None:
         """What servers saw before is void; ask them anew."""
         self._candidates.forget_reflexive()
+        self._moved_at = now
         self._ask_anew(now)
         self.offer = self._current_offer()
 
-    def doubt(self, now: float) -> None:
-        """A peer was lost, perhaps because our NAT maps us anew: ask the servers, unless that was done lately."""
-        if now - self._asked_at >= DOUBT_GAP_SECONDS:
-            self._ask_anew(now)
+    def doubt(self, gap: float, now: float) -> bool:
+        """Perhaps our NAT maps us anew: ask the servers, unless that was done in the last `gap` seconds."""
+        if now - self._asked_at < gap:
+            return False
+        self._ask_anew(now)
+        return True
+
+    def take_moved(self) -> bool:
+        """Whether our NAT turned out to map us anew since this was asked last."""
+        has_moved, self._has_moved = self._has_moved, False
+        return has_moved
 
     def set_servers(self, servers: Sequence[SocketAddress], now: float) -> None:
         """The STUN servers to ask."""
@@ -76,6 +89,8 @@ class Surroundings:
     def receive_message(self, message: Message, raw: bytes, source: SocketAddress, now: float) -> None:
         """A STUN server's answer, to a transaction that `owns` said yes to."""
         self._heard[source] = None
+        if self._patient_until is not None:
+            self._patient_until = min(self._patient_until, now + OTHERS_SECONDS)
         self._gatherer.receive_message(message, raw, source, now)
 
     def handle_timer(self, now: float) -> None:
@@ -104,6 +119,8 @@ class Surroundings:
                 case MappingObserved(family, is_independent):
                     is_ipv6 = family is AddressFamily.IPV6
                     self._candidates.mapping_observed(is_ipv6=is_ipv6, is_endpoint_independent=is_independent)
+                case MappingChanged() if now - self._moved_at >= MOVED_GAP_SECONDS:
+                    self._has_moved, self._moved_at = True, now
         if all(server in self._heard for server in self._servers):
             self._patient_until = None
         offer = self._current_offer()

@@ -66,10 +66,10 @@ class SurroundingsTests(SynchronousTestCase):
 
     def test_a_doubt_asks_again_but_not_in_a_loop(self) -> None:
         self.answer_both(MAPPED, MAPPED)
-        self.place.doubt(1.0)
+        self.assertFalse(self.place.doubt(2.0, 1.0))
         self.place.settle(1.0)
         self.assertEqual(list(self.context.outbox.transmits()), [])
-        self.place.doubt(5.0)
+        self.assertTrue(self.place.doubt(2.0, 5.0))
         self.place.settle(5.0)
         self.assertEqual(len(list(self.context.outbox.transmits())), 2)
         self.assertFalse(self.place.offer.is_complete)
