@@ -99,17 +99,42 @@ class DataplaneConformance(PlaneCase):
         self.transfer(left.host, right.host, 2 * MEGABYTE)
 
     def test_small_paths(self) -> None:
-        for ip_mtu in (1280, 1100):
+        for path_mtu in (1372, 1200, 1052):
             for host in self.wire.hosts:
-                host.run("ip", "link", "set", "wire", "mtu", str(ip_mtu))
-            left, right = self.joined(path_mtu=ip_mtu - 28)
-            self.transfer(left.host, right.host, 2 * MEGABYTE)
+                host.run("ip", "link", "set", "wire", "mtu", str(path_mtu + 28))
+            left, right = self.joined(path_mtu=path_mtu)
+            for is_ipv6 in (False, True):
+                self.transfer(left.host, right.host, 2 * MEGABYTE, is_ipv6)
             out = left.host.run("ping", "-c", "3", "-i", "0.05", "-W", "2", "-M", "do", "-s", "1472", "10.77.0.2")
             self.assertIn(" 0% packet loss", out)
             self.counts(left, Counter.FRAGMENTS_OUT, 6)
             self.assertEqual(0, left.plane.counters().plane[Counter.DROPPED_UDP_SEND])
             while self.ends:
                 self.ends.pop().plane.close()
+
+    def test_tcp_segments_larger_than_the_path_go_in_pieces(self) -> None:
+        for host in self.wire.hosts:
+            host.run("ip", "link", "set", "wire", "mtu", str(1052 + 28))
+        left, right = self.joined(Offloads(tap_tso=False), Offloads(tap_tso=False), path_mtu=1052)
+        self.transfer(left.host, right.host, 2 * MEGABYTE)
+        self.counts(left, Counter.FRAGMENTS_OUT, 1000)
+        self.assertEqual(0, left.plane.counters().plane[Counter.DROPPED_UDP_SEND])
+
+    def test_a_path_may_shrink_and_grow_between_streams(self) -> None:
+        left, right = self.joined()
+        for path_mtu in (1052, 1472, 1200, 1372):
+            left.plane.set_path(1, DirectPath(right.host.underlay(), path_mtu))
+            self.transfer(left.host, right.host, MEGABYTE)
+
+    def test_control_messages_as_large_as_the_wire_arrive_whole_and_larger_ones_vanish(self) -> None:
+        left, right = self.joined(path_mtu=1200)
+        sizes = [1472, 1473, 1200, 1052]
+        for size in sizes:
+            left.plane.send_control(1, bytes(size - OVERHEAD_BYTES), right.host.underlay())
+        self.wait(lambda: len(right.of(ControlReceived)) == 3, "the three that fit")
+        arrived = [len(upcall.payload) + OVERHEAD_BYTES for upcall in right.of(ControlReceived)]
+        self.assertEqual([1472, 1200, 1052], arrived)
+        self.assertEqual([], left.of(PathRefused))
 
     def test_a_path_that_is_smaller_than_was_said_is_refused(self) -> None:
         left, right = self.joined()
