@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import enum
+import ipaddress
 from collections import deque
 
 from attrs import field, frozen
@@ -22,10 +23,26 @@ UNANSWERED_SECONDS = 60.0
 ASSUMED_RTT = 0.1
 """Seconds, of a connection that has not been measured."""
 RTT_SAMPLES = 8
-MESSAGES_PER_SECOND, MESSAGES_BURST = 500.0, 4000.0
+FRAMES_PER_SECOND, FRAMES_BURST = 500.0, 4000.0
 SIGNALS_PER_SECOND, SIGNALS_BURST = 100.0, 2048.0
 PUNCHES_PER_SECOND, PUNCHES_BURST = 50.0, 1024.0
 RESYNCS_PER_SECOND, RESYNCS_BURST = 0.2, 3.0
+PUBLISHES_PER_SECOND, PUBLISHES_BURST = 0.5, 20.0
+"""Each is a write to the disk and a new map for everybody."""
+REPORTS_PER_SECOND, REPORTS_BURST = 2.0, 20.0
+
+
+def origin_of(source: str) -> str:
+    """What hosts are counted by: an IPv4 address, also where it comes written as an IPv6 one, or the /64 of an IPv6
+    address, since whoever has one address of it has them all."""
+    try:
+        address = ipaddress.ip_address(source)
+    except ValueError:
+        return source[:60]
+    if address.version == 4:
+        return str(address)
+    mapped = address.ipv4_mapped
+    return str(mapped) if mapped is not None else str(ipaddress.IPv6Network((int(address), 64), strict=False))
 
 
 class TokenBucket:
@@ -88,6 +105,7 @@ class Connection:
     def __init__(self, number: int, source: str, controller: Identity, rng: RandomBytes, now: float) -> None:
         self.number = number
         self.source = source
+        self.origin = origin_of(source)
         self.opened_at = now
         self.channel = ChannelResponder(controller, rng)
         self.state = ConnectionState.UNPROVEN
@@ -102,10 +120,12 @@ class Connection:
         self.is_answer_void = False
         self.is_congested = False
         self.links: tuple[LinkReport, ...] = ()
-        self.messages = TokenBucket(MESSAGES_PER_SECOND, MESSAGES_BURST, now)
+        self.frames = TokenBucket(FRAMES_PER_SECOND, FRAMES_BURST, now)
         self.signals = TokenBucket(SIGNALS_PER_SECOND, SIGNALS_BURST, now)
         self.punches = TokenBucket(PUNCHES_PER_SECOND, PUNCHES_BURST, now)
         self.resyncs = TokenBucket(RESYNCS_PER_SECOND, RESYNCS_BURST, now)
+        self.publishes = TokenBucket(PUBLISHES_PER_SECOND, PUBLISHES_BURST, now)
+        self.reports = TokenBucket(REPORTS_PER_SECOND, REPORTS_BURST, now)
         self._round_trips: deque[float] = deque(maxlen=RTT_SAMPLES)
         self._pings = 0
         self._ping_sent_at: float | None = None

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 
 from attrs import evolve
 
-from zerogo.control.connection import Connection, ConnectionState, Registration, TokenBucket
+from zerogo.control.connection import Connection, ConnectionState, Registration, TokenBucket, origin_of
 from zerogo.control.coordinator_events import (
     Admission,
     CapabilitiesChanged,
@@ -98,21 +98,22 @@ class Coordinator:
 
     def connection_opened(self, number: int, source: str, now: float) -> None:
         """A WebSocket from host `source` is open."""
-        if not self._may_enter(source, now):
+        origin = origin_of(source)
+        if not self._may_enter(origin, now):
             self._outgoing.append(CloseWanted(number, "too many connections that have not shown who they are"))
             return
-        self._unproven[source] = self._unproven.get(source, 0) + 1
+        self._unproven[origin] = self._unproven.get(origin, 0) + 1
         connection = Connection(number, source, self._controller, self._rng, now)
         self._connections[number] = connection
         self._collect(connection)
         if not self._timers.is_set(_TICK):
             self._timers.set(_TICK, now + TICK_SECONDS)
 
-    def _may_enter(self, source: str, now: float) -> bool:
-        if self._unproven.get(source, 0) >= UNPROVEN_PER_SOURCE_LIMIT or self._unproven_total() >= UNPROVEN_LIMIT:
+    def _may_enter(self, origin: str, now: float) -> bool:
+        if self._unproven.get(origin, 0) >= UNPROVEN_PER_SOURCE_LIMIT or self._unproven_total() >= UNPROVEN_LIMIT:
             return False
-        arrivals = self._arrivals.pop(source, None) or TokenBucket(ARRIVALS_PER_SECOND, ARRIVALS_BURST, now)
-        self._arrivals[source] = arrivals
+        arrivals = self._arrivals.pop(origin, None) or TokenBucket(ARRIVALS_PER_SECOND, ARRIVALS_BURST, now)
+        self._arrivals[origin] = arrivals
         if len(self._arrivals) > ARRIVALS_LIMIT:
             del self._arrivals[next(iter(self._arrivals))]
         return arrivals.take(now)
@@ -124,7 +125,7 @@ class Coordinator:
             return
         self._absent(connection)
         if connection.registration is None:
-            self._forget_unproven(connection.source)
+            self._forget_unproven(connection.origin)
             return
         siblings = self._of_node[connection.registration.member]
         siblings.remove(connection)
@@ -136,11 +137,11 @@ class Coordinator:
         connection = self._connections.get(number)
         if connection is None or connection.state is ConnectionState.CLOSING:
             return
+        if not connection.frames.take(now):
+            self.refuse(number, RefusalCode.TOO_MANY, "you send too many messages", now)
+            return
         try:
             for message in connection.channel.receive(data):
-                if not connection.messages.take(now):
-                    self.refuse(number, RefusalCode.TOO_MANY, "you send too many messages", now)
-                    return
                 self._receive(connection, parse_member_message(message), now)
         except RemoteError as error:
             self._close(connection, str(error))
@@ -182,8 +183,9 @@ class Coordinator:
     def hold(self, number: int, sentence: str, now: float) -> None:
         """The agent must wait for a person to approve it."""
         connection = self._answered(number)
-        if connection is None:
+        if connection is None or connection.registration is None:
             return
+        self._replace(connection, connection.registration, now)
         self._absent(connection)
         connection.state = ConnectionState.PENDING
         connection.send(Waiting(sentence))
@@ -312,7 +314,7 @@ class Coordinator:
             secret=message.secret,
             source=connection.source,
         )
-        self._forget_unproven(connection.source)
+        self._forget_unproven(connection.origin)
         connection.registration = evolve(registration, secret=None)
         self._of_node.setdefault(registration.member, []).append(connection)
         connection.sent_revision = message.revision
@@ -351,8 +353,14 @@ class Coordinator:
                 if connection.punches.take(now):
                     self._punch(connection, who, NodeId(to))
             case StatusReport(links):
-                connection.links = tuple(links)
+                if connection.reports.take(now):
+                    connection.links = tuple(links)
             case Publish(capabilities):
+                if not connection.publishes.take(now):
+                    # It registers anew, with what it can do by then, so nothing is missed.
+                    sentence = "you change your capabilities too often"
+                    self.refuse(connection.number, RefusalCode.TOO_MANY, sentence, now)
+                    return
                 self._events.append(CapabilitiesChanged(who.network, who.node_id, tuple(capabilities)))
             case Resync():
                 if connection.resyncs.take(now):
@@ -371,7 +379,7 @@ class Coordinator:
 
     def _punch(self, connection: Connection, who: Registration, to: NodeId) -> None:
         target = self._present.get(who.network, {}).get(to)
-        if target is None or target is connection:
+        if target is None or target is connection or target.is_congested:
             return
         moment = max(connection.one_way, target.one_way) + PUNCH_MARGIN
         connection.send(Punch(to.raw, (moment - connection.one_way) * 1000))
@@ -443,12 +451,12 @@ class Coordinator:
     def _unproven_total(self) -> int:
         return sum(self._unproven.values())
 
-    def _forget_unproven(self, source: str) -> None:
-        left = self._unproven.get(source, 0) - 1
+    def _forget_unproven(self, origin: str) -> None:
+        left = self._unproven.get(origin, 0) - 1
         if left > 0:
-            self._unproven[source] = left
+            self._unproven[origin] = left
         else:
-            self._unproven.pop(source, None)
+            self._unproven.pop(origin, None)
 
     def _collect(self, connection: Connection) -> None:
         for frame in connection.channel.outgoing():

@@ -1,6 +1,8 @@
+import struct
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.control.connection import SIGNALS_BURST, ConnectionState
+from zerogo.control.connection import PUBLISHES_BURST, REPORTS_BURST, SIGNALS_BURST, ConnectionState, origin_of
 from zerogo.control.coordinator import (
     ARRIVALS_BURST,
     UNPROVEN_PER_SOURCE_LIMIT,
@@ -122,6 +124,50 @@ class CoordinatorTests(SynchronousTestCase):
             ann.member.report([], self.pair.now)
         self.pair.run()
         self.assertEqual(ann.events[-1], Refused("too-many", "you send too many messages", False))
+
+    def test_pieces_that_never_make_a_message_are_counted_too(self) -> None:
+        ann, _ = self.joined("ann", "bob")
+        channel = ann.member._channel
+        assert channel is not None and channel._seal is not None
+        for _ in range(5000):
+            channel._outgoing.append(channel._seal.encrypt(struct.pack("<4xQ", channel._sent), b"\x01x", None))
+            channel._sent += 1
+        self.pair.run()
+        self.assertEqual(ann.events[-1], Refused("too-many", "you send too many messages", False))
+
+    def test_capabilities_that_change_all_the_time_end_the_connection(self) -> None:
+        (ann,) = self.joined("ann")
+        for number in range(50):
+            ann.member.publish([f"a{number}"], self.pair.now)
+        self.pair.run()
+        self.assertEqual(len(self.events(CapabilitiesChanged)), PUBLISHES_BURST)
+        self.assertEqual(ann.events[-1], Refused("too-many", "you change your capabilities too often", False))
+
+    def test_of_a_flood_of_reports_only_some_are_looked_at(self) -> None:
+        (ann,) = self.joined("ann")
+        node_id = ann.member._identity.node_id
+        for number in range(100):
+            ann.member.report([LinkReport(bytes(10), "direct", float(number))], self.pair.now)
+        self.pair.run()
+        presence = self.pair.coordinator.presence(NETWORK, self.pair.now)
+        self.assertEqual(presence[node_id].links[0].rtt_ms, REPORTS_BURST - 1)
+        self.assertIs(ann.member.state, MemberState.MEMBER)
+
+    def test_a_node_that_waits_has_one_connection(self) -> None:
+        self.pair.answers = False
+        twins = [self.pair.agent("ann") for _ in range(5)]
+        for twin in twins:
+            self.pair.connect(twin)
+            self.pair.coordinator.hold(twin.number, "wait", self.pair.now)
+            self.pair.run()
+        self.assertEqual([twin.is_up for twin in twins], [False] * 4 + [True])
+
+    def test_no_punch_is_sent_to_who_does_not_read(self) -> None:
+        ann, bob = self.joined("ann", "bob")
+        self.pair.coordinator.set_congested(bob.number, True, self.pair.now)
+        ann.member.request_punch(bob.member._identity.node_id, self.pair.now)
+        self.pair.run()
+        self.assertEqual(self.told(ann, PunchAt) + self.told(bob, PunchAt), [])
 
     def test_a_punch_falls_on_the_same_moment_at_both_ends(self) -> None:
         near, far = self.pair.agent("near", delay=0.005), self.pair.agent("far", delay=0.100)
@@ -247,6 +293,19 @@ class StrangerTests(SynchronousTestCase):
         self.assertEqual(self.closed(), [UNPROVEN_PER_SOURCE_LIMIT + 1, UNPROVEN_PER_SOURCE_LIMIT + 2])
         self.coordinator.connection_opened(1000, "192.0.2.10", 0.0)
         self.assertEqual(self.closed(), [])
+
+    def test_hosts_of_one_ipv6_network_count_as_one(self) -> None:
+        for number in range(1, UNPROVEN_PER_SOURCE_LIMIT + 2):
+            self.coordinator.connection_opened(number, f"2001:db8::{number:x}", 0.0)
+        self.assertEqual(self.closed(), [UNPROVEN_PER_SOURCE_LIMIT + 1])
+        self.coordinator.connection_closed(1, 0.0)
+        self.coordinator.connection_opened(1000, "2001:db8::abcd", 0.0)
+        self.assertEqual(self.closed(), [])
+
+    def test_ipv4_hosts_on_an_ipv6_socket_count_each_for_itself(self) -> None:
+        self.assertEqual(origin_of("::ffff:192.0.2.1"), "192.0.2.1")
+        self.assertNotEqual(origin_of("::ffff:192.0.2.1"), origin_of("::ffff:192.0.2.2"))
+        self.assertEqual(origin_of("x" * 100), "x" * 60)
 
     def test_a_source_that_connects_again_and_again_is_slowed(self) -> None:
         for number in range(1, int(ARRIVALS_BURST) + 2):
