@@ -31,13 +31,17 @@ _NetworkBytes = Annotated[bytes, msgspec.Meta(min_length=5, max_length=5)]
 _Key = Annotated[bytes, msgspec.Meta(min_length=KEY_BYTES, max_length=KEY_BYTES)]
 _Signature = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
 _HostName = Annotated[str, msgspec.Meta(max_length=255)]
-_Sentence = Annotated[str, msgspec.Meta(max_length=500)]
+_PLAIN = r"\A[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]*\Z"
+"""Text that people are shown: no control characters, nothing that turns the direction of writing."""
+_Sentence = Annotated[str, msgspec.Meta(max_length=500, pattern=_PLAIN)]
+_ShownName = Annotated[str, msgspec.Meta(max_length=255, pattern=_PLAIN)]
 _Words = Annotated[list[Annotated[str, msgspec.Meta(min_length=1, max_length=32)]], msgspec.Meta(max_length=16)]
 _Opaque = Annotated[bytes, msgspec.Meta(max_length=BLOB_LIMIT)]
 _Revision = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 _Milliseconds = Annotated[float, msgspec.Meta(ge=0, le=3_600_000)]
 _Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
-_PathKind = Annotated[str, msgspec.Meta(max_length=16)]
+_PathKind = Annotated[str, msgspec.Meta(max_length=16, pattern=r"\A[A-Za-z0-9-]*\Z")]
+_Version = Annotated[str, msgspec.Meta(max_length=32, pattern=r"\A[!-~]*\Z")]
 
 
 class RefusalCode(enum.StrEnum):
@@ -72,7 +76,7 @@ class Register(msgspec.Struct, frozen=True, omit_defaults=True, tag="register", 
     binding: _Signature
     name: _HostName
     caps: _Words = []
-    version: Annotated[str, msgspec.Meta(max_length=32)] = ""
+    version: _Version = ""
     revision: _Revision = 0
     secret: Annotated[bytes, msgspec.Meta(min_length=SECRET_BYTES, max_length=SECRET_BYTES)] | None = None
 
@@ -132,7 +136,7 @@ class Leave(msgspec.Struct, frozen=True, tag="leave", tag_field="t"):
 class Welcome(msgspec.Struct, frozen=True, omit_defaults=True, tag="welcome", tag_field="t"):
     """Controller: you are a member under this name with these addresses. A map, a delta or MapUnchanged follows."""
 
-    name: _HostName
+    name: _ShownName
     addresses: Annotated[list[Annotated[str, msgspec.Meta(max_length=45)]], msgspec.Meta(max_length=16)]
     psk: Annotated[bytes, msgspec.Meta(min_length=PSK_BYTES, max_length=PSK_BYTES)] | None = None
 
@@ -181,7 +185,7 @@ class Ping(msgspec.Struct, frozen=True, tag="ping", tag_field="t"):
 class Refusal(msgspec.Struct, frozen=True, tag="refusal", tag_field="t"):
     """Controller: why I turn you away; the channel closes after it."""
 
-    code: Annotated[str, msgspec.Meta(max_length=32)]
+    code: Annotated[str, msgspec.Meta(max_length=32, pattern=r"\A[a-z0-9-]*\Z")]
     sentence: _Sentence
 
 

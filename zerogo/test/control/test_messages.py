@@ -49,6 +49,17 @@ class MessageTests(SynchronousTestCase):
         later = msgspec.msgpack.encode({"t": "pong", "number": 4, "more": {"a": [1]}})
         self.assertEqual(m.parse_member_message(later), m.Pong(4))
 
+    def test_what_people_are_shown_holds_nothing_that_a_terminal_obeys(self) -> None:
+        for bad in ("\x1b[2J", "\x9b2J", "a\nb", "\u202eab", "a\x00"):
+            for message in (
+                m.Register(network=bytes(5), signing=bytes(32), binding=bytes(64), name="a", version=bad),
+                m.StatusReport([m.LinkReport(NODE, bad)]),
+            ):
+                self.assertRaises(ParseError, m.parse_member_message, m.emit_message(message))
+            for answer in (m.Waiting(bad), m.Refusal(bad, ""), m.Refusal("", bad), m.Welcome(bad, [])):
+                self.assertRaises(ParseError, m.parse_controller_message, m.emit_message(answer))
+        self.assertEqual(m.parse_controller_message(m.emit_message(m.Waiting("等待 é"))), m.Waiting("等待 é"))
+
     def test_what_is_too_long_is_refused(self) -> None:
         for message in (
             m.SignalTo(NODE, bytes(m.BLOB_LIMIT + 1)),
