@@ -9,7 +9,7 @@ of links that exist (Ethernet, PPPoE, WireGuard, IPv6's least ...), then what li
 the smallest that did not. A size is refused when it went unanswered as often as `MAX_PROBES` says. A size that passes
 is used at once; one that does not is no loss: the measurement of the path never hears of these probes.
 
-When the size is found it is *confirmed* by a probe now and then, every two seconds while the peer is sent data. A
+When the size is found it is *confirmed* by a probe now and then, every second while the peer is sent data. A
 confirmation that fails casts doubt, and a round of all smaller sizes follows; if small ones pass and the current one
 does not, however often it is asked, it is a black hole and the size steps down. A lossy path is asked more often before
 that. Larger sizes are tried again after half a minute, then ever more rarely, down to every PMTU_RAISE_TIMER.
@@ -33,7 +33,7 @@ MAX_PLPMTU_IPV4 = 1472
 MAX_PLPMTU_IPV6 = 1452
 MAX_PROBES = 3
 CONFIRMATION_SECONDS = 60.0
-BUSY_CONFIRMATION_SECONDS = 2.0
+BUSY_CONFIRMATION_SECONDS = 1.0
 BUSY_FOR_SECONDS = 3.0
 """So long after data was sent last the path counts as busy."""
 FIRST_RAISE_SECONDS = 30.0
@@ -182,7 +182,7 @@ class PathMtu:
             self._end(current, now)
         elif current.is_confirmation or current.sizes[-1] > MIN_PLPMTU:
             smaller = tuple(size for size in link_sizes(self.largest) if size < self.size)
-            attempts = max(MAX_PROBES, measurement.probes_until_dead)
+            attempts = max(MAX_PROBES, measurement.probes_until_dead) - current.is_confirmation
             self._round = _Round((self.size, *smaller), attempts, now)
         else:
             self._step_down(MIN_PLPMTU)

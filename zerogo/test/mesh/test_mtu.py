@@ -303,7 +303,7 @@ class MembersTests(SynchronousTestCase):
             mesh, ann, bob = self.connect(before)
             self.stream(mesh, ann, bob, 4.0)
             self.narrow(bob, after)
-            self.assertLess(self.stream(mesh, ann, bob, 10.0), 4.0)
+            self.assertLess(self.stream(mesh, ann, bob, 10.0), 3.0)
             self.assertEqual(self.mtu(ann, bob), after - 28)
 
     def test_a_black_hole_that_appeared_in_silence_is_survived(self) -> None:
@@ -311,7 +311,7 @@ class MembersTests(SynchronousTestCase):
         mesh.run_for(20.0)
         self.narrow(bob, 1280)
         mesh.run_for(5.0)
-        self.assertLess(self.stream(mesh, ann, bob, 10.0), 4.0)
+        self.assertLess(self.stream(mesh, ann, bob, 10.0), 3.0)
 
     def test_probes_of_the_size_change_nothing_about_the_path(self) -> None:
         mesh, ann, bob = self.connect(1100)
