@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.ice.credentials import Credentials
@@ -25,6 +29,22 @@ class PairSecretTests(SynchronousTestCase):
         self.assertEqual((ours.local, ours.remote), (theirs.remote, theirs.local))
         self.assertEqual(ours.signal_send_key, theirs.signal_receive_key)
         self.assertEqual(ours.signal_receive_key, theirs.signal_send_key)
+
+    def test_they_are_those_of_the_specification(self) -> None:
+        """Section 11 of docs/PROTOCOL.md, computed apart."""
+        key = X25519PrivateKey.from_private_bytes(ANN.static_private)
+        shared = key.exchange(X25519PublicKey.from_public_bytes(BOB.static_public))
+
+        def value(label: bytes, owner: Identity, length: int) -> bytes:
+            covered = label + b"abcde" + owner.static_public
+            return hashlib.blake2s(covered, key=shared, digest_size=length, person=b"zg-pair").digest()
+
+        ours = derive_pair_secrets(ANN, BOB.static_public, NETWORK)
+        for credentials, owner in ((ours.local, ANN), (ours.remote, BOB)):
+            self.assertEqual(base64.b64decode(credentials.ufrag), value(b"ufrag", owner, 9))
+            self.assertEqual(base64.b64decode(credentials.pwd), value(b"pwd", owner, 24))
+        self.assertEqual(ours.signal_send_key, value(b"signal", ANN, 32))
+        self.assertEqual(ours.signal_receive_key, value(b"signal", BOB, 32))
 
     def test_directions_peers_and_networks_differ(self) -> None:
         ours = derive_pair_secrets(ANN, BOB.static_public, NETWORK)
