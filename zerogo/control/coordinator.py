@@ -100,7 +100,7 @@ class Coordinator:
         """A WebSocket from host `source` is open."""
         origin = origin_of(source)
         if not self._may_enter(origin, now):
-            self._outgoing.append(CloseWanted(number, "too many connections that have not shown who they are"))
+            self._outgoing.append(CloseWanted(number, "too many connections that have not shown who they are", True))
             return
         self._unproven[origin] = self._unproven.get(origin, 0) + 1
         connection = Connection(number, source, self._controller, self._rng, now)

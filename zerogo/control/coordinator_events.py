@@ -64,6 +64,8 @@ class CloseWanted:
 
     connection: int
     reason: str
+    is_abrupt: bool = False
+    """Do not wait for the other end: it is one of too many."""
 
 
 CoordinatorEvent = (

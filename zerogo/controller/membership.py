@@ -59,7 +59,7 @@ class Membership:
         self._stun_servers = stun_servers
         self._seen: dict[tuple[NetworkId, NodeId], None] = {}
         self._send: Callable[[int, bytes], object] = lambda number, data: None
-        self._close: Callable[[int, str], object] = lambda number, reason: None
+        self._close: Callable[[int, str, bool], object] = lambda number, reason, is_abrupt: None
         self._pump: Pump[CoordinatorEvent, tuple[int, bytes] | CloseWanted] = Pump(
             coordinator,
             clock,
@@ -68,7 +68,7 @@ class Membership:
             on_event=self._on_event,
         )
 
-    def attach(self, send: Callable[[int, bytes], object], close: Callable[[int, str], object]) -> None:
+    def attach(self, send: Callable[[int, bytes], object], close: Callable[[int, str, bool], object]) -> None:
         """Where messages and closings of connections go."""
         self._send, self._close = send, close
 
@@ -118,7 +118,7 @@ class Membership:
     def _act(self, output: tuple[int, bytes] | CloseWanted) -> None:
         if isinstance(output, CloseWanted):
             _log.debug("Connection {number} closes: {reason}", number=output.connection, reason=output.reason)
-            self._close(output.connection, output.reason)
+            self._close(output.connection, output.reason, output.is_abrupt)
         else:
             self._send(*output)
 

@@ -1,9 +1,14 @@
-# -*- test-case-name: zerogo.test.controller.test_service -*-
+# -*- test-case-name: zerogo.test.net.test_control_server -*-
 """The controller's WebSocket end for agents: Autobahn, with every limit set, between a Site and a coordinator.
 
 Autobahn's own defaults are unlimited messages, frames and connections, any origin, a status page, and no pings. A
 browser always sends an Origin header, an agent never does: a connection with one is refused, so no web page can reach
 this end through somebody's browser.
+
+Whoever does not read is not read from: while the transport's buffer is full, nothing more is taken from that agent, so
+the answers to its pings cannot pile up either, and the ping that it does not answer ends it. Frames that are not
+messages (pings, pongs, continuations) are counted here, messages by the coordinator. What strangers do wrong is worth
+a word in the log at level debug only: they can do it as often as they like.
 """
 
 from __future__ import annotations
@@ -14,10 +19,12 @@ from autobahn.twisted.resource import WebSocketResource
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.logger import Logger
 from twisted.web.resource import IResource
 from zope.interface import implementer
 
 from zerogo.control.channel import FRAME_LIMIT
+from zerogo.control.connection import TokenBucket
 
 SUBPROTOCOL = "zerogo.1"
 CONNECTIONS_LIMIT = 8192
@@ -28,6 +35,12 @@ HANDSHAKE_SECONDS = 10
 CLOSE_CODE = 1000
 REASON_LIMIT = 100
 """Bytes of a close reason; the protocol has room for 123."""
+PINGS_PER_SECOND, PINGS_BURST = 2.0, 64.0
+"""WebSocket pings and pongs that an agent may send."""
+CONTINUATIONS_LIMIT = 64
+"""Frames that one message may be cut into by what is between agent and controller."""
+
+_log = Logger()
 
 
 class AgentConnections(Protocol):
@@ -42,6 +55,18 @@ class AgentConnections(Protocol):
     def congestion_changed(self, number: int, is_congested: bool) -> None: ...
 
 
+class _QuietLog:
+    """Autobahn's log, all at level debug."""
+
+    def debug(self, message: str, /, **values: object) -> None:
+        _log.debug(message, **values)
+
+    trace = info = warn = error = critical = debug
+
+    def failure(self, message: str, /, **values: object) -> None:
+        _log.failure(message, **values)
+
+
 @implementer(IPushProducer)
 class _AgentProtocol(WebSocketServerProtocol):
     """One WebSocket. It produces for the transport, so as to learn when the transport's buffer is full."""
@@ -49,6 +74,9 @@ class _AgentProtocol(WebSocketServerProtocol):
     factory: ControlServer
     transport: Any
     number = 0
+    log = _QuietLog()
+    _pings: TokenBucket | None = None
+    _continuations = 0
 
     def onConnect(self, request: ConnectionRequest) -> str | None:
         if request.origin:
@@ -66,15 +94,42 @@ class _AgentProtocol(WebSocketServerProtocol):
         else:
             self.sendClose(CLOSE_CODE, "binary messages only")
 
+    def onMessageBegin(self, isBinary: bool) -> None:
+        super().onMessageBegin(isBinary)
+        self._continuations = 0
+
+    def onMessageFrameBegin(self, length: int) -> None:
+        super().onMessageFrameBegin(length)
+        self._continuations += 1
+        if self._continuations > CONTINUATIONS_LIMIT:
+            self.dropConnection(abort=True)
+
+    def onPing(self, payload: bytes) -> None:
+        if self._may_ping():
+            super().onPing(payload)
+
+    def onPong(self, payload: bytes) -> None:
+        self._may_ping()
+
+    def _may_ping(self) -> bool:
+        now = self.factory.reactor.seconds()
+        self._pings = self._pings or TokenBucket(PINGS_PER_SECOND, PINGS_BURST, now)
+        if self._pings.take(now):
+            return True
+        self.dropConnection(abort=True)
+        return False
+
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         if self.number:
             self.factory.closed(self.number)
             self.number = 0
 
     def pauseProducing(self) -> None:
+        self.transport.pauseProducing()
         self.factory.connections.congestion_changed(self.number, True)
 
     def resumeProducing(self) -> None:
+        self.transport.resumeProducing()
         self.factory.connections.congestion_changed(self.number, False)
 
     def stopProducing(self) -> None:
@@ -132,8 +187,10 @@ class ControlServer(WebSocketServerFactory):
         if protocol is not None and protocol.state == protocol.STATE_OPEN:
             protocol.sendMessage(data, isBinary=True)  # type: ignore[no-untyped-call]
 
-    def close(self, number: int, reason: str) -> None:
-        """Send what is queued, then close."""
+    def close(self, number: int, reason: str, is_abrupt: bool) -> None:
+        """Send what is queued, then close; with `is_abrupt` without a word and without waiting for the other end."""
         protocol = self._protocols.get(number)
-        if protocol is not None and protocol.state == protocol.STATE_OPEN:
+        if protocol is not None and is_abrupt:
+            protocol.dropConnection(abort=True)
+        elif protocol is not None and protocol.state == protocol.STATE_OPEN:
             protocol.sendClose(CLOSE_CODE, reason.encode()[:REASON_LIMIT].decode(errors="ignore"))

@@ -52,7 +52,7 @@ class MembershipTests(StoreCase):
     def send(self, number: int, data: bytes) -> None:
         self.inbox.append((self.ends[number], data))
 
-    def close(self, number: int, reason: str) -> None:
+    def close(self, number: int, reason: str, is_abrupt: bool) -> None:
         self.settle_inbox()
         self.ends[number].is_up = False
         self.membership.connection_closed(number)
