@@ -21,7 +21,7 @@ from zerogo.agent.service import AgentService
 from zerogo.config.agent import AgentConfig
 from zerogo.config.options import RoleOptions
 from zerogo.control.token import JoinToken
-from zerogo.errors import EnvironmentFault, LocalError, ParseError
+from zerogo.errors import ParseError
 from zerogo.mesh.node import AESGCM_CAPABILITY
 from zerogo.net.clock import use_steady_clock
 from zerogo.observe.service import LoggedService
@@ -115,25 +115,6 @@ def real_host(reactor: Any) -> Host:
     )
 
 
-class AgentRole(LoggedService):
-    """What keeps an agent from starting is one sentence, not a traceback."""
-
-    def privilegedStartService(self) -> None:
-        """As twistd calls it, while it is root."""
-        _or_end(super().privilegedStartService)
-
-    def startService(self) -> None:
-        """As twistd calls it."""
-        _or_end(super().startService)
-
-
-def _or_end(start: Callable[[], object]) -> None:
-    try:
-        start()
-    except (EnvironmentFault, LocalError) as error:
-        raise SystemExit(f"zerogo-agent: {error}") from error
-
-
 def makeService(options: Options, reactor: Any = None) -> IService:
     """The service of the role."""
     if reactor is None:
@@ -144,6 +125,6 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         reactor = installed
     use_steady_clock(reactor)
     config = options.config
-    role = AgentRole(config.log_level, config.log_format, options.parent)
+    role = LoggedService(config.log_level, config.log_format, options.parent)
     AgentService(config, real_host(reactor), options.token).setServiceParent(role)  # type: ignore[no-untyped-call]
     return role

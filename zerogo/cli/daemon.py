@@ -23,6 +23,8 @@ START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 _LOG_TAIL = 8192
+_COMPLAINT = " zerogo: "
+"""What a role says last where it cannot start, after date and level (`zerogo.observe.service`)."""
 
 
 class RoleFailed(EnvironmentFault):
@@ -90,9 +92,11 @@ class Daemon:
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise RoleFailed(f"the {self.role} did not start within {START_SECONDS:.0f} s") from error
+            sentence = f"the {self.role} did not start within {START_SECONDS:.0f} s; its log is {self.log_file}"
+            raise RoleFailed(sentence) from error
         if done.returncode != 0:
-            raise RoleFailed(self.complaint(log_begin) or _last_line(done.stderr) or f"the {self.role} did not start")
+            said = self.complaint(log_begin) or _last_line(done.stderr) or _last_line(done.stdout)
+            raise RoleFailed(said or f"the {self.role} did not start; its log is {self.log_file}")
 
     def complaint(self, log_begin: int = 0) -> str:
         """The sentence with which the role ended, from its log after byte `log_begin`; empty where there is none."""
@@ -102,8 +106,7 @@ class Daemon:
                 lines = log.read().decode("utf-8", "replace").splitlines()
         except OSError:
             return ""
-        marker = f"zerogo-{self.role}: "
-        found = [line.partition(marker)[2] for line in lines if marker in line]
+        found = [line.partition(_COMPLAINT)[2] for line in lines if _COMPLAINT in line]
         return found[-1] if found else ""
 
     def stop(self) -> bool:

@@ -9,6 +9,7 @@ may read them: they tell who is where.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ from zerogo.observe.log import observer
 
 ROTATE_BYTES = 10_000_000
 ROTATED_FILES = 10
+_STATUS_BYTES = 98
+"""twistd reads no more of what its daemon tells it, after a digit and a space."""
 FILE_MODE = 0o600
 
 
@@ -32,8 +35,8 @@ class LoggedService(MultiService):
     """Give it the role's services as children, and to twistd as the role's service.
 
     `twistd` is the mapping of twistd's own options: `options.parent` of a role's `Options`, which may be None.
-    `levels.set(text)` changes the levels while running. An `EnvironmentFault` of a child that starts (a port in use, no
-    right to open a device) ends the process with one sentence in place of a traceback.
+    `levels.set(text)` changes the levels while running. An `EnvironmentFault` or `LocalError` of a child that starts (a
+    port in use, no right to open a device) ends the process with one sentence in place of a traceback.
     """
 
     def __init__(self, log_level: str, log_format: str, twistd: Mapping[str, object] | None = None) -> None:
@@ -51,20 +54,30 @@ class LoggedService(MultiService):
         super().setServiceParent(parent)  # type: ignore[no-untyped-call]
 
     def privilegedStartService(self) -> None:
-        with _one_sentence():
+        with self._one_sentence():
             super().privilegedStartService()  # type: ignore[no-untyped-call]
 
     def startService(self) -> None:
-        with _one_sentence():
+        with self._one_sentence():
             super().startService()  # type: ignore[no-untyped-call]
 
+    @contextmanager
+    def _one_sentence(self) -> Iterator[None]:
+        try:
+            yield
+        except (EnvironmentFault, LocalError) as error:
+            self._release_parent(str(error))
+            raise SystemExit(f"zerogo: {error}") from error
 
-@contextmanager
-def _one_sentence() -> Iterator[None]:
-    try:
-        yield
-    except EnvironmentFault as error:
-        raise SystemExit(f"zerogo: {error}") from error
+    def _release_parent(self, sentence: str) -> None:
+        """Tell the process that started a daemon that it failed.
+
+        twistd does so for an `Exception` only; after a `SystemExit` its parent would wait for ever, since it holds the
+        writing end of the pipe itself.
+        """
+        pipe = self._twistd.get("statusPipe")
+        if isinstance(pipe, int):
+            os.write(pipe, b"1 " + sentence.encode("ascii", "replace")[:_STATUS_BYTES])
 
 
 def _stream(twistd: Mapping[str, object]) -> TextIO:

@@ -10,8 +10,9 @@ from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.agent.service import AgentService
-from zerogo.agent.twistd import AgentRole, Options, has_aes, makeService
+from zerogo.agent.twistd import Options, has_aes, makeService
 from zerogo.net.clock import boot_seconds
+from zerogo.observe.service import LoggedService
 from zerogo.test.agent.test_record import TOKEN
 
 MODULES_OF_OTHER_ROLES = ("klein", "sqlalchemy", "alembic", "pyroute2", "autobahn", "rich", "click", "OpenSSL.SSL")
@@ -48,12 +49,12 @@ class OptionsTests(SynchronousTestCase):
 
 
 class ServiceTests(SynchronousTestCase):
-    def service(self, directory: str) -> AgentRole:
+    def service(self, directory: str) -> LoggedService:
         options = Options()
         options.parseOptions(["--state-dir", directory])
         self.reactor = MemoryReactorClock()
         service = makeService(options, self.reactor)
-        assert isinstance(service, AgentRole)
+        assert isinstance(service, LoggedService)
         return service
 
     def test_the_role_holds_one_agent_on_a_steady_clock(self) -> None:
@@ -65,7 +66,7 @@ class ServiceTests(SynchronousTestCase):
         with tempfile.TemporaryDirectory() as directory:
             Path(directory).chmod(0o700)
             error = self.assertRaises(SystemExit, self.service(directory).privilegedStartService)
-        self.assertEqual(str(error), "zerogo-agent: this machine is in no network: join one with `zerogo join TOKEN`")
+        self.assertEqual(str(error), "zerogo: this machine is in no network: join one with `zerogo join TOKEN`")
 
     def test_aes_is_found_in_the_flags_of_the_processor(self) -> None:
         with tempfile.NamedTemporaryFile("w") as file:

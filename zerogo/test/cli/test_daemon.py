@@ -45,14 +45,14 @@ class DaemonTests(SynchronousTestCase):
         self.assertEqual(self.daemon.directory.stat().st_mode & 0o777, 0o700)
 
     def test_a_role_that_does_not_start_says_why_in_its_log(self) -> None:
-        sentence = "zerogo-agent: the interface zt0 is in use"
+        sentence = "zerogo: the interface zt0 is in use"
         self.twistd(f"import sys; open({str(self.daemon.log_file)!r}, 'a').write('x E {sentence}\\n'); sys.exit(1)")
         error = self.assertRaises(RoleFailed, self.daemon.start, [])
         self.assertEqual(str(error), "the interface zt0 is in use")
 
     def test_what_an_earlier_run_logged_is_not_todays_reason(self) -> None:
         self.daemon.directory.mkdir(mode=0o700)
-        self.daemon.log_file.write_text("x E zerogo-agent: yesterday's trouble\n")
+        self.daemon.log_file.write_text("x E zerogo: yesterday's trouble\n")
         self.twistd("import sys; print('Usage: wrong', file=sys.stderr); sys.exit(1)")
         self.assertEqual(str(self.assertRaises(RoleFailed, self.daemon.start, [])), "Usage: wrong")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -58,6 +59,21 @@ class LoggedServiceTests(SynchronousTestCase):
         Faulty().setServiceParent(service)
         for start in (service.startService, service.privilegedStartService):
             self.assertEqual(str(self.assertRaises(SystemExit, start)), "zerogo: port 9394 is in use")
+
+    def test_who_started_a_daemon_that_fails_is_told(self) -> None:
+        class Faulty(Service):
+            def startService(self) -> None:
+                raise LocalError("port 9394 is in use " + "x" * 200)
+
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        self.addCleanup(os.close, writing)
+        service = LoggedService("info", "text", {"statusPipe": writing})
+        Faulty().setServiceParent(service)
+        self.assertRaises(SystemExit, service.startService)
+        told = os.read(reading, 1000)
+        self.assertTrue(told.startswith(b"1 port 9394 is in use "), told)
+        self.assertLessEqual(len(told), 100)
 
     def test_wrong_settings_are_refused_at_once(self) -> None:
         self.assertRaises(LocalError, LoggedService, "loud", "text")
