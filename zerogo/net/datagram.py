@@ -91,6 +91,10 @@ class DatagramDriver(DatagramProtocol):
             core, clock, outputs=core.transmits, send=self._send, on_event=on_event
         )
 
+    def call(self, verb: Callable[..., object], *arguments: object) -> None:
+        """Call a verb of the core with `arguments` and the time, then do what the core asks for."""
+        self._pump.call(verb, *arguments)
+
     def _send(self, transmit: Transmit) -> None:
         if self.transport is None:
             return

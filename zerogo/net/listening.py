@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
-from OpenSSL.crypto import Error as OpenSSLError
+from OpenSSL import SSL, crypto
 from twisted.internet.ssl import Certificate, CertificateOptions, KeyPair, TLSVersion
 
 from zerogo.errors import EnvironmentFault
@@ -15,6 +16,8 @@ from zerogo.ids import SocketAddress
 from zerogo.net.datagram import AddressRefused
 
 BACKLOG = 128
+TURN_PROTOCOLS = (b"stun.turn", b"stun.nat-discovery")
+"""The names of TURN and STUN in ALPN (RFC 7443)."""
 _PEM_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -43,8 +46,11 @@ def open_tcp_socket(address: SocketAddress) -> socket.socket:
     return opened
 
 
-def server_context(certificate: Path, key: Path) -> CertificateOptions:
-    """TLS 1.2 and later with a certificate (PEM, the chain after it) and its key. Raises `CertificateRefused`."""
+def server_context(certificate: Path, key: Path, protocols: Sequence[bytes]) -> CertificateOptions:
+    """TLS 1.2 and later with a certificate (PEM, the chain after it) and its key. Raises `CertificateRefused`.
+
+    `protocols` are what a client may choose by ALPN (RFC 7301); one that asks for none is served too.
+    """
     try:
         chain = [Certificate.loadPEM(each).original for each in _PEM_CERTIFICATE.findall(certificate.read_bytes())]
         if not chain:
@@ -55,10 +61,11 @@ def server_context(certificate: Path, key: Path) -> CertificateOptions:
             certificate=chain[0],
             extraCertChain=chain[1:],
             raiseMinimumTo=TLSVersion.TLSv1_2,
+            acceptableProtocols=list(protocols),
         )
         options.getContext()
     except OSError as error:
         raise CertificateRefused(f"{error.filename} cannot be read: {error.strerror}") from error
-    except (OpenSSLError, ValueError) as error:
+    except (crypto.Error, SSL.Error, ValueError) as error:
         raise CertificateRefused(f"{certificate} and {key} are no certificate and its key") from error
     return options

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from zerogo.config.relay import RelayConfig
 from zerogo.errors import EnvironmentFault
-from zerogo.net.listening import server_context
+from zerogo.net.listening import TURN_PROTOCOLS, server_context
 from zerogo.net.relayed import outgoing_address
 from zerogo.net.turn_server import TurnDriver
 from zerogo.policy.addresses import AddressRule, parse_address, special_range
@@ -78,7 +78,7 @@ def tls_context(config: RelayConfig) -> CertificateOptions | None:
     """What TLS listeners serve with; None where there are none. Raises `CertificateRefused`."""
     if not config.tls_listen or config.tls_certificate is None or config.tls_key is None:
         return None
-    return server_context(config.tls_certificate, config.tls_key)
+    return server_context(config.tls_certificate, config.tls_key, TURN_PROTOCOLS)
 
 
 def _quota(config: RelayConfig) -> Quota:

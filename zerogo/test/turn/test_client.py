@@ -1,0 +1,279 @@
+"""The TURN client core against our server core, in virtual time, over a line that loses what it is told to lose."""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+from collections.abc import Callable
+
+from attrs import define, field
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.ids import SocketAddress
+from zerogo.policy.addresses import parse_address
+from zerogo.secret import Secret
+from zerogo.stun.attributes import ErrorCode, XorMappedAddress
+from zerogo.stun.message import Message, MessageClass, emit
+from zerogo.test.turn.bench import OWN, SECRET, UNIX, Bench, udp
+from zerogo.turn.allocation import ClientAddress
+from zerogo.turn.attributes import Data, Lifetime, XorPeerAddress, XorRelayedAddress
+from zerogo.turn.client import TurnClient, TurnCredential
+from zerogo.turn.client_events import (
+    Allocated,
+    AllocateFailed,
+    AllocationLost,
+    ChannelBound,
+    ClientEvent,
+    PeerData,
+    PeerPermitted,
+    PeerRefused,
+)
+from zerogo.turn.credentials import timed_password, timed_username
+from zerogo.turn.events import ToPeer
+from zerogo.turn.grant import emit_grant
+from zerogo.turn.message import TurnMethod, emit_channel_data, parse
+
+SERVER = SocketAddress(OWN, 3478)
+RELAYED = SocketAddress(OWN, 50000)
+PEER = SocketAddress("8.8.8.8", 7000)
+ALICE = TurnCredential("alice", Secret("password of alice"))
+
+
+def never(data: bytes) -> bool:
+    return False
+
+
+@define
+class Line:
+    """A client and a server with a line between them; `loses` says which datagrams do not arrive."""
+
+    bench: Bench
+    credential: TurnCredential = ALICE
+    loses: Callable[[bytes], bool] = never
+    address: ClientAddress = field(factory=udp)
+    client: TurnClient = field(init=False)
+    seen: list[ClientEvent] = field(factory=list)
+    sent: list[bytes] = field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        self.client = TurnClient(SERVER, self.credential, random.Random(6).randbytes)
+
+    def settle(self) -> None:
+        while outputs := list(self.client.transmits()):
+            for output in outputs:
+                self.sent.append(output.payload)
+                if not self.loses(output.payload):
+                    for answer in self.bench.from_client(output.payload, self.address):
+                        self.from_server(answer)
+        self.seen += self.client.events()
+
+    def from_server(self, data: bytes) -> None:
+        if not self.loses(data):
+            self.client.receive_datagram(data, SERVER, self.bench.now)
+
+    def from_peer(self, data: bytes, peer: SocketAddress = PEER) -> None:
+        self.bench.server.receive_from_peer(data, peer, RELAYED, self.bench.now)
+        before = len(self.bench.to_clients)
+        self.bench.settle()
+        for each in self.bench.to_clients[before:]:
+            self.from_server(each.payload)
+        self.settle()
+
+    def pass_time(self, seconds: float) -> None:
+        end = self.bench.now + seconds
+        while (due := self.client.next_timer()) is not None and due.at <= end:
+            self.bench.pass_time(max(0.0, due.at - self.bench.now))
+            self.client.handle_timer(self.bench.now)
+            self.settle()
+        self.bench.pass_time(end - self.bench.now)
+
+    def start(self) -> Line:
+        self.client.start(self.bench.now)
+        self.settle()
+        return self
+
+
+class TurnClientTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.bench = Bench(allowed=(ipaddress.ip_network("8.8.0.0/16"),))
+        self.line = Line(self.bench)
+
+    def permitted(self) -> Line:
+        self.line.start().client.permit(PEER, None, self.bench.now)
+        self.line.settle()
+        return self.line
+
+    def test_address_is_lent_after_one_challenge(self) -> None:
+        self.line.start()
+        self.assertEqual(self.line.seen, [Allocated(RELAYED, self.line.address.address, 600.0)])
+        self.assertEqual(len(self.line.sent), 2)
+
+    def test_challenge_is_not_longer_than_the_padded_first_request(self) -> None:
+        self.line.start()
+        self.assertLessEqual(len(self.bench.to_clients[0].payload), len(self.line.sent[0]))
+
+    def test_data_by_indications(self) -> None:
+        line = self.permitted()
+        self.assertTrue(line.client.send(PEER, b"out", dont_fragment=True))
+        line.settle()
+        line.from_peer(b"in")
+        self.assertEqual(self.bench.to_peers, [ToPeer(RELAYED, PEER, b"out", True)])
+        self.assertEqual(line.seen[1:], [PeerPermitted(PEER), PeerData(PEER, b"in")])
+
+    def test_data_by_a_channel(self) -> None:
+        self.line.start().client.bind(PEER, None, 0)
+        self.line.settle()
+        self.assertTrue(self.line.client.send(PEER, b"out"))
+        self.line.settle()
+        self.line.from_peer(b"in")
+        self.assertEqual(self.line.sent[-1], emit_channel_data(0x4000, b"out"))
+        self.assertEqual(self.line.seen[1:], [PeerPermitted(PEER), ChannelBound(PEER), PeerData(PEER, b"in")])
+
+    def test_peers_named_before_the_allocation_are_permitted_after_it(self) -> None:
+        self.line.client.bind(PEER, None, 0)
+        self.assertFalse(self.line.client.send(PEER, b"early"))
+        self.line.start()
+        self.assertEqual(self.line.seen[1:], [PeerPermitted(PEER), ChannelBound(PEER)])
+
+    def test_nothing_is_sent_without_a_permission(self) -> None:
+        self.line.start()
+        self.assertFalse(self.line.client.send(PEER, b"out"))
+
+    def test_everything_is_renewed_for_hours(self) -> None:
+        self.line.start().client.bind(PEER, None, 0)
+        self.line.settle()
+        for _ in range(30):
+            self.line.pass_time(250)
+            self.line.client.send(PEER, b"out")
+            self.line.settle()
+        self.assertEqual(len(self.bench.to_peers), 30)
+        self.assertNotIn(AllocationLost, map(type, self.line.seen))
+
+    def test_forgotten_peer_runs_out(self) -> None:
+        line = self.permitted()
+        line.client.forget(PEER)
+        line.pass_time(301)
+        line.from_peer(b"late")
+        self.assertEqual(line.seen[2:], [])
+        self.assertFalse(line.client.send(PEER, b"out"))
+
+    def test_lost_datagrams_are_sent_again(self) -> None:
+        chance = random.Random(8)
+        for _ in range(20):
+            line = Line(Bench(), loses=lambda data: chance.random() < 0.3).start()
+            line.pass_time(30)
+            self.assertTrue(line.seen)
+        self.line.loses = lambda data: len(self.line.sent) < 3
+        self.line.start().pass_time(2)
+        self.assertIsInstance(self.line.seen[0], Allocated)
+
+    def test_silent_relay_is_given_up_after_five_seconds(self) -> None:
+        self.line.loses = lambda data: True
+        self.line.start().pass_time(4.5)
+        self.assertEqual(self.line.seen, [])
+        self.line.pass_time(0.2)
+        self.assertEqual(self.line.seen, [AllocateFailed(0, "the relay does not answer")])
+        self.assertIsNone(self.line.client.next_timer())
+
+    def test_wrong_password_fails_at_once(self) -> None:
+        line = Line(self.bench, TurnCredential("alice", Secret("wrong"))).start()
+        self.assertEqual([type(each) for each in line.seen], [AllocateFailed])
+        self.assertEqual((line.seen[0], len(line.sent)), (AllocateFailed(401, ""), 2))
+
+    def test_refusal_of_the_relay_is_told(self) -> None:
+        self.bench.has_free_ports = False
+        self.assertEqual(self.line.start().seen, [AllocateFailed(508, "no free port")])
+
+    def test_forbidden_peer_is_told_and_forgotten(self) -> None:
+        home = SocketAddress("192.168.1.1", 80)
+        self.line.start().client.bind(home, None, 0)
+        self.line.settle()
+        self.assertEqual(self.line.seen[1:], [PeerRefused(home, 403, "peer not allowed")])
+
+    def test_grant_is_shown(self) -> None:
+        peer = SocketAddress("9.9.9.9", 9)
+        self.line.start().client.permit(peer, emit_grant(SECRET, "alice", parse_address(peer.host), UNIX + 9), 0)
+        self.line.settle()
+        self.assertEqual(self.line.seen[1:], [PeerPermitted(peer)])
+
+    def test_stale_nonce_is_replaced_and_the_request_sent_anew(self) -> None:
+        self.permitted()
+        before = len(self.line.sent)
+        other = SocketAddress("8.8.4.4", 1)
+        self.bench.now = 599.0
+        self.line.client.set_credential(ALICE, 599.0)
+        self.line.settle()
+        self.bench.now = 605.0
+        self.line.client.permit(other, None, 605.0)
+        self.line.settle()
+        self.assertEqual((self.line.seen[-1], len(self.line.sent) - before), (PeerPermitted(other), 3))
+
+    def test_renewed_credential_extends_the_allocation(self) -> None:
+        def credential(expiry: float) -> TurnCredential:
+            name = timed_username("node", expiry)
+            return TurnCredential(name, timed_password(SECRET, name))
+
+        line = Line(self.bench, credential(UNIX + 100)).start()
+        self.assertEqual(line.seen, [Allocated(RELAYED, line.address.address, 100.0)])
+        line.client.set_credential(credential(UNIX + 1000), 0)
+        line.settle()
+        line.pass_time(300)
+        self.assertEqual(self.bench.server.allocations, 1)
+
+    def test_relay_that_restarts_is_noticed(self) -> None:
+        self.line.start()
+        self.line.bench = self.bench = Bench(now=self.bench.now)
+        self.line.pass_time(600)
+        self.assertEqual(self.line.seen[1:], [AllocationLost("437 no allocation")])
+
+    def test_closing_gives_the_address_back(self) -> None:
+        self.permitted().client.close(0)
+        self.line.settle()
+        self.assertTrue(self.bench.server.is_idle)
+        self.assertIsNone(self.line.client.next_timer())
+
+    def test_connection_that_is_lost_takes_the_allocation_with_it(self) -> None:
+        self.line.start().client.connection_lost(0)
+        self.line.settle()
+        self.assertEqual([type(each) for each in self.line.seen], [Allocated, AllocationLost])
+
+    def test_forged_answers_are_not_believed(self) -> None:
+        self.line.client.start(0)
+        self.line.settle()
+        self.line.client.permit(PEER, None, 0)
+        (request,) = self.line.client.transmits()
+        identity = parse(request.payload).transaction_id
+        for message_class, attributes in (
+            (MessageClass.SUCCESS, ()),
+            (MessageClass.ERROR, (ErrorCode(403),)),
+            (MessageClass.ERROR, (ErrorCode(437),)),
+        ):
+            forged = emit(Message(TurnMethod.CREATE_PERMISSION, message_class, identity, attributes), b"guess")
+            self.line.client.receive_datagram(forged, SERVER, 0)
+        self.assertEqual(list(self.line.client.events()), [])
+
+    def test_forged_allocation_is_not_believed(self) -> None:
+        self.line.client.start(0)
+        (request,) = self.line.client.transmits()
+        identity = parse(request.payload).transaction_id
+        attributes = (XorRelayedAddress(PEER), XorMappedAddress(PEER), Lifetime(600))
+        forged = emit(Message(TurnMethod.ALLOCATE, MessageClass.SUCCESS, identity, attributes))
+        self.line.client.receive_datagram(forged, SERVER, 0)
+        self.assertEqual((list(self.line.client.events()), self.line.client.relayed), ([], None))
+
+    def test_data_from_elsewhere_than_the_relay_is_dropped(self) -> None:
+        line = self.permitted()
+        indication = Message(TurnMethod.DATA, MessageClass.INDICATION, bytes(12), (XorPeerAddress(PEER), Data(b"x")))
+        line.client.receive_datagram(emit(indication), SocketAddress("6.6.6.6", 3478), 0)
+        line.settle()
+        self.assertEqual(len(line.seen), 2)
+
+    @given(st.binary(max_size=80))
+    @settings(deadline=None, max_examples=200)
+    def test_garbage_changes_nothing(self, data: bytes) -> None:
+        client = Line(Bench()).start().client
+        list(client.events())
+        client.receive_datagram(data, SERVER, 0)
+        self.assertEqual((list(client.events()), client.relayed), ([], RELAYED))
