@@ -212,6 +212,7 @@ class IceAgent:
     def _begin(self, now: float) -> None:
         self._started_at = now
         self._round = 0
+        self._checklist.forget_heard()
         self._checklist.begin_round()
         self._timers.set(_Timer(_Reason.VERDICT), now + VERDICT_SECONDS)
         self._arm_round()
@@ -371,16 +372,18 @@ class IceAgent:
     def _succeed(self, sent: SentCheck, mapped: SocketAddress, now: float) -> None:
         pair, rtt = sent.pair, sent.transaction.rtt(now)
         pair.add_sample(rtt, is_exact=sent.transaction.sends == 1)
+        was_in_doubt, pair.is_suspect = pair.is_suspect, False
         pair.unanswered = 0
-        pair.is_suspect = False
         pair.state = PairState.SUCCEEDED
         pair.local_kind = self._local_kinds.get(mapped, CandidateKind.PRFLX)
         if pair.consent is None:
             pair.consent = Consent(self._rng, now)
             self._selection.pair_came_up(now)
-            self._events.append(PairValid(pair.address, pair.local_kind, pair.remote.kind, pair.rtt, mapped))
+            was_in_doubt = True
         else:
             pair.consent.grant(now)
+        if was_in_doubt:
+            self._events.append(PairValid(pair.address, pair.local_kind, pair.remote.kind, pair.rtt, mapped))
         self._arm_consent(pair)
         self._reselect(now)
         self._pace(now)

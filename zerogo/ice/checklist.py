@@ -69,7 +69,7 @@ class CandidatePair:
     """There is one exactly while the pair is valid."""
     local_kind: CandidateKind = CandidateKind.HOST
     was_heard: bool = False
-    """Whether an authentic check of the peer came in from there."""
+    """Whether an authentic check of the peer came in from there since the start."""
     unanswered: int = 0
     """Checks given up since the last answer, while valid."""
     is_suspect: bool = False
@@ -169,6 +169,11 @@ class Checklist:
         for pair in self._pairs.values():
             if pair.state is PairState.FAILED:
                 pair.state = PairState.WAITING
+
+    def forget_heard(self) -> None:
+        """The checks begin anew: what the peer's checks showed before is not of now."""
+        for pair in self._pairs.values():
+            pair.was_heard = False
 
     def take_next(self) -> CandidatePair | None:
         """The pair to check next: triggered ones in their order, then by priority."""

@@ -10,7 +10,7 @@ from zerogo.ids import SocketAddress
 
 @frozen
 class PairValid:
-    """Datagrams pass both ways between our data socket and `remote`."""
+    """Datagrams pass both ways between our data socket and `remote`; told again after a doubt that was lifted."""
 
     remote: SocketAddress
     local_kind: CandidateKind

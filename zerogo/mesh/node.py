@@ -38,7 +38,7 @@ SURROUNDINGS = 0
 """Key of the timer of what is not a peer's; peers count from 1."""
 DOUBT_GAP_SECONDS = 2.0
 """After the loss of a peer, the STUN servers and the controller are asked at most so often."""
-MISS_GAP_SECONDS = 10.0
+MISS_GAP_SECONDS = 3.0
 """After one unanswered probe, which on a lossy link means nothing."""
 AESGCM_CAPABILITY = "aesgcm"
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 from attrs import Factory, define, field
 
 from zerogo.ids import SocketAddress
@@ -29,6 +31,8 @@ class Path:
     found_at: float
     next_probe_at: float
     died_at: float = 0.0
+    answered_at: float = -math.inf
+    """When the last answer to a probe came by it."""
     path_mtu: PathMtu = field(init=False)
 
     def __attrs_post_init__(self) -> None:

@@ -3,7 +3,8 @@
 
 A path is known by its remote address: the node has one data socket per address family. Paths that ICE checked may be
 used at once; one that only an authentic datagram came by is used after a probe on it was answered. When a peer roamed
-to such a path and the one in use misses an answer, the new one is taken without waiting for the old one to die.
+to such a path and the one in use misses an answer, the new one is taken without waiting for the old one to die; so is
+any other that has answered since the one in use did.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from zerogo.mesh.status import PathStatus
 PATHS_LIMIT = 8
 """Per peer; a further one replaces the oldest dead or unproven one, or is not taken."""
 ROAMED_FOR_SECONDS = 5.0
+LATER_SECONDS = 0.1
 DROP_DEAD_AFTER_SECONDS = 60.0
 REVIEW_SECONDS = 1.0
 """How often the choice is looked at again while more than one path is usable."""
@@ -101,8 +103,8 @@ class Paths:
         path = self._paths.get(source)
         if path is None:
             path = self._add(source, "host", "prflx", now)
-        elif not path.is_alive and path.next_probe_at > now + self._context.pace.steady_seconds:
-            path.next_probe_at = now
+        elif not path.is_alive:
+            path.next_probe_at = min(path.next_probe_at, now)
         if path is not None and path is not self.active and not path.is_verified:
             self._roam(path, now)
 
@@ -188,7 +190,7 @@ class Paths:
         """Decide which path is in use."""
         if self._roamed is not None and now - self._roamed_at >= ROAMED_FOR_SECONDS:
             self._roamed = None
-        roamed, active = self._roamed, self.active
+        roamed, active = self._roamed or self._proven(), self.active
         if roamed is not None and roamed.is_usable and (active is None or active.measurement.unanswered):
             self._choice.force(roamed)
             self._roamed = None
@@ -222,6 +224,16 @@ class Paths:
 
     def __len__(self) -> int:
         return len(self._paths)
+
+    def _proven(self) -> Path | None:
+        """Where the path in use misses an answer: another one that has answered, later than that one did."""
+        active = self.active
+        if active is None or not active.measurement.unanswered:
+            return None
+        others = [path for path in self._paths.values() if path is not active and path.is_usable and path.is_verified]
+        rested = [path for path in others if not path.measurement.unanswered]
+        newest = max(rested, key=lambda path: path.answered_at, default=None)
+        return newest if newest is not None and newest.answered_at > active.answered_at + LATER_SECONDS else None
 
     def _roam(self, path: Path, now: float) -> None:
         self._roamed, self._roamed_at = path, now

@@ -170,7 +170,7 @@ class Peer:
         for event in self.search.events():
             match event:
                 case PairValid() | PairSelected():
-                    self.search.failure = ""
+                    self.search.pair_found()
                     kinds = (event.local_kind.value, event.remote_kind.value)
                     self.paths.found(event.remote, *kinds, event.rtt, now)
                 case PairLost(remote):

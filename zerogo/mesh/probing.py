@@ -2,8 +2,8 @@
 """Probes on the paths of one peer: when each path is due, which probes are out, what became of them.
 
 A path in use is probed every 0.2 seconds while it is young or a probe of it went unanswered, and then at the node's
-steady pace, 1 to 5 seconds, slower the more peers are connected. Standbys and dead paths are probed more rarely. Times
-are jittered so that two ends never keep step. The path in use is also asked how large a datagram it carries
+steady pace, 0.5 to 5 seconds, slower the more peers are connected. Standbys and dead paths are probed more rarely.
+Times are jittered so that two ends never keep step. The path in use is also asked how large a datagram it carries
 (`zerogo.mesh.mtu`), by probes that no measurement counts.
 """
 
@@ -87,6 +87,7 @@ class Prober:
             return None
         probe.path.measurement.answered(now - probe.sent_at, now)
         probe.path.is_verified = True
+        probe.path.answered_at = now
         return probe.path
 
     def expire(self, now: float) -> list[Path]:

@@ -1,10 +1,11 @@
 # -*- test-case-name: zerogo.test.mesh.test_search -*-
 """The search for one peer: its signals, its ICE agent, and when the checks begin, at first and again.
 
-A search begins with a signal. The checks begin when the controller says so (`punch`); without its word, a second after
-the peer's addresses are known. A peer that told nothing counts as unreachable after 3 seconds, though checks of its own
-are answered at any time. The ICE agent tries again by itself, in rounds; a search begins anew, with another epoch,
-when this node's network changed, when a connected peer was lost, and in any case some time after a failure.
+A search begins with a signal. The checks begin when the controller says so (`punch`); without its word, half a second
+after the peer's addresses are known. A peer that told nothing counts as unreachable after 3 seconds, though checks of
+its own are answered at any time. The ICE agent tries again by itself, in rounds; a search begins anew, with another
+epoch, when this node's network changed, when a connected peer was lost, when the controller is in reach again, and in
+any case some time after a failure: soon, and then less and less often, while the peer is heard from.
 """
 
 from __future__ import annotations
@@ -28,11 +29,14 @@ from zerogo.mesh.status import Refusal
 from zerogo.stun.integrity import Integrity
 from zerogo.stun.message import Message
 
-START_ALONE_SECONDS = 1.0
+START_ALONE_SECONDS = 0.5
 PATIENCE_SECONDS = 3.0
 AGAIN_SECONDS = 60.0
+SOON_AGAIN_SECONDS = 2.0
+"""After a failure although the peer was heard from; doubles with each further one."""
 AGAIN_JITTER_SHARE = 0.2
 _TIE_BREAKER_BYTES = 8
+_FAILURES_LIMIT = 10
 
 
 class _Timer(enum.StrEnum):
@@ -57,6 +61,12 @@ class Search:
     """When the peer began to be looked for that is not found yet, or was found last."""
     seconds_to_direct: float | None = field(default=None, init=False)
     _offer: Offer = field(factory=Offer, init=False)
+    _was_heard: bool = field(default=False, init=False)
+    """Whether the peer sent a signal since the last failure."""
+    _is_verdict: bool = field(default=False, init=False)
+    """Whether the failure is that of checks, and not of a peer that is silent or has shut down."""
+    _failures: int = field(default=0, init=False)
+    """In a row, of a peer that was heard from."""
     _timers: TimerTable[_Timer] = field(factory=TimerTable, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -72,6 +82,9 @@ class Search:
     def begin(self, now: float) -> None:
         """Look for the peer, or begin anew to."""
         self._search_goes_on(now)
+        self._begin(now)
+
+    def _begin(self, now: float) -> None:
         self.signalling.begin(now)
         self.signalling.plan_punch(self._offer, now)
         for rank, endpoint in enumerate(self.spec.endpoints):
@@ -90,6 +103,7 @@ class Search:
     def controller_connected(self, now: float) -> None:
         """Signals get through from now on; those from before may be lost."""
         self.signalling.forget_asked()
+        self._failures = 0
         self.begin(now)
 
     def set_offer(self, offer: Offer, now: float) -> None:
@@ -107,12 +121,14 @@ class Search:
         hearing = self.signalling.receive(blob, self._offer, now)
         if hearing is Hearing.STALE:
             return False
+        self._was_heard = True
         for candidate in self.signalling.remote_offer.candidates:
             self.ice.add_remote_candidate(candidate, now)
         self._timers.cancel(_Timer.PATIENCE)
         if hearing is Hearing.MORE:
             return False
-        self._search_goes_on(now)
+        if not self._is_verdict:
+            self._search_goes_on(now)
         if not self.is_begun:
             self.begin(now)
         elif not self._timers.is_set(_Timer.START):
@@ -130,22 +146,33 @@ class Search:
         if self.ice.counters.total != refused:
             self._context.outbox.refuse(Refusal.FORGED_STUN)
 
+    def pair_found(self) -> None:
+        """A pair works: what was said about failed checks is not so any more."""
+        self.failure, self._is_verdict = "", False
+
     def found(self, now: float) -> None:
         """The peer is connected."""
-        self.failure = ""
+        self.pair_found()
+        self._failures = 0
         self._timers.cancel(_Timer.AGAIN)
         if self.seconds_to_direct is None and self.began_at is not None:
             self.seconds_to_direct = now - self.began_at
 
     def fail(self, reason: str, now: float) -> None:
         """Nothing was found, for this reason; search again later."""
-        self.failure = reason
+        self.failure, self._is_verdict = reason, False
+        wait = AGAIN_SECONDS
+        if self._was_heard:
+            wait = min(SOON_AGAIN_SECONDS * 2.0**self._failures, AGAIN_SECONDS)
+            self._failures = min(self._failures + 1, _FAILURES_LIMIT)
+        self._was_heard = False
         jitter = 1 + AGAIN_JITTER_SHARE * (self._context.fraction() - 0.5)
-        self._timers.set(_Timer.AGAIN, now + AGAIN_SECONDS * jitter)
+        self._timers.set(_Timer.AGAIN, now + wait * jitter)
 
     def checks_failed(self, verdict: str, now: float) -> None:
         """The ICE agent found nothing; it goes on in rounds."""
         self.fail(reasons.explain_failure(verdict, self._offer, self.signalling.remote_offer), now)
+        self._is_verdict = True
 
     def renew_agent(self, now: float) -> None:
         """Forget all pairs and begin as if the peer had never been seen."""
@@ -161,6 +188,9 @@ class Search:
                 case _Timer.PATIENCE:
                     self.ice.start(now)
                     self.fail(reasons.NO_SIGNAL, now)
+                case _Timer.AGAIN if self._is_verdict:
+                    # People keep reading why it did not work last time until it does.
+                    self._begin(now)
                 case _Timer.AGAIN:
                     self.begin(now)
         deadline = self.ice.next_timer()
@@ -192,7 +222,7 @@ class Search:
         return self.ice.transmits()
 
     def _search_goes_on(self, now: float) -> None:
-        self.failure = ""
+        self.failure, self._is_verdict = "", False
         if self.began_at is None:
             self.began_at = now
 

@@ -48,7 +48,7 @@ UPGRADE_SECONDS = 10.0
 """A server that has not upgraded by then is dropped."""
 PING_SECONDS = 30.0
 PONG_SECONDS = 10.0
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 3.0
 """How long the controller has to answer after the network changed."""
 OUTPUT_LIMIT = 2 * 1024 * 1024
 """Bytes waiting for a controller that does not read."""

@@ -34,6 +34,7 @@ class PathsTests(SynchronousTestCase):
 
     def settle(self) -> None:
         """What a peer does after each verb; answers come back at once, as if `ROUND_TRIP` ago."""
+        self.paths.handle_timer(self.now)
         self.paths.choose(self.now)
         self.paths.handle_timer(self.now)
         self.paths.tell()
@@ -72,7 +73,7 @@ class PathsTests(SynchronousTestCase):
         self.run_until(2.0)
         self.assertTrue(9 <= len(self.probes) <= 12, len(self.probes))
         self.probes.clear()
-        self.run_until(22.0)
+        self.run_until(12.0)
         self.assertTrue(19 <= len(self.probes) <= 23, len(self.probes))
 
     def test_a_dead_path_is_found_out_within_two_seconds_and_left(self) -> None:
