@@ -216,7 +216,8 @@ impl Peer {
         }
         let mut fallen = Vec::new();
         if let Some(pending) = self.next.take() {
-            // Handshakes crossed: the peer may be sending in the one that it began.
+            // Handshakes crossed: the peer may be sending in the one that it began. It cannot become current any more.
+            pending.confirm();
             fallen.extend(self.current.replace(pending));
         }
         fallen.extend(self.make_current(session));
@@ -285,10 +286,12 @@ mod tests {
         assert!(peer.confirm(2).is_none());
         assert!(peer.confirm(3).is_some_and(|fallen| fallen.is_empty()));
         assert_eq!(slots(&peer), [Some(3), Some(1), None]);
-        assert!(peer.add_session(session(&peer, 4, false)).is_empty());
+        let waiting = session(&peer, 4, false);
+        assert!(peer.add_session(waiting.clone()).is_empty());
         let fallen: Vec<u32> = peer.add_session(session(&peer, 5, true)).iter().map(|gone| gone.local_index).collect();
         assert_eq!(fallen, [3, 1]);
         assert_eq!(slots(&peer), [Some(5), Some(4), None]);
+        assert!(!waiting.confirm(), "it is not told as confirmed once it was passed over");
         peer.forget(&peer.current.clone().expect("current"));
         assert_eq!(slots(&peer), [None, Some(4), None]);
     }
