@@ -1,0 +1,144 @@
+"""Both planes given the same keys and the same frames: what they send, and write to the TAP, is equal to the byte."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import struct
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.dataplane.interface import Counter, DirectPath, PeerEntry, PlaneSettings
+from zerogo.dataplane.messages import ADD_SESSION
+from zerogo.dataplane.native import NativeDataplane, is_built
+from zerogo.dataplane.transmit import UDP_SEGMENT
+from zerogo.ids import MacAddress, SocketAddress
+from zerogo.noise.keys import SessionKeys
+from zerogo.test.dataplane import frames as f
+from zerogo.wire.handshake import Suite
+
+FRAMES = 300
+PATH_MTU = 1472
+"""A multiple of 8, to which the reference plane rounds its segments."""
+
+
+class NativeEnd:
+    """A native plane with a socket pair for a TAP and one UDP socket on the loopback."""
+
+    def __init__(self, number: int, case: SynchronousTestCase) -> None:
+        self.kernel, tap = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        data = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        data.bind(("127.0.0.1", 0))
+        self.address = data.getsockname()
+        self.wire = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.wire.bind(("127.0.0.1", 0))
+        self.wire.connect(self.address)
+        self.wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        for sock in (tap, data):
+            sock.setblocking(False)
+        for sock in (self.kernel, self.wire):
+            sock.settimeout(10)
+            case.addCleanup(sock.close)
+        self.plane = NativeDataplane()
+        mac = MacAddress(f.MACS[number])
+        self.plane.open(PlaneSettings(tap_fd=tap.detach(), udp_fds=[data.detach()], mac=mac, mtu=1500))
+        case.addCleanup(self.plane.close)
+        self.kernel.recv(1 << 17)  # the probe for super-frames
+
+    def meet(self, other: int, keys: SessionKeys) -> None:
+        address = socket.inet_ntop(socket.AF_INET, f.IPV4[other])
+        self.plane.set_peer(PeerEntry(peer=1, mac=MacAddress(f.MACS[other]), addresses=[address, f"fd77::{other + 1}"]))
+        self.plane.set_path(1, DirectPath(SocketAddress.of(*self.wire.getsockname()), PATH_MTU))
+        self.plane.add_session(1, keys)
+
+    def deliver(self, train: bytes, size: int) -> None:
+        """A train comes in from the network."""
+        ancillary = [(socket.SOL_UDP, UDP_SEGMENT, struct.pack("=H", size))] if len(train) > size else []
+        self.wire.sendmsg([train], ancillary)
+
+
+def random_frame(rng: random.Random) -> bytes:
+    """A frame as a kernel might hand it out: plain, partial, a super-frame, of no IP at all."""
+    is_ipv6 = rng.random() < 0.4
+    size = rng.choice([0, 1, 18, 200, 1000, 1400, 1440, 1452, 1460])
+    kind = rng.randrange(6)
+    if kind == 0:
+        return f.plain(f.ethernet(0x88B5, rng.randbytes(46 + size)))
+    if kind == 1:
+        return f.plain(f.ip_frame(1, rng.randbytes(8 + size), is_ipv6))
+    if kind == 2:
+        message = f.udp_message(rng.randbytes(size), rng.choice([68, 4789, 40000]))
+        return f.partial(f.ip_frame(17, message, is_ipv6, rng.randrange(65536)), 17, is_ipv6)
+    if kind == 3:
+        gso = rng.choice([200, 1000, 1432])
+        message = f.udp_message(rng.randbytes(gso * rng.randrange(2, 40) + rng.randrange(gso)))
+        return f.partial(f.ip_frame(17, message, is_ipv6, rng.randrange(65536)), 17, is_ipv6, gso)
+    flags = f.ACK | rng.choice([0, f.PSH, f.FIN, f.CWR])
+    options = bytes(4 * rng.randrange(4))
+    payload = rng.randbytes(rng.randrange(1, 60_000) if kind == 5 else size)
+    message = f.tcp_message(payload, rng.randrange(1 << 32), flags, options)
+    frame = f.ip_frame(6, message, is_ipv6, rng.randrange(65536))
+    return f.partial(frame, 6, is_ipv6, 1400 if kind == 5 and len(payload) > 1400 else 0)
+
+
+class DifferenceTests(SynchronousTestCase):
+    """The same stream, suite by suite."""
+
+    if not is_built():
+        skip = "the native data plane was not built"
+
+    def setUp(self) -> None:
+        self.left, self.right = f.MemoryPlane(0), f.MemoryPlane(1)
+        for plane, other in ((self.left, self.right), (self.right, self.left)):
+            plane.meet(other, PATH_MTU)
+            # A socket pair knows no UDP super-frames, which the native plane finds out.
+            plane.plane.ingress._merger.takes_udp = False
+            self.addCleanup(plane.close)
+
+    def keys(self, suite: Suite, is_initiator: bool) -> SessionKeys:
+        """One end of a session with known keys, given to the reference plane of that end too."""
+        pair = (b"\x01" * 32, b"\x02" * 32)[:: 1 if is_initiator else -1]
+        near, far = (100, 200) if is_initiator else (200, 100)
+        reference = self.left if is_initiator else self.right
+        reference.plane.obey((ADD_SESSION, 1, (near, far), pair, int(suite), is_initiator), 0.0)
+        return SessionKeys(
+            local_index=near,
+            remote_index=far,
+            send_key=pair[0],
+            receive_key=pair[1],
+            suite=suite,
+            is_initiator=is_initiator,
+            handshake_hash=bytes(32),
+        )
+
+    def check(self, suite: Suite) -> None:
+        seed = int.from_bytes(os.urandom(4), "big")
+        rng = random.Random(seed)
+        sender, receiver = NativeEnd(0, self), NativeEnd(1, self)
+        receiver.meet(0, self.keys(suite, False))
+        sender.meet(1, self.keys(suite, True))
+        (confirming,) = self.left.sender.datagrams()
+        self.assertEqual(confirming, sender.wire.recv(1 << 16))
+        for number in range(FRAMES):
+            trains, self.left.sender.trains = self.left.sender.trains, []
+            for _, train, size in trains:
+                self.right.receive(train, size)
+                receiver.deliver(train, size)
+            for at, expected in enumerate(self.right.frames()):
+                self.assertEqual(expected, receiver.kernel.recv(1 << 17), f"seed {seed}: write {at} of {number - 1}")
+            frame = random_frame(rng)
+            self.left.write(frame)
+            sender.kernel.send(frame)
+            for at, expected in enumerate(self.left.sender.datagrams()):
+                self.assertEqual(expected, sender.wire.recv(1 << 16), f"seed {seed}: datagram {at} of {number}")
+        for end, reference in ((sender, self.left), (receiver, self.right)):
+            counted = end.plane.counters().plane
+            same = [name for name in Counter if name.startswith(("dropped", "checksums", "fragments"))]
+            self.assertEqual({n: getattr(reference.tally, n) for n in same}, {n: counted[n] for n in same}, seed)
+
+    def test_chachapoly(self) -> None:
+        self.check(Suite.CHACHAPOLY)
+
+    def test_aesgcm(self) -> None:
+        self.check(Suite.AESGCM)
