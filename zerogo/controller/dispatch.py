@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -34,6 +35,8 @@ _log = Logger()
 def api_resource(desk: Desk, routes: Iterable[Route]) -> IResource:
     """The API as a resource of twisted.web."""
     app = Klein()
+    # A redirect would name the host that the caller claims we are.
+    app.url_map.merge_slashes = False
     for route in routes:
         serve = functools.partial(_serve, desk, route)
         functools.update_wrapper(serve, route.function)
@@ -111,7 +114,7 @@ def _source(request: Request) -> str:
 
 
 def _write(request: Request, answer: Answer) -> bytes:
-    request.setResponseCode(answer.status)
+    _set_status(request, answer.status)
     _set_headers(request)
     if answer.body is None:
         return b""
@@ -122,12 +125,17 @@ def _write(request: Request, answer: Answer) -> bytes:
 
 
 def _write_problem(request: Request, problem: Problem) -> bytes:
-    request.setResponseCode(problem.status)
+    _set_status(request, problem.status)
     _set_headers(request)
     for name, value in problem.headers.items():
         request.setHeader(name.encode(), value.encode())
     request.setHeader(b"content-type", CONTENT_TYPE.encode())
     return msgspec.json.encode(problem.document())
+
+
+def _set_status(request: Request, status: int) -> None:
+    """With its words: Twisted does not know them all."""
+    request.setResponseCode(status, HTTPStatus(status).phrase.encode())
 
 
 def _set_headers(request: Request) -> None:

@@ -74,6 +74,12 @@ class AuthorityTests(ApiCase):
 
 
 class RequestTests(ApiCase):
+    def test_no_path_leads_elsewhere(self) -> None:
+        for path in ("//health", "/health//", "/health/", "/./health", "/../v1/health"):
+            reply = self.call("GET", path, host="evil.example")
+            self.assertEqual((reply.status, reply.header("Location")), (404, None), path)
+            self.assertNotIn("evil", reply.text)
+
     def test_every_error_is_a_problem_document(self) -> None:
         cases = {
             404: self.call("GET", "/nothing"),
