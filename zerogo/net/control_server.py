@@ -25,6 +25,7 @@ from zope.interface import implementer
 
 from zerogo.control.channel import FRAME_LIMIT
 from zerogo.control.connection import TokenBucket
+from zerogo.net.tcp import repeat_soon
 
 SUBPROTOCOL = "zerogo.1"
 CONNECTIONS_LIMIT = 8192
@@ -86,6 +87,7 @@ class _AgentProtocol(WebSocketServerProtocol):
     def onOpen(self) -> None:
         self.transport.unregisterProducer()
         self.transport.registerProducer(self, True)
+        repeat_soon(self.transport)
         self.number = self.factory.opened(self)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
