@@ -37,6 +37,7 @@ from zope.interface import implementer
 from zerogo.core import RandomBytes
 from zerogo.errors import ParseError
 from zerogo.net.dial import ControllerAddress, Dial
+from zerogo.net.tcp import repeat_soon
 from zerogo.net.websocket import Closed, MessageReceived, Opened, WebSocketClient
 
 if TYPE_CHECKING:
@@ -179,6 +180,7 @@ class _Connection(Protocol):
     def connectionMade(self) -> None:
         assert self.transport is not None
         self.transport.setTcpNoDelay(True)
+        repeat_soon(self.transport)
         self.transport.registerProducer(self, True)
         self._arm(UPGRADE_SECONDS, self._silent)
         self._flush()
