@@ -258,26 +258,26 @@ class ControlClient:
         self._dial: Deferred[object] | None = None
         self._connection: _Connection | None = None
         self._retry: IDelayedCall | None = None
-        self._stopped: Deferred[None] | None = None
+        self._stopped: list[Deferred[None]] = []
 
     def start(self) -> None:
         """Dial, and keep dialling."""
         if self._state in (ConnectionState.IDLE, ConnectionState.STOPPED):
-            self._stopped = None
             self._begin()
 
     def stop(self, reason: str = "we are stopping") -> Deferred[None]:
         """Close and dial no more; fires when the connection is closed."""
-        self._stopped = Deferred()
+        stopped: Deferred[None] = Deferred()
+        self._stopped.append(stopped)
         self._cancel_retry()
-        was, self._state = self._state, ConnectionState.STOPPED
+        self._state = ConnectionState.STOPPED
         if self._dial is not None:
             self._dial.cancel()
         if self._connection is not None:
             self._connection.drop(reason, 1001)
-        elif was is not ConnectionState.STOPPED:
-            self._stopped.callback(None)
-        return self._stopped
+        else:
+            self._tell_stopped()
+        return stopped
 
     def send(self, message: bytes) -> None:
         """Send a binary message."""
@@ -371,8 +371,12 @@ class ControlClient:
             self._try_later(f"{connection.address}: {reason}", is_expected=connection.is_doubted)
         if connection.is_open:
             self._link.disconnected(reason)
-        if self._stopped is not None and not self._stopped.called:
-            self._stopped.callback(None)
+        self._tell_stopped()
+
+    def _tell_stopped(self) -> None:
+        waiting, self._stopped = self._stopped, []
+        for stopped in waiting:
+            stopped.callback(None)
 
     def _try_later(self, reason: str, is_expected: bool = False) -> None:
         self._reason = reason

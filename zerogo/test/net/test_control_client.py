@@ -224,6 +224,21 @@ class ControlClientTests(SynchronousTestCase):
         self.successResultOf(self.client.stop())
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_stop_once_more_is_told_too(self) -> None:
+        self.successResultOf(self.client.stop())
+        self.successResultOf(self.client.stop())
+        self.client.start()
+        connection = self.open()
+        # As with a controller that does not read: the connection takes a while to close.
+        self.patch(connection.transport, "loseConnection", lambda: None)
+        self.patch(connection.transport, "unregisterProducer", lambda: None)
+        both = [self.client.stop(), self.client.stop()]
+        for stopped in both:
+            self.assertNoResult(stopped)
+        self.clock.advance(100)
+        for stopped in both:
+            self.successResultOf(stopped)
+
     def test_what_is_sent_without_a_connection_is_dropped(self) -> None:
         self.client.send(b"nobody hears this")
         self.client.drop("nothing")
