@@ -23,6 +23,8 @@ from zerogo.config.agent import AgentConfig
 from zerogo.control.token import JoinToken
 
 JOIN_SECONDS = 30.0
+CONTROLLER_SECONDS = 2.0
+"""So long the command waits for the controller of a machine that was a member before."""
 PEERS_SECONDS = 3.0
 """So long the command waits for the first path to each peer, to have something to show."""
 _POLL_SECONDS = 0.1
@@ -80,13 +82,16 @@ class AgentStart:
 
 
 def joined(start: AgentStart, seconds: float = JOIN_SECONDS) -> StatusReport:
-    """Wait until the agent is a member, waits for approval, or has ended; raises `RoleFailed` with the reason."""
-    until = time.monotonic() + seconds
+    """Wait until the agent is a member, waits for approval, or has ended; raises `RoleFailed` with the reason.
+
+    An agent that was a member before runs from its last map without the controller, which is waited for only briefly.
+    """
+    begun = time.monotonic()
     status: StatusReport | None = None
-    while time.monotonic() < until:
+    while (waited := time.monotonic() - begun) < seconds:
         try:
             status = start.client.status()
-            if status.state == "pending" or (status.state == "member" and status.plane is not None):
+            if _is_settled(status, waited):
                 return status
         except (AgentSilent, AgentRefused):
             refusal = refused(start)
@@ -99,6 +104,13 @@ def joined(start: AgentStart, seconds: float = JOIN_SECONDS) -> StatusReport:
     raise RoleFailed(f"not joined within {seconds:.0f} s: {reason}; the agent goes on trying (`zerogo status`)")
 
 
+def _is_settled(status: StatusReport, waited: float) -> bool:
+    if status.state == "pending":
+        return True
+    is_patient = status.state == "offline" and waited < CONTROLLER_SECONDS
+    return status.state in ("member", "offline") and status.plane is not None and not is_patient
+
+
 def refused(start: AgentStart) -> str:
     """Why the controller turned this machine away; empty where it did not."""
     membership = StateDir(start.config.state_dir).membership()
@@ -108,9 +120,11 @@ def refused(start: AgentStart) -> str:
 def show(start: AgentStart, status: StatusReport, echo: Callable[[str], object]) -> None:
     """Tell a person what came of it."""
     if status.state == "pending":
-        echo(f"Waiting for approval: {status.sentence}")
+        echo(f"Waiting: {status.sentence}.")
         return
     echo(f"This machine is {status.name} in network {status.network_name or status.network}.")
+    if status.state == "offline":
+        echo(f"It runs from the last map it was given: {status.sentence or 'the controller does not answer yet'}.")
     echo(f"Its addresses: {', '.join(status.addresses)} on {status.device}")
     until = time.monotonic() + PEERS_SECONDS
     peers = start.client.peers()

@@ -147,27 +147,30 @@ def run_agent(plan: Plan, network: str, addresses: list[str]) -> None:
     joined(start)
 
 
-def join_line(plan: Plan, network: str, addresses: list[str]) -> str:
-    """The invite for other machines: the one printed before while it is good, else a new one."""
+def join_line(plan: Plan, network: str, addresses: list[str]) -> tuple[str, dict[str, Any]]:
+    """The join line for other machines and its invite: those printed before while they are good, else new ones."""
     path = plan.base / LINE_FILE
     try:
         held = read_private(path, _LINE_BYTES).decode("ascii", "replace").split()
     except PrivateFileError:
         held = []
-    if len(held) == 2 and tuple(addresses) == JoinToken.parse(held[1]).addresses and _is_good(plan, network, held[0]):
-        return held[1]
+    if len(held) == 2 and tuple(addresses) == JoinToken.parse(held[1]).addresses:
+        printed = _good_invite(plan, network, held[0])
+        if printed is not None:
+            return held[1], printed
     made = invite(plan, network, addresses, INVITE_USES, INVITE_SECONDS)
     write_private(path, f"{made['id']} {made['join_url']}\n".encode())
-    return str(made["join_url"])
+    return str(made["join_url"]), made
 
 
-def _is_good(plan: Plan, network: str, invite_id: str) -> bool:
+def _good_invite(plan: Plan, network: str, invite_id: str) -> dict[str, Any] | None:
     now = datetime.datetime.now(datetime.UTC)
-    for one in plan.api.call("GET", f"/networks/{network}/invites")["items"]:
-        if one["id"] == invite_id:
-            expires = datetime.datetime.fromisoformat(one["expires_at"])
-            return one["uses_left"] > 0 and not one["is_revoked"] and expires > now
-    return False
+    found: list[dict[str, Any]] = plan.api.call("GET", f"/networks/{network}/invites")["items"]
+    for one in found:
+        expires = datetime.datetime.fromisoformat(one["expires_at"])
+        if one["id"] == invite_id and one["uses_left"] > 0 and not one["is_revoked"] and expires > now:
+            return one
+    return None
 
 
 @click.command()
@@ -193,6 +196,7 @@ def up(**given: Any) -> None:
         agent_options=tuple(text for key, value in options.items() if value is not None for text in (key, str(value))),
         agent_config=given["config"],
     )
+    agent = plan.agent  # its configuration is read before anything is started
     console = Console(stderr=True)
     with console.status("Starting controller and relay ..."):
         run_controller(plan)
@@ -202,15 +206,17 @@ def up(**given: Any) -> None:
         run_agent(plan, network, addresses)
     _print(plan, network, addresses)
     if given["foreground"]:
-        plan.agent.daemon.stop()
-        plan.agent.foreground()
+        agent.daemon.stop()
+        agent.foreground()
 
 
 def _print(plan: Plan, network: str, addresses: list[str]) -> None:
     status = plan.agent.client.status()
-    line = join_line(plan, network, addresses)
+    line, terms = join_line(plan, network, addresses)
     click.echo(f"This machine is {status.name} in network {status.network_name or network}.")
     click.echo(f"Its addresses: {', '.join(status.addresses)} on {status.device}")
     click.echo("\nOn every other machine, as root:\n")
     click.echo(f"  zerogo join '{line}'\n")
+    until = str(terms["expires_at"]).partition("T")[0]
+    click.echo(f"Good for {terms['uses_left']} more machines until {until}; `zerogo invite` makes others.\n")
     segno.make(line, error="l").terminal(compact=True)

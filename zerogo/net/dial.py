@@ -9,13 +9,16 @@ dialled are dialled again beside the first attempt: a kernel repeats a lost SYN 
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionRefusedError, TimeoutError
 from twisted.internet.interfaces import IDelayedCall, IProtocolFactory, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
@@ -99,6 +102,12 @@ def stream_endpoint(reactor: object, address: ControllerAddress) -> IStreamClien
 
 
 def _sentence(failure: Failure) -> str:
+    number = errno.ECONNREFUSED if isinstance(failure.value, ConnectionRefusedError) else None
+    number = getattr(failure.value, "osError", None) or number
+    if isinstance(number, int):
+        return os.strerror(number)
+    if isinstance(failure.value, TimeoutError):
+        return f"no answer within {CONNECT_SECONDS:g} s"
     text = failure.getErrorMessage().strip().rstrip(".")
     return text[:160] or type(failure.value).__name__
 

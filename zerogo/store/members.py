@@ -20,7 +20,7 @@ from zerogo.store.errors import Conflict, JoinRefused, NotFound
 from zerogo.store.networks import name_key
 from zerogo.store.values import Approval, StoredMember, StoredNetwork, StoredState
 
-WAITING_SENTENCE = "the network's owner must approve this machine: it waits"
+WAITING_SENTENCE = "the network's owner must approve this machine with `zerogo members approve`"
 DENIED_SENTENCE = "the network's owner denied this machine"
 REMOVED_SENTENCE = "this machine was removed from the network: join again with a new token"
 _CODE_BY_SPELLING = str.maketrans({" ": "-"})
@@ -140,6 +140,12 @@ def remove_member(
     return found
 
 
+def leave(connection: Connection, network: NetworkId, node_id: NodeId, unix_now: float) -> None:
+    """A machine leaves by itself; one that was denied meanwhile stays denied. Raises `NotFound`."""
+    if _existing(connection, network, node_id).state is not StoredState.DENIED:
+        remove_member(connection, network, node_id, f"node:{node_id}", unix_now)
+
+
 def change_member(
     connection: Connection,
     network: NetworkId,
@@ -147,8 +153,10 @@ def change_member(
     changes: dict[str, str | bool],
     actor: str,
     unix_now: float,
+    state: StoredState | None = None,
 ) -> StoredMember:
-    """Set `name` or `is_bridge`; raises `NotFound`, `Conflict` or `ParseError`."""
+    """Set `name`, `is_bridge` and the state, all or nothing; raises `NotFound`, `Conflict`, `JoinRefused` or
+    `ParseError`."""
     found = _existing(connection, network, node_id)
     values: dict[str, Any] = {}
     if "name" in changes:
@@ -163,6 +171,10 @@ def change_member(
         _update(connection, found, **values, revision=networks.raise_revision(connection, network))
         detail = " ".join(f"{key}={value}" for key, value in changes.items())
         audit.record(connection, actor, "member.change", unix_now, network=network, subject=str(node_id), detail=detail)
+    if state is StoredState.APPROVED:
+        return approve_member(connection, network, node_id, actor, unix_now)
+    if state is StoredState.DENIED:
+        return deny_member(connection, network, node_id, actor, unix_now)
     return _existing(connection, network, node_id)
 
 
@@ -171,7 +183,7 @@ def set_capabilities(
 ) -> None:
     """Store what a member says it can do; nothing happens where it is gone."""
     found = _find(connection, network, node_id)
-    if found is not None and found.capabilities != capabilities:
+    if found is not None and found.capabilities != _words(capabilities):
         revision = networks.raise_revision(connection, network)
         _update(connection, found, capabilities=" ".join(_words(capabilities)), revision=revision)
 

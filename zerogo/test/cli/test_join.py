@@ -94,7 +94,24 @@ class JoinTests(SynchronousTestCase):
     def test_waiting_for_approval_is_no_failure(self) -> None:
         self.agent.report = msgspec.structs.replace(STATUS, state="pending", sentence="a person must approve you")
         done = self.run_join(TOKEN.format())
-        self.assertEqual((done.exit_code, done.output.strip()), (0, "Waiting for approval: a person must approve you"))
+        self.assertEqual((done.exit_code, done.output.strip()), (0, "Waiting: a person must approve you."))
+
+    def test_a_member_runs_from_its_last_map_without_the_controller(self) -> None:
+        self.state.prepare()
+        self.state.save_membership(evolve(Membership.of_token(TOKEN), name="anna", secret=None))
+        self.agent.report = msgspec.structs.replace(STATUS, state="offline", sentence="the controller is silent")
+        self.patch(module, "CONTROLLER_SECONDS", 0.0)
+        done = self.run_join()
+        self.assertEqual(done.exit_code, 0, done.output)
+        self.assertIn("This machine is anna in network home.", done.output)
+        self.assertIn("from the last map it was given: the controller is silent.", done.output)
+
+    def test_a_member_without_a_map_waits_for_the_controller(self) -> None:
+        self.agent.report = msgspec.structs.replace(STATUS, state="offline", sentence="no route", plane=None)
+        self.patch(module, "CONTROLLER_SECONDS", 0.0)
+        self.patch(module, "_POLL_SECONDS", 0.0)
+        self.patch(module.joined, "__defaults__", (0.01,))
+        self.assertIn("no route", str(self.run_join(TOKEN.format()).exception))
 
     def test_a_controller_that_does_not_answer_is_named_after_a_while(self) -> None:
         self.agent.report = msgspec.structs.replace(STATUS, state="joining", sentence="connection refused")

@@ -84,6 +84,18 @@ class UpTests(SynchronousTestCase):
     def test_it_prints_the_line_for_others_with_the_best_guess_of_our_address(self) -> None:
         self.assertEqual(self.line(self.run_up()).addresses, ("203.0.113.7:9394",))
 
+    def test_it_says_how_long_and_for_how_many_the_line_is_good(self) -> None:
+        self.run_up()
+        self.invites[-1].update(uses_left=97, expires_at="2100-01-02T03:04:05Z")
+        self.assertIn("Good for 97 more machines until 2100-01-02;", self.run_up().output)
+
+    def test_a_wrong_configuration_is_told_before_anything_starts(self) -> None:
+        wrong = self.base.with_name("agent.yaml")
+        wrong.write_text("controler: http://192.0.2.1:9394\n")
+        done = self.run_up("--config", str(wrong))
+        self.assertIn("did you mean 'controller'?", str(done.exception))
+        self.assertEqual(self.started, [])
+
     def test_a_public_address_goes_into_the_line(self) -> None:
         done = self.run_up("--public-address", "mesh.example.net", "--public-address", "192.0.2.1:1234")
         self.assertEqual(self.line(done).addresses, ("mesh.example.net:9394", "192.0.2.1:1234"))

@@ -105,8 +105,8 @@ class DialTests(SynchronousTestCase):
         self.network.attempts[0].refuse()
         self.network.attempts[1].refuse()
         sentence = self.failureResultOf(result, NoControllerAnswers).getErrorMessage()
-        self.assertIn("ws://192.0.2.1:9394: Connection was refused", sentence)
-        self.assertIn("ws://[2001:db8::1]:9394: Connection was refused", sentence)
+        self.assertIn("ws://192.0.2.1:9394: Connection refused", sentence)
+        self.assertIn("ws://[2001:db8::1]:9394: Connection refused", sentence)
 
     def test_cancelling_gives_up(self) -> None:
         result = self.dial(FIRST, SECOND)
