@@ -25,9 +25,13 @@ def complement(total: int) -> int:
 
 
 def pseudo_sum(packet: bytearray | memoryview, network: int, protocol: int, length: int) -> int:
-    """The residue of the pseudo-header of a TCP or UDP message of `length` bytes (RFC 9293, RFC 8200 section 8.1)."""
+    """The sum of the pseudo-header of a TCP or UDP message of `length` bytes (RFC 9293, RFC 8200 section 8.1).
+
+    It is never 0, which would say of a UDP message that it has no checksum.
+    """
     first, last = (12, 20) if packet[network] >> 4 == 4 else (8, 40)
-    return (int.from_bytes(packet[network + first : network + last], "big") + protocol + length) % MODULUS
+    total = int.from_bytes(packet[network + first : network + last], "big") + protocol + length
+    return total % MODULUS or MODULUS
 
 
 def write_pseudo_sum(packet: memoryview, network: int, transport: int, protocol: int, end: int) -> None:

@@ -52,6 +52,12 @@ class NativeEnd:
         self.plane.set_path(1, DirectPath(SocketAddress.of(*self.wire.getsockname()), PATH_MTU))
         self.plane.add_session(1, keys)
 
+    def settle(self) -> None:
+        """Wait until all verbs so far were carried out."""
+        self.plane.send_datagram(SocketAddress.of(*self.wire.getsockname()), b"settled")
+        while self.wire.recv(1 << 16) != b"settled":
+            pass
+
     def deliver(self, train: bytes, size: int) -> None:
         """A train comes in from the network."""
         ancillary = [(socket.SOL_UDP, UDP_SEGMENT, struct.pack("=H", size))] if len(train) > size else []
@@ -117,6 +123,7 @@ class DifferenceTests(SynchronousTestCase):
         rng = random.Random(seed)
         sender, receiver = NativeEnd(0, self), NativeEnd(1, self)
         receiver.meet(0, self.keys(suite, False))
+        receiver.settle()
         sender.meet(1, self.keys(suite, True))
         (confirming,) = self.left.sender.datagrams()
         self.assertEqual(confirming, sender.wire.recv(1 << 16))
