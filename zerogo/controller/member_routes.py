@@ -40,11 +40,8 @@ async def change_member(desk: Desk, call: Call) -> Answer:
         if name != "state" and value is not msgspec.UNSET
     }
     network, node_id, now = call.network, call.node_id, desk.unix_time()
-    changed = await desk.store.write(members.change_member, network, node_id, changes, call.actor, now)
-    if body.state is StoredState.APPROVED:
-        changed = await desk.store.write(members.approve_member, network, node_id, call.actor, now)
-    elif body.state is StoredState.DENIED:
-        changed = await desk.store.write(members.deny_member, network, node_id, call.actor, now)
+    state = None if body.state is msgspec.UNSET else body.state
+    changed = await desk.store.write(members.change_member, network, node_id, changes, call.actor, now, state)
     desk.members.decided(network, node_id)
     return Answer(200, _documents(desk, network, [changed])[0])
 

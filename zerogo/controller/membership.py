@@ -178,13 +178,20 @@ class Membership:
 
     async def _leave(self, network: NetworkId, node_id: NodeId) -> None:
         try:
-            await self._store.write(members.remove_member, network, node_id, f"node:{node_id}", self._unix_time())
+            await self._store.write(members.leave, network, node_id, self._unix_time())
         except NotFound:
+            return
+        except ZeroGoError as error:
+            _log.error("{node_id} could not be removed: {reason}", node_id=str(node_id), reason=str(error))
             return
         self.decided(network, node_id)
 
     async def _store_capabilities(self, event: CapabilitiesChanged) -> None:
-        await self._store.write(members.set_capabilities, event.network, event.node_id, event.capabilities)
+        try:
+            await self._store.write(members.set_capabilities, event.network, event.node_id, event.capabilities)
+        except ZeroGoError as error:
+            _log.error("What {node_id} can do is not stored: {reason}", node_id=str(event.node_id), reason=str(error))
+            return
         self.network_changed(event.network)
 
     async def store_seen(self) -> None:

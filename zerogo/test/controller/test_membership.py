@@ -8,7 +8,7 @@ from zerogo.controller.membership import Membership
 from zerogo.noise.identity import Identity
 from zerogo.store import members, networks
 from zerogo.store.errors import StoreFault
-from zerogo.store.values import Approval
+from zerogo.store.values import Approval, StoredState
 from zerogo.test.control.pair import CONTROLLER, KEY_HASH, seeded
 from zerogo.test.controller.stock import PromptStore
 from zerogo.test.store.stock import NOW, StoreCase
@@ -110,6 +110,30 @@ class MembershipTests(StoreCase):
         assert isinstance(refused, Refused)
         self.assertEqual(refused.code, "removed")
         self.assertEqual([record.name for record in ann.member.network_map.members], ["ann"])  # type: ignore
+
+    def test_a_machine_that_was_denied_cannot_leave_and_come_back(self) -> None:
+        secret = self.invite(uses=2)
+        bob = AgentEnd(self, "bob", secret)
+        node_id = bob.identity.node_id
+        self.database.write(members.deny_member, self.network, node_id, "tester", NOW)
+        bob.member.leave(0.0)
+        self.settle()
+        self.assertEqual(self.database.read(members.list_members, self.network)[0].state, StoredState.DENIED)
+        self.assertEqual(bob.member.state, MemberState.REFUSED)
+
+    def test_a_database_that_fails_is_no_bug_when_capabilities_change(self) -> None:
+        bob = AgentEnd(self, "bob", self.invite())
+
+        def fails(*arguments: object) -> None:
+            raise StoreFault("the disk is full")
+
+        self.patch(members, "set_capabilities", fails)
+        self.patch(members, "leave", fails)
+        bob.member.publish(["relay"], 0.0)
+        bob.member.leave(0.0)
+        self.settle()
+        self.assertEqual(self.flushLoggedErrors(), [])
+        self.assertEqual(bob.member.state, MemberState.MEMBER)
 
     def test_a_member_that_leaves_is_removed(self) -> None:
         ann, bob = AgentEnd(self, "ann", self.invite()), AgentEnd(self, "bob", self.invite())
