@@ -83,6 +83,8 @@ def join_host_port(host: str, port: int) -> str:
 
 
 def _ip_host(inside: str, text: str) -> str:
+    if "%" in inside:
+        raise ParseError(f"{text[:60]!r}: an address with a zone means nothing on another machine")
     try:
         return str(ipaddress.IPv6Address(inside))
     except ValueError as error:

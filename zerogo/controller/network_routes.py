@@ -5,7 +5,14 @@ from __future__ import annotations
 
 import msgspec
 
-from zerogo.control.token import JoinToken, emit_base32, join_host_port, split_host_port
+from zerogo.control.token import (
+    SECRET_BYTES,
+    TOKEN_LIMIT,
+    JoinToken,
+    emit_base32,
+    join_host_port,
+    split_host_port,
+)
 from zerogo.controller.desk import Answer, Call, Desk, Route
 from zerogo.controller.documents import (
     InviteDocument,
@@ -16,6 +23,7 @@ from zerogo.controller.documents import (
     Page,
 )
 from zerogo.controller.problems import Problem
+from zerogo.ids import NetworkId
 from zerogo.store import join_keys, networks
 from zerogo.store.join_keys import NewJoinKey
 from zerogo.store.networks import NewNetwork
@@ -82,10 +90,18 @@ async def create_invite(desk: Desk, call: Call) -> Answer:
     if not addresses:
         raise Problem(409, "no-address", "this machine has no address: set public-addresses in controller.yaml")
     network = await desk.store.read(networks.find_network, call.network)
+    _check_length(desk, network.network, addresses)
     new = NewJoinKey(network=network.network, uses=body.uses, lifetime=body.expires_seconds, approval=body.approval)
     key, secret = await desk.store.write(join_keys.create_join_key, new, call.actor, desk.rng, desk.unix_time())
     token = JoinToken(addresses, desk.key_hash, network.network, emit_base32(secret))
     return Answer(201, InviteDocument.of(key, token.format()))
+
+
+def _check_length(desk: Desk, network: NetworkId, addresses: tuple[str, ...]) -> None:
+    """Nobody could read a token that is too long, and it is shown once."""
+    blank = JoinToken(addresses, desk.key_hash, network, emit_base32(bytes(SECRET_BYTES)))
+    if len(blank.format()) > TOKEN_LIMIT:
+        raise Problem(422, "invalid", "these addresses make the join token too long: give fewer, or shorter ones")
 
 
 async def revoke_invite(desk: Desk, call: Call) -> Answer:

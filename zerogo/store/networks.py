@@ -24,6 +24,11 @@ IPV4_PREFIX_LENGTH = 20
 """Of a range chosen at random: 4,094 members, one of 4,096 ranges in 10.0.0.0/8."""
 REMOVALS_KEPT = 4096
 PSK_BYTES = 32
+_NOT_FOR_MEMBERS: dict[int, tuple[Any, ...]] = {
+    4: tuple(map(ipaddress.ip_network, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"))),
+    6: tuple(map(ipaddress.ip_network, ("::/96", "fe80::/10", "ff00::/8", "::ffff:0:0/96"))),
+}
+"""Ranges that mean something else to every host: this host, loopback, link-local, multicast and what is above."""
 
 
 @frozen(kw_only=True)
@@ -181,9 +186,10 @@ def _checked_prefix(text: str | None, version: int) -> str | None:
         prefix = ipaddress.ip_network(text)
     except ValueError as error:
         raise ParseError(f"{text[:50]!r} is not a range of addresses such as 10.20.0.0/20") from error
-    longest = 30 if version == 4 else 120
-    if prefix.version != version or prefix.prefixlen > longest or prefix.is_multicast or prefix.is_loopback:
-        raise ParseError(f"{text[:50]!r} is not an IPv{version} range for members, at most /{longest}")
+    shortest, longest = (8, 30) if version == 4 else (32, 120)
+    is_right = prefix.version == version and shortest <= prefix.prefixlen <= longest
+    if not is_right or "%" in text or any(prefix.overlaps(kept) for kept in _NOT_FOR_MEMBERS[version]):
+        raise ParseError(f"{text[:50]!r} is not an IPv{version} range for members, from /{shortest} to /{longest}")
     return str(prefix)
 
 

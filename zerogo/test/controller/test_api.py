@@ -169,6 +169,28 @@ class AccountTests(ApiCase):
 
 
 class NetworkRouteTests(ApiCase):
+    def test_ranges_that_mean_something_else_are_refused(self) -> None:
+        v4 = (
+            "0.0.0.0/0",
+            "0.0.0.0/8",
+            "127.1.0.0/16",
+            "169.254.0.0/16",
+            "224.0.0.0/8",
+            "255.255.255.0/24",
+            "10.0.0.0/31",
+        )
+        v6 = ("::/0", "::/96", "fe80::/64", "fe80::%eth0/64", "ff02::/64", "::ffff:10.0.0.0/104", "10.0.0.0/8")
+        for body in [{"ipv4": text} for text in v4] + [{"ipv6": text} for text in v6]:
+            reply = self.call("POST", "/networks", {"name": "odd", **body})
+            self.assertEqual((reply.status, reply.json["code"]), (422, "invalid"), body)
+
+    def test_an_invite_that_nobody_could_read_is_not_made(self) -> None:
+        path = f"/networks/{self.network}/invites"
+        long = ".".join("a" * 60 for _ in range(4)) + ":65535"
+        for addresses in ([long] * 8, ["[fe80::1%a'b]:1"]):
+            self.assertEqual(self.call("POST", path, {"addresses": addresses}).status, 422)
+        self.assertEqual(self.call("GET", path).json["items"], [])
+
     def test_a_network_is_made_shown_changed_and_deleted(self) -> None:
         made = self.call("POST", "/networks", {"name": "lab", "ipv4": "10.20.0.0/24"}).json
         self.assertEqual((made["name"], made["ipv4"], made["psk_mode"]), ("lab", "10.20.0.0/24", "managed"))
@@ -236,6 +258,17 @@ class MemberRouteTests(ApiCase):
         self.assertEqual(self.call("PATCH", path, {"state": "denied"}).json["addresses"], [])
         self.assertEqual(self.told.said, [("decided", self.network, agent.node_id)] * 2)
         self.assertEqual(self.call("PATCH", path, {"state": "pending"}).status, 422)
+
+    def test_a_change_is_made_whole_or_not_at_all(self) -> None:
+        for name in "abcdef":
+            self.join(name)
+        waiting = self.agent(self.invite(approval=Approval.MANUAL), name="late")
+        self.register(waiting)
+        path = self.members_path(waiting.node_id)
+        reply = self.call("PATCH", path, {"name": "renamed", "state": "approved"})
+        self.assertEqual((reply.status, reply.json["code"]), (409, "network-full"))
+        names = {member["name"] for member in self.call("GET", self.members_path()).json["items"]}
+        self.assertEqual(names, {*"abcdef", "late"})
 
     def test_a_member_is_renamed_and_removed(self) -> None:
         agent = self.join("ann")
