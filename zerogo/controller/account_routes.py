@@ -14,6 +14,7 @@ from zerogo.controller.documents import BootstrapRequest, HealthDocument, LoginR
 from zerogo.controller.problems import Problem
 from zerogo.controller.tokens import LIFETIME_SECONDS
 from zerogo.store import users
+from zerogo.store.errors import StoreFault
 from zerogo.store.values import Role
 
 BOOTSTRAP_LIMIT = 200
@@ -29,14 +30,14 @@ async def bootstrap(desk: Desk, call: Call) -> Answer:
     """Make the first user, once, with the secret from the state directory."""
     body = call.body
     assert isinstance(body, BootstrapRequest)
-    _check_wait(desk, "bootstrap", call)
+    _begin_attempt(desk, "bootstrap", call)
     try:
         secret = read_private(desk.bootstrap_path, BOOTSTRAP_LIMIT).decode("ascii", "replace").strip()
     except PrivateFileError as error:
         raise Problem(409, "conflict", "the controller has an owner already") from error
     if not hmac.compare_digest(secret.encode(), body.secret.strip().encode()):
-        desk.login_limits.failed("bootstrap", call.source, desk.clock.seconds())
         raise Problem(401, "unauthorized", f"that is not the secret in {desk.bootstrap_path.name}")
+    desk.login_limits.succeeded("bootstrap", call.source)
     password_hash = await desk.passwords.hash(body.password)
     user = await desk.store.write(users.create_first_user, body.name, password_hash, desk.rng, desk.unix_time())
     desk.bootstrap_path.unlink(missing_ok=True)
@@ -47,13 +48,16 @@ async def login(desk: Desk, call: Call) -> Answer:
     """A token for name and password; equal answer and time for an unknown name and a wrong password."""
     body = call.body
     assert isinstance(body, LoginRequest)
-    _check_wait(desk, body.name, call)
-    user = await desk.store.read(users.find_user_by_name, body.name)
-    verdict = await desk.passwords.verify(None if user is None else user.password_hash, body.password)
+    _begin_attempt(desk, body.name, call)
+    try:
+        user = await desk.store.read(users.find_user_by_name, body.name)
+        verdict = await desk.passwords.verify(None if user is None else user.password_hash, body.password)
+    except StoreFault:
+        desk.login_limits.forgive(body.name, call.source)
+        raise
     if user is None or not verdict.is_right:
-        desk.login_limits.failed(body.name, call.source, desk.clock.seconds())
         raise Problem(401, "unauthorized", "name or password is wrong")
-    desk.login_limits.succeeded(body.name)
+    desk.login_limits.succeeded(body.name, call.source)
     if verdict.new_hash is not None:
         await desk.store.write(users.set_password_hash, user.user_id, verdict.new_hash)
     return Answer(200, TokenDocument(desk.tokens.issue(user.user_id), "Bearer", LIFETIME_SECONDS))
@@ -65,12 +69,14 @@ async def get_me(desk: Desk, call: Call) -> Answer:
     return Answer(200, UserDocument(call.caller.user_id, call.caller.name, call.caller.role))
 
 
-def _check_wait(desk: Desk, name: str, call: Call) -> None:
-    wait = desk.login_limits.wait(name, call.source, desk.clock.seconds())
+def _begin_attempt(desk: Desk, name: str, call: Call) -> None:
+    now = desk.clock.seconds()
+    wait = desk.login_limits.wait(name, call.source, now)
     if wait > 0:
         seconds = math.ceil(wait)
         detail = f"too many failed attempts: wait {seconds} s"
         raise Problem(429, "too-many-attempts", detail, {"Retry-After": str(seconds)})
+    desk.login_limits.begin(name, call.source, now)
 
 
 ROUTES = (

@@ -1,9 +1,14 @@
+import json
+
 from sqlalchemy import update
+from twisted.internet.defer import Deferred
 
 from zerogo.control.coordinator_events import Presence
 from zerogo.control.messages import LinkReport
 from zerogo.control.token import JoinToken
 from zerogo.controller.dispatch import ORDER
+from zerogo.controller.login_limits import FREE_ATTEMPTS
+from zerogo.controller.passwords import Verdict
 from zerogo.controller.routes import ROUTES
 from zerogo.store import tables
 from zerogo.store.errors import StoreFault
@@ -161,6 +166,22 @@ class AccountTests(ApiCase):
         self.assertEqual((reply.status, reply.header("Retry-After")), (429, "1"))
         self.clock.advance(1.0)
         self.assertEqual(self.login().status, 200)
+
+    def test_many_guesses_at_once_count_as_many(self) -> None:
+        self.bootstrap()
+        verdicts: list[Deferred[Verdict]] = []
+
+        def verify(stored_hash: str | None, password: str) -> Deferred[Verdict]:
+            verdicts.append(Deferred())
+            return verdicts[-1]
+
+        self.patch(self.desk.passwords, "verify", verify)
+        body = json.dumps({"name": "ann", "password": "guess"}).encode()
+        for _ in range(20):
+            url, headers = "http://controller/api/v1/auth/login", {"content-type": "application/json"}
+            self.treq.request("POST", url, data=body, headers=headers).addErrback(lambda _: None)
+        self.treq.flush()
+        self.assertEqual(len(verdicts), FREE_ATTEMPTS)
 
     def test_guessing_the_bootstrap_secret_is_slowed(self) -> None:
         body = {"secret": "x", "name": "eve", "password": PASSWORD}
