@@ -149,6 +149,14 @@ class Internet:
         host.site, host.addresses = site, [self._address_at(site)]
         self._attach(host)
 
+    def change_address(self, site: Site) -> None:
+        """The outside of a site's NAT gets another address, as when a provider has its customer dial in anew."""
+        if site.nat is None or site.upstream is None:
+            raise LocalError(f"{site.name} is behind no NAT")
+        del site.upstream.nats[site.nat.address]
+        site.nat.readdress(self._address_at(site.upstream))
+        site.upstream.nats[site.nat.address] = site
+
     def send(self, host: Host, port: int, destination: SocketAddress, payload: bytes) -> None:
         """A datagram leaves a socket of `host`."""
         self.sent += 1

@@ -42,6 +42,7 @@ from zerogo.mesh.events import (
     SessionReady,
     SessionRetired,
     SignalToSend,
+    SurroundingsDoubted,
 )
 from zerogo.mesh.node import Node, NodeSettings
 from zerogo.mesh.spec import PeerSpec
@@ -77,11 +78,15 @@ class Switchboard:
     on_signal: Callable[[bytes], object] | None = None
     """Sees every blob. A tap for tests."""
     members: dict[NodeId, Member] = field(factory=dict, init=False)
+    away: dict[NodeId, int] = field(factory=dict, init=False)
+    """Members whose connection is lost: what they send, and what is sent to them, is lost too."""
     signals: int = field(default=0, init=False)
     punches: int = field(default=0, init=False)
 
     def signal(self, sender: NodeId, to: NodeId, blob: bytes) -> None:
         """Pass a blob on, unless either is away."""
+        if sender in self.away:
+            return
         self.signals += 1
         if self.on_signal is not None:
             self.on_signal(blob)
@@ -89,9 +94,24 @@ class Switchboard:
 
     def punch(self, sender: NodeId, to: NodeId) -> None:
         """Both begin when the word has reached both."""
+        if sender in self.away:
+            return
         self.punches += 1
         for member, other in ((sender, to), (to, sender)):
             self._later(2 * self.delay, member, _punched(other))
+
+    def lose(self, member: Member, seconds: float) -> None:
+        """A member's connection is lost, and is there again after so long; both ends notice nothing before."""
+        node_id = member.identity.node_id
+        number = self.away[node_id] = self.away.get(node_id, 0) + 1
+
+        def is_back() -> None:
+            if self.away.get(node_id) == number:
+                del self.away[node_id]
+                if member.is_up:
+                    member.driven.call(member.node.controller_connected)
+
+        self.clock.call_later(seconds, is_back)
 
     def _later(self, delay: float, to: NodeId, act: Callable[[Member], object]) -> None:
         if self.is_down:
@@ -99,7 +119,7 @@ class Switchboard:
 
         def arrive() -> None:
             member = self.members.get(to)
-            if member is not None and member.is_up and not self.is_down:
+            if member is not None and member.is_up and not self.is_down and to not in self.away:
                 act(member)
 
         self.clock.call_later(delay, arrive)
@@ -270,7 +290,7 @@ class Member:
                 self.mesh.switchboard.punch(self.identity.node_id, to)
             case HandshakeMarkChanged(mark):
                 self.mark = mark if self.keeps_mark else None
-            case PeerStateChanged():
+            case PeerStateChanged() | SurroundingsDoubted():
                 self.log.append((self.mesh.clock.now, event))
 
 

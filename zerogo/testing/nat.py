@@ -107,6 +107,12 @@ class Nat:
         self._by_port.clear()
         self._next_port = self._random.randint(FIRST_PORT, LAST_PORT)
 
+    def readdress(self, address: str) -> None:
+        """The outside address is another one; mappings keep their ports."""
+        self.address = address
+        for entry in self._by_port.values():
+            entry.outside = SocketAddress(address, entry.outside.port)
+
     @property
     def mapping_count(self) -> int:
         """Mappings remembered, live or not."""

@@ -276,12 +276,14 @@ class ConsentTests(SynchronousTestCase):
         internet.a.agent.restart(internet.now)
         self.assertTrue(internet.run(VERDICT_SECONDS, lambda: bool(internet.a.of(PairLost))))
 
-    def test_restart_leaves_a_path_that_works_in_use(self) -> None:
+    def test_restart_leaves_a_path_that_works_in_use_and_says_that_it_is_proven(self) -> None:
         internet = self.connected()
+        before = len(internet.a.of(PairValid))
         internet.a.agent.restart(internet.now)
         internet.run(10.0)
         self.assertEqual(internet.a.of(PairLost), [])
         self.assertEqual(len(internet.a.of(PairSelected)), 1)
+        self.assertEqual(len(internet.a.of(PairValid)), before + 1)
 
     def test_rebound_nat_of_one_side_is_followed_as_soon_as_that_side_checks(self) -> None:
         internet = Internet(PORT_RESTRICTED, OPEN)

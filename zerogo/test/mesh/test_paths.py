@@ -125,6 +125,29 @@ class PathsTests(SynchronousTestCase):
         self.run_until(5.25)
         self.assertEqual(self.selected, [ONE, TWO])
 
+    def test_another_path_that_has_just_answered_is_taken_when_the_one_in_use_misses_an_answer(self) -> None:
+        self.found(ONE)
+        self.run_until(5.0)
+        self.answering[:] = [TWO]
+        self.found(TWO)
+        self.paths.probe_all(self.now)
+        self.run_until(5.25)
+        self.assertEqual(self.selected, [ONE, TWO])
+
+    def test_a_peer_that_is_heard_by_a_dead_path_is_probed_there_at_once(self) -> None:
+        self.found(ONE)
+        self.run_until(5.0)
+        self.answering.clear()
+        self.run_until(30.0)
+        self.answering.append(ONE)
+        self.probes.clear()
+        self.paths.heard(ONE, self.now)
+        self.settle()
+        self.assertEqual(self.probes, [(30.0, ONE)])
+        self.assertEqual(self.selected, [ONE, None])
+        self.settle()
+        self.assertEqual(self.selected, [ONE, None, ONE])
+
     def test_a_peer_that_only_answers_another_way_is_not_followed(self) -> None:
         self.found(ONE)
         self.found(TWO)

@@ -11,7 +11,13 @@ from zerogo.mesh.context import NodeContext
 from zerogo.mesh.credentials import derive_pair_secrets
 from zerogo.mesh.events import SignalToSend
 from zerogo.mesh.reasons import NO_SIGNAL
-from zerogo.mesh.search import AGAIN_SECONDS, PATIENCE_SECONDS, START_ALONE_SECONDS, Search
+from zerogo.mesh.search import (
+    AGAIN_SECONDS,
+    PATIENCE_SECONDS,
+    SOON_AGAIN_SECONDS,
+    START_ALONE_SECONDS,
+    Search,
+)
 from zerogo.mesh.signal import Offer
 from zerogo.noise.identity import Identity
 from zerogo.test.mesh.parts import ANN, BOB, NETWORK, context, drained, spec
@@ -71,7 +77,7 @@ class SearchTests(SynchronousTestCase):
         self.assertEqual(self.run_until(self.ann, 0.29), [])
         self.assertIn(BOBS_HOST, self.run_until(self.ann, 0.31))
 
-    def test_checks_begin_without_a_word_a_second_later(self) -> None:
+    def test_checks_begin_without_a_word_a_little_later(self) -> None:
         self.ann.begin(0.0)
         self.ann.receive_signal(self.signal_of_bob(0.0), 0.1)
         self.assertEqual(self.run_until(self.ann, 0.09 + START_ALONE_SECONDS), [])
@@ -88,6 +94,29 @@ class SearchTests(SynchronousTestCase):
         self.ann.begin(0.0)
         self.run_until(self.ann, PATIENCE_SECONDS)
         self.ann.receive_signal(self.signal_of_bob(4.0), 5.0)
+        self.assertEqual(self.ann.failure, "")
+
+    def test_a_peer_that_is_heard_from_is_tried_again_soon_and_then_less_and_less_often(self) -> None:
+        self.ann.begin(0.0)
+        for failure in range(8):
+            failed_at = 1000.0 * failure
+            self.ann.receive_signal(self.signal_of_bob(failed_at), failed_at)
+            self.ann.checks_failed("no answer", failed_at)
+            epoch = self.ann.signalling.epoch
+            wait = min(SOON_AGAIN_SECONDS * 2**failure, AGAIN_SECONDS)
+            self.run_until(self.ann, failed_at + wait * 0.89)
+            self.assertEqual(self.ann.signalling.epoch, epoch, failure)
+            self.run_until(self.ann, failed_at + wait * 1.11)
+            self.assertNotEqual(self.ann.signalling.epoch, epoch, failure)
+
+    def test_the_verdict_of_checks_stays_until_a_pair_works(self) -> None:
+        self.ann.begin(0.0)
+        self.ann.receive_signal(self.signal_of_bob(0.0), 0.1)
+        self.ann.checks_failed("no answer", 3.0)
+        self.run_until(self.ann, 10.0)
+        self.ann.receive_signal(self.signal_of_bob(11.0), 11.0)
+        self.assertEqual(self.ann.failure, "no answer")
+        self.ann.pair_found()
         self.assertEqual(self.ann.failure, "")
 
     def test_remembered_endpoints_are_checked_without_any_signal(self) -> None:

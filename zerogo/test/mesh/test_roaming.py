@@ -1,0 +1,107 @@
+"""A pair whose ends lose each other and the controller at the same time: both port-restricted, so only signals help.
+
+Links of 10 ms at each end; the controller is 20 ms away. A connection to the controller needs `RECONNECT_SECONDS` to be
+made anew, and what is signalled before that is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.mesh.events import SurroundingsDoubted
+from zerogo.mesh.signal import NatMapping
+from zerogo.test.mesh.test_scenarios import connected_pair, longest_silence
+from zerogo.testing.mesh import Member, VirtualMesh
+from zerogo.testing.nat import PORT_RESTRICTED
+
+RECONNECT_SECONDS = 0.4
+SEEDS = 5
+
+
+def move(mesh: VirtualMesh, member: Member) -> None:
+    """The machine is at another place; it notices."""
+    mesh.switchboard.lose(member, RECONNECT_SECONDS)
+    member.move(mesh.internet.add_site("cafe", PORT_RESTRICTED))
+
+
+def change_address(mesh: VirtualMesh, member: Member) -> None:
+    """The outside address is another one, which the machine cannot see."""
+    mesh.switchboard.lose(member, 1.5)
+    mesh.internet.change_address(member.host.site)
+
+
+def rebind(mesh: VirtualMesh, member: Member) -> None:
+    """The NAT forgets all mappings, and gives new ones other ports."""
+    mesh.switchboard.lose(member, 1.5)
+    assert member.host.site.nat is not None
+    member.host.site.nat.reboot()
+
+
+class LostControllerTests(SynchronousTestCase):
+    """The longest silence that either end hears while both send."""
+
+    def silence(self, seed: int, happens: Callable[[VirtualMesh, Member], None], *, is_leader: bool) -> float:
+        """Of one run."""
+        mesh, ann, bob = connected_pair(seed)
+        leads = ann.identity.static_public < bob.identity.static_public
+        victim = ann if leads == is_leader else bob
+        mesh.run_for(seed * 0.1)
+        since = mesh.clock.now
+        happens(mesh, victim)
+        for number in range(150):
+            ann.send(bob, b"a%d" % number)
+            bob.send(ann, b"b%d" % number)
+            mesh.run_for(0.02)
+        return max(longest_silence(member, since, mesh.clock.now) for member in (ann, bob))
+
+    def worst(self, happens: Callable[[VirtualMesh, Member], None]) -> float:
+        """Of all seeds, at either end."""
+        return max(
+            self.silence(seed, happens, is_leader=is_leader) for seed in range(SEEDS) for is_leader in (True, False)
+        )
+
+    def test_a_move_costs_little_more_than_the_controller_does(self) -> None:
+        self.assertLess(self.worst(move), RECONNECT_SECONDS + 0.4)
+
+    def test_another_outside_address_costs_little_more_than_the_controller_does(self) -> None:
+        self.assertLess(self.worst(change_address), 1.5 + 0.4)
+
+    def test_another_outside_port_costs_little_more_than_the_controller_does(self) -> None:
+        self.assertLess(self.worst(rebind), 1.5 + 0.4)
+
+
+class DoubtTests(SynchronousTestCase):
+    """What nobody tells a machine it finds out by asking when an answer is missing."""
+
+    def test_a_missed_answer_asks_the_servers_and_the_controller(self) -> None:
+        mesh, ann, _ = connected_pair(1)
+        since = mesh.clock.now
+        mesh.internet.change_address(ann.host.site)
+        mesh.run_for(1.0)
+        doubts = [at for at, event in ann.log if isinstance(event, SurroundingsDoubted) and at > since]
+        self.assertTrue(doubts)
+        self.assertLess(doubts[0] - since, 0.8)
+        offer = ann.node._surroundings.offer
+        assert ann.host.site.nat is not None
+        self.assertIn(ann.host.site.nat.address, [each.address.host for each in offer.candidates])
+        self.assertIs(offer.mapping, NatMapping.STABLE)
+
+    def test_what_was_signalled_before_the_controller_is_there_is_signalled_again(self) -> None:
+        mesh = VirtualMesh(2)
+        ann, bob = mesh.add_member("ann", PORT_RESTRICTED), mesh.add_member("bob", PORT_RESTRICTED)
+        for member in (ann, bob):
+            mesh.switchboard.lose(member, 5.0)
+        mesh.start()
+        self.assertFalse(mesh.run_until_connected(4.9))
+        self.assertEqual(mesh.switchboard.signals, 0)
+        self.assertTrue(mesh.run_until_connected(0.5))
+
+    def test_a_peer_that_is_well_is_left_alone_when_the_controller_is_back(self) -> None:
+        mesh, ann, bob = connected_pair(3)
+        signals = mesh.switchboard.signals
+        mesh.switchboard.lose(ann, 0.1)
+        mesh.run_for(2.0)
+        self.assertEqual(mesh.switchboard.signals, signals)
+        self.assertTrue(ann.is_connected_to(bob))
