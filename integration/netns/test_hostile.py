@@ -40,7 +40,7 @@ from zerogo.noise.identity import Identity
 from zerogo.noise.timestamp import HandshakeClock
 from zerogo.stun.attributes import IceControlling, Priority, Username
 from zerogo.stun.integrity import Integrity
-from zerogo.stun.message import Message, MessageClass, Method, emit, new_transaction_id, parse
+from zerogo.stun.message import Message, MessageClass, Method, emit, is_stun, new_transaction_id, parse
 from zerogo.wire.handshake import Suite
 
 SCENARIO = """
@@ -92,10 +92,10 @@ class Wire:
                     self.seen.append((source, destination, packet[28 : 20 + struct.unpack_from("!H", packet, 24)[0]]))
         return self.seen
 
-    def to(self, destination: str, *kinds: int) -> list[bytes]:
-        """What went to a host, of those first bytes; a train that the kernel had not cut yet is left out."""
-        heard = [data for _, where, data in self.drain() if where == destination and 0 < len(data) <= DATAGRAM_LIMIT]
-        return [data for data in heard if data[0] in kinds]
+    def said(self, source: str, destination: str, *kinds: int) -> list[bytes]:
+        """What one host sent another, of those first bytes; a train that the kernel had not cut yet is left out."""
+        heard = [data for sender, where, data in self.drain() if (sender, where) == (source, destination)]
+        return [data for data in heard if 0 < len(data) <= DATAGRAM_LIMIT and data[0] in kinds]
 
 
 @define
@@ -269,9 +269,12 @@ class HostileCase(SynchronousTestCase):
 
     def attack(self, count: int) -> None:
         """One of everything that must not be answered, and of what may be answered by a cookie only."""
-        heard = self.wire.to(self.place(self.victim), INITIATION, RESPONSE, STUN, 0x01, TRANSPORT)
+        heard = self.wire.said(
+            self.place(self.leader), self.place(self.victim), INITIATION, RESPONSE, STUN, 0x01, TRANSPORT
+        )
         rare = [data for data in heard if data[0] != TRANSPORT] or heard
-        sample = next(parse(data) for data in rare if data[:2] == b"\x00\x01")
+        # A plane may send checks as a train, too, which the capture sees as one; that is no message.
+        sample = next(parse(data) for data in rare if data[:2] == b"\x00\x01" and is_stun(data))
         part = count // 8
         self.assertEqual([], self.expect_counted(self.garbage(2 * part), "garbage"))
         self.assertEqual([], self.expect_counted(self.strange_stun(part), "foreign STUN"))
@@ -284,7 +287,7 @@ class HostileCase(SynchronousTestCase):
     def attack_from_the_peers_address(self, count: int) -> None:
         """Bent copies and replays of sealed datagrams that say they come from the peer."""
         source, target = self.place(self.leader), self.place(self.victim)
-        sealed = self.wire.to(target, TRANSPORT)
+        sealed = self.wire.said(source, target, TRANSPORT)
         with self.lab.socket("eve", socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
             for number in range(count):
                 data = self.rng.choice(sealed)
@@ -332,7 +335,7 @@ class HostileCase(SynchronousTestCase):
         argv = ["ping", "-q", "-i", "0.05", "-I", MESH_DEVICE, str(address)]
         pinging = self.lab.popen(leader, argv, stdout=subprocess.PIPE)
         self.addCleanup(contextlib.closing(pinging.stdout).__exit__)  # type: ignore[type-var]
-        self.wait(lambda: len(self.wire.to(self.place(victim), TRANSPORT)) > 50, "traffic")
+        self.wait(lambda: len(self.wire.said(self.place(leader), self.place(victim), TRANSPORT)) > 50, "traffic")
         age = self.asked(victim, "peers")[0]["handshake_age_seconds"]
         began = time.monotonic()
         # What is made once and kept, such as layouts of buffers, is made here.
