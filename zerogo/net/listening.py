@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-from OpenSSL import SSL, crypto
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from twisted.internet.ssl import Certificate, CertificateOptions, KeyPair, TLSVersion
 
 from zerogo.errors import EnvironmentFault
@@ -18,7 +20,8 @@ from zerogo.net.datagram import AddressRefused
 BACKLOG = 128
 TURN_PROTOCOLS = (b"stun.turn", b"stun.nat-discovery")
 """The names of TURN and STUN in ALPN (RFC 7443)."""
-_PEM_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_PEM = 1
+"""What OpenSSL calls the format."""
 
 
 class CertificateRefused(EnvironmentFault):
@@ -52,20 +55,28 @@ def server_context(certificate: Path, key: Path, protocols: Sequence[bytes]) -> 
     `protocols` are what a client may choose by ALPN (RFC 7301); one that asks for none is served too.
     """
     try:
-        chain = [Certificate.loadPEM(each).original for each in _PEM_CERTIFICATE.findall(certificate.read_bytes())]
-        if not chain:
-            raise CertificateRefused(f"{certificate} holds no certificate (PEM)")
-        private = KeyPair.load(key.read_bytes(), 1).original
-        options = CertificateOptions(
-            privateKey=private,
-            certificate=chain[0],
-            extraCertChain=chain[1:],
-            raiseMinimumTo=TLSVersion.TLSv1_2,
-            acceptableProtocols=list(protocols),
-        )
-        options.getContext()
+        chain, private = _read_chain(certificate), _read_key(key)
     except OSError as error:
         raise CertificateRefused(f"{error.filename} cannot be read: {error.strerror}") from error
-    except (crypto.Error, SSL.Error, ValueError) as error:
-        raise CertificateRefused(f"{certificate} and {key} are no certificate and its key") from error
-    return options
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise CertificateRefused(
+            f"{certificate} and {key} are no certificate and its key (PEM, unencrypted)"
+        ) from error
+    if chain[0].public_key() != private.public_key():
+        raise CertificateRefused(f"{key} is not the key of {certificate}")
+    originals = [Certificate.loadPEM(each.public_bytes(Encoding.PEM)).original for each in chain]
+    return CertificateOptions(
+        privateKey=KeyPair.load(key.read_bytes(), _PEM).original,
+        certificate=originals[0],
+        extraCertChain=originals[1:],
+        raiseMinimumTo=TLSVersion.TLSv1_2,
+        acceptableProtocols=list(protocols),
+    )
+
+
+def _read_chain(certificate: Path) -> list[x509.Certificate]:
+    return x509.load_pem_x509_certificates(certificate.read_bytes())
+
+
+def _read_key(key: Path) -> PrivateKeyTypes:
+    return load_pem_private_key(key.read_bytes(), None)

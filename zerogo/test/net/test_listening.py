@@ -42,9 +42,9 @@ class ServerContextTests(SynchronousTestCase):
         for first, second, word in (
             (missing, key, missing.name),
             (certificate, missing, missing.name),
-            (key, key, "no certificate"),
+            (key, key, "are no certificate"),
             (certificate, certificate, "no certificate and its key"),
-            (certificate, other, "no certificate and its key"),
+            (certificate, other, "is not the key of"),
         ):
             error = self.assertRaises(CertificateRefused, server_context, first, second, TURN_PROTOCOLS)
             self.assertIn(word, str(error))
