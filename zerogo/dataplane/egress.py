@@ -90,7 +90,8 @@ class Egress:
             case Flood(peers):
                 context.tally.flooded += len(peers)
                 for peer in peers:
-                    self.send_frame(context.table.peers[peer], frame, now, is_own=False)
+                    # A copy for each: sending writes over the virtio header, and may complete the checksum.
+                    self.send_frame(context.table.peers[peer], memoryview(bytearray(frame)), now, is_own=False)
             case Answer(reply):
                 context.tally.neighbors_answered += 1
                 context.tap.write(NO_OFFLOAD + reply)

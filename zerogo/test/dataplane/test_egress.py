@@ -5,7 +5,7 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.dataplane.messages import PATH_REFUSED, REKEY_DUE, SET_PATH
+from zerogo.dataplane.messages import ADD_SESSION, PATH_REFUSED, REKEY_DUE, SET_PATH, SET_PEER
 from zerogo.dataplane.offloads import Offloads
 from zerogo.dataplane.vnet import CHECKSUM_VALID, NEEDS_CHECKSUM, VNET, VNET_BYTES
 from zerogo.test.dataplane import frames as f
@@ -66,6 +66,23 @@ class EgressTests(SynchronousTestCase):
             (out,) = self.carried(frame)
             self.assertEqual(bytes(VNET_BYTES), out[:VNET_BYTES])
         self.assertEqual(3, self.left.tally.checksums_completed)
+
+    def test_every_copy_of_a_flooded_frame_is_the_same(self) -> None:
+        twin = f.MemoryPlane(0)
+        self.addCleanup(twin.close)
+        keys = bytes(32), bytes(range(32))
+        for peer in (1, 2):
+            twin.plane.obey((SET_PEER, peer, bytes([2, 0, 0, 0, 0, peer]), [], True), 0.0)
+            twin.plane.obey((SET_PATH, peer, f.SOURCE, 1472), 0.0)
+            twin.plane.obey((ADD_SESSION, peer, (peer, 77), keys, f.CHACHAPOLY, True), 0.0)
+        for destination in (b"\xff" * 6, bytes([2, 9, 9, 9, 9, 9])):
+            frame = bytearray(f.partial(f.ip_frame(17, f.udp_message(os.urandom(900))), 17))
+            frame[VNET_BYTES : VNET_BYTES + 6] = destination
+            twin.sender.trains.clear()
+            twin.write(bytes(frame))
+            # Equal keys, indexes and counters: equal plaintexts are equal datagrams.
+            first, second = twin.sender.datagrams()
+            self.assertEqual(first, second)
 
     def test_a_checksum_that_the_kernel_verified_is_not_computed_again(self) -> None:
         frame = f.ip_frame(17, f.udp_message(b"forwarded"))
