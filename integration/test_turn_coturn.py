@@ -187,6 +187,22 @@ class UclientTests(TestCase):
         self.assertIn("error 403", text)
 
     @inlineCallbacks
+    def test_ipv6_on_both_sides(self) -> Any:
+        port, echo_port = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM)
+        lines = (f'listen: "[::1]:{port}"', f'tcp-listen: "[::1]:{port}"', 'public-ip: "::1"', 'allow-peers: "::1/128"')
+        self.serve("\n".join((*lines, f"auth-secret: {SECRET}", "drain-seconds: 0")))
+        directory = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, directory)
+        echo = Child([program("turnutils_peer"), "-p", str(echo_port), "-L", "::1"], directory)
+        self.addCleanup(echo.stop)
+        for kind in ([], ["-t"]):
+            words = [*TIMED, "-c", "-x", "-p", str(port), "-r", str(echo_port), "-e", "::1", "-n", "5", *kind, "::1"]
+            output, errors, code = yield getProcessOutputAndValue(self.uclient, words)
+            text = (output + errors).decode(errors="replace")
+            self.assertEqual(code, 0, text)
+            self.assertIn("Total lost packets 0 ", text)
+
+    @inlineCallbacks
     def test_clients_that_break_off_leave_the_relay_whole(self) -> Any:
         yield self.passes(*STATIC, "-c", "-B")
         yield self.passes(*STATIC, "-c")

@@ -15,6 +15,7 @@ from zerogo.config.private_file import read_private
 from zerogo.config.schema import Kind
 from zerogo.config.values import placeholder_reason
 from zerogo.errors import LocalError, ParseError
+from zerogo.ids import SocketAddress
 from zerogo.policy.addresses import AddressRule, Network, parse_address
 from zerogo.secret import Secret
 
@@ -78,7 +79,7 @@ def _parse_address(branch: Branch) -> str:
         raise ValueRefused(f"{error}; write {right}") from error
     if address.is_unspecified or address.is_multicast:
         raise ValueRefused(f"{address} is no machine's address; write {right}")
-    return str(address)
+    return SocketAddress.of(str(address), 0).host
 
 
 def _parse_range(branch: Branch) -> Network:

@@ -1,9 +1,11 @@
-"""The relay role: a server on the internet that tells agents their address as others see it (STUN, RFC 8489).
+"""The relay role: a server on the internet for nodes behind NATs, STUN (RFC 8489) and TURN (RFC 8656).
 
-Stateless and open to anyone, since an answer holds nothing but the asker's own address; what keeps it from being
-abused is in `zerogo.stun.server`. An agent behind a NAT needs it to be found by its peers; two of them, or one with
-two addresses, let the agent see what kind of NAT it is behind.
+It tells anyone the address they are seen at: stateless, since an answer holds nothing but the asker's own address; what
+keeps that from being abused is in `zerogo.stun.server`. For users whom it knows by a credential it relays datagrams, on
+UDP, TCP and TLS; what keeps that from being abused is in `zerogo.turn.server`. It sees addresses, sizes and times of
+what it relays, and no frame: nodes encrypt end to end.
 
+- `turn`: from the configuration to a TURN server.
 - `service`: the sockets and their life.
 - `twistd`: the command line, `twistd -n zerogo-relay`.
 """

@@ -1,7 +1,8 @@
 # -*- test-case-name: zerogo.test.turn.test_gate -*-
 """Which peers a client may have a permission for: closed unless something opens it.
 
-1. Ranges that the operator opened (`AddressRule`): data may leave the relay to there.
+1. Ranges that the operator opened (`AddressRule`): data may leave the relay to there, but not to the relay's own public
+   address, where its machine's other programs are.
 2. Addresses that somebody with the relay's secret has granted to this user, unless they are special-purpose ones.
 3. The relay's own addresses: data reaches other allocations of this relay, inside it, and nothing else there.
 """
@@ -30,9 +31,14 @@ class PeerGate:
     def reach(self, host: str, user: str, grants: Iterable[bytes]) -> Reach | None:
         """How far data of `user` for `host` may go; None where there may be no permission for it."""
         address = parse_address(host)
-        if self.rule.refusal(address) is None or self._is_granted(address, user, grants):
+        if self._is_open(address, host) or self._is_granted(address, user, grants):
             return Reach.OUTSIDE
         return Reach.INSIDE if host in self.own_hosts else None
+
+    def _is_open(self, address: Address, host: str) -> bool:
+        """Whether the rule opens an address. A public address of the relay's own is not what a wide range means."""
+        is_own = host in self.own_hosts and special_range(address) is None
+        return not is_own and self.rule.refusal(address) is None
 
     def _is_granted(self, address: Address, user: str, grants: Iterable[bytes]) -> bool:
         if not self.secrets or special_range(address) is not None:
