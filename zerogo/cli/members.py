@@ -113,12 +113,15 @@ def remove(chosen: _Chosen, member: str, network: str | None) -> None:
 
 
 def _find(found: list[dict[str, Any]], text: str) -> dict[str, Any]:
-    exact = [member for member in found if text in (member["name"], member["id"])]
-    begun = [member for member in found if len(text) >= SHORTEST_ID and member["id"].startswith(text)]
-    for choice in (exact, begun):
-        if len(choice) == 1:
-            return choice[0]
-    raise NoSuchName(f"{text!r} fits several members" if begun else f"there is no member {text!r}")
+    """A whole id wins. A name does not win over the beginning of another's id: machines choose their own names."""
+    fitting = [member for member in found if text == member["id"]] or [
+        member
+        for member in found
+        if text == member["name"] or (len(text) >= SHORTEST_ID and member["id"].startswith(text))
+    ]
+    if len(fitting) == 1:
+        return fitting[0]
+    raise NoSuchName(f"{text!r} fits several members: use the id" if fitting else f"there is no member {text!r}")
 
 
 def _row(member: dict[str, Any]) -> tuple[str | Text, ...]:

@@ -111,6 +111,14 @@ class MembersTests(CommandCase):
         self.assertIn("removed", self.run_ok(members, "remove", "anna"))
         self.assertIn("no members", self.run_ok(members))
 
+    def test_a_machine_named_like_the_beginning_of_an_id_is_not_taken_for_it(self) -> None:
+        victim = self.join("laptop")
+        text = str(victim.node_id)
+        self.join(text[:6])
+        self.assertIn("several members", self.refusal(members, "approve", text[:6]))
+        self.join(text)
+        self.assertIn("laptop is removed", self.run_ok(members, "remove", text))
+
     def test_an_unknown_member_is_one_sentence(self) -> None:
         self.assertIn("no member 'bob'", self.refusal(members, "deny", "bob"))
 
