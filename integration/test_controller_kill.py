@@ -6,6 +6,9 @@
 
 Checked at the end: who was ever told that it is a member is one, with the addresses it was told; no address belongs to
 two; a token has exactly as many members as it had uses; everybody else was told that the token is used up.
+
+After each kill a copy of the database is opened: it must be whole, and those who are members in it but were not told
+are counted, since a test in which no kill ever fell between commit and answer would show little.
 """
 
 from __future__ import annotations
@@ -16,10 +19,12 @@ import random
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +134,22 @@ class ControllerProcess:
             self._process.wait(10)
             self._process = None
 
+    def stored_members(self) -> set[str]:
+        """The node ids in the database as the kill left it; opened as a copy, so that recovery is the controller's."""
+        copy = self.directory / "copy"
+        copy.mkdir(exist_ok=True)
+        for suffix in ("", "-wal"):
+            original = self.directory / "state" / f"controller.db{suffix}"
+            (copy / original.name).unlink(missing_ok=True)
+            if original.exists():
+                shutil.copy(original, copy)
+        (copy / "controller.db-shm").unlink(missing_ok=True)
+        with closing(sqlite3.connect(copy / "controller.db")) as database:
+            verdict = database.execute("PRAGMA integrity_check").fetchone()[0]
+            if verdict != "ok":
+                raise AssertionError(verdict)
+            return {row[0] for row in database.execute("SELECT node_id FROM members")}
+
     async def wait_until_up(self) -> None:
         for _ in range(300):
             try:
@@ -160,6 +181,7 @@ class ControllerKillTests(TestCase):
         self.controller = ControllerProcess(self.directory)
         self.addCleanup(self.controller.kill)
         self.agents: list[Agent] = []
+        self.untold = 0
         self.random = random.Random(SEED)
 
     async def tearDown(self) -> None:
@@ -184,6 +206,7 @@ class ControllerKillTests(TestCase):
         await self.settle()
         members = (await self.controller.request("GET", f"/networks/{network}/members"))["items"]
         self.assertGreater(sum(agent.interruptions for agent in self.agents), ROUNDS // 2)
+        self.assertGreater(self.untold, 0)
         self.check_members({member["id"]: member for member in members})
         self.check_token(shared, SHARED_USES, ROUNDS * 2)
         for single in singles:
@@ -198,6 +221,10 @@ class ControllerKillTests(TestCase):
             agent.client.look()
         await sleep(self.random.uniform(0.0, 0.12))
         self.controller.kill()
+        stored = self.controller.stored_members()
+        told = {str(agent.identity.node_id) for agent in self.agents if agent.welcomes}
+        self.assertEqual(told - stored, set())
+        self.untold += len(stored - told)
         self.controller.start()
         await self.controller.wait_until_up()
 
