@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -51,6 +52,8 @@ BOOTSTRAP_FILE = "bootstrap-secret"
 OWNER_FILE = "owner.json"
 SEED_BYTES = 32
 ADVERTISED_ADDRESSES = 4
+DESCRIPTORS = 10_240
+"""Open files for every connection that the limits allow; most systems give a process 1,024 until it asks for more."""
 ANY_HOST = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 
 _log = Logger()
@@ -78,6 +81,7 @@ class ControllerService(MultiService):
 
     def startService(self) -> None:
         """Open everything; blocks for the moment that takes."""
+        _ask_for_descriptors()
         state = self._config.state_dir
         make_private_directory(state)
         identity = load_or_create_identity(state / IDENTITY_FILE)
@@ -205,6 +209,13 @@ class ControllerService(MultiService):
             await self._membership.store_seen()
         except EnvironmentFault as error:
             _log.warn("Who was seen could not be stored: {reason}", reason=str(error))
+
+
+def _ask_for_descriptors() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class _Root(Resource):

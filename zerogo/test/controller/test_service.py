@@ -1,5 +1,6 @@
 import json
 import os
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from zerogo.config.controller import ControllerConfig
 from zerogo.config.load import parse
 from zerogo.control.channel import FRAME_LIMIT, MAGIC
 from zerogo.control.token import JoinToken
-from zerogo.controller.service import BOOTSTRAP_FILE, OWNER_FILE, ControllerService
+from zerogo.controller.service import BOOTSTRAP_FILE, DESCRIPTORS, OWNER_FILE, ControllerService
 from zerogo.errors import EnvironmentFault
 from zerogo.ids import SocketAddress
 
@@ -107,6 +108,15 @@ class ControllerServiceTests(TestCase):
         await protocol.factory.first
         protocol.sendMessage(os.urandom(FRAME_LIMIT + 1), isBinary=True)
         await protocol.factory.ended
+
+    async def test_it_asks_for_as_many_open_files_as_its_limits_need(self) -> None:
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, before)
+        await self.service.stopService()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (600, before[1]))
+        self.service = ControllerService(self.config, reactor)
+        self.service.startService()
+        self.assertEqual(resource.getrlimit(resource.RLIMIT_NOFILE)[0], min(DESCRIPTORS, before[1]))
 
     async def test_a_second_controller_is_kept_out(self) -> None:
         error = self.assertRaises(EnvironmentFault, ControllerService(self.config, reactor).startService)
