@@ -23,6 +23,8 @@ START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 _LOG_TAIL = 8192
+_TWISTD_ADVICE = "Please look at log file"
+"""twistd's last line where a daemon ended; the line before says more."""
 _COMPLAINT = " zerogo: "
 """What a role says last where it cannot start, after date and level (`zerogo.observe.service`)."""
 
@@ -95,7 +97,7 @@ class Daemon:
             sentence = f"the {self.role} did not start within {START_SECONDS:.0f} s; its log is {self.log_file}"
             raise RoleFailed(sentence) from error
         if done.returncode != 0:
-            said = self.complaint(log_begin) or _last_line(done.stderr) or _last_line(done.stdout)
+            said = self.complaint(log_begin) or _last_line(done.stderr)
             raise RoleFailed(said or f"the {self.role} did not start; its log is {self.log_file}")
 
     def complaint(self, log_begin: int = 0) -> str:
@@ -137,5 +139,5 @@ class Daemon:
 
 
 def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(_TWISTD_ADVICE)]
     return lines[-1] if lines else ""

@@ -79,8 +79,10 @@ def shell(host: str, command: tuple[str, ...]) -> None:
     """Run COMMAND, or a shell, on HOST (or a site's router) of the lab that stands (`zerogo lab run --hold`)."""
     require_root()
     found = [name for prefix in running_labs() for name in [f"{prefix}-{host}"] if Path("/run/netns", name).exists()]
-    if len(found) != 1:
-        raise LabFault(f"there are {len(found)} running labs with {host!r}; see `ip netns`")
+    if not found:
+        raise LabFault(f"no lab stands that has a host or site {host!r}; `zerogo lab run --hold` leaves one standing")
+    if len(found) > 1:
+        raise LabFault(f"{len(found)} labs have a {host!r}: enter one with `ip netns exec`: {', '.join(found)}")
     argv = list(command) or [os.environ.get("SHELL", "/bin/sh")]
     os.execvp("ip", ["ip", "netns", "exec", found[0], *argv])  # noqa: S606 - becoming that command is the point
 

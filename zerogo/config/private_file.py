@@ -48,8 +48,8 @@ def write_private(path: Path, data: bytes, *, replace: bool = True) -> None:
     make_private_directory(path.parent)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        _write_synced(temporary, data)
         try:
+            _write_synced(temporary, data)
             if replace:
                 temporary.replace(path)
             else:

@@ -44,9 +44,13 @@ def load_scenario(name: str) -> Scenario:
             return parse_scenario(shipped.read_text(encoding="utf-8"), name=name, file=f"{name}.yaml")
         path = FilePath(name)
         return parse_scenario(path.read_text(encoding="utf-8"), name=path.stem, file=str(path))
-    except (OSError, UnicodeDecodeError) as error:
+    except FileNotFoundError as error:
         known = ", ".join(shipped_scenarios())
-        raise ScenarioError(f"cannot read {name}: {error}; the scenarios that come with ZeroGo are {known}") from error
+        raise ScenarioError(f"there is no {name}; the scenarios that come with ZeroGo are {known}") from error
+    except OSError as error:
+        raise ScenarioError(f"{name} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ScenarioError(f"{name} is not text in UTF-8") from error
 
 
 def shipped_scenarios() -> list[str]:

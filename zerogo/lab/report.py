@@ -70,20 +70,37 @@ class LiveSpectator:
     def _show(self) -> None:
         if self._live is not None:
             spinner = Spinner("dots", Text(f"{self._clock()}  {self._scenario.name}: {self._phase}"))
-            self._live.update(Group(spinner, pair_table(self._pairs[:_TABLE_PAIRS])))
+            pairs = self._pairs[:_TABLE_PAIRS]
+            table = pair_table(pairs, self._console.width)
+            self._live.update(Group(spinner, table, *(Text(line, "dim") for line in reasons(pairs))))
 
 
-def pair_table(pairs: Sequence[PairResult]) -> Table:
-    """One row per pair; columns without any value are left out."""
+def pair_table(pairs: Sequence[PairResult], width: int) -> Table:
+    """One row per pair; columns without any value are left out, and the lesser ones where `width` is not enough."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    columns = [(name, [cell(result) for result in pairs]) for name, cell in _COLUMNS]
-    shown = [(name, cells) for name, cells in columns if name == "pair" or any(str(cell) for cell in cells)]
-    for name, _ in shown:
-        is_figure = name not in _TEXT_COLUMNS
-        table.add_column(name, justify="right" if is_figure else "left", no_wrap=name != "why")
+    shown = {name: [cell(result) for result in pairs] for name, cell in _COLUMNS}
+    shown = {name: cells for name, cells in shown.items() if name == "pair" or any(map(str, cells))}
+    for lesser in _LESSER_COLUMNS:
+        if _width(shown) > width:
+            shown.pop(lesser, None)
+    for name in shown:
+        table.add_column(name, justify="left" if name in _TEXT_COLUMNS else "right", no_wrap=True)
     for index in range(len(pairs)):
-        table.add_row(*(cells[index] for _, cells in shown))
+        table.add_row(*(cells[index] for cells in shown.values()))
     return table
+
+
+def _width(columns: dict[str, list[Text | str]]) -> int:
+    return sum(max(len(str(text)) for text in (name, *cells)) + 2 for name, cells in columns.items()) - 2
+
+
+def reasons(pairs: Sequence[PairResult]) -> list[str]:
+    """Why pairs have no better path, a line for each reason; a table would break them into crumbs."""
+    found: dict[str, list[str]] = {}
+    for result in pairs:
+        if result.reason:
+            found.setdefault(result.reason, []).append(f"{result.pair[0]} - {result.pair[1]}")
+    return [f"{', '.join(names)}: {reason}" for reason, names in found.items()]
 
 
 def _path(result: PairResult) -> Text:
@@ -111,7 +128,9 @@ def _rate(value: float | None) -> str:
     return "" if value is None else f"{value / 1e6:.1f} Mbit/s"
 
 
-_TEXT_COLUMNS = ("pair", "path", "candidates", "why")
+_TEXT_COLUMNS = ("pair", "path", "candidates")
+_LESSER_COLUMNS = ("p99", "candidates", "outage", "first ping", "throughput")
+"""Left out in this order."""
 _COLUMNS: Sequence[tuple[str, Callable[[PairResult], Text | str]]] = (
     ("pair", lambda result: f"{result.pair[0]} - {result.pair[1]}"),
     ("path", _path),
@@ -123,7 +142,6 @@ _COLUMNS: Sequence[tuple[str, Callable[[PairResult], Text | str]]] = (
     ("loss", lambda result: _share(result.loss)),
     ("outage", lambda result: _seconds(result.outage)),
     ("throughput", lambda result: _rate(result.throughput)),
-    ("why", lambda result: result.reason),
 )
 
 
@@ -131,7 +149,9 @@ def show_result(console: Console, scenario: Scenario, result: Result) -> None:
     """Everything about a finished run."""
     console.print()
     console.print(Text(scenario.title or scenario.name, "bold"))
-    console.print(pair_table(result.pairs))
+    console.print(pair_table(result.pairs, console.width))
+    for reason in reasons(result.pairs):
+        console.print(Text(reason, "dim"))
     console.print()
     for line in draw(scenario, result.pairs, console.width):
         console.print(line, no_wrap=True, crop=True)
@@ -159,7 +179,10 @@ def _show_facts(console: Console, result: Result) -> None:
         console.print(line, highlight=False)
     if result.sealing is not None:
         seen = result.sealing
-        line = f"canary on the internet: {seen.inside} packets of the mesh, {seen.control} of the control in the open"
+        line = (
+            f"a marked ping in the mesh was readable in {seen.inside} packets on the internet; "
+            f"the same mark sent in the open was in {seen.control}"
+        )
         console.print(line, highlight=False)
 
 

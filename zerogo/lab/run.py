@@ -133,7 +133,7 @@ class _Run:
         self._wait(lambda: self._is_up() or time.time() > limit)
         self._up_at = self._settled_at = time.time()
         self._event(
-            "all pairs are connected" if self._is_up() else "not all pairs are connected; going on all the same"
+            "the mesh is up" if self._is_up() else "the mesh is not up as the checks want it; going on all the same"
         )
         self._note_joins(self._scenario.pairs())
 

@@ -195,9 +195,27 @@ class Check:
     host: str | None = None
 
     def __str__(self) -> str:
-        expected = " ".join(self.expected)
-        limit = f" {self.limit:g}" if self.limit else ""
-        return f"{self.kind.value}{' ' + self.host if self.host else ''}{' ' + expected if expected else ''}{limit}"
+        expected = " or ".join(self.expected) if self.kind is CheckKind.PATH else ", ".join(self.expected)
+        excused = ", ".join(f"{one} - {other}" for one, other in self.may_fail)
+        words = [self.kind.value, self.host or "", expected, _limit_text(self.kind, self.limit)]
+        words.append(f"({excused} may fail)" if excused else "")
+        return " ".join(word for word in words if word)
+
+
+def _limit_text(kind: CheckKind, limit: float) -> str:
+    if not limit:
+        return ""
+    match kind:
+        case CheckKind.PING | CheckKind.DIRECT:
+            return f"within {limit:g} s"
+        case CheckKind.LOSS:
+            return f"below {limit * 100:g} %"
+        case CheckKind.RTT:
+            return f"below {limit * 1000:g} ms"
+        case CheckKind.THROUGHPUT:
+            return f"above {limit / 1e6:g} Mbit/s"
+        case _:
+            return f"below {limit:g} s"
 
 
 @frozen(kw_only=True)

@@ -50,6 +50,10 @@ class DaemonTests(SynchronousTestCase):
         error = self.assertRaises(RoleFailed, self.daemon.start, [])
         self.assertEqual(str(error), "the interface zt0 is in use")
 
+    def test_without_a_log_twistds_own_words_count(self) -> None:
+        self.twistd("import sys; sys.exit('An error has occurred: disk full\\nPlease look at log file for more.')")
+        self.assertIn("disk full", str(self.assertRaises(RoleFailed, self.daemon.start, [])))
+
     def test_what_an_earlier_run_logged_is_not_todays_reason(self) -> None:
         self.daemon.directory.mkdir(mode=0o700)
         self.daemon.log_file.write_text("x E zerogo: yesterday's trouble\n")

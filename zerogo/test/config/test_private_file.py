@@ -51,6 +51,7 @@ class PrivateFileTests(SynchronousTestCase):
             error = self.assertRaises(PrivateFileError, write_private, self.path, b"two")
         self.assertIn("No space left", str(error))
         self.assertEqual(read_private(self.path, LIMIT), b"one")
+        self.assertEqual(list(self.path.parent.iterdir()), [self.path])
 
     def test_looser_file_is_refused_with_the_command_that_repairs_it(self) -> None:
         write_private(self.path, b"text")

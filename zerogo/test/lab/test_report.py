@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from io import StringIO
 
+from attrs import evolve
 from rich.console import Console
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.lab.loader import load_scenario
-from zerogo.lab.report import LiveSpectator, as_json, show_result
+from zerogo.lab.report import LiveSpectator, as_json, pair_table, reasons, show_result
 from zerogo.lab.result import CheckResult, JoinTimes, PairResult, Result, Sealing
 
 PAIRS = (
@@ -54,12 +55,27 @@ class ReportTests(SynchronousTestCase):
             "port-restr.",
         ):
             self.assertIn(part, text)
-        for part in ("rtt: slow", "not all checks hold", "seed 4", "/tmp/kept", "3 times", "4 of the control"):
+        for part in ("rtt: slow", "not all checks hold", "seed 4", "/tmp/kept", "3 times", "in the open was in 4"):
             self.assertIn(part, text)
 
     def test_columns_without_values_are_left_out(self) -> None:
         self.assertNotIn("throughput", shown())
         self.assertNotIn("outage", shown())
+
+    def test_a_narrow_table_has_fewer_columns_and_whole_words(self) -> None:
+        result = evolve(PAIRS[0], remote_candidate="srflx", rtt_p99=0.09, loss=0.0, outage=1.25)
+        for width in (100, 60, 45):
+            console = Console(file=StringIO(), width=width)
+            console.print(pair_table([result], width))
+            assert isinstance(console.file, StringIO)
+            text = console.file.getvalue()
+            self.assertNotIn("\N{HORIZONTAL ELLIPSIS}", text)
+            self.assertIn("81.0 ms", text)
+            self.assertEqual("90.0 ms" in text, width == 100)
+
+    def test_a_reason_is_told_once_with_all_its_pairs(self) -> None:
+        other = evolve(PAIRS[1], pair=("bob", "carol"))
+        self.assertEqual(reasons([*PAIRS, other]), ["alice - carol, bob - carol: no answer from any address"])
 
     def test_narrow_terminals_get_a_list_for_the_picture(self) -> None:
         text = shown(60)
