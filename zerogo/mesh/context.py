@@ -15,7 +15,7 @@ from zerogo.noise.timestamp import HandshakeClock
 INDEX_BYTES = 4
 PEERS_PER_SECOND = 25
 """Paths in use that are probed per second at the steady pace, until the slowest pace is reached."""
-FASTEST_STEADY_SECONDS = 0.5
+FASTEST_STEADY_SECONDS = 1.0
 SLOWEST_STEADY_SECONDS = 5.0
 
 

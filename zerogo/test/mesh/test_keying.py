@@ -247,7 +247,7 @@ class ContextTests(SynchronousTestCase):
         for connected in (0, 10, 50, 100, 10_000):
             pace.connected = connected
             seconds.append(pace.steady_seconds)
-        self.assertEqual(seconds, [0.5, 0.5, 2.0, 4.0, 5.0])
+        self.assertEqual(seconds, [1.0, 1.0, 2.0, 4.0, 5.0])
 
     def test_the_key_does_not_show(self) -> None:
         self.assertNotIn(repr(PSK), repr(context()))

@@ -73,8 +73,21 @@ class PathsTests(SynchronousTestCase):
         self.run_until(2.0)
         self.assertTrue(9 <= len(self.probes) <= 12, len(self.probes))
         self.probes.clear()
-        self.run_until(12.0)
+        self.run_until(22.0)
         self.assertTrue(19 <= len(self.probes) <= 23, len(self.probes))
+
+    def test_a_path_that_carries_data_is_probed_twice_as_often(self) -> None:
+        self.found(ONE)
+        self.run_until(4.0)
+        for total in (100, 200):
+            self.paths.note_sent(total, self.now)
+        self.probes.clear()
+        self.run_until(14.0)
+        self.assertTrue(19 <= len(self.probes) <= 23, len(self.probes))
+        self.paths.note_sent(200, self.now)
+        self.probes.clear()
+        self.run_until(24.0)
+        self.assertTrue(9 <= len(self.probes) <= 12, len(self.probes))
 
     def test_a_dead_path_is_found_out_within_two_seconds_and_left(self) -> None:
         self.found(ONE)
