@@ -211,10 +211,15 @@ impl Peer {
     /// Put a fresh session into its slot; the sessions that fall out.
     #[must_use]
     pub fn add_session(&mut self, session: Arc<Session>) -> Vec<Arc<Session>> {
-        if !session.is_initiator {
-            return self.next.replace(session).into_iter().collect();
-        }
         let mut fallen = Vec::new();
+        // The receiving thread may have confirmed it already, and its word of that be on the way.
+        if let Some(confirmed) = self.next.take_if(|waiting| waiting.is_confirmed()) {
+            fallen.extend(self.make_current(confirmed));
+        }
+        if !session.is_initiator {
+            fallen.extend(self.next.replace(session));
+            return fallen;
+        }
         if let Some(pending) = self.next.take() {
             // Handshakes crossed: the peer may be sending in the one that it began. It cannot become current any more.
             pending.confirm();

@@ -88,6 +88,11 @@ impl Session {
             && self.state.compare_exchange(WAITING, CONFIRMED, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
+    /// Whether its first authentic datagram came, or none was needed.
+    pub fn is_confirmed(&self) -> bool {
+        self.state.load(Ordering::Acquire) == CONFIRMED
+    }
+
     /// Make an end of it, whoever still holds it.
     pub fn retire(&self) {
         self.state.store(GONE, Ordering::Release);
