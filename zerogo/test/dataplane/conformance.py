@@ -235,9 +235,18 @@ class DataplaneConformance(PlaneCase):
 
     def test_sessions_of_both_directions_replace_each_other(self) -> None:
         ends = self.joined()
-        self.numbered(
-            160, lambda number: connect(ends[:: 1 if number % 2 else -1], base=number) if number % 20 == 0 else None
-        )
+
+        def confirmed() -> int:
+            return sum(len(end.of(SessionConfirmed)) for end in ends)
+
+        def replace(number: int) -> None:
+            # Two within the time that a keepalive takes would pass over one that the other end still sends in.
+            if number % 20 == 0:
+                before = confirmed()
+                connect(ends[:: 1 if number % 40 else -1], base=number)
+                self.wait(lambda: confirmed() > before, "the session to be confirmed")
+
+        self.numbered(160, replace)
 
     def test_a_retired_session_is_gone(self) -> None:
         left, right = self.joined()
