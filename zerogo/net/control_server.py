@@ -64,9 +64,6 @@ class _QuietLog:
 
     trace = info = warn = error = critical = debug
 
-    def failure(self, message: str, /, **values: object) -> None:
-        _log.failure(message, **values)
-
 
 @implementer(IPushProducer)
 class _AgentProtocol(WebSocketServerProtocol):
