@@ -51,7 +51,7 @@ netns: setup ## the tests in network namespaces (root)
 	@$(BIN)/python .ci/suite.py netns
 
 bench: setup ## the figures of docs/BENCHMARKS.md (root)
-	@for bench in integration/bench/*.py; do case $$bench in */_*) ;; *) echo "== $$bench"; $(BIN)/python $$bench;; esac; done
+	@failed=; for bench in idle join plane; do echo "== $$bench"; $(BIN)/python -m integration.bench.$$bench || failed=1; done; test -z "$$failed"
 
 build: setup ## wheel and sdist into dist/
 	@rm -rf dist; $(BIN)/python -m build --no-isolation --outdir dist . > build.log 2>&1 || { tail -n 30 build.log; exit 1; }
