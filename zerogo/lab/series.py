@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import pairwise
 
 from attrs import define, frozen
 
@@ -30,8 +31,8 @@ class Figures:
     loss: float | None
     rtt_p50: float | None
     rtt_p99: float | None
-    outage: float
-    """The longest time between two answered pings, less the time between pings."""
+    outage: float | None
+    """The longest time in which no answer came, less the time between pings; None where none ever came."""
 
 
 class Series:
@@ -81,25 +82,19 @@ class Series:
         """How many pings sent after `since` were answered."""
         return sum(1 for sample in tuple(self._samples) if sample.sent_at >= since and sample.rtt is not None)
 
-    def _outage(self, since: float, until: float) -> float:
-        """From the first answer in the span to its end."""
-        longest = 0.0
-        spacing = 0.0
-        last_answered: float | None = None
-        previous: float | None = None
-        for sample in tuple(self._samples):
-            if not since <= sample.sent_at <= until:
-                continue
-            if previous is not None and not spacing:
-                spacing = sample.sent_at - previous
-            previous = sample.sent_at
-            if sample.rtt is not None:
-                if last_answered is not None:
-                    longest = max(longest, sample.sent_at - last_answered - spacing)
-                last_answered = sample.sent_at
-        if last_answered is None:
-            return until - since if previous is not None else 0.0
-        return max(longest, until - last_answered - spacing - LATE_SECONDS, 0.0)
+    def _outage(self, since: float, until: float) -> float | None:
+        """By when answers came: pings that wait somewhere and are answered all at once end a silence, and do not fill
+        it. It begins with `since`, or with the first answer ever where that came later."""
+        if self.first_answer_at is None or self.first_answer_at > until:
+            return None
+        samples = tuple(self._samples)
+        begin = max(since, self.first_answer_at)
+        arrivals = sorted(sample.sent_at + sample.rtt for sample in samples if sample.rtt is not None)
+        moments = [begin, *(at for at in arrivals if begin < at < until), max(begin, until)]
+        silence = max(after - before for before, after in pairwise(moments))
+        sent = [sample.sent_at for sample in samples if since <= sample.sent_at <= until]
+        spacing = sent[1] - sent[0] if len(sent) > 1 else 0.0
+        return max(0.0, silence - spacing)
 
 
 def percentile(ordered: Sequence[float], share: float) -> float | None:

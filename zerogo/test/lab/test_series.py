@@ -32,14 +32,33 @@ class SeriesTests(SynchronousTestCase):
         figures = row("." * 20 + "x" * 20).figures(1.95, 100.0)
         self.assertEqual((figures.sent, figures.loss), (20, 0.0))
 
+    def outage(self, series: Series, since: float, until: float) -> float:
+        found = series.figures(since, until).outage
+        assert found is not None
+        return found
+
     def test_outage_is_the_longest_silence(self) -> None:
-        self.assertAlmostEqual(row("x" * 10 + "." * 7 + "x" * 10 + "..x").figures(0.0, 3.0).outage, 0.7)
-        self.assertAlmostEqual(row("x" * 30).figures(0.0, 3.0).outage, 0.0)
+        self.assertAlmostEqual(self.outage(row("x" * 10 + "." * 7 + "x" * 10 + "..x"), 0.0, 3.0), 0.7)
+        self.assertAlmostEqual(self.outage(row("x" * 30), 0.0, 3.0), 0.0)
+
+    def test_pings_that_wait_and_are_answered_at_once_do_not_shorten_a_silence(self) -> None:
+        series = row("x" * 10 + "." * 40 + "x" * 10)
+        for number in range(10, 50):
+            series.received(number, 5.05)
+        self.assertAlmostEqual(self.outage(series, 0.0, 6.0), 5.05 - 0.95 - 0.1)
+
+    def test_a_silence_that_began_earlier_counts_from_the_beginning_of_the_span(self) -> None:
+        self.assertAlmostEqual(self.outage(row("x" * 10 + "." * 20 + "x" * 10), 2.0, 4.0), 3.05 - 2.0 - 0.1)
 
     def test_silence_until_the_end_is_an_outage(self) -> None:
-        outage = row("x" * 10 + "." * 90).figures(0.0, 10.0).outage
-        self.assertAlmostEqual(outage, 10.0 - 0.9 - 0.1 - LATE_SECONDS)
-        self.assertEqual(row("." * 50).figures(0.0, 5.0).outage, 5.0)
+        self.assertAlmostEqual(self.outage(row("x" * 10 + "." * 90), 0.0, 10.0), 10.0 - 0.95 - 0.1)
+        self.assertAlmostEqual(self.outage(row("x" * 10 + "." * 90), 5.0, 10.0), 5.0 - 0.1)
+
+    def test_what_never_answered_has_no_outage_and_what_comes_late_has_none_before(self) -> None:
+        self.assertIsNone(row("." * 50).figures(0.0, 5.0).outage)
+        late = row("." * 30 + "x" * 20)
+        self.assertIsNone(late.figures(0.0, 2.0).outage)
+        self.assertAlmostEqual(self.outage(late, 0.0, 5.0), 0.0)
 
     def test_late_and_repeated_answers_do_not_count(self) -> None:
         series = row("..")
