@@ -140,4 +140,4 @@ class Daemon:
 
 def _last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(_TWISTD_ADVICE)]
-    return lines[-1] if lines else ""
+    return lines[-1].removeprefix(_COMPLAINT.lstrip()) if lines else ""

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from twisted.python.usage import Options, UsageError
@@ -27,6 +29,18 @@ class RoleOptions(Options, Generic[Config]):
         ["log-format", None, None, "text or json."],
     ]
     config: Config
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Read the command line; raises `UsageError`.
+
+        Below twistd it ends the process with the sentence alone: twistd would print its whole usage before it.
+        """
+        try:
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
+        except UsageError as error:
+            if self.parent is None:
+                raise
+            sys.exit(f"zerogo: {error}")
 
     def postOptions(self) -> None:
         """Read the configuration, so that what is wrong with it is said before anything starts."""

@@ -54,6 +54,10 @@ class DaemonTests(SynchronousTestCase):
         self.twistd("import sys; sys.exit('An error has occurred: disk full\\nPlease look at log file for more.')")
         self.assertIn("disk full", str(self.assertRaises(RoleFailed, self.daemon.start, [])))
 
+    def test_a_wrong_option_is_the_roles_sentence_alone(self) -> None:
+        error = self.assertRaises(RoleFailed, self.daemon.start, ["--port", "none"])
+        self.assertTrue(str(error).startswith("--port: 'none'"), str(error))
+
     def test_what_an_earlier_run_logged_is_not_todays_reason(self) -> None:
         self.daemon.directory.mkdir(mode=0o700)
         self.daemon.log_file.write_text("x E zerogo: yesterday's trouble\n")

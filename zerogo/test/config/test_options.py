@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from twisted.python.usage import Options as TwistedOptions
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -46,3 +47,10 @@ class RoleOptionsTests(SynchronousTestCase):
         self.assertEqual(str(error), f"{path}:1: lissten: there is no such key; did you mean 'listen'?")
         error = self.assertRaises(UsageError, self.parse, "--log-level", "loud")
         self.assertTrue(str(error).startswith("--log-level: 'loud'"), str(error))
+
+    def test_below_twistd_what_is_wrong_is_the_sentence_alone(self) -> None:
+        for arguments in (["--log-level", "loud"], ["--no-such-option"]):
+            options = Options()
+            options.parent = TwistedOptions()
+            ended = self.assertRaises(SystemExit, options.parseOptions, arguments)
+            self.assertRegex(str(ended.code), r"^zerogo: .*(loud|no-such-option).*$")
