@@ -1,7 +1,10 @@
 # -*- test-case-name: zerogo.test.agent.test_service -*-
 """The member core and the control connection, glued: what the role knows as "the controller".
 
-The connection is dialled for ever, except after a final refusal. Nothing here fails when there is no connection: verbs
+The connection is dialled for ever, except after a final refusal. Until the controller has welcomed us, one with other
+keys than the join token's is a final refusal too: a person waits for the answer. It must not be one of several that the
+token names by chance, as a private address does in another house, so it counts when its turn comes a second time; an
+address that failed comes last. Nothing here fails when there is no connection: verbs
 say that they went nowhere.
 """
 
@@ -23,6 +26,9 @@ from zerogo.net.control_client import ConnectionStatus, ControlClient
 from zerogo.net.dial import ControllerAddress
 from zerogo.net.pump import Pump
 from zerogo.noise.identity import Identity
+
+FOREIGN = "foreign"
+"""The code of a refusal that is ours: who answers is not the controller of the join token."""
 
 _log = Logger(namespace="zerogo.agent.control")
 
@@ -51,6 +57,8 @@ class Controller:
         on_event: Callable[[MemberEvent], object],
     ) -> None:
         self.addresses = tuple(addresses)
+        self._is_joining = membership.secret is not None
+        self._foreign: list[str] = []
         self._on_event = on_event
         self.member = Member(
             identity=identity,
@@ -133,9 +141,13 @@ class Controller:
     def _happened(self, event: MemberEvent) -> None:
         match event:
             case Registered():
+                self._is_joining = False
                 self._client.settled()
-            case ChannelFailed(reason):
+            case ChannelFailed(reason, is_foreign):
                 _log.warn("The control connection is of no use: {reason}", reason=reason)
+                if is_foreign and self._is_joining and self._is_foreign_for_good():
+                    self._happened(Refused(FOREIGN, self._foreign_sentence(), is_final=True))
+                    return
                 self._client.drop(reason)
             case Refused(_, sentence, is_final):
                 if is_final:
@@ -145,3 +157,16 @@ class Controller:
             case _:
                 pass
         self._on_event(event)
+
+    def _is_foreign_for_good(self) -> bool:
+        address = self._client.status().address
+        was_foreign = address in self._foreign
+        self._foreign.append(address)
+        return was_foreign or len(self.addresses) == 1
+
+    def _foreign_sentence(self) -> str:
+        host = self.hosts[0]
+        return (
+            f"the controller at {host} has other keys than the join token says: "
+            "it is another controller, or someone in between"
+        )

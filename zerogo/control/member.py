@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from attrs import field, frozen
 
 from zerogo import __version__
-from zerogo.control.channel import ChannelInitiator
+from zerogo.control.channel import ChannelInitiator, WrongController
 from zerogo.control.messages import (
     BLOB_LIMIT,
     LINKS_LIMIT,
@@ -132,6 +132,8 @@ class ChannelFailed:
     """This connection is of no use: close it, dial again (the next address) with back-off."""
 
     reason: str
+    is_foreign: bool = False
+    """Whoever answered has other keys than the pinned ones."""
 
 
 MemberEvent = Registered | Pending | MapUpdated | SignalReceived | PunchAt | Refused | ChannelFailed
@@ -236,7 +238,7 @@ class Member:
             for message in messages:
                 self._receive(parse_controller_message(message), now)
         except RemoteError as error:
-            self._fail(str(error))
+            self._fail(str(error), isinstance(error, WrongController))
             return
         if self._timers.is_set(_Timer.SILENCE):
             self._timers.set(_Timer.SILENCE, now + SILENCE_SECONDS)
@@ -354,10 +356,10 @@ class Member:
         self.state = MemberState.REFUSED if is_final else MemberState.DISCONNECTED
         self._events.append(Refused(code, sentence, is_final))
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, reason: str, is_foreign: bool = False) -> None:
         self._close()
         self.state = MemberState.DISCONNECTED
-        self._events.append(ChannelFailed(reason))
+        self._events.append(ChannelFailed(reason, is_foreign))
 
     def _close(self) -> None:
         self._channel = None

@@ -13,6 +13,7 @@ from zerogo.agent.state_dir import MAP_FILE, StateDir
 from zerogo.control.messages import RefusalCode
 from zerogo.control.token import JoinToken
 from zerogo.ids import NetworkId
+from zerogo.noise.identity import Identity
 from zerogo.test.agent.world import NETWORK, Machine, World
 
 
@@ -115,6 +116,39 @@ class JoinTests(AgentTestCase):
         self.assertTrue(anna.devices[0].is_closed)
         self.world.pass_time(60, step=0.1)
         self.assertEqual(self.controller._last, 1)
+
+    def test_a_controller_with_other_keys_than_the_token_ends_a_join_at_once(self) -> None:
+        anna = self.machine("anna", "192.0.2.11")
+        anna.start(evolve(self.controller.token, key_hash=bytes(20)))
+        self.world.pass_time(0.2)
+        self.assertEqual(anna.ended, [REFUSED_STATUS])
+        self.assertEqual(
+            StateDir(anna.config.state_dir).membership().refusal,
+            "the controller at 192.0.2.1 has other keys than the join token says: "
+            "it is another controller, or someone in between",
+        )
+        self.world.pass_time(60, step=0.1)
+        self.assertEqual(self.controller._last, 1)
+
+    def test_one_foreign_controller_among_several_addresses_has_to_be_met_twice(self) -> None:
+        token = evolve(
+            self.controller.token, key_hash=bytes(20), addresses=("192.0.2.1:9394", "192.0.2.2:9394", "192.0.2.3:9394")
+        )
+        anna = self.machine("anna", "192.0.2.11")
+        anna.start(token)
+        self.world.pass_time(20, step=0.01)
+        self.assertEqual(anna.ended, [REFUSED_STATUS])
+        self.assertEqual(self.controller._last, 4)
+
+    def test_a_member_goes_on_when_another_controller_answers(self) -> None:
+        anna, bob = self.pair()
+        self.controller.die()
+        self.controller.identity = Identity.generate(self.world.rng)
+        self.controller.rise()
+        self.world.pass_time(60, step=0.1)
+        self.assertEqual((anna.ended, bob.ended), ([], []))
+        self.assertGreater(self.controller._last, 4)
+        self.assertIn("other keys", self.status(anna).sentence)
 
     def test_a_pending_member_waits_on_the_open_connection(self) -> None:
         self.controller.pending = "a person must approve this machine"

@@ -1,5 +1,6 @@
 from twisted.trial.unittest import SynchronousTestCase
 
+from zerogo.control.channel import Hello
 from zerogo.control.member import (
     OPENING_SECONDS,
     SILENCE_SECONDS,
@@ -131,6 +132,18 @@ class MemberTests(SynchronousTestCase):
             self.wire.member.connected(0.0)
             self.wire.member.receive_message(data, 0.0)
             self.assertIsInstance(next(self.wire.member.events()), ChannelFailed)
+
+    def test_a_controller_with_other_keys_is_told_from_one_that_is_broken(self) -> None:
+        stranger = Identity.generate(seeded("stranger"))
+        for hello, is_foreign in (
+            (Hello(1, 1, stranger.static_public, stranger.signing_public).emit(), True),
+            (b"garbage", False),
+        ):
+            self.wire.member.connected(0.0)
+            self.wire.member.receive_message(hello, 0.0)
+            failed = next(self.wire.member.events())
+            assert isinstance(failed, ChannelFailed)
+            self.assertEqual(failed.is_foreign, is_foreign)
 
     def test_verbs_without_a_connection_say_so_and_queue_nothing(self) -> None:
         member, other = self.wire.member, RECORDS[0].node_id
