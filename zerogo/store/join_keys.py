@@ -132,11 +132,18 @@ def _refusal(row: Row[Any] | None, network: NetworkId, unix_now: float) -> JoinR
     if row.revoked_at is not None:
         return JoinRefused(RefusalCode.TOKEN_REVOKED, "the join token was revoked: ask for a new one")
     if row.expires_at <= unix_now:
-        hours = int(unix_now - row.expires_at) // 3600
-        ago = f"{hours} hours ago" if hours > 1 else "less than two hours ago"
+        ago = _ago(unix_now - row.expires_at)
         return JoinRefused(RefusalCode.TOKEN_EXPIRED, f"the join token expired {ago}: ask for a new one")
     times = "its one use is" if row.uses_total == 1 else f"all its {row.uses_total} uses are"
     return JoinRefused(RefusalCode.TOKEN_USED, f"the join token is used up ({times} taken): ask for a new one")
+
+
+def _ago(seconds: float) -> str:
+    """`2 seconds ago`, `90 minutes ago`, `3 days ago`: a unit of which there are at least two."""
+    for unit, length in (("days", 86_400), ("hours", 3600), ("minutes", 60), ("seconds", 1)):
+        if seconds >= 2 * length:
+            return f"{seconds // length:.0f} {unit} ago"
+    return "a moment ago"
 
 
 def _find(connection: Connection, network: NetworkId, key_id: str) -> StoredJoinKey:

@@ -39,6 +39,20 @@ class JoinKeyTests(StoreCase):
         for expected, found in cases.items():
             self.assertEqual(found, expected)
 
+    def test_a_refusal_says_how_long_ago_the_token_expired(self) -> None:
+        agent = self.agent(self.invite())
+        cases = (
+            (0.5, "a moment"),
+            (2.4, "2 seconds"),
+            (119.0, "119 seconds"),
+            (5400.0, "90 minutes"),
+            (7200.0, "2 hours"),
+            (300_000.0, "3 days"),
+        )
+        for later, text in cases:
+            refused = self.assertRaises(JoinRefused, self.register, agent, NOW + 86_400 + later)
+            self.assertIn(f"expired {text} ago: ask", str(refused))
+
     def test_many_at_once_get_as_many_members_as_there_were_uses(self) -> None:
         """TS-2025-007: a key that is checked in one transaction and consumed in another is used twice."""
         self.network = self.make_network("big").network
