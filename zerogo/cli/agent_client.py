@@ -15,6 +15,7 @@ import msgspec
 
 from zerogo.agent.reports import PeerReport, StatusReport
 from zerogo.agent.state_dir import RECORD_FILE, StateDir, socket_path
+from zerogo.cli.privilege import is_there
 from zerogo.config.agent import AgentConfig
 from zerogo.config.load import default_path, load
 from zerogo.errors import EnvironmentFault, RemoteError
@@ -41,14 +42,14 @@ class AgentRefused(RemoteError):
 
 
 def agent_config(config: Path | None, state_dir: Path | None) -> AgentConfig:
-    """The agent's configuration as its own process sees it; raises `ConfigError`.
+    """The agent's configuration as its own process sees it; raises `ConfigError`, or `NeedsRoot` where it is not ours.
 
     A state directory of `zerogo up` means the agent below it.
     """
     overrides = {} if state_dir is None else {"state-dir": str(state_dir.absolute())}
     found = load(config or default_path("agent"), AgentConfig, overrides)
     below = found.state_dir / AGENT_DIRECTORY
-    if not (found.state_dir / RECORD_FILE).exists() and (below / RECORD_FILE).exists():
+    if not is_there(found.state_dir / RECORD_FILE) and is_there(below / RECORD_FILE):
         return load(config or default_path("agent"), AgentConfig, {"state-dir": str(below)})
     return found
 
@@ -57,11 +58,13 @@ def agent_options(command: Command) -> Command:
     """The options by which every command finds the agent."""
     command = click.option(
         "--state-dir",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=click.Path(path_type=Path, file_okay=False, readable=False),
         help="The agent's state directory, where it is not the usual one.",
     )(command)
     return click.option(
-        "--config", type=click.Path(path_type=Path, dir_okay=False), help="The agent's configuration file."
+        "--config",
+        type=click.Path(path_type=Path, dir_okay=False, readable=False),
+        help="The agent's configuration file.",
     )(command)
 
 
