@@ -15,12 +15,15 @@ from attrs import frozen
 from rich.console import Console
 
 from zerogo.agent.joining import settle_membership
+from zerogo.agent.record import Membership
 from zerogo.agent.reports import StatusReport
 from zerogo.agent.state_dir import StateDir, socket_path
 from zerogo.cli.agent_client import AgentClient, AgentRefused, AgentSilent, agent_config, agent_options
 from zerogo.cli.daemon import Daemon, RoleFailed
+from zerogo.cli.privilege import require_devices
 from zerogo.config.agent import AgentConfig
 from zerogo.control.token import JoinToken
+from zerogo.errors import ZeroGoError
 
 JOIN_SECONDS = 30.0
 CONTROLLER_SECONDS = 2.0
@@ -66,13 +69,23 @@ class AgentStart:
 
     def begin(self) -> None:
         """Start it, by systemd where its unit is installed; raises `RoleFailed`."""
-        if self.config.state_dir == AgentConfig().state_dir and _UNIT.exists() and _SYSTEMD.exists():
+        if self._is_systemds:
             done = subprocess.run(["systemctl", "restart", _UNIT.name], capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 raise RoleFailed(f"systemd did not start the agent: {done.stderr.strip()}")
             return
         self.daemon.stop()
         self.daemon.start(self.arguments())
+
+    def end(self) -> None:
+        """Stop it where `begin` started it; raises `RoleFailed`."""
+        if self._is_systemds:
+            subprocess.run(["systemctl", "stop", _UNIT.name], capture_output=True, check=False)
+        self.daemon.stop()
+
+    @property
+    def _is_systemds(self) -> bool:
+        return self.config.state_dir == AgentConfig().state_dir and _UNIT.exists() and _SYSTEMD.exists()
 
     def foreground(self) -> None:
         """Become it; does not return."""
@@ -81,8 +94,13 @@ class AgentStart:
         os.execv(command[0], command)  # noqa: S606 - no shell, our own interpreter
 
 
+class NotJoined(RoleFailed):
+    """The agent runs, but is not a member within the time that a person waits."""
+
+
 def joined(start: AgentStart, seconds: float = JOIN_SECONDS) -> StatusReport:
-    """Wait until the agent is a member, waits for approval, or has ended; raises `RoleFailed` with the reason.
+    """Wait until the agent is a member, waits for approval, or has ended; raises `RoleFailed` with the reason, which is
+    `NotJoined` where it goes on trying.
 
     An agent that was a member before runs from its last map without the controller, which is waited for only briefly.
     """
@@ -91,6 +109,8 @@ def joined(start: AgentStart, seconds: float = JOIN_SECONDS) -> StatusReport:
     while (waited := time.monotonic() - begun) < seconds:
         try:
             status = start.client.status()
+            if status.state == "refused":
+                raise RoleFailed(status.sentence)
             if _is_settled(status, waited):
                 return status
         except (AgentSilent, AgentRefused):
@@ -101,7 +121,7 @@ def joined(start: AgentStart, seconds: float = JOIN_SECONDS) -> StatusReport:
     if status is None:
         raise RoleFailed(f"the agent has ended; its log is {start.daemon.log_file}")
     reason = status.sentence or "the controller does not answer"
-    raise RoleFailed(f"not joined within {seconds:.0f} s: {reason}; the agent goes on trying (`zerogo status`)")
+    raise NotJoined(f"not joined within {seconds:.0f} s: {reason}")
 
 
 def _is_settled(status: StatusReport, waited: float) -> bool:
@@ -109,6 +129,46 @@ def _is_settled(status: StatusReport, waited: float) -> bool:
         return True
     is_patient = status.state == "offline" and waited < CONTROLLER_SECONDS
     return status.state in ("member", "offline") and status.plane is not None and not is_patient
+
+
+def begin_membership(start: AgentStart, membership: Membership) -> StatusReport:
+    """Start the agent with a membership that is yet to be asked for, and wait for the answer. Raises `RoleFailed`;
+    then the agent does not run, and the membership is the one that was there before, if it was a real one."""
+    state = StateDir(start.config.state_dir)
+    held = state.membership()
+    try:
+        state.save_membership(membership)
+        start.begin()
+        return joined(start)
+    except (ZeroGoError, OSError, KeyboardInterrupt) as error:
+        is_undone = _withdraw(start, state, held)
+        if not isinstance(error, NotJoined):
+            raise
+        rest = "nothing is kept of it and no agent runs" if is_undone else "but this machine is a member"
+        raise RoleFailed(f"{error}; {rest}: run the same command again when the controller answers") from error
+
+
+def _withdraw(start: AgentStart, state: StateDir, held: Membership | None) -> bool:
+    """False where the controller has welcomed us in the last moment, and knows us."""
+    start.end()
+    found = state.membership()
+    if found is not None and found.is_joined and found.secret is None and not found.refusal:
+        return False
+    if held is not None and held.is_joined:
+        state.save_membership(held)
+    else:
+        state.forget_network()
+    return True
+
+
+def rejoined(start: AgentStart, *, is_running: bool) -> StatusReport:
+    """Start the agent of the membership that is on disk where it does not run, and wait. Raises `RoleFailed`."""
+    if not is_running:
+        start.begin()
+    try:
+        return joined(start)
+    except NotJoined as error:
+        raise RoleFailed(f"{error}; the agent goes on trying (`zerogo status`)") from error
 
 
 def refused(start: AgentStart) -> str:
@@ -158,6 +218,7 @@ def join(
 
     Without TOKEN: start the agent of the network that this machine has joined.
     """
+    require_devices("joining")
     given = {"--name": name, "--tap-device": tap_device, "--port": port}
     options = [text for key, value in given.items() if value is not None for text in (key, str(value))]
     start = AgentStart(config_path=config, config=agent_config(config, state_dir), options=tuple(options))
@@ -165,13 +226,15 @@ def join(
     state.prepare()
     held = state.membership()
     membership = settle_membership(held, None if token is None else JoinToken.parse(token))
-    if held is not None and membership == held and not held.refusal and start.is_running():
+    runs = held is not None and membership == held and not held.refusal and start.is_running()
+    if runs:
         click.echo("This machine is a member already, and its agent runs.")
-    else:
+    elif foreground:
         state.save_membership(membership)
-        if foreground:
-            start.foreground()
-        start.begin()
+        start.foreground()
     with Console(stderr=True).status("Joining the network ..."):
-        status = joined(start)
+        if runs or token is None or membership.secret is None:
+            status = rejoined(start, is_running=runs)
+        else:
+            status = begin_membership(start, membership)
     show(start, status, click.echo)

@@ -7,9 +7,10 @@ A second `zerogo up` starts what does not run and prints the line again.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from zerogo.agent.joining import settle_membership
 from zerogo.agent.state_dir import StateDir
 from zerogo.cli.agent_client import agent_config
 from zerogo.cli.daemon import Daemon, RoleFailed
-from zerogo.cli.join import AgentStart, joined
+from zerogo.cli.join import AgentStart, begin_membership, rejoined
 from zerogo.cli.owner_api import OwnerApi
+from zerogo.cli.privilege import require_devices
 from zerogo.config.errors import PrivateFileError
 from zerogo.config.load import ENVIRONMENT_KEYS
 from zerogo.config.private_file import make_private_directory, read_private, write_private
@@ -136,15 +138,25 @@ def run_agent(plan: Plan, network: str, addresses: list[str]) -> None:
     state = StateDir(start.config.state_dir)
     state.prepare()
     held = state.membership()
-    if held is None or not held.is_joined or held.refusal:
+    if held is not None and held.is_joined and not held.refusal:
+        rejoined(start, is_running=start.is_running())
+    else:
         # By the public addresses, as others see it; by loopback where a router does not let us reach ourselves.
         own = [*addresses, f"127.0.0.1:{plan.listen_port}"]
         token = JoinToken.parse(invite(plan, network, own, 1, 3600.0)["join_url"])
-        state.save_membership(settle_membership(held, token))
-        start.daemon.stop()
-    if not start.is_running():
-        start.begin()
-    joined(start)
+        begin_membership(start, settle_membership(held, token))
+
+
+@contextlib.contextmanager
+def stopped_on_failure(daemons: Sequence[Daemon]) -> Iterator[None]:
+    """Where what is inside fails, stop those of the daemons that did not run before, the last one first."""
+    idle = [daemon for daemon in daemons if daemon.pid() is None]
+    try:
+        yield
+    except BaseException:
+        for daemon in reversed(idle):
+            daemon.stop()
+        raise
 
 
 def join_line(plan: Plan, network: str, addresses: list[str]) -> tuple[str, dict[str, Any]]:
@@ -175,7 +187,9 @@ def _good_invite(plan: Plan, network: str, invite_id: str) -> dict[str, Any] | N
 
 @click.command()
 @click.option(
-    "--state-dir", type=click.Path(path_type=Path, file_okay=False), help=f"Where all is kept; else {BASE_DIRECTORY}."
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False, readable=False),
+    help=f"Where all is kept; else {BASE_DIRECTORY}.",
 )
 @click.option("--public-address", "public", multiple=True, help="HOST or HOST:PORT by which others reach this machine.")
 @click.option("--listen-port", type=click.IntRange(1, 65535), default=CONTROLLER_PORT, show_default=True)
@@ -183,10 +197,13 @@ def _good_invite(plan: Plan, network: str, invite_id: str) -> dict[str, Any] | N
 @click.option("--port", type=click.IntRange(0, 65535), help="The agent's UDP port; 0 takes a random one.")
 @click.option("--tap-device", help="The name of the Ethernet device.")
 @click.option("--name", help="What this machine is to be called; else its host name.")
-@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="The agent's configuration file.")
+@click.option(
+    "--config", type=click.Path(path_type=Path, dir_okay=False, readable=False), help="The agent's configuration file."
+)
 @click.option("--foreground", is_flag=True, help="Keep the agent in the foreground; log to the terminal.")
 def up(**given: Any) -> None:
     """Run a whole network from this machine: controller, relay and agent. Prints the line that others join with."""
+    require_devices("this")
     options = {"--name": given["name"], "--tap-device": given["tap_device"], "--port": given["port"]}
     plan = Plan(
         base=base_directory(given["state_dir"], os.environ),
@@ -198,12 +215,13 @@ def up(**given: Any) -> None:
     )
     agent = plan.agent  # its configuration is read before anything is started
     console = Console(stderr=True)
-    with console.status("Starting controller and relay ..."):
-        run_controller(plan)
-    addresses = plan.addresses()
-    network = first_network(plan)
-    with console.status("Starting the agent ..."):
-        run_agent(plan, network, addresses)
+    with stopped_on_failure((plan.controller, plan.relay, agent.daemon)):
+        with console.status("Starting controller and relay ..."):
+            run_controller(plan)
+        addresses = plan.addresses()
+        network = first_network(plan)
+        with console.status("Starting the agent ..."):
+            run_agent(plan, network, addresses)
     _print(plan, network, addresses)
     if given["foreground"]:
         agent.daemon.stop()

@@ -10,10 +10,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.agent.joining import NoNetwork, OtherNetwork
 from zerogo.agent.record import Membership
+from zerogo.agent.reports import StatusReport
 from zerogo.agent.state_dir import StateDir
 from zerogo.cli import join as module
 from zerogo.cli.daemon import Daemon, RoleFailed
 from zerogo.cli.join import AgentStart, join
+from zerogo.cli.privilege import NeedsRoot
 from zerogo.errors import ParseError
 from zerogo.ids import NetworkId
 from zerogo.test.agent.test_record import TOKEN
@@ -30,6 +32,8 @@ class JoinTests(SynchronousTestCase):
         self.started: list[list[str]] = []
         self.failure = ""
         self.patch(AgentStart, "client", self.agent)
+        self.patch(module, "require_devices", lambda what: None)
+        self.patch(Daemon, "stop", lambda daemon: self.stop())
         self.patch(Daemon, "start", lambda daemon, arguments: self.start(daemon, arguments))
         self.patch(module, "PEERS_SECONDS", 0.0)
 
@@ -38,6 +42,10 @@ class JoinTests(SynchronousTestCase):
             raise RoleFailed(self.failure)
         self.started.append(arguments)
         self.agent.is_running = True
+
+    def stop(self) -> bool:
+        was_running, self.agent.is_running = self.agent.is_running, False
+        return was_running
 
     def run_join(self, *arguments: str) -> Result:
         return CliRunner().invoke(join, [*arguments, "--state-dir", str(self.path)])
@@ -82,6 +90,7 @@ class JoinTests(SynchronousTestCase):
     def test_an_agent_that_does_not_start_says_why(self) -> None:
         self.failure = "no permission to open /dev/net/tun: run as root"
         self.assertEqual(str(self.run_join(TOKEN.format()).exception), self.failure)
+        self.assertIsNone(self.state.membership())
 
     def test_a_refused_token_is_the_controllers_sentence(self) -> None:
         def refuse(daemon: Daemon, arguments: list[str]) -> None:
@@ -90,6 +99,7 @@ class JoinTests(SynchronousTestCase):
 
         self.patch(Daemon, "start", refuse)
         self.assertEqual(str(self.run_join(TOKEN.format()).exception), "this join token was used before")
+        self.assertIsNone(self.state.membership())
 
     def test_waiting_for_approval_is_no_failure(self) -> None:
         self.agent.report = msgspec.structs.replace(STATUS, state="pending", sentence="a person must approve you")
@@ -118,5 +128,54 @@ class JoinTests(SynchronousTestCase):
         self.patch(module, "_POLL_SECONDS", 0.0)
         self.patch(module.joined, "__defaults__", (0.01,))
         error = str(self.run_join(TOKEN.format()).exception)
-        self.assertIn("connection refused", error)
-        self.assertIn("goes on trying", error)
+        self.assertIn("connection refused; nothing is kept of it and no agent runs", error)
+        self.assertIsNone(self.state.membership())
+        self.assertFalse(self.agent.is_running)
+
+    def test_a_membership_that_was_there_before_goes_on_without_its_controller(self) -> None:
+        self.state.prepare()
+        held = Membership.of_token(TOKEN)
+        self.state.save_membership(held)
+        self.agent.report = msgspec.structs.replace(STATUS, state="joining", sentence="connection refused")
+        self.patch(module, "_POLL_SECONDS", 0.0)
+        self.patch(module.joined, "__defaults__", (0.01,))
+        self.assertIn("goes on trying", str(self.run_join().exception))
+        self.assertEqual(self.state.membership(), held)
+        self.assertTrue(self.agent.is_running)
+
+    def test_a_welcome_in_the_last_moment_is_kept(self) -> None:
+        def welcome(daemon: Daemon) -> bool:
+            self.state.save_membership(evolve(self.state.membership(), name="anna", secret=None))
+            return self.stop()
+
+        self.patch(Daemon, "stop", lambda daemon: self.agent.is_running and welcome(daemon))
+        self.agent.report = msgspec.structs.replace(STATUS, state="joining", sentence="connection refused")
+        self.patch(module, "_POLL_SECONDS", 0.0)
+        self.patch(module.joined, "__defaults__", (0.01,))
+        self.assertIn("this machine is a member", str(self.run_join(TOKEN.format()).exception))
+        self.assertEqual(self.state.membership().name, "anna")
+
+    def test_a_removed_member_with_a_token_that_fails_is_what_it_was(self) -> None:
+        self.state.prepare()
+        held = evolve(Membership.of_token(TOKEN), name="anna", secret=None, refusal="it was removed")
+        self.state.save_membership(held)
+        self.agent.report = msgspec.structs.replace(STATUS, state="refused", sentence="this join token was used before")
+        self.assertEqual(str(self.run_join(TOKEN.format()).exception), "this join token was used before")
+        self.assertEqual(self.state.membership(), held)
+
+    def test_a_join_that_is_interrupted_leaves_nothing(self) -> None:
+        def interrupt(start: AgentStart) -> StatusReport:
+            raise KeyboardInterrupt
+
+        self.patch(module, "joined", interrupt)
+        self.run_join(TOKEN.format())
+        self.assertIsNone(self.state.membership())
+        self.assertFalse(self.agent.is_running)
+
+    def test_a_user_who_is_not_root_is_told_before_anything_else(self) -> None:
+        def refuse(what: str) -> None:
+            raise NeedsRoot(f"{what} needs root")
+
+        self.patch(module, "require_devices", refuse)
+        self.assertEqual(str(self.run_join(TOKEN.format()).exception), "joining needs root")
+        self.assertFalse(self.path.exists())

@@ -13,6 +13,7 @@ from zerogo.cli import up as module
 from zerogo.cli.daemon import Daemon, RoleFailed
 from zerogo.cli.join import AgentStart
 from zerogo.cli.owner_api import OwnerApi
+from zerogo.cli.privilege import NeedsRoot
 from zerogo.cli.up import base_directory, up
 from zerogo.control.token import JoinToken, emit_base32
 from zerogo.net.addresses import Interfaces
@@ -29,11 +30,13 @@ class UpTests(SynchronousTestCase):
         self.agent = FakeAgent(is_running=False)
         self.running: list[str] = []
         self.started: list[tuple[str, list[str]]] = []
+        self.stopped: list[str] = []
         self.invites: list[dict[str, object]] = []
         self.patch(AgentStart, "client", self.agent)
         self.patch(Daemon, "start", lambda daemon, arguments: self.start(daemon, arguments))
         self.patch(Daemon, "pid", lambda daemon: 1 if daemon.role in self.running else None)
-        self.patch(Daemon, "stop", lambda daemon: False)
+        self.patch(Daemon, "stop", lambda daemon: self.stop(daemon))
+        self.patch(module, "require_devices", lambda what: None)
         self.patch(OwnerApi, "call", lambda api, *request: self.call(api, *request))
         self.patch(module, "read_interfaces", self.interfaces)
 
@@ -47,6 +50,10 @@ class UpTests(SynchronousTestCase):
             self.agent.is_running = True
             state = StateDir(daemon.directory)
             state.save_membership(evolve(state.membership(), name="anna", secret=None))
+
+    def stop(self, daemon: Daemon) -> bool:
+        self.stopped.append(daemon.role)
+        return False
 
     def call(self, api: OwnerApi, method: str, path: str, body: object = None) -> object:
         if path == "/networks":
@@ -134,6 +141,32 @@ class UpTests(SynchronousTestCase):
 
         self.patch(Daemon, "start", fail)
         self.assertIn("cannot listen", str(self.run_up().exception))
+
+    def fail_agent(self, daemon: Daemon, arguments: list[str]) -> None:
+        if daemon.role == "agent":
+            raise RoleFailed("UDP port 9993 is in use")
+        self.start(daemon, arguments)
+
+    def test_an_agent_that_fails_takes_down_what_was_started_with_it(self) -> None:
+        self.patch(Daemon, "start", lambda daemon, arguments: self.fail_agent(daemon, arguments))
+        self.assertIn("9993 is in use", str(self.run_up().exception))
+        self.assertEqual(self.stopped[-3:], ["agent", "relay", "controller"])
+        self.assertIsNone(StateDir(self.base / "agent").membership())
+
+    def test_an_agent_that_fails_leaves_what_ran_before(self) -> None:
+        self.running = ["controller"]
+        self.patch(Daemon, "start", lambda daemon, arguments: self.fail_agent(daemon, arguments))
+        self.run_up()
+        self.assertIn("relay", self.stopped)
+        self.assertNotIn("controller", self.stopped)
+
+    def test_a_user_who_is_not_root_is_told_before_anything_else(self) -> None:
+        def refuse(what: str) -> None:
+            raise NeedsRoot(f"{what} needs root")
+
+        self.patch(module, "require_devices", refuse)
+        self.assertIsInstance(self.run_up().exception, NeedsRoot)
+        self.assertFalse(self.base.exists())
 
 
 class BaseDirectoryTests(SynchronousTestCase):
