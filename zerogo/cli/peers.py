@@ -3,20 +3,20 @@
 
 from __future__ import annotations
 
-import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
+from rich.console import Group
 from rich.live import Live
 
+from zerogo.agent.reports import PeerReport
 from zerogo.cli.agent_client import AgentClient, agent_options
-from zerogo.cli.tables import peers_table
+from zerogo.cli.tables import peer_reasons, peers_table, print_whole, terminal_width, wide_console
 
 WATCH_SECONDS = 1.0
-PIPED_WIDTH = 160
 
 
 @click.command()
@@ -26,7 +26,6 @@ PIPED_WIDTH = 160
 def peers(config: Path | None, state_dir: Path | None, as_json: bool, watch: bool) -> None:
     """List the other members: path, round trip, loss, traffic, age of the keys."""
     client = AgentClient.find(config, state_dir)
-    console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
     if as_json:
         while True:
             click.echo(msgspec.json.encode(client.peers()))
@@ -35,9 +34,23 @@ def peers(config: Path | None, state_dir: Path | None, as_json: bool, watch: boo
             time.sleep(WATCH_SECONDS)
     found = client.peers()
     if not watch:
-        console.print(peers_table(found) if found else "There is no other member yet.")
+        _print(found)
         return
-    with Live(peers_table(found), console=console, auto_refresh=False) as live:
+    with Live(_picture(found), console=wide_console(), auto_refresh=False) as live:
         while True:
             time.sleep(WATCH_SECONDS)
-            live.update(peers_table(client.peers()), refresh=True)
+            live.update(_picture(client.peers()), refresh=True)
+
+
+def _print(found: Sequence[PeerReport]) -> None:
+    if not found:
+        click.echo("There is no other member yet.")
+        return
+    width = terminal_width()
+    print_whole(peers_table(found, width), width)
+    for line in peer_reasons(found):
+        wide_console().print(line)
+
+
+def _picture(found: Sequence[PeerReport]) -> Group:
+    return Group(peers_table(found, terminal_width()), *peer_reasons(found))

@@ -1,10 +1,12 @@
 # -*- test-case-name: zerogo.test.cli.test_tables -*-
-"""How an agent's reports look to a person: a table of peers, a page of status."""
+"""How reports look to a person: tables that fit the terminal, the table of peers, a page of status."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -12,6 +14,10 @@ from zerogo.agent.reports import PathReport, PeerReport, StatusReport
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _STATE_STYLES = {"connected": "green", "unreachable": "red"}
+_UNLIMITED_COLUMNS = 10_000
+"""More than any table has."""
+_LESSER_PEER_COLUMNS = ("JITTER", "HANDSHAKE", "OUT", "IN", "LOSS", "RTT")
+_NUMBERS = ("RTT", "JITTER", "LOSS", "IN", "OUT", "HANDSHAKE")
 
 
 def bytes_text(count: float) -> str:
@@ -24,12 +30,13 @@ def bytes_text(count: float) -> str:
 
 
 def age_text(seconds: float | None) -> str:
-    """`4 s`, `12 min`, `3 h`; a dash for never."""
+    """`4 s`, `12 min`, `3 h`, `5 d`; a dash for never."""
     if seconds is None:
         return "-"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def ms_text(milliseconds: float | None) -> str:
@@ -42,35 +49,80 @@ def path_text(path: PathReport) -> str:
     return f"{path.kind} {path.address} ({path.local_candidate} to {path.remote_candidate})"
 
 
+def terminal_width() -> int | None:
+    """Columns of the terminal; None where the output goes to a file or a pipe, which have no end of line to fear."""
+    return wide_console().width if sys.stdout.isatty() else None
+
+
+def wide_console() -> Console:
+    """Prints as wide as the terminal is; elsewhere it breaks no line."""
+    return Console(width=None if sys.stdout.isatty() else _UNLIMITED_COLUMNS)
+
+
+def fitted_table(
+    columns: Mapping[str, Sequence[str | Text]],
+    width: int | None,
+    lesser: Sequence[str] = (),
+    right: Sequence[str] = (),
+) -> Table:
+    """A table from cells by title; nothing is wrapped. Where it is wider than `width`, columns named in `lesser` are
+    left out in that order. Those in `right` are aligned there."""
+    shown = {
+        title: [cell if isinstance(cell, Text) else Text(cell) for cell in cells] for title, cells in columns.items()
+    }
+    for title in lesser:
+        if width is None or _needed(shown) <= width:
+            break
+        shown.pop(title, None)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in shown:
+        table.add_column(title, justify="right" if title in right else "left", no_wrap=True)
+    for row in zip(*shown.values(), strict=True):
+        table.add_row(*row)
+    return table
+
+
+def print_whole(table: Table, width: int | None) -> None:
+    """Print a table as wide as it is; what is wider than the terminal, the terminal breaks, and nothing is cut."""
+    needed = Console(width=_UNLIMITED_COLUMNS).measure(table).maximum
+    Console(width=max(needed, width or 0)).print(table)
+
+
+def _needed(columns: Mapping[str, Sequence[Text]]) -> int:
+    return sum(max(text.cell_len for text in (Text(title), *cells)) + 2 for title, cells in columns.items()) - 2
+
+
 def _path_cell(peer: PeerReport) -> Text:
     if peer.path is not None and peer.state == "connected":
         path = peer.path
         return Text(f"{path.kind} {path.address} {path.local_candidate}-{path.remote_candidate}", style="green")
-    return Text(peer.reason or peer.state, style=_STATE_STYLES.get(peer.state, "yellow"))
+    return Text(peer.state, style=_STATE_STYLES.get(peer.state, "yellow"))
 
 
-def peers_table(peers: Sequence[PeerReport]) -> Table:
-    """One row a peer."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("NAME")
-    table.add_column("ADDRESS", no_wrap=True)
-    table.add_column("PATH", overflow="fold")
-    for title in ("RTT", "JITTER", "LOSS", "IN", "OUT", "HANDSHAKE"):
-        table.add_column(title, justify="right", no_wrap=True)
+def peers_table(peers: Sequence[PeerReport], width: int | None = None) -> Table:
+    """One row a peer; columns that `width` has no room for are left out."""
+    paths = [peer.path for peer in peers]
+    columns: dict[str, Sequence[str | Text]] = {
+        "NAME": [peer.name for peer in peers],
+        "ADDRESS": [next(iter(peer.addresses), "-") for peer in peers],
+        "PATH": [_path_cell(peer) for peer in peers],
+        "RTT": [ms_text(None if path is None else path.rtt_ms) for path in paths],
+        "JITTER": [ms_text(None if path is None else path.jitter_ms) for path in paths],
+        "LOSS": ["-" if path is None else f"{path.loss:.0%}" for path in paths],
+        "IN": [bytes_text(peer.bytes_in) for peer in peers],
+        "OUT": [bytes_text(peer.bytes_out) for peer in peers],
+        "HANDSHAKE": [age_text(peer.handshake_age_seconds) for peer in peers],
+    }
+    return fitted_table(columns, width, _LESSER_PEER_COLUMNS, _NUMBERS)
+
+
+def peer_reasons(peers: Sequence[PeerReport]) -> list[Text]:
+    """Why peers are not connected, a line for each reason; in the table there is no room for a sentence."""
+    found: dict[str, list[str]] = {}
     for peer in peers:
-        path = peer.path
-        table.add_row(
-            peer.name,
-            next(iter(peer.addresses), "-"),
-            _path_cell(peer),
-            ms_text(None if path is None else path.rtt_ms),
-            ms_text(None if path is None else path.jitter_ms),
-            "-" if path is None else f"{path.loss:.0%}",
-            bytes_text(peer.bytes_in),
-            bytes_text(peer.bytes_out),
-            age_text(peer.handshake_age_seconds),
-        )
-    return table
+        if peer.reason:
+            found.setdefault(peer.reason, []).append(peer.name)
+    return [Text(f"{', '.join(names)}: {reason}", "dim") for reason, names in found.items()]
 
 
 def status_rows(status: StatusReport) -> list[tuple[str, str]]:

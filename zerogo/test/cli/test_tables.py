@@ -1,12 +1,22 @@
 """Tests for zerogo.cli.tables."""
 
+import contextlib
 import io
 
 import msgspec
 from rich.console import Console
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.cli.tables import age_text, bytes_text, ms_text, peers_table, status_rows
+from zerogo.cli.tables import (
+    age_text,
+    bytes_text,
+    fitted_table,
+    ms_text,
+    peer_reasons,
+    peers_table,
+    print_whole,
+    status_rows,
+)
 from zerogo.test.cli.fake_agent import BOB, CAROL, STATUS
 
 
@@ -16,7 +26,9 @@ class TextTests(SynchronousTestCase):
         self.assertEqual(texts, ["0 B", "1023 B", "1.5 KiB", "1.0 GiB", "1048576.0 TiB"])
 
     def test_ages(self) -> None:
-        self.assertEqual([age_text(age) for age in (None, 4.2, 180, 9000)], ["-", "4 s", "3 min", "2 h"])
+        self.assertEqual(
+            [age_text(age) for age in (None, 4.2, 180, 9000, 300_000)], ["-", "4 s", "3 min", "2 h", "3 d"]
+        )
 
     def test_milliseconds(self) -> None:
         self.assertEqual([ms_text(one) for one in (None, 1.26)], ["-", "1.3 ms"])
@@ -33,7 +45,20 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(head.split(), ["NAME", "ADDRESS", "PATH", "RTT", "JITTER", "LOSS", "IN", "OUT", "HANDSHAKE"])
         for text in ("bob", "10.1.0.3", "direct 192.0.2.7:9993 host-srflx", "12.3 ms", "25%", "1.5 KiB", "61 s"):
             self.assertIn(text, bob)
-        self.assertIn("no answer", carol)
+        self.assertIn("unreachable", carol)
+        self.assertEqual([str(line) for line in peer_reasons([BOB, CAROL])], ["carol: no answer"])
+
+    def test_columns_are_left_out_in_their_order_until_the_table_fits(self) -> None:
+        columns = {"A": ["a" * 20, "a"], "B": ["b" * 10, "b"], "C": ["c" * 5, "c"]}
+        for width, titles in ((None, "A B C"), (39, "A B C"), (38, "A C"), (26, "A"), (5, "A")):
+            table = fitted_table(columns, width, ("B", "C"))
+            self.assertEqual(" ".join(str(column.header) for column in table.columns), titles, width)
+
+    def test_what_no_column_less_makes_fit_is_printed_whole(self) -> None:
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            print_whole(fitted_table({"A": ["a" * 90], "B": ["[b]"]}, 20), 20)
+        self.assertEqual(out.getvalue().splitlines()[1].split(), ["a" * 90, "[b]"])
 
     def test_status_names_what_a_person_wants(self) -> None:
         rows = dict(status_rows(STATUS))
