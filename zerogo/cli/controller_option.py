@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from zerogo.cli.owner_api import OWNER_FILE, OwnerApi
+from zerogo.cli.tables import fitted_table, print_whole, terminal_width
 from zerogo.config.controller import ControllerConfig
 from zerogo.config.load import default_path, load
 from zerogo.errors import LocalError, RemoteError
@@ -84,14 +83,12 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def print_table(titles: Sequence[str], rows: Sequence[Sequence[str | Text]], nothing: str) -> None:
-    """For people; `nothing` is said where there is no row."""
+def print_table(
+    titles: Sequence[str], rows: Sequence[Sequence[str | Text]], nothing: str, lesser: Sequence[str] = ()
+) -> None:
+    """For people; `nothing` is said where there is no row. On a narrow terminal the columns in `lesser` go first."""
     if not rows:
         click.echo(nothing)
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in titles:
-        table.add_column(title, overflow="fold")
-    for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
-    Console().print(table)
+    width = terminal_width()
+    print_whole(fitted_table(dict(zip(titles, zip(*rows, strict=True), strict=True)), width, lesser), width)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import datetime
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +23,30 @@ from zerogo.cli.controller_option import (
     state_dir_option,
 )
 from zerogo.cli.owner_api import OwnerApi
-from zerogo.cli.tables import ms_text
+from zerogo.cli.tables import age_text, ms_text
 
 SHORTEST_ID = 4
 _STYLES = {"approved": "green", "pending": "yellow", "denied": "red"}
+
+
+_TITLES = ("NAME", "ID", "STATE", "HERE", "IPV4", "IPV6", "FROM", "RTT", "LAST SEEN")
+_LESSER = ("FROM", "RTT", "IPV6", "HERE", "LAST SEEN")
 
 
 @frozen
 class _Chosen:
     """The controller and the network that a command is about."""
 
-    api: OwnerApi
+    state_dir: Path | None
     network: str | None
 
-    def within(self, network: str | None) -> _Chosen:
-        """The option may stand before or after the command."""
-        return self if network is None else _Chosen(self.api, network)
+    def within(self, state_dir: Path | None, network: str | None) -> _Chosen:
+        """The options may stand before or after the command."""
+        return _Chosen(state_dir or self.state_dir, self.network if network is None else network)
+
+    @property
+    def api(self) -> OwnerApi:
+        return controller_api(self.state_dir)
 
     def path(self) -> str:
         found = find_network(self.api, self.network)
@@ -56,57 +66,61 @@ class _Chosen:
 @click.pass_context
 def members(ctx: click.Context, state_dir: Path | None, network: str | None, as_json: bool) -> None:
     """Members of a network; without a command, list them."""
-    ctx.obj = _Chosen(controller_api(state_dir), network)
+    ctx.obj = _Chosen(state_dir, network)
     if ctx.invoked_subcommand is not None:
         return
     found = ctx.obj.api.call("GET", ctx.obj.path())["items"]
     if as_json:
         print_json(found)
         return
-    titles = ("NAME", "ID", "STATE", "HERE", "ADDRESSES", "FROM", "RTT", "LAST SEEN")
-    print_table(
-        titles, [_row(member) for member in found], "the network has no members: make a token with zerogo invite"
-    )
+    now = time.time()
+    nothing = "the network has no members: make a token with zerogo invite"
+    print_table(_TITLES, [_row(member, now) for member in found], nothing, _LESSER)
 
 
 @members.command()
 @click.argument("member")
+@state_dir_option
 @network_option
 @click.pass_obj
-def approve(chosen: _Chosen, member: str, network: str | None) -> None:
+def approve(chosen: _Chosen, member: str, state_dir: Path | None, network: str | None) -> None:
     """Let MEMBER (a name, an id or its beginning) in."""
-    changed = chosen.within(network).change(member, {"state": "approved"})
+    changed = chosen.within(state_dir, network).change(member, {"state": "approved"})
     click.echo(f"{changed['name']} is a member: {', '.join(changed['addresses'])}")
 
 
 @members.command()
 @click.argument("member")
+@state_dir_option
 @network_option
 @click.pass_obj
-def deny(chosen: _Chosen, member: str, network: str | None) -> None:
+def deny(chosen: _Chosen, member: str, state_dir: Path | None, network: str | None) -> None:
     """Keep MEMBER out, whatever token it comes with."""
-    changed = chosen.within(network).change(member, {"state": "denied"})
+    changed = chosen.within(state_dir, network).change(member, {"state": "denied"})
     click.echo(f"{changed['name']} is kept out")
 
 
 @members.command()
 @click.argument("member")
 @click.argument("name")
+@state_dir_option
 @network_option
 @click.pass_obj
-def rename(chosen: _Chosen, member: str, name: str, network: str | None) -> None:
+def rename(chosen: _Chosen, member: str, name: str, state_dir: Path | None, network: str | None) -> None:
     """Call MEMBER by another NAME."""
-    changed = chosen.within(network).change(member, {"name": name})
+    changed = chosen.within(state_dir, network).change(member, {"name": name})
     click.echo(f"{member} is called {changed['name']}")
 
 
 @members.command()
 @click.argument("member")
+@state_dir_option
 @network_option
 @click.pass_obj
-def remove(chosen: _Chosen, member: str, network: str | None) -> None:
+def remove(chosen: _Chosen, member: str, state_dir: Path | None, network: str | None) -> None:
     """Forget MEMBER; it needs a new token to come back."""
-    path = chosen.within(network).path()
+    chosen = chosen.within(state_dir, network)
+    path = chosen.path()
     found = _find(chosen.api.call("GET", path)["items"], member)
     chosen.api.call("DELETE", f"{path}/{found['id']}")
     click.echo(f"{found['name']} is removed")
@@ -124,14 +138,21 @@ def _find(found: list[dict[str, Any]], text: str) -> dict[str, Any]:
     raise NoSuchName(f"{text!r} fits several members: use the id" if fitting else f"there is no member {text!r}")
 
 
-def _row(member: dict[str, Any]) -> tuple[str | Text, ...]:
+def seen_text(rfc3339: str, now: float) -> str:
+    """`12 s ago`; `now` is seconds since 1970."""
+    return f"{age_text(max(0.0, now - datetime.datetime.fromisoformat(rfc3339).timestamp()))} ago"
+
+
+def _row(member: dict[str, Any], now: float) -> tuple[str | Text, ...]:
+    addresses = member["addresses"]
     return (
         member["name"],
         member["id"],
         Text(member["state"], style=_STYLES[member["state"]]),
         Text("yes", style="green") if member["is_online"] else "no",
-        "\n".join(member["addresses"]) or "-",
+        ", ".join(address for address in addresses if ":" not in address) or "-",
+        ", ".join(address for address in addresses if ":" in address) or "-",
         member["source"] or "-",
         ms_text(member["rtt_ms"]),
-        member["last_seen_at"],
+        seen_text(member["last_seen_at"], now),
     )

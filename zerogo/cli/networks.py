@@ -26,10 +26,10 @@ _FIELDS = ("id", "name", "ipv4", "ipv6", "mtu", "approval", "psk_mode", "members
 @click.pass_context
 def networks(ctx: click.Context, state_dir: Path | None, as_json: bool) -> None:
     """Networks of this machine's controller; without a command, list them."""
-    ctx.obj = controller_api(state_dir)
+    ctx.obj = state_dir
     if ctx.invoked_subcommand is not None:
         return
-    found = ctx.obj.call("GET", "/networks")["items"]
+    found = controller_api(state_dir).call("GET", "/networks")["items"]
     if as_json:
         print_json(found)
         return
@@ -37,7 +37,7 @@ def networks(ctx: click.Context, state_dir: Path | None, as_json: bool) -> None:
         (one["name"], one["id"], one["ipv4"] or "-", one["ipv6"] or "-", str(one["members"]), str(one["pending"]))
         for one in found
     ]
-    print_table(("NAME", "ID", "IPV4", "IPV6", "MEMBERS", "WAITING"), rows, "there is no network yet")
+    print_table(("NAME", "ID", "IPV4", "IPV6", "MEMBERS", "WAITING"), rows, "there is no network yet", ("IPV6",))
 
 
 @networks.command()
@@ -46,30 +46,33 @@ def networks(ctx: click.Context, state_dir: Path | None, as_json: bool) -> None:
 @click.option("--ipv6", help="Range of the members' IPv6 addresses, such as fd12:3456:789a::/64; else a random one.")
 @click.option("--mtu", type=int, default=1400, show_default=True)
 @click.option("--approval", is_flag=True, help="Every machine must be approved, whatever its token says.")
+@state_dir_option
 @json_option
 @click.pass_obj
-def create(api: Any, name: str, ipv4: str | None, ipv6: str | None, mtu: int, approval: bool, as_json: bool) -> None:
+def create(outer: Path | None, /, state_dir: Path | None, as_json: bool, **wanted: Any) -> None:
     """Make a network."""
-    wanted = "manual" if approval else "automatic"
-    body = {"name": name, "ipv4": ipv4, "ipv6": ipv6, "mtu": mtu, "approval": wanted}
-    _print_one(api.call("POST", "/networks", body), as_json)
+    body = wanted | {"approval": "manual" if wanted["approval"] else "automatic"}
+    _print_one(controller_api(state_dir or outer).call("POST", "/networks", body), as_json)
 
 
 @networks.command()
 @click.argument("network")
+@state_dir_option
 @json_option
 @click.pass_obj
-def show(api: Any, network: str, as_json: bool) -> None:
+def show(outer: Path | None, network: str, state_dir: Path | None, as_json: bool) -> None:
     """Show a network by name or id."""
-    _print_one(find_network(api, network), as_json)
+    _print_one(find_network(controller_api(state_dir or outer), network), as_json)
 
 
 @networks.command()
 @click.argument("network")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@state_dir_option
 @click.pass_obj
-def delete(api: Any, network: str, yes: bool) -> None:
+def delete(outer: Path | None, network: str, yes: bool, state_dir: Path | None) -> None:
     """Delete a network by name or id; its members are turned away at once."""
+    api = controller_api(state_dir or outer)
     found = find_network(api, network)
     if not yes:
         click.confirm(f"Delete {found['name']} with its {found['members']} members?", abort=True)

@@ -7,7 +7,7 @@ from click.testing import CliRunner, Result
 
 from zerogo.cli import controller_option, owner_api
 from zerogo.cli.invite import invite
-from zerogo.cli.members import members
+from zerogo.cli.members import members, seen_text
 from zerogo.cli.networks import networks
 from zerogo.cli.owner_api import ControllerRefused, ControllerSilent
 from zerogo.control.token import JoinToken
@@ -34,9 +34,14 @@ class CommandCase(ApiCase):
 
     def setUp(self) -> None:
         super().setUp()
+        self.state_dirs: list[Path | None] = []
         for module in ("networks", "members", "invite"):
             target = __import__(f"zerogo.cli.{module}", fromlist=[module])
-            self.patch(target, "controller_api", lambda state_dir: PromptApi(self))
+            self.patch(target, "controller_api", self.controller_api)
+
+    def controller_api(self, state_dir: Path | None) -> PromptApi:
+        self.state_dirs.append(state_dir)
+        return PromptApi(self)
 
     def invoke(self, command: click.Command, *arguments: str, answer: str | None = None) -> Result:
         return CliRunner().invoke(command, arguments, input=answer, env={"COLUMNS": "200"})
@@ -73,6 +78,18 @@ class NetworksTests(CommandCase):
         self.make_network("lab")
         self.assertIn("--network: home, lab", self.refusal(invite))
         self.assertIn("zerogo join", self.run_ok(invite, "-n", "home"))
+
+    def test_the_state_directory_may_stand_before_or_after_the_command(self) -> None:
+        self.run_ok(networks, "--state-dir", "/d", "create", "one")
+        self.run_ok(networks, "create", "two", "--state-dir", "/d")
+        self.run_ok(networks, "--state-dir", "/other", "show", "two", "--state-dir", "/d")
+        self.run_ok(networks, "delete", "two", "--yes", "--state-dir", "/d")
+        self.join("ann")
+        self.run_ok(members, "rename", "ann", "anna", "-n", "home", "--state-dir", "/d")
+        self.run_ok(members, "--state-dir", "/d", "remove", "anna", "-n", "home")
+        self.assertEqual(set(self.state_dirs), {Path("/d")})
+        self.run_ok(networks, "show", "one")
+        self.assertIsNone(self.state_dirs[-1])
 
 
 class InviteTests(CommandCase):
@@ -118,6 +135,21 @@ class MembersTests(CommandCase):
         self.assertIn("several members", self.refusal(members, "approve", text[:6]))
         self.join(text)
         self.assertIn("laptop is removed", self.run_ok(members, "remove", text))
+
+    def test_a_member_is_one_line_with_its_whole_id_however_narrow_the_terminal_is(self) -> None:
+        ann = str(self.join("ann").node_id)
+        for width in (None, 200, 80, 30):
+            self.patch(controller_option, "terminal_width", lambda width=width: width)
+            head, line = self.run_ok(members).splitlines()
+            self.assertIn(f"ann   {ann}  approved", line)
+            self.assertEqual("FROM" in head, width != 80 and width != 30)
+            self.assertEqual(head.rstrip().endswith("LAST SEEN") and line.rstrip().endswith(" ago"), width != 30)
+
+    def test_last_seen_is_an_age_for_people_and_a_time_for_programs(self) -> None:
+        self.assertEqual(seen_text("2026-01-01T00:00:00Z", 1_767_225_612.0), "12 s ago")
+        self.assertEqual(seen_text("2026-01-01T00:00:00Z", 1_767_225_600.0 - 5.0), "0 s ago")
+        self.join("ann")
+        self.assertRegex(json.loads(self.run_ok(members, "--json"))[0]["last_seen_at"], r"^\d{4}-\d\d-\d\dT[\d:]+Z$")
 
     def test_an_unknown_member_is_one_sentence(self) -> None:
         self.assertIn("no member 'bob'", self.refusal(members, "deny", "bob"))
