@@ -28,7 +28,8 @@ SEQUENTIAL_PORTS = 2000
 """Ports of a sequential NAT before it starts again."""
 BLOCK_PORTS = 1024
 """Ports of each inside host of a port-block NAT."""
-_FIRST_PORT = 20000
+FIRST_PORT = 20000
+"""Where the ranges of outer ports begin, of a router that was not rebooted."""
 _TABLE_SIZE = 65535
 
 
@@ -103,7 +104,7 @@ def _postrouting(router: Router) -> Iterator[str]:
 
 
 def _mapping(router: Router) -> Iterator[str]:
-    first = _FIRST_PORT + 10_000 * (router.generation % 4)
+    first = FIRST_PORT + 10_000 * (router.generation % 4)
     if router.nat is NatKind.SYMMETRIC_SEQUENTIAL:
         ports = ", ".join(f"{n}: {first + n}" for n in range(SEQUENTIAL_PORTS))
         yield f"meta l4proto udp snat ip to {router.wan} : numgen inc mod {SEQUENTIAL_PORTS} map {{ {ports} }}"
