@@ -1,5 +1,5 @@
 # -*- test-case-name: zerogo.test.test_ids -*-
-"""Names of things: nodes, networks, Ethernet and socket addresses, as frozen values that parse and format.
+"""Names of things: nodes, networks, Ethernet and socket addresses, ends of paths; frozen values that parse and format.
 
 A value of one of these types is well-formed by construction: text and bytes from outside become one of them once, at
 the edge (`parse`, `from_bytes`), or raise `ParseError`.
@@ -153,3 +153,40 @@ class SocketAddress:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if self.is_ipv6 else f"{self.host}:{self.port}"
+
+
+@frozen(order=True)
+class SideAddress:
+    """A place reached from another of our data sockets than the main one of its family."""
+
+    socket: int
+    """The number under which the data plane was given that socket, from 1."""
+    remote: SocketAddress
+
+    def __str__(self) -> str:
+        return f"{self.remote} by socket {self.socket}"
+
+
+@frozen(order=True)
+class ChannelAddress:
+    """A place behind a TURN relay: what goes into this channel of our allocation there (RFC 8656 section 12)."""
+
+    relay: SocketAddress
+    channel: int
+
+    def __str__(self) -> str:
+        return f"{self.relay} channel {self.channel:#x}"
+
+
+@frozen(order=True)
+class RouteAddress:
+    """A member reached through other members: who carries the datagram, in order, the member itself last."""
+
+    hops: tuple[NodeId, ...]
+
+    def __str__(self) -> str:
+        return " > ".join(str(hop) for hop in self.hops)
+
+
+Endpoint = SocketAddress | SideAddress | ChannelAddress | RouteAddress
+"""Where a datagram of ours goes, or one that came in is from; answers to it go the same way back."""

@@ -12,19 +12,22 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import attrs
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from zerogo.config.agent import AgentConfig
 from zerogo.dataplane.interface import Offloads, PlaneSettings
 from zerogo.dataplane.sockets import open_data_sockets
 from zerogo.dataplane.tap import OpenedTap, TapSettings, configure_tap, open_tap
-from zerogo.ids import MacAddress, SocketAddress
+from zerogo.ids import MacAddress, NodeId, SocketAddress
 
 
 @frozen(kw_only=True)
 class Place:
     """What this machine is in its network; another one needs the devices to be set up anew."""
 
+    node_id: NodeId
+    mac1_key: bytes = field(repr=False)
+    """Of handshakes that are meant for us."""
     mac: MacAddress
     mtu: int
     addresses: tuple[str, ...]
@@ -88,6 +91,8 @@ class OpenedDevices:
         return PlaneSettings(
             tap_fd=tap.fd,
             udp_fds=descriptors,
+            node_id=place.node_id,
+            mac1_key=place.mac1_key,
             mac=place.mac,
             addresses=[address.partition("/")[0] for address in place.addresses],
             mtu=place.mtu,

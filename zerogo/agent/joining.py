@@ -16,6 +16,7 @@ from zerogo.control.netmap import NetworkMap
 from zerogo.control.token import JoinToken
 from zerogo.errors import LocalError
 from zerogo.ids import MacAddress
+from zerogo.noise.cookie import mac1_key
 from zerogo.noise.identity import Identity
 
 
@@ -56,6 +57,8 @@ def own_place(network_map: NetworkMap, identity: Identity, mtu: int | None) -> P
     mac = MacAddress.for_node(network_map.network, identity.static_public)
     addresses = () if record is None else tuple(_with_prefix(one, network_map.prefixes) for one in record.addresses)
     return Place(
+        node_id=identity.node_id,
+        mac1_key=mac1_key(network_map.network, identity.static_public),
         mac=mac,
         mtu=mtu or network_map.mtu,
         addresses=addresses,

@@ -21,8 +21,8 @@ from zerogo.core import Transmit
 from zerogo.dataplane.interface import (
     ControlReceived,
     DatagramReceived,
-    DirectPath,
     IDataplane,
+    PathPlan,
     PathRefused,
     PeerEntry,
     PeerRoamed,
@@ -198,7 +198,13 @@ class Segment:
             case PeerAdded(peer, spec) | PeerChanged(peer, spec):
                 self._names[peer] = spec.name
                 self._plane.set_peer(
-                    PeerEntry(peer=peer, mac=spec.mac, addresses=spec.addresses, is_bridge=spec.is_bridge)
+                    PeerEntry(
+                        peer=peer,
+                        node_id=spec.node_id,
+                        mac=spec.mac,
+                        addresses=spec.addresses,
+                        is_bridge=spec.is_bridge,
+                    )
                 )
             case PeerRemoved(peer):
                 _log.info("{name} is no member any more", name=self._names.pop(peer, "a peer"))
@@ -211,7 +217,7 @@ class Segment:
                 self._plane.set_path(peer, None)
             case PathSelected(peer=peer, destination=destination, mtu=mtu):
                 assert destination is not None
-                self._plane.set_path(peer, DirectPath(destination, mtu))
+                self._plane.set_path(peer, PathPlan.by(destination, mtu))
                 self._log_path(event)
             case ControlToSend(peer, payload, destination):
                 self._plane.send_control(peer, payload, destination)
@@ -247,15 +253,15 @@ class Segment:
     def _upcall(self, upcall: Upcall) -> None:
         call, node = self._pump.call, self._node
         match upcall:
-            case DatagramReceived(source, payload):
+            case DatagramReceived(SocketAddress() as source, payload):
                 call(node.receive_datagram, payload, source)
-            case ControlReceived(peer, source, payload):
+            case ControlReceived(peer, SocketAddress() as source, payload):
                 call(node.receive_control, peer, payload, source)
             case SessionConfirmed(peer, local_index):
                 call(node.session_confirmed, peer, local_index)
             case RekeyDue(peer):
                 call(node.rekey_due, peer)
-            case PeerRoamed(peer, source):
+            case PeerRoamed(peer, SocketAddress() as source):
                 call(node.peer_roamed, peer, source)
             case PathRefused(peer, errno):
                 call(node.path_refused, peer, errno)

@@ -6,7 +6,12 @@ plane owns the descriptors it is given. There are two planes, `reference` (pure 
 `native` (Rust, threads); one conformance suite holds both to this page.
 
 Peers are small integers, chosen by the caller and never reused while a plane lives. A plane serves one Ethernet
-segment (one TAP) over the data sockets, at most one per address family.
+segment (one TAP) over the data sockets: one per address family, and a few *side sockets*.
+
+Where a datagram goes, or came from, is an `Endpoint`: a socket address; one by a side socket; a channel of a TURN relay
+(the plane adds and takes off the ChannelData header); a route through members (the plane wraps the datagram in FORWARD,
+sealed for the first of them). Datagrams of other members' pairs that come in as FORWARD are carried on by the plane
+itself, within `set_forwarding`.
 
 The law of sessions, per peer, three slots: *current* (sends and receives), *previous* (receives), *next* (a responder's
 fresh session: receives; its first authentic datagram makes it current, with `SessionConfirmed`). An initiator's session
@@ -31,7 +36,7 @@ from zerogo.dataplane.limits import REKEY_AFTER_SECONDS as REKEY_AFTER_SECONDS
 from zerogo.dataplane.limits import STAGED_BYTES_LIMIT as STAGED_BYTES_LIMIT
 from zerogo.dataplane.limits import UPCALLS_LIMIT as UPCALLS_LIMIT
 from zerogo.dataplane.offloads import Offloads as Offloads
-from zerogo.ids import MacAddress, SocketAddress
+from zerogo.ids import Endpoint, MacAddress, NodeId
 from zerogo.noise.keys import SessionKeys
 
 
@@ -43,6 +48,10 @@ class PlaneSettings:
     """A TAP opened with IFF_NO_PI | IFF_VNET_HDR, non-blocking; the plane closes it."""
     udp_fds: Sequence[int]
     """Bound, non-blocking UDP sockets, one per address family; the plane closes them."""
+    node_id: NodeId
+    """Ours: what a FORWARD names us by."""
+    mac1_key: bytes = field(repr=False)
+    """32 bytes; an initiation whose mac1 is not right under it is dropped at the door, before any budget."""
     mac: MacAddress
     """The TAP's own address."""
     addresses: Sequence[str] = ()
@@ -59,6 +68,7 @@ class PeerEntry:
     """What the switch must know of a member."""
 
     peer: int
+    node_id: NodeId
     mac: MacAddress
     addresses: Sequence[str] = ()
     """Its IPv4 and IPv6 addresses in the segment; ARP and ND for them are answered locally."""
@@ -67,23 +77,35 @@ class PeerEntry:
 
 
 @frozen
-class DirectPath:
-    """To a peer by one datagram from our data socket."""
+class PeerPath:
+    """One way to a peer."""
 
-    destination: SocketAddress
+    endpoint: Endpoint
     mtu: int
-    """Largest UDP payload that the path carries whole, bytes."""
+    """Largest sealed datagram of ours that arrives whole this way, bytes; what the way itself adds is not in it."""
 
 
-PeerPath = DirectPath
-"""Union of all kinds of path; paths through relays and members join it with those features."""
+@frozen
+class PathPlan:
+    """How a peer's datagrams go."""
+
+    best: PeerPath
+    twin: PeerPath | None = None
+    """Datagrams of the real-time band go this way too; the receiver's replay window drops the later copy."""
+    spread: tuple[PeerPath, ...] = ()
+    """Flows are spread over `best` and these by a hash of their addresses and ports; one flow keeps to one way."""
+
+    @classmethod
+    def by(cls, endpoint: Endpoint, mtu: int) -> PathPlan:
+        """All of it goes one way."""
+        return cls(PeerPath(endpoint, mtu))
 
 
 @frozen
 class DatagramReceived:
     """A datagram that is not a sealed one of a known session: STUN, a handshake. Nothing about it is authentic."""
 
-    source: SocketAddress
+    source: Endpoint
     payload: bytes
 
 
@@ -92,7 +114,7 @@ class ControlReceived:
     """An authentic control message of a peer; `source` is where this copy came from."""
 
     peer: int
-    source: SocketAddress
+    source: Endpoint
     payload: bytes
 
 
@@ -116,7 +138,7 @@ class PeerRoamed:
     """Authentic datagrams of this peer now come from another address than its path; at most one upcall a second."""
 
     peer: int
-    source: SocketAddress
+    source: Endpoint
 
 
 @frozen
@@ -147,6 +169,8 @@ class PeerCounters:
     datagrams_in: int = 0
     datagrams_out: int = 0
     last_receive_age: float | None = None
+    forwarded_bytes: int = 0
+    """Of other pairs' datagrams that came from this peer and were carried on."""
     session_age: float | None = None
     """Of the current session."""
 
@@ -188,13 +212,22 @@ class IDataplane(Protocol):
     def retire_session(self, local_index: int) -> None:
         """Erase a session's keys."""
 
-    def set_path(self, peer: int, path: PeerPath | None) -> None:
+    def set_path(self, peer: int, plan: PathPlan | None) -> None:
         """Send this peer's datagrams that way from now on; None holds them back (staged)."""
 
-    def send_datagram(self, destination: SocketAddress, payload: bytes) -> None:
-        """Send as it is (STUN, handshakes)."""
+    def set_forwarding(self, bytes_per_second: int) -> None:
+        """Carry other pairs' datagrams up to this rate; 0, as a plane begins, carries none."""
 
-    def send_control(self, peer: int, payload: bytes, destination: SocketAddress | None = None) -> None:
+    def add_side_socket(self, number: int, fd: int) -> None:
+        """Take over a bound, non-blocking UDP socket; it is `SideAddress.socket` `number`. At most 64 at a time."""
+
+    def remove_side_socket(self, number: int) -> None:
+        """Close a side socket; what would go by it is counted and dropped."""
+
+    def send_datagram(self, destination: Endpoint, payload: bytes) -> None:
+        """Send as it is (STUN, handshakes); into a channel or a route wrapped as that asks."""
+
+    def send_control(self, peer: int, payload: bytes, destination: Endpoint | None = None) -> None:
         """Seal a control message in the peer's session; it goes by its path, or straight to `destination`."""
 
     def counters(self) -> PlaneCounters:

@@ -8,6 +8,7 @@ Python; verbs are queued to the plane's threads and upcalls wait in a queue of t
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from attrs import astuple, fields
@@ -18,10 +19,10 @@ from zerogo.dataplane.interface import (
     Counter,
     DatagramReceived,
     Offloads,
+    PathPlan,
     PathRefused,
     PeerCounters,
     PeerEntry,
-    PeerPath,
     PeerRoamed,
     PlaneCounters,
     PlaneFault,
@@ -30,7 +31,7 @@ from zerogo.dataplane.interface import (
     SessionConfirmed,
     Upcall,
 )
-from zerogo.ids import SocketAddress
+from zerogo.ids import Endpoint, SocketAddress
 from zerogo.noise.keys import SessionKeys
 
 try:
@@ -41,11 +42,11 @@ except ImportError:
 
 def is_built() -> bool:
     """Whether the extension is there and of this release."""
-    return _native is not None and tuple(_native.COUNTERS) == tuple(Counter)
+    return _native is not None and set(_native.COUNTERS) <= set(Counter)
 
 
-def _pair(address: SocketAddress | None) -> tuple[str, int] | None:
-    return None if address is None else (address.host, address.port)
+def _pair(endpoint: Endpoint | None) -> tuple[str, int] | None:
+    return (endpoint.host, endpoint.port) if isinstance(endpoint, SocketAddress) else None
 
 
 def _upcall(message: tuple[Any, ...]) -> Upcall:
@@ -122,20 +123,32 @@ class NativeDataplane:
         if self._plane:
             self._plane.retire_session(local_index)
 
-    def set_path(self, peer: int, path: PeerPath | None) -> None:
+    def set_path(self, peer: int, plan: PathPlan | None) -> None:
         """Send this peer's datagrams that way from now on; None holds them back."""
         if self._plane:
-            self._plane.set_path(peer, _pair(path.destination if path else None), path.mtu if path else 0)
+            self._plane.set_path(peer, _pair(plan.best.endpoint if plan else None), plan.best.mtu if plan else 0)
 
-    def send_datagram(self, destination: SocketAddress, payload: bytes) -> None:
+    def set_forwarding(self, bytes_per_second: int) -> None:
+        """Carry other pairs' datagrams up to this rate: this plane carries none yet."""
+
+    def add_side_socket(self, number: int, fd: int) -> None:
+        """Take over a socket: this plane has no use for it yet."""
+        os.close(fd)
+
+    def remove_side_socket(self, number: int) -> None:
+        """Close a side socket."""
+
+    def send_datagram(self, destination: Endpoint, payload: bytes) -> None:
         """Send as it is."""
-        if self._plane:
-            self._plane.send_datagram((destination.host, destination.port), payload)
+        where = _pair(destination)
+        if self._plane and where is not None:
+            self._plane.send_datagram(where, payload)
 
-    def send_control(self, peer: int, payload: bytes, destination: SocketAddress | None = None) -> None:
+    def send_control(self, peer: int, payload: bytes, destination: Endpoint | None = None) -> None:
         """Seal a control message and send it by the peer's path, or straight to `destination`."""
-        if self._plane:
-            self._plane.send_control(peer, payload, _pair(destination))
+        where = _pair(destination)
+        if self._plane and (destination is None or where is not None):
+            self._plane.send_control(peer, payload, where)
 
     def counters(self) -> PlaneCounters:
         """The latest snapshot; once closed, the last one taken."""
@@ -143,7 +156,7 @@ class NativeDataplane:
             values, switches = self._plane.counters()
             names = [field.name for field in fields(Offloads)]
             self._last = PlaneCounters(
-                plane=dict(zip(Counter, values, strict=True)),
+                plane=dict.fromkeys(Counter, 0) | dict(zip(map(Counter, _native.COUNTERS), values, strict=True)),
                 peers={row[0]: _peer_counters(row) for row in self._plane.peer_counters()},
                 offloads=Offloads(**dict(zip(names, switches, strict=True))),
             )

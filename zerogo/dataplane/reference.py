@@ -25,10 +25,10 @@ from zerogo.dataplane.interface import (
     Counter,
     DatagramReceived,
     Offloads,
+    PathPlan,
     PathRefused,
     PeerCounters,
     PeerEntry,
-    PeerPath,
     PeerRoamed,
     PlaneCounters,
     PlaneFault,
@@ -38,11 +38,15 @@ from zerogo.dataplane.interface import (
     Upcall,
 )
 from zerogo.dataplane.messages import Message
-from zerogo.ids import SocketAddress
+from zerogo.ids import Endpoint, SocketAddress
 from zerogo.noise.keys import SessionKeys
 
 _CONTROL_BUFFER_BYTES = 4 * 1024 * 1024
 _CLOSE_WAIT_SECONDS = 2.0
+
+
+def _pair(endpoint: Endpoint | None) -> tuple[str, int] | None:
+    return (endpoint.host, endpoint.port) if isinstance(endpoint, SocketAddress) else None
 
 
 class ReferenceDataplane:
@@ -176,19 +180,32 @@ class ReferenceDataplane:
         """Erase a session's keys."""
         self._say((messages.RETIRE_SESSION, local_index))
 
-    def set_path(self, peer: int, path: PeerPath | None) -> None:
+    def set_path(self, peer: int, plan: PathPlan | None) -> None:
         """Send this peer's datagrams that way from now on; None holds them back."""
-        destination = (path.destination.host, path.destination.port) if path else None
-        self._say((messages.SET_PATH, peer, destination, path.mtu if path else 0))
+        destination = _pair(plan.best.endpoint) if plan else None
+        self._say((messages.SET_PATH, peer, destination, plan.best.mtu if plan else 0))
 
-    def send_datagram(self, destination: SocketAddress, payload: bytes) -> None:
+    def set_forwarding(self, bytes_per_second: int) -> None:
+        """Carry other pairs' datagrams up to this rate: this plane carries none yet."""
+
+    def add_side_socket(self, number: int, fd: int) -> None:
+        """Take over a socket: this plane has no use for it yet."""
+        os.close(fd)
+
+    def remove_side_socket(self, number: int) -> None:
+        """Close a side socket."""
+
+    def send_datagram(self, destination: Endpoint, payload: bytes) -> None:
         """Send as it is."""
-        self._say((messages.SEND_DATAGRAM, (destination.host, destination.port), payload))
+        where = _pair(destination)
+        if where is not None:
+            self._say((messages.SEND_DATAGRAM, where, payload))
 
-    def send_control(self, peer: int, payload: bytes, destination: SocketAddress | None = None) -> None:
+    def send_control(self, peer: int, payload: bytes, destination: Endpoint | None = None) -> None:
         """Seal a control message and send it by the peer's path, or straight to `destination`."""
-        where = (destination.host, destination.port) if destination else None
-        self._say((messages.SEND_CONTROL, peer, payload, where))
+        where = _pair(destination)
+        if destination is None or where is not None:
+            self._say((messages.SEND_CONTROL, peer, payload, where))
 
     def counters(self) -> PlaneCounters:
         """The latest snapshot."""

@@ -24,6 +24,9 @@ class Tally:
     fragments_out: int
     neighbors_answered: int
     flooded: int
+    forward_carried: int
+    forward_delivered: int
+    twins_out: int
     dropped_unknown_index: int
     dropped_unauthentic: int
     dropped_replay: int
@@ -36,6 +39,11 @@ class Tally:
     dropped_tap_write: int
     dropped_udp_send: int
     dropped_storm: int
+    dropped_mac1: int
+    dropped_no_endpoint: int
+    dropped_forward_invalid: int
+    dropped_forward_rate: int
+    dropped_forward_no_way: int
     fallback_tap_tso: int
     fallback_tap_uso: int
     fallback_tap_gso_write: int

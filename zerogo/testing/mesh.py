@@ -19,7 +19,7 @@ from zerogo.core import RandomBytes
 from zerogo.dataplane.interface import (
     ControlReceived,
     DatagramReceived,
-    DirectPath,
+    PathPlan,
     PathRefused,
     PeerEntry,
     PeerRoamed,
@@ -255,15 +255,15 @@ class Member:
     def _on_upcall(self, upcall: Upcall) -> None:
         node, call = self.node, self.driven.call
         match upcall:
-            case DatagramReceived(source, payload):
+            case DatagramReceived(SocketAddress() as source, payload):
                 call(node.receive_datagram, payload, source)
-            case ControlReceived(peer, source, payload):
+            case ControlReceived(peer, SocketAddress() as source, payload):
                 call(node.receive_control, peer, payload, source)
             case SessionConfirmed(peer, local_index):
                 call(node.session_confirmed, peer, local_index)
             case RekeyDue(peer):
                 call(node.rekey_due, peer)
-            case PeerRoamed(peer, source):
+            case PeerRoamed(peer, SocketAddress() as source):
                 call(node.peer_roamed, peer, source)
             case PathRefused(peer, errno):
                 call(node.path_refused, peer, errno)
@@ -272,7 +272,7 @@ class Member:
         match event:
             case PeerAdded(peer, spec) | PeerChanged(peer, spec):
                 self.numbers[peer] = spec.name
-                self.plane.set_peer(PeerEntry(peer=peer, mac=spec.mac, addresses=spec.addresses))
+                self.plane.set_peer(PeerEntry(peer=peer, node_id=spec.node_id, mac=spec.mac, addresses=spec.addresses))
             case PeerRemoved(peer):
                 self.plane.remove_peer(peer)
             case SessionReady(peer, keys):
@@ -281,7 +281,7 @@ class Member:
                 self.plane.retire_session(local_index)
             case PathSelected(peer=peer, destination=destination, mtu=mtu):
                 self.log.append((self.mesh.clock.now, event))
-                self.plane.set_path(peer, None if destination is None else DirectPath(destination, mtu))
+                self.plane.set_path(peer, None if destination is None else PathPlan.by(destination, mtu))
             case ControlToSend(peer, payload, destination):
                 self.plane.send_control(peer, payload, destination)
             case SignalToSend(to, blob):

@@ -21,6 +21,7 @@ from zerogo.dataplane.interface import (
     ControlReceived,
     Counter,
     DatagramReceived,
+    PathPlan,
     PeerCounters,
     PeerEntry,
     PeerPath,
@@ -32,7 +33,7 @@ from zerogo.dataplane.interface import (
     Upcall,
 )
 from zerogo.errors import ParseError, RemoteError
-from zerogo.ids import SocketAddress
+from zerogo.ids import Endpoint, SocketAddress
 from zerogo.noise.keys import SessionKeys
 from zerogo.noise.session import TransportSession
 from zerogo.wire.datagram import DatagramKind, classify
@@ -132,20 +133,29 @@ class MemoryPlane:
         """Erase a session."""
         self._drop(self._sessions.get(local_index))
 
-    def set_path(self, peer: int, path: PeerPath | None) -> None:
+    def set_path(self, peer: int, plan: PathPlan | None) -> None:
         """Send that way from now on."""
         entry = self._peer(peer)
-        entry.path = path
+        entry.path = plan.best if plan else None
         self._flush(entry)
 
-    def send_datagram(self, destination: SocketAddress, payload: bytes) -> None:
+    def set_forwarding(self, bytes_per_second: int) -> None:
+        """Nothing is carried."""
+
+    def add_side_socket(self, number: int, fd: int) -> None:
+        """Descriptors are not used."""
+
+    def remove_side_socket(self, number: int) -> None:
+        """Descriptors are not used."""
+
+    def send_datagram(self, destination: Endpoint, payload: bytes) -> None:
         """As it is."""
         self._send_out(destination, payload)
 
-    def send_control(self, peer: int, payload: bytes, destination: SocketAddress | None = None) -> None:
+    def send_control(self, peer: int, payload: bytes, destination: Endpoint | None = None) -> None:
         """Sealed in the current session."""
         entry = self._peer(peer)
-        target = destination or (entry.path.destination if entry.path else None)
+        target = destination or (entry.path.endpoint if entry.path else None)
         if target is not None:
             self._seal(entry, Kind.CONTROL, payload, target)
 
@@ -210,17 +220,20 @@ class MemoryPlane:
                 self._pass_up(RekeyDue(peer))
             heard_at = entry.frame_received_at
             if heard_at is not None and heard_at > entry.sent_at and now - heard_at >= KEEPALIVE_SECONDS and entry.path:
-                self._seal(entry, Kind.KEEPALIVE, b"", entry.path.destination)
+                self._seal(entry, Kind.KEEPALIVE, b"", entry.path.endpoint)
 
     def _peer(self, peer: int) -> _Peer:
         return self._peers.setdefault(peer, _Peer())
 
-    def _send_out(self, destination: SocketAddress, payload: bytes) -> None:
+    def _send_out(self, destination: Endpoint, payload: bytes) -> None:
+        if not isinstance(destination, SocketAddress):
+            self._counts[Counter.DROPPED_UDP_SEND] += 1
+            return
         self._counts[Counter.UDP_DATAGRAMS_OUT] += 1
         self._send(destination, payload)
 
     def _send_frame(self, entry: _Peer, frame: bytes) -> None:
-        if entry.path is not None and self._seal(entry, Kind.ETHERNET, frame, entry.path.destination):
+        if entry.path is not None and self._seal(entry, Kind.ETHERNET, frame, entry.path.endpoint):
             return
         entry.wants_keys = entry.current is None
         entry.staged.append(frame)
@@ -228,7 +241,7 @@ class MemoryPlane:
             entry.staged.popleft()
             self._counts[Counter.DROPPED_STAGED] += 1
 
-    def _seal(self, entry: _Peer, kind: Kind, payload: bytes, destination: SocketAddress) -> bool:
+    def _seal(self, entry: _Peer, kind: Kind, payload: bytes, destination: Endpoint) -> bool:
         session = entry.current
         if session is None or self._clock() - session.added_at >= REJECT_AFTER_SECONDS:
             return False
@@ -260,7 +273,7 @@ class MemoryPlane:
         elif header.kind is Kind.ETHERNET:
             self._receive_frame(entry, session.peer, payload)
         now = self._clock()
-        if entry.path is not None and entry.path.destination != source and now - entry.roamed_at >= 1.0:
+        if entry.path is not None and entry.path.endpoint != source and now - entry.roamed_at >= 1.0:
             entry.roamed_at = now
             self._pass_up(PeerRoamed(session.peer, source))
 

@@ -11,9 +11,15 @@ from zerogo.config.agent import AgentConfig
 from zerogo.dataplane.interface import Offloads
 from zerogo.dataplane.tap import OpenedTap
 from zerogo.errors import EnvironmentFault
-from zerogo.ids import MacAddress, SocketAddress
+from zerogo.ids import MacAddress, NodeId, SocketAddress
 
-PLACE = Place(mac=MacAddress(b"\x02\x11\x22\x33\x44\x55"), mtu=1400, addresses=("10.222.0.2/24",))
+PLACE = Place(
+    node_id=NodeId(bytes(10)),
+    mac1_key=bytes(32),
+    mac=MacAddress(b"\x02\x11\x22\x33\x44\x55"),
+    mtu=1400,
+    addresses=("10.222.0.2/24",),
+)
 
 
 class LocalAddressTests(SynchronousTestCase):

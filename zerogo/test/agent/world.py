@@ -253,7 +253,15 @@ class MemoryDevices:
     def settle(self, place: Place) -> PlaneSettings:
         self.opened.append(place)
         addresses = [address.partition("/")[0] for address in place.addresses]
-        return PlaneSettings(tap_fd=-1, udp_fds=(), mac=place.mac, addresses=addresses, mtu=place.mtu)
+        return PlaneSettings(
+            tap_fd=-1,
+            udp_fds=(),
+            node_id=place.node_id,
+            mac1_key=place.mac1_key,
+            mac=place.mac,
+            addresses=addresses,
+            mtu=place.mtu,
+        )
 
     def close(self) -> None:
         self.is_closed = True

@@ -16,15 +16,14 @@ from zerogo.dataplane.interface import (
     ControlReceived,
     Counter,
     DatagramReceived,
-    DirectPath,
     Offloads,
+    PathPlan,
     PathRefused,
-    PeerEntry,
     PeerRoamed,
     RekeyDue,
     SessionConfirmed,
 )
-from zerogo.ids import MacAddress, SocketAddress
+from zerogo.ids import SocketAddress
 from zerogo.noise.session import TransportSession
 from zerogo.test.dataplane.kernel import (
     DATA_PORT,
@@ -123,7 +122,7 @@ class DataplaneConformance(PlaneCase):
     def test_a_path_may_shrink_and_grow_between_streams(self) -> None:
         left, right = self.joined()
         for path_mtu in (1052, 1472, 1200, 1372):
-            left.plane.set_path(1, DirectPath(right.host.underlay(), path_mtu))
+            left.plane.set_path(1, PathPlan.by(right.host.underlay(), path_mtu))
             self.transfer(left.host, right.host, MEGABYTE)
 
     def test_control_messages_as_large_as_the_wire_arrive_whole_and_larger_ones_vanish(self) -> None:
@@ -190,18 +189,18 @@ class DataplaneConformance(PlaneCase):
     def test_frames_wait_for_path_and_session(self) -> None:
         left, right = self.open()
         for end, other in ((left, right), (right, left)):
-            end.plane.set_peer(PeerEntry(peer=1, mac=other.host.mac, addresses=other.host.addresses))
+            end.plane.set_peer(other.host.entry(1))
         target = self.socket_in(right.host, socket.SOCK_DGRAM, (right.host.addresses[0], 7))
         self.socket_in(left.host, socket.SOCK_DGRAM).sendto(b"staged", target.getsockname())
         self.wait(lambda: left.of(RekeyDue), "the wish for a session")
         connect([left, right])
-        right.plane.set_path(1, DirectPath(left.host.underlay(), 1472))
-        left.plane.set_path(1, DirectPath(right.host.underlay(), 1472))
+        right.plane.set_path(1, PathPlan.by(left.host.underlay(), 1472))
+        left.plane.set_path(1, PathPlan.by(right.host.underlay(), 1472))
         self.assertEqual(b"staged", self.receive_within(target))
 
     def test_staged_frames_are_bounded(self) -> None:
         left, right = self.open()
-        left.plane.set_peer(PeerEntry(peer=1, mac=right.host.mac, addresses=right.host.addresses))
+        left.plane.set_peer(right.host.entry(1))
         sender = self.socket_in(left.host, socket.SOCK_DGRAM)
         deadline = time.monotonic() + 10
         while left.plane.counters().plane[Counter.DROPPED_STAGED] < 50:
@@ -268,7 +267,7 @@ class DataplaneConformance(PlaneCase):
 
         def switch(number: int) -> None:
             if number % 50 == 25:
-                left.plane.set_path(1, DirectPath(*paths[number // 50 % 2]))
+                left.plane.set_path(1, PathPlan.by(*paths[number // 50 % 2]))
 
         self.numbered(256, switch)
         self.wait(lambda: right.of(PeerRoamed), "word of the new source")
@@ -406,8 +405,8 @@ class DataplaneConformance(PlaneCase):
         third = self.stranger(left.host)
         initiator, responder = session_pair(base=900)
         session = TransportSession(responder)
-        right.plane.set_peer(PeerEntry(peer=2, mac=MacAddress.parse("02:7a:00:00:00:09"), addresses=["10.77.0.9"]))
-        right.plane.set_path(2, DirectPath(SocketAddress.of(*third.getsockname()), 1472))
+        right.plane.set_peer(Host("", 9).entry(2))
+        right.plane.set_path(2, PathPlan.by(SocketAddress.of(*third.getsockname()), 1472))
         right.plane.add_session(2, initiator)
         self.assertEqual(OVERHEAD_BYTES, len(self.receive_within(third)), "the keepalive that confirms")
         opened = [b""]

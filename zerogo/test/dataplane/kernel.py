@@ -23,16 +23,16 @@ from attrs import define, field, frozen
 
 from zerogo.dataplane.interface import (
     DatagramReceived,
-    DirectPath,
     IDataplane,
     Offloads,
+    PathPlan,
     PeerEntry,
     PlaneSettings,
     Upcall,
 )
 from zerogo.dataplane.sockets import open_data_sockets
 from zerogo.dataplane.tap import TapSettings, configure_tap, open_tap
-from zerogo.ids import MacAddress, SocketAddress
+from zerogo.ids import MacAddress, NodeId, SocketAddress
 from zerogo.noise.keys import SessionKeys
 from zerogo.wire.handshake import Suite
 
@@ -77,8 +77,20 @@ class Host:
         return MacAddress(bytes([2, 0x7A, 0, 0, 0, self.number]))
 
     @property
+    def node_id(self) -> NodeId:
+        return NodeId(bytes(9) + bytes([self.number]))
+
+    @property
+    def mac1_key(self) -> bytes:
+        return bytes([self.number]) * 32
+
+    @property
     def addresses(self) -> list[str]:
         return [f"10.77.0.{self.number}", f"fd77::{self.number}"]
+
+    def entry(self, peer: int, is_bridge: bool = False) -> PeerEntry:
+        """What another host's switch knows of it, under the number `peer`."""
+        return PeerEntry(peer=peer, node_id=self.node_id, mac=self.mac, addresses=self.addresses, is_bridge=is_bridge)
 
     def underlay(self, is_ipv6: bool = False) -> SocketAddress:
         return SocketAddress.of(f"2001:db8:77::{self.number}" if is_ipv6 else f"192.0.2.{self.number}", DATA_PORT)
@@ -156,6 +168,8 @@ def open_end(plane: IDataplane, host: Host, offloads: Offloads, mtu: int = SEGME
         PlaneSettings(
             tap_fd=tap.fd,
             udp_fds=[sock.detach() for sock in sockets],
+            node_id=host.node_id,
+            mac1_key=host.mac1_key,
             mac=host.mac,
             addresses=host.addresses,
             mtu=mtu,
@@ -169,8 +183,8 @@ def open_end(plane: IDataplane, host: Host, offloads: Offloads, mtu: int = SEGME
 def introduce(ends: list[End], path_mtu: int = 1472, is_ipv6: bool = False, is_bridge: bool = False) -> None:
     """Make two ends members of each other's segment, with a path; no session yet. Each is peer 1 to the other."""
     for end, other in (ends, ends[::-1]):
-        end.plane.set_peer(PeerEntry(peer=1, mac=other.host.mac, addresses=other.host.addresses, is_bridge=is_bridge))
-        end.plane.set_path(1, DirectPath(other.host.underlay(is_ipv6), path_mtu))
+        end.plane.set_peer(other.host.entry(1, is_bridge))
+        end.plane.set_path(1, PathPlan.by(other.host.underlay(is_ipv6), path_mtu))
 
 
 def connect(ends: list[End], suite: Suite = Suite.CHACHAPOLY, base: int = 0) -> None:

@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from zerogo.dataplane.interface import Counter, DirectPath, IDataplane, Offloads, SessionConfirmed
+from zerogo.dataplane.interface import Counter, IDataplane, Offloads, PathPlan, SessionConfirmed
 from zerogo.ids import SocketAddress
 from zerogo.test.dataplane.kernel import (
     End,
@@ -124,11 +124,11 @@ class PlaneCase:
         """A sealed datagram of the left plane, taken off its path before anybody saw it."""
         catcher = self.stranger(target)
         port = catcher.getsockname()[1]
-        self.ends[0].plane.set_path(1, DirectPath(SocketAddress.of(f"192.0.2.{target.number}", port), 1472))
+        self.ends[0].plane.set_path(1, PathPlan.by(SocketAddress.of(f"192.0.2.{target.number}", port), 1472))
         probe = self.socket_in(source, socket.SOCK_DGRAM)
         while True:
             probe.sendto(b"plain text inside", (target.addresses[0], 7))
             datagram = self.receive_within(catcher)
             if len(datagram) > OVERHEAD_BYTES:
-                self.ends[0].plane.set_path(1, DirectPath(target.underlay(), 1472))
+                self.ends[0].plane.set_path(1, PathPlan.by(target.underlay(), 1472))
                 return datagram

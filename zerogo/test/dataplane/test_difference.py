@@ -9,11 +9,11 @@ import struct
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.dataplane.interface import Counter, DirectPath, PeerEntry, PlaneSettings
+from zerogo.dataplane.interface import Counter, PathPlan, PeerEntry, PlaneSettings
 from zerogo.dataplane.messages import ADD_SESSION
 from zerogo.dataplane.native import NativeDataplane, is_built
 from zerogo.dataplane.transmit import UDP_SEGMENT
-from zerogo.ids import MacAddress, SocketAddress
+from zerogo.ids import MacAddress, NodeId, SocketAddress
 from zerogo.noise.keys import SessionKeys
 from zerogo.test.dataplane import frames as f
 from zerogo.wire.handshake import Suite
@@ -42,14 +42,24 @@ class NativeEnd:
             case.addCleanup(sock.close)
         self.plane = NativeDataplane()
         mac = MacAddress(f.MACS[number])
-        self.plane.open(PlaneSettings(tap_fd=tap.detach(), udp_fds=[data.detach()], mac=mac, mtu=1500))
+        self.plane.open(
+            PlaneSettings(
+                tap_fd=tap.detach(),
+                udp_fds=[data.detach()],
+                node_id=NodeId(bytes([number]) * 10),
+                mac1_key=bytes(32),
+                mac=mac,
+                mtu=1500,
+            )
+        )
         case.addCleanup(self.plane.close)
         self.kernel.recv(1 << 17)  # the probe for super-frames
 
     def meet(self, other: int, keys: SessionKeys) -> None:
         address = socket.inet_ntop(socket.AF_INET, f.IPV4[other])
-        self.plane.set_peer(PeerEntry(peer=1, mac=MacAddress(f.MACS[other]), addresses=[address, f"fd77::{other + 1}"]))
-        self.plane.set_path(1, DirectPath(SocketAddress.of(*self.wire.getsockname()), PATH_MTU))
+        node_id, mac = NodeId(bytes([other]) * 10), MacAddress(f.MACS[other])
+        self.plane.set_peer(PeerEntry(peer=1, node_id=node_id, mac=mac, addresses=[address, f"fd77::{other + 1}"]))
+        self.plane.set_path(1, PathPlan.by(SocketAddress.of(*self.wire.getsockname()), PATH_MTU))
         self.plane.add_session(1, keys)
 
     def settle(self) -> None:

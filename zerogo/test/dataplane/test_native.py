@@ -13,8 +13,8 @@ from zerogo.dataplane.interface import (
     ControlReceived,
     Counter,
     DatagramReceived,
-    DirectPath,
     Offloads,
+    PathPlan,
     PathRefused,
     PeerEntry,
     PeerRoamed,
@@ -24,11 +24,14 @@ from zerogo.dataplane.interface import (
     SessionConfirmed,
     Upcall,
 )
-from zerogo.ids import MacAddress, SocketAddress
+from zerogo.ids import MacAddress, NodeId, SocketAddress
 from zerogo.noise.keys import SessionKeys
 from zerogo.wire.handshake import Suite
 
 SOURCE = ("192.0.2.1", 9993)
+PEER = PeerEntry(
+    peer=7, node_id=NodeId(b"\x02" * 10), mac=MacAddress.parse("02:00:00:00:00:02"), addresses=["10.0.0.2"]
+)
 STUN = b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(12)
 
 
@@ -57,7 +60,9 @@ class AbsentTests(SynchronousTestCase):
         self.patch(native, "_native", None)
         self.assertFalse(native.is_built())
         plane = native.NativeDataplane()
-        settings = PlaneSettings(tap_fd=-1, udp_fds=[], mac=MacAddress(bytes(6)), mtu=1500)
+        settings = PlaneSettings(
+            tap_fd=-1, udp_fds=[], node_id=NodeId(bytes(10)), mac1_key=bytes(32), mac=MacAddress(bytes(6)), mtu=1500
+        )
         self.assertRaises(PlaneNotStarted, plane.open, settings)
 
     def test_a_plane_that_is_not_open_ignores_verbs(self) -> None:
@@ -88,6 +93,8 @@ class RunningTests(SynchronousTestCase):
             PlaneSettings(
                 tap_fd=tap.detach(),
                 udp_fds=[data.detach()],
+                node_id=NodeId(bytes(10)),
+                mac1_key=bytes(32),
                 mac=MacAddress.parse("02:00:00:00:00:01"),
                 mtu=1500,
                 offloads=Offloads(),
@@ -111,8 +118,8 @@ class RunningTests(SynchronousTestCase):
 
     def test_a_session_confirms_itself_and_its_path_may_refuse(self) -> None:
         where = SocketAddress.of(*self.stranger.getsockname())
-        self.plane.set_peer(PeerEntry(peer=7, mac=MacAddress.parse("02:00:00:00:00:02"), addresses=["10.0.0.2"]))
-        self.plane.set_path(7, DirectPath(where, 1472))
+        self.plane.set_peer(PEER)
+        self.plane.set_path(7, PathPlan.by(where, 1472))
         keys = SessionKeys(
             local_index=5,
             remote_index=6,
@@ -129,7 +136,7 @@ class RunningTests(SynchronousTestCase):
         row = self.plane.counters().peers[7]
         self.assertEqual(2, row.datagrams_out)
         self.assertIsNone(row.last_receive_age)
-        self.plane.set_path(7, DirectPath(SocketAddress.of("2001:db8::1", 1), 1472))
+        self.plane.set_path(7, PathPlan.by(SocketAddress.of("2001:db8::1", 1), 1472))
         self.plane.send_control(7, b"\x03\x01")
         self.assertIsInstance(self.upcall(), PathRefused)
 

@@ -12,8 +12,8 @@ from zerogo.dataplane.counter import Counter
 from zerogo.dataplane.interface import (
     ControlReceived,
     DatagramReceived,
-    DirectPath,
     Offloads,
+    PathPlan,
     PathRefused,
     PeerEntry,
     PeerRoamed,
@@ -22,11 +22,12 @@ from zerogo.dataplane.interface import (
     SessionConfirmed,
 )
 from zerogo.dataplane.reference import ReferenceDataplane
-from zerogo.ids import MacAddress, SocketAddress
+from zerogo.ids import MacAddress, NodeId, SocketAddress
 from zerogo.noise.keys import SessionKeys
 from zerogo.wire.handshake import Suite
 
 ADDRESS = SocketAddress.of("192.0.2.1", 9993)
+NODE = NodeId(b"\x03" * 10)
 PAIR = ("192.0.2.1", 9993)
 
 
@@ -58,9 +59,9 @@ class ReferenceDataplaneTests(SynchronousTestCase):
             is_initiator=True, handshake_hash=bytes(32),
         )  # fmt: skip
         mac = MacAddress.parse("02:00:00:00:00:01")
-        self.plane.set_peer(PeerEntry(peer=3, mac=mac, addresses=("10.0.0.1",), is_bridge=True))
+        self.plane.set_peer(PeerEntry(peer=3, node_id=NODE, mac=mac, addresses=("10.0.0.1",), is_bridge=True))
         self.plane.add_session(3, keys)
-        self.plane.set_path(3, DirectPath(ADDRESS, 1400))
+        self.plane.set_path(3, PathPlan.by(ADDRESS, 1400))
         self.plane.set_path(3, None)
         self.plane.send_datagram(ADDRESS, b"stun")
         self.plane.send_control(3, b"probe")

@@ -9,20 +9,21 @@ from zerogo.dataplane.interface import (
     ControlReceived,
     Counter,
     DatagramReceived,
-    DirectPath,
     IDataplane,
+    PathPlan,
     PeerEntry,
     PeerRoamed,
     RekeyDue,
     SessionConfirmed,
     Upcall,
 )
-from zerogo.ids import MacAddress, SocketAddress
+from zerogo.ids import MacAddress, NodeId, SocketAddress
 from zerogo.noise.keys import SessionKeys
 from zerogo.testing.plane import MemoryPlane
 from zerogo.wire.handshake import Suite
 
 PLACES = [SocketAddress.of("192.0.2.1", 1), SocketAddress.of("192.0.2.2", 1)]
+NODES = [NodeId(bytes([number]) * 10) for number in (1, 2)]
 MACS = [MacAddress(bytes([2, 0, 0, 0, 0, number])) for number in (1, 2)]
 
 
@@ -59,8 +60,8 @@ class PlaneTests(SynchronousTestCase):
         self.source = PLACES[0]
         self.planes = [self.make(number) for number in (0, 1)]
         for number, plane in enumerate(self.planes):
-            plane.set_peer(PeerEntry(peer=1, mac=MACS[1 - number]))
-            plane.set_path(1, DirectPath(PLACES[1 - number], 1472))
+            plane.set_peer(PeerEntry(peer=1, node_id=NODES[1 - number], mac=MACS[1 - number]))
+            plane.set_path(1, PathPlan.by(PLACES[1 - number], 1472))
 
     def make(self, number: int) -> MemoryPlane:
         """One plane whose datagrams reach the other at once."""
@@ -106,7 +107,7 @@ class PlaneTests(SynchronousTestCase):
         self.assertEqual(self.upcalls(0, RekeyDue), [RekeyDue(1)])
         self.rekey(1)
         self.assertEqual(self.frames[1], [])
-        self.planes[0].set_path(1, DirectPath(PLACES[1], 1472))
+        self.planes[0].set_path(1, PathPlan.by(PLACES[1], 1472))
         self.assertEqual([frame[14:] for frame in self.frames[1]], [b"0", b"1", b"2"])
 
     def test_what_waits_is_bounded(self) -> None:
