@@ -1,0 +1,105 @@
+"""Which path is used, and for how long it stays so."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.routing.hysteresis import HELD_FOR_SECONDS, ChangeReason, Option, Preference
+from zerogo.routing.score import Facts, PathType, Scorer
+
+
+def option(
+    key: str, latency_ms: float, type_: PathType = PathType.DIRECT, *, loss: float = 0.0, proven: bool = True
+) -> Option[str]:
+    """A usable path."""
+    facts = Facts(type=type_, latency=latency_ms / 1000, loss=loss)
+    return Option(key=key, facts=facts, score=Scorer().score(facts), is_proven=proven)
+
+
+class PreferenceTests(SynchronousTestCase):
+    """Best first, and steady."""
+
+    def setUp(self) -> None:
+        self.preference: Preference[str] = Preference()
+
+    def at(self, now: float, *options: Option[str]) -> str | None:
+        """The choice at that moment."""
+        return self.preference.choose(options, now)
+
+    def test_the_best_is_taken_at_first(self) -> None:
+        self.assertEqual(self.at(0.0, option("slow", 100), option("fast", 20)), "fast")
+
+    def test_a_dead_one_is_left_at_once(self) -> None:
+        self.at(0.0, option("direct", 20), option("server", 30, PathType.SERVER))
+        self.assertEqual(self.at(0.1, option("server", 30, PathType.SERVER)), "server")
+        self.assertIs(self.preference.reason, ChangeReason.DIED)
+
+    def test_better_for_three_seconds_wins(self) -> None:
+        self.at(0.0, option("server", 30, PathType.SERVER))
+        both = (option("server", 30, PathType.SERVER), option("direct", 20))
+        self.assertEqual(self.at(1.0, *both), "server")
+        self.assertEqual(self.preference.next_at(), 1.0 + HELD_FOR_SECONDS)
+        self.assertEqual(self.at(0.9 + HELD_FOR_SECONDS, *both), "server")
+        self.assertEqual(self.at(1.0 + HELD_FOR_SECONDS, *both), "direct")
+        self.assertIs(self.preference.reason, ChangeReason.BETTER)
+
+    def test_a_rival_that_falls_back_begins_anew(self) -> None:
+        self.at(0.0, option("a", 60))
+        self.at(1.0, option("a", 60), option("b", 20))
+        self.at(3.0, option("a", 60), option("b", 58))
+        self.assertEqual(self.at(5.0, option("a", 60), option("b", 20)), "a")
+        self.assertEqual(self.at(8.0, option("a", 60), option("b", 20)), "b")
+
+    def test_less_than_five_milliseconds_or_fifteen_percent_is_not_enough(self) -> None:
+        for used, rival, wins in ((20.0, 15.1, False), (20.0, 15.0, True), (100.0, 86.0, False), (100.0, 85.0, True)):
+            self.preference = Preference()
+            self.at(0.0, option("a", used))
+            self.at(1.0, option("a", used), option("b", rival))
+            self.assertEqual(self.at(9.0, option("a", used), option("b", rival)), "b" if wins else "a", (used, rival))
+
+    def test_of_equal_scores_the_type_decides(self) -> None:
+        worthless = (option("server", 400, PathType.SERVER), option("direct", 600))
+        self.at(0.0, worthless[0])
+        self.at(1.0, *worthless)
+        self.assertEqual(self.at(4.0, *worthless), "direct")
+
+    def test_an_unproven_path_comes_last_and_goes_first(self) -> None:
+        proven, fast = option("proven", 200), option("fast", 10, proven=False)
+        self.assertEqual(self.at(0.0, proven, fast), "proven")
+        self.preference = Preference("fast")
+        self.at(1.0, proven, fast)
+        self.assertEqual(self.at(4.0, proven, fast), "proven")
+
+    def test_forcing_and_losing(self) -> None:
+        self.at(0.0, option("a", 20), option("b", 30))
+        self.preference.force("b", 1.0)
+        self.assertEqual((self.preference.active, self.preference.reason), ("b", ChangeReason.DECIDED))
+        self.assertIsNone(self.at(2.0))
+        self.assertIs(self.preference.reason, ChangeReason.LOST)
+
+    def test_a_link_whose_quality_oscillates_changes_paths_twice_a_minute_at_most(self) -> None:
+        changes = self.changes_in(600, lambda second: [option("a", 20 if second // 5 % 2 else 200), option("b", 100)])
+        self.assertTrue(len(changes) >= 2)
+        self.assert_at_most_two_a_minute(changes)
+
+    def test_a_link_that_dies_and_returns_changes_paths_twice_a_minute_at_most_once_it_has_flapped(self) -> None:
+        relay = option("relay", 100, PathType.SERVER)
+        changes = self.changes_in(3600, lambda second: [relay, option("a", 20)] if second // 10 % 2 else [relay])
+        self.assert_at_most_two_a_minute(changes[2:])
+        self.assertTrue(4 <= len(changes) <= 30)
+
+    def changes_in(self, seconds: int, options_at: object) -> list[float]:
+        """When the path in use changed, looking ten times a second."""
+        changes: list[float] = []
+        before: str | None = None
+        for step in range(seconds * 10):
+            now = step / 10
+            chosen = self.at(now, *options_at(int(now)))  # type: ignore[operator]
+            if chosen != before and before is not None:
+                changes.append(now)
+            before = chosen
+        return changes
+
+    def assert_at_most_two_a_minute(self, changes: list[float]) -> None:
+        for first, third in zip(changes, changes[2:], strict=False):
+            self.assertGreaterEqual(third - first, 59.9)
