@@ -7,7 +7,8 @@ from pathlib import Path
 
 from attrs import frozen
 
-from zerogo.config.schema import option, section
+from zerogo.config.schema import option, section, sections
+from zerogo.config.turn_values import KEY_PIN, RELAY_HOST, RELAY_NAME
 from zerogo.config.values import (
     DATABASE,
     HOST_PORT,
@@ -15,6 +16,7 @@ from zerogo.config.values import (
     LOG_LEVELS,
     NODE_NAME,
     PATH,
+    PORT,
     SOCKET_ADDRESS,
     integer,
     many,
@@ -24,6 +26,8 @@ from zerogo.config.values import (
 )
 from zerogo.ids import SocketAddress
 from zerogo.secret import Secret
+
+_RELAY_SECRET = secret(32, "take the one of the relay, which `openssl rand -hex 32` makes")
 
 
 @frozen(kw_only=True)
@@ -44,6 +48,27 @@ class NetworkDefaults:
 
 
 @frozen(kw_only=True)
+class RelayEntry:
+    """A relay that members may use."""
+
+    name: str = option(RELAY_NAME, "", "frankfurt")
+    """A short name that stays the same, which every relay has of its own."""
+    host: str = option(RELAY_HOST, "", "relay.example.net")
+    """Its name or address; without it, this controller's."""
+    auth_secret: Secret | None = option(_RELAY_SECRET, None, "file:/etc/zerogo/relay-secret")
+    """The auth-secret of that relay, at least 32 characters, or file:PATH of a file (mode 0600) that holds it. Without
+    it, members only ask the relay for their own address (STUN)."""
+    udp: int = option(integer(0, 65534), 3478)
+    """Its UDP port; STUN answers there and on the port after it; 0: none."""
+    tcp: int = option(PORT, 3478)
+    """Its TCP port; 0: none."""
+    tls: int = option(PORT, 0)
+    """Its TLS port; 0: none."""
+    tls_pin: bytes | None = option(KEY_PIN, None, "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
+    """SHA-256 of the public key of its certificate, where no public authority has signed that for the host."""
+
+
+@frozen(kw_only=True)
 class ControllerConfig:
     """Keys and defaults of a controller."""
 
@@ -59,8 +84,21 @@ class ControllerConfig:
     """Signs the API's tokens: at least 32 characters, or file:PATH of a file (mode 0600) that holds it. Without it, the
     controller makes one and keeps it in the state directory."""
     relay_port: int = option(integer(0, 65534), 3478)
-    """The UDP port of the relay on this machine, which tells members their own outer address (STUN) there and on the
-    port after it; 0: none."""
+    """The UDP and TCP port of the relay on this machine, which tells members their own outer address (STUN) there and
+    on the UDP port after it; 0: none."""
+    relay_secret: Secret | None = option(_RELAY_SECRET, None, "file:/etc/zerogo/relay-secret")
+    """The auth-secret of the relay on this machine, so that members get credentials for it; at least 32 characters, or
+    file:PATH of a file (mode 0600) that holds it. Without it, they only ask it for their address."""
+    relay_tls_port: int = option(PORT, 0)
+    """The port on which the relay on this machine speaks TLS; 0: it does not."""
+    relay_tls_pin: bytes | None = option(
+        KEY_PIN, None, "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+    )
+    """SHA-256 of the public key of that relay's certificate, where no public authority has signed it."""
+    relays: tuple[RelayEntry, ...] = sections(
+        RelayEntry, "{name: frankfurt, host: relay.example.net, auth-secret: file:/etc/zerogo/frankfurt-secret }"
+    )
+    """Relays on other machines that members may use."""
     stun_servers: tuple[str, ...] = option(many(HOST_PORT), (), "[stun.example.net:3478]")
     """Further STUN servers for members."""
     network: NetworkDefaults = section(NetworkDefaults)

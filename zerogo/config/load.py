@@ -15,12 +15,13 @@ from typing import Any, TypeVar
 
 from twisted.logger import Logger
 
-from zerogo.config.document import SIZE_LIMIT, Branch, Empty, Section, Text, parse_document
+from zerogo.config.document import SIZE_LIMIT, Branch, Empty, Items, Section, Text, parse_document
 from zerogo.config.errors import ConfigError, ValueRefused
-from zerogo.config.schema import Option, SectionOption, options_of
+from zerogo.config.schema import ListOption, Option, SectionOption, options_of
 
 Config = TypeVar("Config")
 
+SECTIONS_LIMIT = 64
 CONFIG_DIRECTORY = Path("/etc/zerogo")
 ENVIRONMENT_KEYS = {"ZEROGO_STATE_DIR": "state-dir"}
 
@@ -96,13 +97,27 @@ def _build(cls: type[Config], tree: Section, source: str, prefix: str) -> Config
         if isinstance(branch, Empty):
             continue
         if isinstance(option, SectionOption):
-            if not isinstance(branch, Section):
-                raise ConfigError(source, branch.line, prefix + key, f"a section is wanted here: {_listed(option.cls)}")
-            values[option.attribute] = _build(option.cls, branch, source, f"{prefix}{key}.")
+            values[option.attribute] = _section(option.cls, branch, source, prefix + key)
+        elif isinstance(option, ListOption):
+            values[option.attribute] = _sections(option, branch, source, prefix + key)
         else:
             values[option.attribute] = _value(option, branch, source, prefix)
             _warn_of_readable_secret(option, branch, source)
     return cls(**values)
+
+
+def _section(cls: type[Config], branch: Branch, source: str, key: str) -> Config:
+    if not isinstance(branch, Section):
+        raise ConfigError(source, branch.line, key, f"a section is wanted here: {_listed(cls)}")
+    return _build(cls, branch, source, f"{key}.")
+
+
+def _sections(option: ListOption, branch: Branch, source: str, key: str) -> tuple[Any, ...]:
+    if not isinstance(branch, Items) or len(branch.items) > SECTIONS_LIMIT:
+        raise ConfigError(source, branch.line, key, f"a list of at most {SECTIONS_LIMIT} sections is wanted here")
+    return tuple(
+        _section(option.cls, item, source, f"{key}[{place}]") for place, item in enumerate(branch.items, start=1)
+    )
 
 
 def _value(option: Option, branch: Branch, source: str, prefix: str) -> Any:

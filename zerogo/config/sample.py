@@ -13,7 +13,7 @@ from pathlib import Path
 from zerogo.config.agent import AgentConfig
 from zerogo.config.controller import ControllerConfig
 from zerogo.config.relay import RelayConfig
-from zerogo.config.schema import Option, documentation, options_of
+from zerogo.config.schema import ListOption, Option, documentation, options_of
 
 ROLES: dict[str, type] = {"agent": AgentConfig, "controller": ControllerConfig, "relay": RelayConfig}
 _WIDTH = 100
@@ -45,17 +45,37 @@ def _sample_keys(cls: type, indent: str) -> str:
         if isinstance(option, Option):
             shown = option.example if option.example is not None else option.kind.show(option.default)
             parts.append(f"{text}\n#{option.key}: {shown}\n")
+        elif isinstance(option, ListOption):
+            parts.append(f"{text} The keys of each:\n{_listed_keys(option.cls)}#{option.key}: [{option.example}]\n")
         else:
             inner = _sample_keys(option.cls, indent + "  ").removeprefix("\n")
             parts.append(f"{text}\n{option.key}:\n{inner}")
     return "".join("\n" + textwrap.indent(part, indent) for part in parts)
 
 
+def _listed_keys(cls: type) -> str:
+    """The keys of a list's entries, as indented comment lines."""
+    texts = documentation(cls)
+    lines = (
+        textwrap.fill(
+            f"{option.key}: {' '.join(texts[option.attribute].split())}", _WIDTH,
+            initial_indent="#   ", subsequent_indent="#     ", break_on_hyphens=False, break_long_words=False,
+        )
+        for option in options_of(cls)
+    )  # fmt: skip
+    return "".join(f"{line}\n" for line in lines)
+
+
 def _effective_lines(config: object, indent: str) -> list[str]:
     lines = []
     for option in options_of(type(config)):
         value = getattr(config, option.attribute)
-        if not isinstance(option, Option):
+        if isinstance(option, ListOption):
+            lines.append(f"{indent}{option.key}:{'' if value else ' []'}\n")
+            for entry in value:
+                inner = _effective_lines(entry, indent + "    ")
+                lines += [f"{indent}  - {inner[0].lstrip()}", *inner[1:]]
+        elif not isinstance(option, Option):
             lines.append(f"{indent}{option.key}:\n")
             lines += _effective_lines(value, indent + "  ")
         else:

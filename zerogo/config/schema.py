@@ -55,6 +55,16 @@ class SectionOption:
     cls: type
 
 
+@frozen
+class ListOption:
+    """A key that holds a list of mappings. `example` is a whole entry in one line."""
+
+    key: str
+    attribute: str
+    cls: type
+    example: str
+
+
 def option(kind: Kind[Value], default: Value, example: str | None = None) -> Value:
     """A field that is a key; its name with `-` for `_` is the key's name."""
     made: Value = field(default=default, metadata={_META: (kind, example)})
@@ -67,15 +77,23 @@ def section(cls: Callable[[], Value]) -> Value:
     return made
 
 
-def options_of(cls: type) -> list[Option | SectionOption]:
+def sections(cls: Callable[..., Value], example: str) -> tuple[Value, ...]:
+    """A field that is a list of mappings of keys; `cls` is the class of one."""
+    made: tuple[Value, ...] = field(default=(), metadata={_META: [cls, example]})
+    return made
+
+
+def options_of(cls: type) -> list[Option | SectionOption | ListOption]:
     """The keys of a configuration class, in the order of its fields."""
-    found: list[Option | SectionOption] = []
+    found: list[Option | SectionOption | ListOption] = []
     for attribute in attrs.fields(cls):
         key = attribute.name.replace("_", "-")
         meta = attribute.metadata[_META]
         if isinstance(meta, tuple):
             kind, example = meta
             found.append(Option(key, attribute.name, kind, attribute.default, example))
+        elif isinstance(meta, list):
+            found.append(ListOption(key, attribute.name, *meta))
         else:
             found.append(SectionOption(key, attribute.name, meta))
     return found

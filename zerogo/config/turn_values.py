@@ -13,7 +13,7 @@ from zerogo.config.document import Branch, Text
 from zerogo.config.errors import PrivateFileError, ValueRefused
 from zerogo.config.private_file import read_private
 from zerogo.config.schema import Kind
-from zerogo.config.values import placeholder_reason
+from zerogo.config.values import placeholder_reason, text
 from zerogo.errors import LocalError, ParseError
 from zerogo.ids import SocketAddress
 from zerogo.policy.addresses import AddressRule, Network, parse_address
@@ -21,6 +21,9 @@ from zerogo.secret import Secret
 
 PASSWORD_CHARACTERS = 12
 _USER = re.compile(r"[A-Za-z0-9._@-]{1,64}", re.ASCII)
+_RELAY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}", re.ASCII)
+_PIN = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
 _PORTS = re.compile(r"([0-9]{1,5})-([0-9]{1,5})", re.ASCII)
 
 
@@ -106,7 +109,29 @@ def _parse_ports(branch: Branch) -> PortRange:
     return PortRange(int(found[1]), int(found[2]))
 
 
+def _parse_pin(branch: Branch) -> bytes:
+    right = "the 64 hex digits of the SHA-256 of the certificate's public key"
+    value = _text(branch, right).lower().replace(":", "")
+    if not _PIN.fullmatch(value):
+        raise ValueRefused(f"{value[:60]!r} cannot be used; write {right}")
+    return bytes.fromhex(value)
+
+
+def _parse_host(branch: Branch) -> str:
+    right = "a name or an address, as in relay.example.net or 203.0.113.7"
+    value = _text(branch, right).removeprefix("[").removesuffix("]")
+    try:
+        return SocketAddress.of(value, 0).host
+    except ParseError as error:
+        if not _HOST.fullmatch(value) or value.rpartition(".")[2].isdigit():
+            raise ValueRefused(f"{value[:60]!r} cannot be used; write {right}") from error
+    return value.lower()
+
+
 CREDENTIAL: Kind[Credential] = Kind(_parse_credential, lambda _: "<secret>", is_secret=True)
 IP_ADDRESS: Kind[str] = Kind(_parse_address, lambda value: f'"{value}"' if ":" in value else value)
 ADDRESS_RANGE: Kind[Network] = Kind(_parse_range, lambda value: f'"{value}"' if value.version == 6 else str(value))
+RELAY_NAME = text(_RELAY_NAME, "letters, digits and hyphens, at most 32, as in frankfurt")
+RELAY_HOST: Kind[str] = Kind(_parse_host, lambda value: f'"{value}"' if ":" in value else value)
+KEY_PIN: Kind[bytes] = Kind(_parse_pin, lambda value: value.hex())
 PORT_RANGE: Kind[PortRange] = Kind(_parse_ports, str)

@@ -26,6 +26,7 @@ RTT_SAMPLES = 8
 FRAMES_PER_SECOND, FRAMES_BURST = 500.0, 4000.0
 SIGNALS_PER_SECOND, SIGNALS_BURST = 100.0, 2048.0
 PUNCHES_PER_SECOND, PUNCHES_BURST = 50.0, 1024.0
+GRANTS_PER_SECOND, GRANTS_BURST = 10.0, 256.0
 RESYNCS_PER_SECOND, RESYNCS_BURST = 0.2, 3.0
 PUBLISHES_PER_SECOND, PUBLISHES_BURST = 0.5, 20.0
 """Each is a write to the disk and a new map for everybody."""
@@ -119,10 +120,13 @@ class Connection:
         self.is_asked = False
         self.is_answer_void = False
         self.is_congested = False
+        self.passwords_at: float | None = None
+        """When the relays' passwords are to be sent; None: not, since it is no member."""
         self.links: tuple[LinkReport, ...] = ()
         self.frames = TokenBucket(FRAMES_PER_SECOND, FRAMES_BURST, now)
         self.signals = TokenBucket(SIGNALS_PER_SECOND, SIGNALS_BURST, now)
         self.punches = TokenBucket(PUNCHES_PER_SECOND, PUNCHES_BURST, now)
+        self.grants = TokenBucket(GRANTS_PER_SECOND, GRANTS_BURST, now)
         self.resyncs = TokenBucket(RESYNCS_PER_SECOND, RESYNCS_BURST, now)
         self.publishes = TokenBucket(PUBLISHES_PER_SECOND, PUBLISHES_BURST, now)
         self.reports = TokenBucket(REPORTS_PER_SECOND, REPORTS_BURST, now)

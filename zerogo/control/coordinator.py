@@ -34,6 +34,7 @@ from zerogo.control.coordinator_events import (
     RegistrationWanted,
 )
 from zerogo.control.messages import (
+    GrantRequest,
     Leave,
     MemberMessage,
     Pong,
@@ -53,6 +54,7 @@ from zerogo.control.messages import (
     parse_member_message,
 )
 from zerogo.control.publication import MapView, Publication
+from zerogo.control.relay_access import RENEW_SECONDS, RelayAccess
 from zerogo.core import Deadline, RandomBytes, TimerTable, drain
 from zerogo.errors import RemoteError
 from zerogo.ids import NetworkId, NodeId
@@ -78,8 +80,10 @@ _TICK = "tick"
 class Coordinator:
     """The core. Connections are numbers that the driver chooses and never reuses."""
 
-    def __init__(self, controller: Identity, rng: RandomBytes) -> None:
+    def __init__(self, controller: Identity, rng: RandomBytes, access: RelayAccess) -> None:
+        """`access` makes what members may do at the relays."""
         self._controller = controller
+        self._access = access
         self._rng = rng
         self._connections: dict[int, Connection] = {}
         self._of_node: dict[tuple[NetworkId, NodeId], list[Connection]] = {}
@@ -173,6 +177,7 @@ class Coordinator:
         connection.send(Welcome(name=admission.name, addresses=list(admission.addresses), psk=admission.psk))
         connection.ping_if_due(now)
         if is_new:
+            self._send_passwords(connection, registration, now)
             self._events.append(MemberConnected(registration.network, registration.node_id))
         publication = self._publications.get(registration.network)
         if publication is None or publication.revision < admission.revision:
@@ -188,6 +193,7 @@ class Coordinator:
         self._replace(connection, connection.registration, now)
         self._absent(connection)
         connection.state = ConnectionState.PENDING
+        connection.passwords_at = None
         connection.send(Waiting(sentence))
         connection.ping_if_due(now)
         self._collect(connection)
@@ -352,6 +358,9 @@ class Coordinator:
             case PunchRequest(to):
                 if connection.punches.take(now):
                     self._punch(connection, who, NodeId(to))
+            case GrantRequest(to):
+                if connection.grants.take(now):
+                    self._grant(connection, who, NodeId(to))
             case StatusReport(links):
                 if connection.reports.take(now):
                     connection.links = tuple(links)
@@ -385,6 +394,22 @@ class Coordinator:
         connection.send(Punch(to.raw, (moment - connection.one_way) * 1000))
         target.send(Punch(who.node_id.raw, (moment - target.one_way) * 1000))
         self._collect(target)
+
+    # Relays
+
+    def _grant(self, connection: Connection, who: Registration, to: NodeId) -> None:
+        target = self._present.get(who.network, {}).get(to)
+        if target is None or target is connection:
+            return
+        grants = self._access.grants(who.node_id, to, target.source)
+        if grants is not None:
+            connection.send(grants)
+
+    def _send_passwords(self, connection: Connection, who: Registration, now: float) -> None:
+        passwords = self._access.passwords(who.node_id)
+        if passwords is not None:
+            connection.passwords_at = now + RENEW_SECONDS
+            connection.send(passwords)
 
     # Maps
 
@@ -420,9 +445,15 @@ class Coordinator:
                 self._close(connection, "fell silent")
             elif connection.state in (ConnectionState.MEMBER, ConnectionState.PENDING):
                 connection.ping_if_due(now)
+                self._renew_passwords(connection, now)
                 self._collect(connection)
         if self._connections:
             self._timers.set(_TICK, now + TICK_SECONDS)
+
+    def _renew_passwords(self, connection: Connection, now: float) -> None:
+        is_due = connection.passwords_at is not None and connection.passwords_at <= now
+        if is_due and connection.state is ConnectionState.MEMBER and connection.registration is not None:
+            self._send_passwords(connection, connection.registration, now)
 
     def _replace(self, connection: Connection, registration: Registration, now: float) -> None:
         """One node, one connection: the newest."""

@@ -26,10 +26,12 @@ from zerogo.control.messages import (
     LINKS_LIMIT,
     TEMPORARY,
     ControllerMessage,
+    GrantRequest,
     Leave,
     LinkReport,
     MapUnchanged,
     MemberMessage,
+    PeerGrants,
     Ping,
     Pong,
     Publish,
@@ -37,6 +39,7 @@ from zerogo.control.messages import (
     PunchRequest,
     Refusal,
     Register,
+    RelayPasswords,
     Resync,
     SignalFrom,
     SignalTo,
@@ -49,6 +52,8 @@ from zerogo.control.messages import (
     parse_controller_message,
 )
 from zerogo.control.netmap import MapDelta, NetworkMap, SignedMap, StaleMap
+from zerogo.control.relay_access import credentials_of, grants_of
+from zerogo.control.relays import PeerGrant, RelayCredential
 from zerogo.control.token import SECRET_BYTES, parse_base32
 from zerogo.core import Deadline, RandomBytes, TimerTable, drain
 from zerogo.errors import LocalError, RemoteError
@@ -60,7 +65,7 @@ OPENING_SECONDS = 10.0
 SILENCE_SECONDS = 65.0
 """The controller pings every 20 s; after so long without a word the connection is dead."""
 EVENTS_LIMIT = 1024
-"""Events waiting to be drained; signals beyond it are dropped, nothing else is."""
+"""Events waiting to be drained; beyond it, signals and what concerns relays and punches are dropped."""
 
 
 class MemberState(enum.Enum):
@@ -119,6 +124,20 @@ class PunchAt:
 
 
 @frozen
+class RelayCredentials:
+    """How we may use the network's relays; replaces what was told before, and comes again in good time."""
+
+    credentials: tuple[RelayCredential, ...]
+
+
+@frozen
+class PeersGranted:
+    """What `request_grants` asked for, one for each relay."""
+
+    grants: tuple[PeerGrant, ...]
+
+
+@frozen
 class Refused:
     """The controller turned us away. `is_final`: do not dial again."""
 
@@ -136,7 +155,17 @@ class ChannelFailed:
     """Whoever answered has other keys than the pinned ones."""
 
 
-MemberEvent = Registered | Pending | MapUpdated | SignalReceived | PunchAt | Refused | ChannelFailed
+MemberEvent = (
+    Registered
+    | Pending
+    | MapUpdated
+    | SignalReceived
+    | PunchAt
+    | RelayCredentials
+    | PeersGranted
+    | Refused
+    | ChannelFailed
+)
 
 
 class _Timer(enum.Enum):
@@ -198,6 +227,11 @@ class Member:
     def request_punch(self, to: NodeId, now: float) -> bool:
         """Ask that `to` and we are told a common moment (`PunchAt` at both); False if we are not connected."""
         return self._send_as_member(PunchRequest(to=to.raw))
+
+    def request_grants(self, to: NodeId, now: float) -> bool:
+        """Ask that the relays let us reach the address that `to` dials the controller from (`PeersGranted`, or nothing
+        where it is not connected or its address is not one of the internet); False if we are not connected."""
+        return self._send_as_member(GrantRequest(to=to.raw))
 
     def report(self, links: Sequence[LinkReport], now: float) -> bool:
         """Tell the controller how our links are; at most every few seconds. False if we are not connected."""
@@ -289,14 +323,12 @@ class Member:
                 self._welcome(name, tuple(addresses), psk, now)
             case Refusal(code, sentence):
                 self._refuse(code, sentence)
-            case WholeMap() | MapDelta() | MapUnchanged() | SignalFrom() | Punch():
-                self._receive_as_member(message)
-            case _:
+            case None:
                 pass
+            case _ if self.state is MemberState.MEMBER:
+                self._receive_as_member(message, now)
 
-    def _receive_as_member(self, message: WholeMap | MapDelta | MapUnchanged | SignalFrom | Punch) -> None:
-        if self.state is not MemberState.MEMBER:
-            return
+    def _receive_as_member(self, message: ControllerMessage, now: float) -> None:
         match message:
             case WholeMap(signed):
                 self._receive_map(SignedMap.decode(signed))
@@ -305,11 +337,17 @@ class Member:
             case MapUnchanged(revision):
                 self._confirm_map(revision)
             case SignalFrom(sender, blob):
-                if len(self._events) < EVENTS_LIMIT:
-                    self._events.append(SignalReceived(NodeId(sender), blob))
+                self._tell(SignalReceived(NodeId(sender), blob))
             case Punch(peer, delay_ms):
-                if len(self._events) < EVENTS_LIMIT:
-                    self._events.append(PunchAt(NodeId(peer), delay_ms / 1000))
+                self._tell(PunchAt(NodeId(peer), delay_ms / 1000))
+            case RelayPasswords():
+                self._tell(RelayCredentials(credentials_of(message, now)))
+            case PeerGrants():
+                self._tell(PeersGranted(grants_of(message, now)))
+
+    def _tell(self, event: MemberEvent) -> None:
+        if len(self._events) < EVENTS_LIMIT:
+            self._events.append(event)
 
     def _welcome(self, name: str, addresses: tuple[str, ...], psk: bytes | None, now: float) -> None:
         self._await_traffic(MemberState.MEMBER, now)

@@ -14,9 +14,11 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from zerogo.control.netmap import MapDelta
+from zerogo.control.relays import NAME_PATTERN, RELAYS_LIMIT
 from zerogo.control.token import PSK_BYTES, SECRET_BYTES
 from zerogo.errors import ParseError
 from zerogo.ids import KEY_BYTES
+from zerogo.turn.grant import GRANT_BYTES
 
 BLOB_LIMIT = 16 * 1024
 """Longest signalling blob, bytes."""
@@ -41,6 +43,8 @@ _Revision = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 _Milliseconds = Annotated[float, msgspec.Meta(ge=0, le=3_600_000)]
 _Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _PathKind = Annotated[str, msgspec.Meta(max_length=16, pattern=r"\A[A-Za-z0-9-]*\Z")]
+_RelayName = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=604_800)]
 _Version = Annotated[str, msgspec.Meta(max_length=32, pattern=r"\A[!-~]*\Z")]
 
 
@@ -99,6 +103,12 @@ class SignalTo(msgspec.Struct, frozen=True, tag="signal-to", tag_field="t"):
 
 class PunchRequest(msgspec.Struct, frozen=True, tag="punch-request", tag_field="t"):
     """Agent: have that member and me begin checks at the same moment."""
+
+    to: _NodeBytes
+
+
+class GrantRequest(msgspec.Struct, frozen=True, tag="grant-request", tag_field="t"):
+    """Agent: let me reach that member by the relays, where it was seen."""
 
     to: _NodeBytes
 
@@ -176,6 +186,44 @@ class Punch(msgspec.Struct, frozen=True, tag="punch", tag_field="t"):
     delay_ms: Annotated[float, msgspec.Meta(ge=0, le=10_000)]
 
 
+class RelayPassword(msgspec.Struct, frozen=True):
+    """A user name and password of TURN for one relay of the map."""
+
+    relay: _RelayName
+    user: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    password: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+
+    def __repr__(self) -> str:
+        return f"RelayPassword(relay={self.relay!r}, user={self.user!r})"
+
+
+class RelayPasswords(msgspec.Struct, frozen=True, tag="relay-credentials", tag_field="t"):
+    """Controller: so you may use the relays, from now on for so many seconds; replaces what came before."""
+
+    seconds: _Seconds
+    relays: Annotated[list[RelayPassword], msgspec.Meta(max_length=RELAYS_LIMIT)]
+
+
+class RelayGrant(msgspec.Struct, frozen=True):
+    """A grant (`turn.grant`) that one relay of the map takes."""
+
+    relay: _RelayName
+    grant: Annotated[bytes, msgspec.Meta(min_length=GRANT_BYTES, max_length=GRANT_BYTES)]
+
+    def __repr__(self) -> str:
+        return f"RelayGrant(relay={self.relay!r})"
+
+
+class PeerGrants(msgspec.Struct, frozen=True, tag="peer-grants", tag_field="t"):
+    """Controller: the relays let you exchange data with that member at the address it was seen at, for so many
+    seconds from now on."""
+
+    peer: _NodeBytes
+    address: Annotated[bytes, msgspec.Meta(min_length=4, max_length=16)]
+    seconds: _Seconds
+    relays: Annotated[list[RelayGrant], msgspec.Meta(max_length=RELAYS_LIMIT)]
+
+
 class Ping(msgspec.Struct, frozen=True, tag="ping", tag_field="t"):
     """Controller: answer at once; measures the round trip and that you are there."""
 
@@ -189,8 +237,9 @@ class Refusal(msgspec.Struct, frozen=True, tag="refusal", tag_field="t"):
     sentence: _Sentence
 
 
-MemberMessage = Register | Publish | SignalTo | PunchRequest | StatusReport | Pong | Resync | Leave
-ControllerMessage = Welcome | Waiting | WholeMap | MapDelta | MapUnchanged | SignalFrom | Punch | Ping | Refusal
+MemberMessage = Register | Publish | SignalTo | PunchRequest | GrantRequest | StatusReport | Pong | Resync | Leave
+MapMessage = WholeMap | MapDelta | MapUnchanged
+ControllerMessage = Welcome | Waiting | MapMessage | SignalFrom | Punch | RelayPasswords | PeerGrants | Ping | Refusal
 
 
 class _Tagged(msgspec.Struct):
@@ -206,10 +255,20 @@ def _decoders(*types: type[_Struct]) -> _Decoders[_Struct]:
 
 
 _OF_MEMBER: _Decoders[MemberMessage] = _decoders(
-    Register, Publish, SignalTo, PunchRequest, StatusReport, Pong, Resync, Leave
+    Register, Publish, SignalTo, PunchRequest, GrantRequest, StatusReport, Pong, Resync, Leave
 )
 _OF_CONTROLLER: _Decoders[ControllerMessage] = _decoders(
-    Welcome, Waiting, WholeMap, MapDelta, MapUnchanged, SignalFrom, Punch, Ping, Refusal
+    Welcome,
+    Waiting,
+    WholeMap,
+    MapDelta,
+    MapUnchanged,
+    SignalFrom,
+    Punch,
+    RelayPasswords,
+    PeerGrants,
+    Ping,
+    Refusal,
 )
 _decode_tag = msgspec.msgpack.Decoder(_Tagged).decode
 _encode = msgspec.msgpack.Encoder().encode

@@ -21,6 +21,7 @@ from typing import Annotated
 import msgspec
 from attrs import field, frozen
 
+from zerogo.control.relays import HOST_PATTERN, NAME_PATTERN, PIN_BYTES, RELAYS_LIMIT, RelayPlace
 from zerogo.control.token import controller_key_hash
 from zerogo.errors import ParseError, RemoteError
 from zerogo.ids import KEY_BYTES, MacAddress, NetworkId, NodeId
@@ -42,6 +43,8 @@ _Prefix = Annotated[str, msgspec.Meta(max_length=49)]
 _Revision = Annotated[int, msgspec.Meta(ge=0, le=REVISION_LIMIT)]
 _Signature = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
 _Blob = Annotated[bytes, msgspec.Meta(max_length=4096)]
+_HeaderBlob = Annotated[bytes, msgspec.Meta(max_length=16_384)]
+_Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 _NodeBytes = Annotated[bytes, msgspec.Meta(min_length=10, max_length=10)]
 
 
@@ -88,6 +91,8 @@ class NetworkMap:
     mtu: int = DEFAULT_MTU
     stun_servers: tuple[str, ...] = ()
     """Each `host:port`; `:port` stands for the host of the controller, see `stun_servers_near`."""
+    relays: tuple[RelayPlace, ...] = ()
+    """One without a host is at the controller's, see `relays_near`."""
     members: tuple[MemberRecord, ...] = ()
     """By node id, ascending."""
 
@@ -105,6 +110,15 @@ class NetworkMap:
         return tuple(places)
 
 
+class _Relay(msgspec.Struct, frozen=True, omit_defaults=True):
+    name: Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
+    host: Annotated[str, msgspec.Meta(pattern=HOST_PATTERN)] = ""
+    udp: _Port = 0
+    tcp: _Port = 0
+    tls: _Port = 0
+    pin: Annotated[bytes, msgspec.Meta(min_length=PIN_BYTES, max_length=PIN_BYTES)] | None = None
+
+
 class _Header(msgspec.Struct, frozen=True, omit_defaults=True):
     network: Annotated[bytes, msgspec.Meta(min_length=5, max_length=5)]
     name: _Name
@@ -112,6 +126,7 @@ class _Header(msgspec.Struct, frozen=True, omit_defaults=True):
     prefixes: Annotated[list[_Prefix], msgspec.Meta(max_length=8)] = []
     mtu: Annotated[int, msgspec.Meta(ge=576, le=65521)] = DEFAULT_MTU
     stun: Annotated[list[_Place], msgspec.Meta(max_length=16)] = []
+    relays: Annotated[list[_Relay], msgspec.Meta(max_length=RELAYS_LIMIT)] = []
 
 
 class _Record(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -127,7 +142,7 @@ class MapDelta(msgspec.Struct, frozen=True, tag="delta", tag_field="t"):
     """What turns the map of revision `base` into that of `header`; see the module's text. Also a message."""
 
     base: _Revision
-    header: _Blob
+    header: _HeaderBlob
     changed: Annotated[list[_Blob], msgspec.Meta(max_length=MEMBERS_LIMIT)]
     removed: Annotated[list[_NodeBytes], msgspec.Meta(max_length=MEMBERS_LIMIT)]
     signature: _Signature
@@ -138,7 +153,7 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True):
     static_public: _Key
     signing_public: _Key
     signature: _Signature
-    header: _Blob
+    header: _HeaderBlob
     records: Annotated[list[_Blob], msgspec.Meta(max_length=MEMBERS_LIMIT)]
 
 
@@ -201,8 +216,13 @@ def emit_header(network_map: NetworkMap) -> bytes:
             prefixes=list(network_map.prefixes),
             mtu=network_map.mtu,
             stun=list(network_map.stun_servers),
+            relays=[_emit_relay(relay) for relay in network_map.relays],
         )
     )
+
+
+def _emit_relay(relay: RelayPlace) -> _Relay:
+    return _Relay(name=relay.name, host=relay.host, udp=relay.udp, tcp=relay.tcp, tls=relay.tls, pin=relay.tls_pin)
 
 
 def _parse_header(blob: bytes, members: Mapping[NodeId, MemberRecord]) -> NetworkMap:
@@ -213,6 +233,9 @@ def _parse_header(blob: bytes, members: Mapping[NodeId, MemberRecord]) -> Networ
         raise ParseError(f"the header of the network map is malformed: {error}") from error
     check_name(header.name)
     _check_unique(members.values())
+    relays = tuple(map(_parse_relay, header.relays))
+    if len({relay.name for relay in relays}) != len(relays):
+        raise ParseError("the network map gives one name to two relays")
     return NetworkMap(
         network=NetworkId(header.network),
         name=header.name,
@@ -220,8 +243,13 @@ def _parse_header(blob: bytes, members: Mapping[NodeId, MemberRecord]) -> Networ
         prefixes=prefixes,
         mtu=header.mtu,
         stun_servers=tuple(header.stun),
+        relays=relays,
         members=tuple(members.values()),
     )
+
+
+def _parse_relay(relay: _Relay) -> RelayPlace:
+    return RelayPlace(name=relay.name, host=relay.host, udp=relay.udp, tcp=relay.tcp, tls=relay.tls, tls_pin=relay.pin)
 
 
 def _check_unique(members: Iterable[MemberRecord]) -> None:

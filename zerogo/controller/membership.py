@@ -27,6 +27,7 @@ from zerogo.control.coordinator_events import (
     RegistrationWanted,
 )
 from zerogo.control.messages import RefusalCode
+from zerogo.control.relays import Servers
 from zerogo.errors import ZeroGoError
 from zerogo.ids import NetworkId, NodeId
 from zerogo.net.pump import Pump
@@ -50,13 +51,13 @@ class Membership:
         store: StoreAccess,
         clock: IReactorTime,
         unix_time: Callable[[], float],
-        stun_servers: tuple[str, ...],
+        servers: Servers,
     ) -> None:
         self._coordinator = coordinator
         self._store = store
         self._clock = clock
         self._unix_time = unix_time
-        self._stun_servers = stun_servers
+        self._servers = servers
         self._seen: dict[tuple[NetworkId, NodeId], None] = {}
         self._send: Callable[[int, bytes], object] = lambda number, data: None
         self._close: Callable[[int, str, bool], object] = lambda number, reason, is_abrupt: None
@@ -167,7 +168,7 @@ class Membership:
 
     async def _read_map(self, network: NetworkId) -> None:
         try:
-            view = await self._store.read(views.read_view, network, self._stun_servers)
+            view = await self._store.read(views.read_view, network, self._servers)
         except NotFound:
             self.network_deleted(network)
         except ZeroGoError as error:

@@ -28,6 +28,7 @@ from zerogo.config.identity_file import IDENTITY_FILE, load_or_create_identity
 from zerogo.config.private_file import make_private_directory, read_private, write_private
 from zerogo.control.coordinator import Coordinator
 from zerogo.control.token import ADDRESSES_LIMIT, controller_key_hash, emit_base32, join_host_port, split_host_port
+from zerogo.controller import relays
 from zerogo.controller.desk import Desk
 from zerogo.controller.dispatch import api_resource
 from zerogo.controller.login_limits import LoginLimits
@@ -135,6 +136,7 @@ class ControllerService(MultiService):
                 approval=Approval(defaults.approval),
             )
             database.write(networks.create_network, new, "owner", self._rng, time.time())
+        database.write(networks.use_servers, relays.servers(self._config))
         path = state / BOOTSTRAP_FILE
         if database.read(users.count_users):
             path.unlink(missing_ok=True)
@@ -146,11 +148,8 @@ class ControllerService(MultiService):
     def _make_desk(
         self, identity: Identity, store: StoreThreads, passwords: PasswordThreads, owner_token: OwnerToken
     ) -> Desk:
-        # Two ports of one relay are what it takes to see whether a NAT maps each destination to a port of its own.
-        port = self._config.relay_port
-        stun = (f":{port}", f":{port + 1}") if port else ()
-        coordinator = Coordinator(identity, self._rng)
-        membership = Membership(coordinator, store, self._reactor, time.time, stun + self._config.stun_servers)
+        coordinator = Coordinator(identity, self._rng, relays.access(self._config))
+        membership = Membership(coordinator, store, self._reactor, time.time, relays.servers(self._config))
         self._membership = membership
         return Desk(
             store=store,

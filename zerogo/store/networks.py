@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import unicodedata
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from attrs import frozen
 from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
 
 from zerogo.control.netmap import DEFAULT_MTU, check_name
+from zerogo.control.relays import Servers
 from zerogo.core import RandomBytes
 from zerogo.errors import ParseError
 from zerogo.ids import NETWORK_ID_BYTES, NetworkId, NodeId
@@ -24,6 +26,7 @@ IPV4_PREFIX_LENGTH = 20
 """Of a range chosen at random: 4,094 members, one of 4,096 ranges in 10.0.0.0/8."""
 REMOVALS_KEPT = 4096
 PSK_BYTES = 32
+_SERVERS_KEY = "servers"
 _NOT_FOR_MEMBERS: dict[int, tuple[Any, ...]] = {
     4: tuple(map(ipaddress.ip_network, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"))),
     6: tuple(map(ipaddress.ip_network, ("::/96", "fe80::/10", "ff00::/8", "::ffff:0:0/96"))),
@@ -121,6 +124,18 @@ def raise_revision(connection: Connection, network: NetworkId) -> int:
     here = tables.networks.c.id == str(network)
     connection.execute(update(tables.networks).where(here).values(revision=tables.networks.c.revision + 1))
     return int(connection.scalar(select(tables.networks.c.revision).where(here)) or 0)
+
+
+def use_servers(connection: Connection, servers: Servers) -> None:
+    """The servers that all maps name are these: where they are others than before, every network has a new revision,
+    or members that hold the last one would not be told."""
+    value = hashlib.sha256(repr(servers).encode()).hexdigest()
+    here = tables.settings.c.key == _SERVERS_KEY
+    if connection.scalar(select(tables.settings.c.value).where(here)) == value:
+        return
+    connection.execute(delete(tables.settings).where(here))
+    connection.execute(insert(tables.settings).values(key=_SERVERS_KEY, value=value))
+    connection.execute(update(tables.networks).values(revision=tables.networks.c.revision + 1))
 
 
 def record_removal(connection: Connection, network: NetworkId, node_id: NodeId) -> None:

@@ -7,13 +7,14 @@ from sqlalchemy import Connection, select
 
 from zerogo.control.netmap import NetworkMap
 from zerogo.control.publication import MapView
+from zerogo.control.relays import Servers
 from zerogo.ids import NetworkId, NodeId
 from zerogo.store import tables
 from zerogo.store.errors import NotFound
 from zerogo.store.members import approved_members
 
 
-def read_view(connection: Connection, network: NetworkId, stun_servers: tuple[str, ...]) -> MapView:
+def read_view(connection: Connection, network: NetworkId, servers: Servers) -> MapView:
     """What members of a network are shown; raises `NotFound`."""
     found = connection.execute(select(tables.networks).where(tables.networks.c.id == str(network))).first()
     if found is None:
@@ -27,7 +28,8 @@ def read_view(connection: Connection, network: NetworkId, stun_servers: tuple[st
         revision=found.revision,
         prefixes=prefixes,
         mtu=found.mtu,
-        stun_servers=stun_servers,
+        stun_servers=servers.stun,
+        relays=servers.relays,
         members=tuple(record for record, _ in records),
     )
     return MapView(

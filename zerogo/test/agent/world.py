@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import random
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from zerogo.control.coordinator_events import Admission, CloseWanted, LeaveWante
 from zerogo.control.messages import RefusalCode
 from zerogo.control.netmap import MemberRecord, NetworkMap
 from zerogo.control.publication import MapView
+from zerogo.control.relay_access import RelayAccess
 from zerogo.control.token import JoinToken, controller_key_hash, emit_base32
 from zerogo.dataplane.interface import PlaneSettings
 from zerogo.ids import MacAddress, NetworkId, SocketAddress
@@ -90,7 +92,7 @@ class ControllerInMemory:
         self._begin()
 
     def _begin(self) -> None:
-        self.core = Coordinator(self.identity, self.world.rng)
+        self.core = Coordinator(self.identity, self.world.rng, RelayAccess((), time.time))
         self.pump: Pump = Pump(
             self.core, self.world.reactor, outputs=self.core.outgoing, send=self._send, on_event=self._event
         )

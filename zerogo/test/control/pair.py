@@ -12,6 +12,7 @@ from zerogo.control.coordinator_events import Admission, CloseWanted, MapWanted,
 from zerogo.control.member import Member, MemberEvent
 from zerogo.control.netmap import MemberRecord, NetworkMap
 from zerogo.control.publication import MapView
+from zerogo.control.relay_access import RelayAccess
 from zerogo.control.token import controller_key_hash, emit_base32
 from zerogo.ids import MacAddress, NetworkId, NodeId
 from zerogo.noise.identity import Identity
@@ -36,6 +37,7 @@ def seeded(seed: str) -> Callable[[int], bytes]:
 
 
 CONTROLLER = Identity.generate(seeded("controller"))
+NO_RELAYS = RelayAccess((), lambda: 0.0)
 KEY_HASH = controller_key_hash(CONTROLLER.static_public, CONTROLLER.signing_public)
 
 
@@ -69,9 +71,9 @@ class Wire:
 class Pair:
     """Runs everything to quiescence after each step. The store is a dictionary."""
 
-    def __init__(self) -> None:
+    def __init__(self, access: RelayAccess = NO_RELAYS) -> None:
         self.now = 1000.0
-        self.coordinator = Coordinator(CONTROLLER, seeded("coordinator"))
+        self.coordinator = Coordinator(CONTROLLER, seeded("coordinator"), access)
         self.wires: list[Wire] = []
         self.records: dict[NodeId, MemberRecord] = {}
         self.changed_at: dict[NodeId, int] = {}
@@ -92,11 +94,11 @@ class Pair:
         self.wires.append(wire)
         return wire
 
-    def connect(self, wire: Wire) -> None:
+    def connect(self, wire: Wire, source: str = "192.0.2.1") -> None:
         """Open its connection, and run."""
         self._last += 1
         wire.number, wire.is_up = self._last, True
-        self.coordinator.connection_opened(wire.number, "192.0.2.1", self.now)
+        self.coordinator.connection_opened(wire.number, source, self.now)
         wire.member.connected(self.now)
         self.run()
 

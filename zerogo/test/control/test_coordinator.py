@@ -20,7 +20,7 @@ from zerogo.control.coordinator_events import (
 )
 from zerogo.control.member import MapUpdated, MemberState, PunchAt, Refused, Registered, SignalReceived
 from zerogo.control.messages import LinkReport, Ping, RefusalCode, emit_message
-from zerogo.test.control.pair import CONTROLLER, NETWORK, Pair, Wire, seeded
+from zerogo.test.control.pair import CONTROLLER, NETWORK, NO_RELAYS, Pair, Wire, seeded
 
 
 class CoordinatorTests(SynchronousTestCase):
@@ -265,7 +265,7 @@ class CoordinatorTests(SynchronousTestCase):
             self.assertEqual(wire.events[-1], Refused("network-unknown", "deleted", True))
 
     def test_a_map_that_could_not_be_read_is_asked_for_again(self) -> None:
-        coordinator = Coordinator(CONTROLLER, seeded("c"))
+        coordinator = Coordinator(CONTROLLER, seeded("c"), NO_RELAYS)
         coordinator.network_changed(NETWORK, 0.0)
         self.assertEqual(list(coordinator.events()), [MapWanted(NETWORK)])
         coordinator.map_failed(NETWORK, 0.0)
@@ -282,7 +282,7 @@ class CoordinatorTests(SynchronousTestCase):
 
 class StrangerTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.coordinator = Coordinator(CONTROLLER, seeded("c"))
+        self.coordinator = Coordinator(CONTROLLER, seeded("c"), NO_RELAYS)
 
     def closed(self) -> list[int]:
         return [output.connection for output in self.coordinator.outgoing() if isinstance(output, CloseWanted)]

@@ -15,6 +15,7 @@ MEMBER_MESSAGES = (
     m.Publish(caps=["aes"]),
     m.SignalTo(NODE, b"blob"),
     m.PunchRequest(NODE),
+    m.GrantRequest(NODE),
     m.StatusReport([m.LinkReport(NODE, "direct", 1.5, 0.0)]),
     m.Pong(1),
     m.Resync(),
@@ -28,6 +29,8 @@ CONTROLLER_MESSAGES = (
     m.MapUnchanged(3),
     m.SignalFrom(NODE, b"blob"),
     m.Punch(NODE, 12.5),
+    m.RelayPasswords(14400.0, [m.RelayPassword("here", "1700014400:aaaaaaaaaaaaaaaa", "cGFzc3dvcmQ=")]),
+    m.PeerGrants(NODE, bytes((8, 8, 4, 4)), 3600.0, [m.RelayGrant("here", bytes(range(20)))]),
     m.Ping(1),
     m.Refusal("removed", "gone"),
 )

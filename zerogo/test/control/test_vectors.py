@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.control.channel import ChannelInitiator, ChannelResponder
 from zerogo.control.messages import emit_message, parse_controller_message, parse_member_message
 from zerogo.control.netmap import SignedMap
+from zerogo.control.relays import RelayPlace
 from zerogo.control.token import JoinToken, controller_key_hash, emit_base32
 from zerogo.ids import NetworkId
 from zerogo.noise.identity import Identity
@@ -20,6 +21,10 @@ from zerogo.test.control.test_netmap import make_map
 PATH = Path(__file__).parent.parent / "vectors" / "control.json"
 CONTROLLER = Identity(bytes([1]) * 32, bytes([2]) * 32)
 AGENT = Identity(bytes([3]) * 32, bytes([4]) * 32)
+RELAYS = (
+    RelayPlace(name="controller", udp=3478, tcp=3478, tls=443, tls_pin=bytes(range(32))),
+    RelayPlace(name="frankfurt", host="relay.example.org", udp=3478, tcp=3478, tls=443),
+)
 KEY_HASH = controller_key_hash(CONTROLLER.static_public, CONTROLLER.signing_public)
 
 
@@ -28,7 +33,8 @@ def examples() -> dict[str, Any]:
     token = JoinToken(("vpn.example.org:9394", "[2001:db8::1]:9394"), KEY_HASH, NETWORK, emit_base32(bytes(range(20))))
     before = SignedMap.sign(make_map(1, [record_of(AGENT, "agent")]), CONTROLLER)
     other = record_of(Identity(bytes([7]) * 32, bytes([8]) * 32), "other", 2)
-    after = SignedMap.sign(make_map(2, [evolve(record_of(AGENT, "agent"), is_bridge=True), other]), CONTROLLER)
+    members = [evolve(record_of(AGENT, "agent"), is_bridge=True), other]
+    after = SignedMap.sign(evolve(make_map(2, members), relays=RELAYS), CONTROLLER)
     delta = after.delta_from(1, [AGENT.node_id, other.node_id], [])
     return {
         "about": "Examples of docs/PROTOCOL.md, sections 8 to 10. Byte strings are hex. Test keys: never use them.",

@@ -3,13 +3,14 @@ from twisted.internet.task import Clock
 
 from zerogo.control.coordinator import Coordinator
 from zerogo.control.member import MapUpdated, Member, MemberEvent, MemberState, Pending, Refused, Registered
+from zerogo.control.relays import Servers
 from zerogo.control.token import emit_base32
 from zerogo.controller.membership import Membership
 from zerogo.noise.identity import Identity
 from zerogo.store import members, networks
 from zerogo.store.errors import StoreFault
 from zerogo.store.values import Approval, StoredState
-from zerogo.test.control.pair import CONTROLLER, KEY_HASH, seeded
+from zerogo.test.control.pair import CONTROLLER, KEY_HASH, NO_RELAYS, seeded
 from zerogo.test.controller.stock import PromptStore
 from zerogo.test.store.stock import NOW, StoreCase
 
@@ -41,9 +42,9 @@ class MembershipTests(StoreCase):
     def setUp(self) -> None:
         super().setUp()
         self.clock = Clock()
-        coordinator = Coordinator(CONTROLLER, seeded("c"))
+        coordinator = Coordinator(CONTROLLER, seeded("c"), NO_RELAYS)
         store = PromptStore(self.database)
-        self.membership = Membership(coordinator, store, self.clock, lambda: NOW, (":3478",))
+        self.membership = Membership(coordinator, store, self.clock, lambda: NOW, Servers(stun=(":3478",)))
         self.membership.attach(self.send, self.close)
         self.addCleanup(self.membership.stop)
         self.ends: dict[int, AgentEnd] = {}

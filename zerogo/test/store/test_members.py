@@ -2,6 +2,7 @@ from attrs import evolve
 
 from zerogo.control.coordinator_events import Admission
 from zerogo.control.messages import RefusalCode
+from zerogo.control.relays import Servers
 from zerogo.errors import ParseError
 from zerogo.ids import NetworkId
 from zerogo.noise.identity import Identity
@@ -63,13 +64,13 @@ class ApprovalTests(StoreCase):
     def test_a_machine_that_waits_has_no_address_and_is_in_no_map(self) -> None:
         found = self.waiting()
         self.assertEqual((found.state, found.addresses), (StoredState.PENDING, ()))
-        self.assertEqual(self.database.read(views.read_view, self.network, ()).network_map.members, ())
+        self.assertEqual(self.database.read(views.read_view, self.network, Servers()).network_map.members, ())
 
     def test_an_approved_machine_is_in_the_map(self) -> None:
         found = self.waiting()
         approved = self.database.write(members.approve_member, self.network, found.node_id, "t", NOW)
         self.assertEqual((approved.state, len(approved.addresses)), (StoredState.APPROVED, 2))
-        view = self.database.read(views.read_view, self.network, ())
+        view = self.database.read(views.read_view, self.network, Servers())
         self.assertEqual([record.node_id for record in view.network_map.members], [found.node_id])
         self.assertEqual(view.changed_at, {found.node_id: view.network_map.revision})
 
@@ -89,7 +90,7 @@ class ApprovalTests(StoreCase):
         for secret in (None, self.invite()):
             error = self.assertRaises(JoinRefused, self.register, evolve(agent, secret=secret))
             self.assertEqual(error.reason, RefusalCode.DENIED)
-        view = self.database.read(views.read_view, self.network, ())
+        view = self.database.read(views.read_view, self.network, Servers())
         self.assertEqual((view.network_map.members, set(view.removed_at)), ((), {agent.node_id}))
 
     def test_a_removed_machine_is_told_and_may_come_back(self) -> None:
@@ -98,7 +99,7 @@ class ApprovalTests(StoreCase):
         error = self.assertRaises(JoinRefused, self.register, agent)
         self.assertEqual(error.reason, RefusalCode.REMOVED)
         self.assertIsInstance(self.register(evolve(agent, secret=self.invite())), Admission)
-        self.assertEqual(self.database.read(views.read_view, self.network, ()).removed_at, {})
+        self.assertEqual(self.database.read(views.read_view, self.network, Servers()).removed_at, {})
 
     def test_deny_then_approve_brings_it_back(self) -> None:
         agent = self.join()
@@ -120,7 +121,7 @@ class ChangeTests(StoreCase):
     def test_a_bridge_is_in_the_map_as_one(self) -> None:
         ann = self.join("ann")
         self.database.write(members.change_member, self.network, ann.node_id, {"is_bridge": True}, "t", NOW)
-        view = self.database.read(views.read_view, self.network, ())
+        view = self.database.read(views.read_view, self.network, Servers())
         self.assertTrue(view.network_map.members[0].is_bridge)
 
     def test_who_was_seen_is_stored_without_raising_the_revision(self) -> None:

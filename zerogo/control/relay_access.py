@@ -1,0 +1,101 @@
+# -*- test-case-name: zerogo.test.control.test_relays -*-
+"""What the controller lets a member do at the relays, and how the member reads it.
+
+Whoever shares a relay's secret can make users that end by themselves (`turn.credentials`) and grants for addresses
+(`turn.grant`); the relay needs no list of either. The user is the node id, so quotas are a node's, and whose grant it
+is cannot be changed.
+
+A grant is given for one address only: the one that the other member's connection to the controller comes from at that
+moment. TCP has proven that it receives there; what a member merely says about itself opens nothing, since two members
+together could then send to whom they like. Addresses of special-purpose ranges are never granted.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Sequence
+
+from attrs import frozen
+
+from zerogo.control.messages import PeerGrants, RelayGrant, RelayPassword, RelayPasswords
+from zerogo.control.relays import PeerGrant, RelayCredential
+from zerogo.errors import ParseError
+from zerogo.ids import NodeId, SocketAddress
+from zerogo.policy.addresses import parse_address, special_range
+from zerogo.secret import Secret
+from zerogo.turn.client import TurnCredential
+from zerogo.turn.credentials import timed_password, timed_username
+from zerogo.turn.grant import emit_grant
+
+CREDENTIAL_SECONDS = 4 * 3600.0
+"""With renewal at half of it, relays go on for two hours at least while the controller is away."""
+RENEW_SECONDS = CREDENTIAL_SECONDS / 2
+GRANT_SECONDS = 3600.0
+
+
+@frozen
+class RelaySecret:
+    """What we share with the relay of that name in the map."""
+
+    relay: str
+    secret: Secret
+
+
+class RelayAccess:
+    """Makes credentials and grants for all relays that we share a secret with. `unix_time` gives Unix seconds."""
+
+    def __init__(self, secrets: Sequence[RelaySecret], unix_time: Callable[[], float]) -> None:
+        self._secrets = tuple(secrets)
+        self._unix_time = unix_time
+
+    def passwords(self, node_id: NodeId) -> RelayPasswords | None:
+        """The credentials of a node; None where there is no relay."""
+        if not self._secrets:
+            return None
+        username = timed_username(str(node_id), self._unix_time() + CREDENTIAL_SECONDS)
+        entries = [
+            RelayPassword(each.relay, username, timed_password(each.secret, username).reveal())
+            for each in self._secrets
+        ]
+        return RelayPasswords(CREDENTIAL_SECONDS, entries)
+
+    def grants(self, node_id: NodeId, peer: NodeId, source: str) -> PeerGrants | None:
+        """Grants for `node_id` to reach `peer`, whose connection comes from host `source`; None where there is no
+        relay, or no grant for such an address."""
+        try:
+            address = parse_address(SocketAddress.of(source, 0).host)
+        except ParseError:
+            return None
+        if not self._secrets or special_range(address) is not None:
+            return None
+        expires_at = self._unix_time() + GRANT_SECONDS
+        entries = [
+            RelayGrant(each.relay, emit_grant(each.secret, str(node_id), address, expires_at)) for each in self._secrets
+        ]
+        return PeerGrants(peer.raw, address.packed, GRANT_SECONDS, entries)
+
+
+def credentials_of(message: RelayPasswords, now: float) -> tuple[RelayCredential, ...]:
+    """What a member is told, by its own clock."""
+    return tuple(
+        RelayCredential(each.relay, TurnCredential(each.user, Secret(each.password)), now + message.seconds)
+        for each in message.relays
+    )
+
+
+def grants_of(message: PeerGrants, now: float) -> tuple[PeerGrant, ...]:
+    """What a member is told, by its own clock; raises `ParseError`."""
+    try:
+        host = SocketAddress.of(str(ipaddress.ip_address(message.address)), 0).host
+    except ValueError as error:
+        raise ParseError(f"an address of {len(message.address)} bytes") from error
+    return tuple(
+        PeerGrant(
+            peer=NodeId(message.peer),
+            relay=each.relay,
+            host=host,
+            grant=each.grant,
+            expires_at=now + message.seconds,
+        )
+        for each in message.relays
+    )
