@@ -44,6 +44,7 @@ class Tally:
     dropped_forward_invalid: int
     dropped_forward_rate: int
     dropped_forward_no_way: int
+    dropped_forward_too_long: int
     fallback_tap_tso: int
     fallback_tap_uso: int
     fallback_tap_gso_write: int

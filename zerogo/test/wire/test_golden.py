@@ -23,6 +23,7 @@ from zerogo.noise.session import TransportSession
 from zerogo.test.noise.oracle import OracleInitiator, OracleResponder, seal_transport
 from zerogo.wire.control import Close, ControlMessage, Probe, ProbeAnswer, emit_control, parse_control
 from zerogo.wire.datagram import DatagramKind, classify
+from zerogo.wire.forward import Forward, emit_forward, parse_forward
 from zerogo.wire.handshake import Suite
 from zerogo.wire.transport import (
     INNER_BYTES,
@@ -78,6 +79,10 @@ def fragment_of(case: Case) -> Fragment:
         kind_and_flags=case["kind_and_flags"],
         piece=raw(case["piece"]),
     )
+
+
+def forward_of(case: Case) -> Forward:
+    return Forward(tuple(NodeId(raw(hop)) for hop in case["route"]), case["position"], raw(case["datagram"]))
 
 
 def inner_of(case: Case) -> InnerHeader:
@@ -236,6 +241,14 @@ class TransportTests(SynchronousTestCase):
         self.assertEqual([parse_fragment(raw(payload)) for payload in payloads], pieces)
         whole = next(case["payload"] for case in self.cases if case["kind"] == "ETHERNET")
         self.assertEqual(b"".join(piece.piece for piece in pieces).hex(), whole)
+
+    def test_forwarded_datagrams_are_emitted_and_parsed(self) -> None:
+        cases = [case for case in self.cases if "forward" in case]
+        self.assertEqual([False, True], [forward_of(case["forward"]).is_last for case in cases])
+        for case in cases:
+            forward = forward_of(case["forward"])
+            self.assertEqual(emit_forward(forward).hex(), case["payload"])
+            self.assertEqual(parse_forward(raw(case["payload"])), forward)
 
     def _session(self, case: Case, *, is_sender: bool) -> TransportSession:
         index, key = case["receiver_index"], raw(case["key"])
