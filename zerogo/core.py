@@ -14,7 +14,7 @@ from typing import Generic, Protocol, TypeVar
 
 from attrs import frozen
 
-from zerogo.ids import SocketAddress
+from zerogo.ids import Endpoint, SocketAddress
 
 RandomBytes = Callable[[int], bytes]
 """Takes a count, returns that many random bytes; `os.urandom` in life, a seeded generator in tests."""
@@ -32,7 +32,7 @@ class Deadline:
 class Transmit:
     """A datagram that a core wants sent."""
 
-    destination: SocketAddress
+    destination: Endpoint
     payload: bytes
 
 

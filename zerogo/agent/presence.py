@@ -170,4 +170,5 @@ class Presence:
 def _places(peer: PeerStatus) -> tuple[SocketAddress, ...]:
     """Where a peer was reached, the path in use first."""
     alive = sorted((path for path in peer.paths if path.is_alive), key=lambda path: not path.is_active)
-    return tuple(dict.fromkeys(path.destination for path in alive))[:ENDPOINTS_LIMIT]
+    places = [path.destination for path in alive if isinstance(path.destination, SocketAddress)]
+    return tuple(dict.fromkeys(places))[:ENDPOINTS_LIMIT]

@@ -25,17 +25,17 @@ from attrs import define, frozen
 from zerogo.core import Deadline, RandomBytes, TimerTable, Transmit, drain
 from zerogo.ice.binding import ROLE_CONFLICT, Check, emit_answer, emit_role_conflict, read_check
 from zerogo.ice.candidate import Candidate, CandidateKind, is_reachable_form
-from zerogo.ice.checklist import Base, CandidatePair, Checklist, PairState
-from zerogo.ice.checks import SeenRequests, SentCheck, SentChecks
+from zerogo.ice.checklist import Base, CandidatePair, Checklist, PairState, far_address
+from zerogo.ice.checks import LooseChecks, SeenRequests, SentCheck, SentChecks
 from zerogo.ice.consent import Consent
 from zerogo.ice.credentials import Credentials
 from zerogo.ice.events import ChecksFailed, IceEvent, PairLost, PairSelected, PairValid
 from zerogo.ice.rounds import LATE_SECONDS, Rounds
 from zerogo.ice.selection import UNANSWERED_LIMIT, Selection
-from zerogo.ids import SocketAddress
+from zerogo.ids import Endpoint, SocketAddress
 from zerogo.stun.attributes import ErrorCode, XorMappedAddress
 from zerogo.stun.integrity import Integrity
-from zerogo.stun.message import Message, MessageClass
+from zerogo.stun.message import Message, MessageClass, check_integrity
 from zerogo.stun.transaction import CHECK_SCHEDULE
 
 PACE_SECONDS = 0.005
@@ -66,7 +66,7 @@ class _Reason(enum.Enum):
 @frozen
 class _Timer:
     reason: _Reason
-    remote: SocketAddress | None = None
+    remote: Endpoint | None = None
 
     def __str__(self) -> str:
         return self.reason.value if self.remote is None else f"{self.reason.value} {self.remote}"
@@ -107,6 +107,7 @@ class IceAgent:
         self._tie_breaker = tie_breaker
         self._rng = rng
         self._checks = SentChecks(local, remote, integrity, rng)
+        self._loose = LooseChecks()
         self._seen = SeenRequests()
         self._checklist = Checklist(controlling)
         self._selection = Selection()
@@ -131,14 +132,14 @@ class IceAgent:
         return self._controlling
 
     @property
-    def selected(self) -> SocketAddress | None:
-        """The remote address in use."""
+    def selected(self) -> Endpoint | None:
+        """The endpoint in use."""
         pair = self._selection.selected
-        return pair.address if pair is not None else None
+        return pair.endpoint if pair is not None else None
 
     def owns_transaction(self, transaction_id: bytes) -> bool:
         """Whether a response with that id answers a check of this agent."""
-        return transaction_id in self._checks
+        return transaction_id in self._checks or transaction_id in self._loose
 
     def add_local_candidate(self, candidate: Candidate, now: float) -> None:
         """An address of ours; only families with a local candidate are checked. It is the owner who tells the peer."""
@@ -172,12 +173,24 @@ class IceAgent:
             self._send_check(pair, CHECK_SCHEDULE, now)
         self._selection.pair_came_up(now)
 
-    def receive_message(self, message: Message, raw: bytes, source: SocketAddress, now: float) -> None:
+    def receive_message(self, message: Message, raw: bytes, source: Endpoint, now: float) -> None:
         """A STUN message that was found to be for this agent; `raw` is its datagram. Never raises."""
         if message.message_class is MessageClass.REQUEST:
             self._receive_request(message, raw, source, now)
         elif message.message_class in (MessageClass.SUCCESS, MessageClass.ERROR):
             self._receive_response(message, raw, source, now)
+
+    def loose_check(self) -> bytes:
+        """A check that belongs to no pair, for guesses at where the peer may be: its owner sends it, to many places.
+
+        An answer from any of them makes that place a pair. The latest 1,024 are remembered.
+        """
+        check = Check(
+            controlling=self._controlling,
+            tie_breaker=self._tie_breaker,
+            priority=self._checklist.local_priority(Base.IPV4, CandidateKind.PRFLX),
+        )
+        return self._loose.make(check, self._local, self._remote, self._rng)
 
     def handle_timer(self, now: float) -> None:
         """Do what is due."""
@@ -282,8 +295,8 @@ class IceAgent:
             return
         payload = transaction.take_due(now)
         if payload is not None:
-            self._transmits.append(Transmit(pair.address, payload))
-        self._timers.set(_Timer(_Reason.RETRANSMIT, pair.address), transaction.next_at)
+            self._transmits.append(Transmit(pair.endpoint, payload))
+        self._timers.set(_Timer(_Reason.RETRANSMIT, pair.endpoint), transaction.next_at)
 
     def _check_failed(self, pair: CandidatePair, now: float) -> None:
         """The check under way was given up."""
@@ -297,7 +310,7 @@ class IceAgent:
             pair.unanswered += UNANSWERED_LIMIT if pair.check.sends > 1 else 1
             self._reselect(now)
 
-    def _receive_request(self, message: Message, raw: bytes, source: SocketAddress, now: float) -> None:
+    def _receive_request(self, message: Message, raw: bytes, source: Endpoint, now: float) -> None:
         check = read_check(message, raw, self._local, self._remote)
         if check is None:
             self.counters.requests_refused += 1
@@ -308,7 +321,7 @@ class IceAgent:
         else:
             if check.controlling == self._controlling:
                 self._switch_role(now)
-            self._transmits.append(Transmit(source, emit_answer(message, source, self._local)))
+            self._transmits.append(Transmit(source, emit_answer(message, far_address(source), self._local)))
             self._heard(check, source, now)
 
     def _gives_way(self, check: Check) -> bool:
@@ -322,13 +335,14 @@ class IceAgent:
         if self._controlling and self._selection.selected is not None:
             self._send_check(self._selection.selected, CHECK_SCHEDULE, now)
 
-    def _heard(self, check: Check, source: SocketAddress, now: float) -> None:
+    def _heard(self, check: Check, source: Endpoint, now: float) -> None:
         """An authentic check came from there: learn the address, follow a nomination, check the other way."""
-        base = Base.for_remote(source)
+        address = far_address(source)
+        base = Base.for_remote(address)
         self._checklist.enable(base, self._checklist.local_priority(base, CandidateKind.HOST))
         pair = self._checklist.find(source)
         if pair is None:
-            pair = self._checklist.admit(Candidate.peer_reflexive(source, check.priority))
+            pair = self._checklist.admit(Candidate.peer_reflexive(address, check.priority), source)
         if pair is None:
             return
         pair.was_heard = True
@@ -343,9 +357,12 @@ class IceAgent:
             self._checklist.trigger(pair)
             self._pace(now)
 
-    def _receive_response(self, message: Message, raw: bytes, source: SocketAddress, now: float) -> None:
+    def _receive_response(self, message: Message, raw: bytes, source: Endpoint, now: float) -> None:
         mapped, error = message.get(XorMappedAddress), message.get(ErrorCode)
         is_success = message.message_class is MessageClass.SUCCESS
+        if message.transaction_id in self._loose:
+            self._receive_loose(message, raw, source, now)
+            return
         is_complete = mapped is not None if is_success else error is not None
         sent = self._checks.close(message, raw, source) if is_complete else None
         if sent is None:
@@ -356,6 +373,20 @@ class IceAgent:
         else:
             assert error is not None
             self._receive_error(sent, error, now)
+
+    def _receive_loose(self, message: Message, raw: bytes, source: Endpoint, now: float) -> None:
+        """A check that was sent to places without a pair is answered from this one: check it as one of a pair."""
+        if not check_integrity(raw, self._remote.key) or message.unknown_required:
+            self.counters.responses_refused += 1
+            return
+        pair = self._checklist.find(source)
+        if pair is None:
+            address = far_address(source)
+            priority = self._checklist.local_priority(Base.for_remote(address), CandidateKind.PRFLX)
+            pair = self._checklist.admit(Candidate.peer_reflexive(address, priority), source)
+        if pair is not None and not pair.is_valid and pair.state is not PairState.IN_PROGRESS:
+            self._checklist.trigger(pair)
+            self._pace(now)
 
     def _receive_error(self, sent: SentCheck, error: ErrorCode, now: float) -> None:
         """On a role conflict switch, unless that has happened since, and check again; any other error is a failure."""
@@ -383,7 +414,7 @@ class IceAgent:
         else:
             pair.consent.grant(now)
         if was_in_doubt:
-            self._events.append(PairValid(pair.address, pair.local_kind, pair.remote.kind, pair.rtt, mapped))
+            self._events.append(PairValid(pair.endpoint, pair.local_kind, pair.remote.kind, pair.rtt, mapped))
         self._arm_consent(pair)
         self._reselect(now)
         self._pace(now)
@@ -392,8 +423,8 @@ class IceAgent:
         if pair.consent is None:
             return
         is_selected = pair is self._selection.selected
-        self._timers.set(_Timer(_Reason.CONSENT, pair.address), pair.consent.next_ask_at(is_selected))
-        self._timers.set(_Timer(_Reason.EXPIRY, pair.address), pair.consent.expires_at(is_selected))
+        self._timers.set(_Timer(_Reason.CONSENT, pair.endpoint), pair.consent.next_ask_at(is_selected))
+        self._timers.set(_Timer(_Reason.EXPIRY, pair.endpoint), pair.consent.expires_at(is_selected))
 
     def _ask_consent(self, pair: CandidatePair, now: float) -> None:
         assert pair.consent is not None
@@ -411,7 +442,7 @@ class IceAgent:
         pair.state = PairState.WAITING
         if self._nominated is pair:
             self._nominated = None
-        self._events.append(PairLost(pair.address))
+        self._events.append(PairLost(pair.endpoint))
         self._reselect(now)
         if self._selection.selected is None and self._started_at is not None:
             self._begin(now)
@@ -430,7 +461,7 @@ class IceAgent:
             self._arm_consent(previous)
         if choice is None:
             return
-        self._events.append(PairSelected(choice.address, choice.local_kind, choice.remote.kind, choice.rtt))
+        self._events.append(PairSelected(choice.endpoint, choice.local_kind, choice.remote.kind, choice.rtt))
         self._arm_consent(choice)
         if self._controlling:
             self._send_check(choice, CHECK_SCHEDULE, now)

@@ -1,9 +1,10 @@
 # -*- test-case-name: zerogo.test.ice.test_checklist -*-
 """The check list: candidate pairs, their states, and which is checked next (RFC 8445 section 6.1.2).
 
-There is one data socket per address family, so the family and the remote address tell a pair: several local
-candidates of a family would make the very same datagrams. Pairs are not frozen: foundations save checks where there
-are many components and streams, and here is one.
+There is one data socket per address family, so the endpoint (`zerogo.ids.Endpoint`) tells a pair: several local
+candidates of a family would make the very same datagrams. An endpoint by a side socket, or through a relay's channel,
+is a pair of its own. Pairs are not frozen: foundations save checks where there are many components and streams, and
+here is one.
 
 Bounds, for the list grows by what peers say: 100 pairs, 100 admissions per round, 20 checks under way at a time that
 were not triggered by a check of the peer. Beyond them a told candidate is dropped; when the list is full, a pair that
@@ -20,7 +21,7 @@ from attrs import define, field
 
 from zerogo.ice.candidate import Candidate, CandidateKind, candidate_priority, local_preference
 from zerogo.ice.consent import Consent
-from zerogo.ids import SocketAddress
+from zerogo.ids import ChannelAddress, Endpoint, RouteAddress, SideAddress, SocketAddress
 from zerogo.stun.transaction import ClientTransaction
 
 PAIRS_LIMIT = 100
@@ -53,12 +54,29 @@ class Base(enum.Enum):
         return cls.IPV6 if remote.is_ipv6 else cls.IPV4
 
 
+def far_address(endpoint: Endpoint) -> SocketAddress:
+    """The socket address at the far end of an endpoint, as far as it shows: of a channel that of its relay, of a route
+    through members the unspecified one.
+    """
+    match endpoint:
+        case SocketAddress():
+            return endpoint
+        case SideAddress(remote=remote):
+            return remote
+        case ChannelAddress(relay=relay):
+            return relay
+        case RouteAddress():
+            return SocketAddress("0.0.0.0", 0)  # noqa: S104 no socket is bound to it
+
+
 @define(eq=False)
 class CandidatePair:
     """A base and a remote candidate, and what is known of them."""
 
     base: Base
     remote: Candidate
+    endpoint: Endpoint
+    """Where the pair's datagrams go."""
     priority: int = 0
     state: PairState = PairState.WAITING
     check: ClientTransaction | None = None
@@ -79,7 +97,7 @@ class CandidatePair:
 
     @property
     def address(self) -> SocketAddress:
-        """Where the pair's datagrams go."""
+        """The remote candidate's."""
         return self.remote.address
 
     @property
@@ -110,7 +128,7 @@ class Checklist:
 
     def __init__(self, is_controlling: bool) -> None:
         self._is_controlling = is_controlling
-        self._pairs: dict[SocketAddress, CandidatePair] = {}
+        self._pairs: dict[Endpoint, CandidatePair] = {}
         self._triggered: deque[CandidatePair] = deque()
         self._local_priority: dict[Base, int] = {}
         self._admitted = 0
@@ -133,16 +151,19 @@ class Checklist:
         for pair in self._pairs.values():
             pair.priority = self._priority(pair)
 
-    def find(self, remote: SocketAddress) -> CandidatePair | None:
-        """The pair to that address."""
-        return self._pairs.get(remote)
+    def find(self, endpoint: Endpoint) -> CandidatePair | None:
+        """The pair whose datagrams go there."""
+        return self._pairs.get(endpoint)
 
-    def admit(self, remote: Candidate) -> CandidatePair | None:
+    def admit(self, remote: Candidate, endpoint: Endpoint | None = None) -> CandidatePair | None:
         """The pair for a remote candidate, new or known; None where the bounds leave no room.
 
         A peer-reflexive candidate that is told later takes over what is told of it.
+
+        :param endpoint: how it is reached, if not straight by the data socket.
         """
-        known = self._pairs.get(remote.address)
+        endpoint = endpoint or remote.address
+        known = self._pairs.get(endpoint)
         if known is not None:
             if known.remote.kind is CandidateKind.PRFLX:
                 known.remote = remote
@@ -151,9 +172,9 @@ class Checklist:
         if self._admitted >= ADMISSIONS_LIMIT or (len(self._pairs) >= PAIRS_LIMIT and not self._evict()):
             return None
         self._admitted += 1
-        pair = CandidatePair(Base.for_remote(remote.address), remote)
+        pair = CandidatePair(Base.for_remote(remote.address), remote, endpoint)
         pair.priority = self._priority(pair)
-        self._pairs[remote.address] = pair
+        self._pairs[endpoint] = pair
         return pair
 
     def trigger(self, pair: CandidatePair) -> None:
@@ -224,8 +245,8 @@ class Checklist:
         return (low << 32) + 2 * high + (controlling > controlled)
 
     def _evict(self) -> bool:
-        for address, pair in self._pairs.items():
+        for endpoint, pair in self._pairs.items():
             if pair.state is PairState.FAILED:
-                del self._pairs[address]
+                del self._pairs[endpoint]
                 return True
         return False

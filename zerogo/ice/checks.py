@@ -12,13 +12,14 @@ from zerogo.core import RandomBytes
 from zerogo.ice.binding import Check, emit_check
 from zerogo.ice.checklist import CandidatePair
 from zerogo.ice.credentials import Credentials
-from zerogo.ids import SocketAddress
+from zerogo.ids import Endpoint
 from zerogo.stun.integrity import Integrity
 from zerogo.stun.message import Message, check_integrity, new_transaction_id
 from zerogo.stun.transaction import ClientTransaction
 
 TRANSACTIONS_LIMIT = 256
 SEEN_LIMIT = 128
+LOOSE_LIMIT = 1024
 
 
 @frozen
@@ -50,20 +51,20 @@ class SentChecks:
         """Begin a transaction on the pair; it becomes the pair's check under way. Nothing is sent yet."""
         transaction_id = new_transaction_id(self._rng)
         payload = emit_check(check, transaction_id, self._local, self._remote, self._integrity)
-        transaction = ClientTransaction(payload, pair.address, schedule, now)
+        transaction = ClientTransaction(payload, pair.endpoint, schedule, now)
         self._forget_before(pair)
         self._sent[transaction_id] = SentCheck(pair, transaction, check.controlling)
         if len(self._sent) > TRANSACTIONS_LIMIT:
             self._sent.popitem(last=False)
         pair.check = transaction
 
-    def close(self, message: Message, raw: bytes, source: SocketAddress) -> SentCheck | None:
+    def close(self, message: Message, raw: bytes, source: Endpoint) -> SentCheck | None:
         """The check that a response answers, which is then over; None where it is not an authentic answer.
 
         A check is answered from where it went to (RFC 8445 section 7.2.5.2.1).
         """
         sent = self._sent.get(message.transaction_id)
-        if sent is None or source != sent.pair.address or message.unknown_required:
+        if sent is None or source != sent.pair.endpoint or message.unknown_required:
             return None
         if not check_integrity(raw, self._remote.key):
             return None
@@ -79,6 +80,24 @@ class SentChecks:
             del self._sent[key]
 
 
+class LooseChecks:
+    """Checks that belong to no pair, by transaction id; the latest `LOOSE_LIMIT`."""
+
+    def __init__(self) -> None:
+        self._sent: OrderedDict[bytes, None] = OrderedDict()
+
+    def __contains__(self, transaction_id: bytes) -> bool:
+        return transaction_id in self._sent
+
+    def make(self, check: Check, local: Credentials, remote: Credentials, rng: RandomBytes) -> bytes:
+        """A fresh one, as a datagram."""
+        transaction_id = new_transaction_id(rng)
+        self._sent[transaction_id] = None
+        if len(self._sent) > LOOSE_LIMIT:
+            self._sent.popitem(last=False)
+        return emit_check(check, transaction_id, local, remote, Integrity.SHA256)
+
+
 class SeenRequests:
     """The latest authentic requests by transaction id, and where each came from first.
 
@@ -86,9 +105,9 @@ class SeenRequests:
     """
 
     def __init__(self) -> None:
-        self._sources: OrderedDict[bytes, SocketAddress] = OrderedDict()
+        self._sources: OrderedDict[bytes, Endpoint] = OrderedDict()
 
-    def is_replay(self, transaction_id: bytes, source: SocketAddress) -> bool:
+    def is_replay(self, transaction_id: bytes, source: Endpoint) -> bool:
         """Note a request; True where it was here before from another source."""
         known = self._sources.setdefault(transaction_id, source)
         if len(self._sources) > SEEN_LIMIT:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from attrs import frozen
 
 from zerogo.ice.candidate import CandidateKind
-from zerogo.ids import SocketAddress
+from zerogo.ids import Endpoint, SocketAddress
 
 
 @frozen
 class PairValid:
     """Datagrams pass both ways between our data socket and `remote`; told again after a doubt that was lifted."""
 
-    remote: SocketAddress
+    remote: Endpoint
     local_kind: CandidateKind
     remote_kind: CandidateKind
     rtt: float
@@ -25,7 +25,7 @@ class PairValid:
 class PairSelected:
     """Of the valid pairs this is the one to use from now on."""
 
-    remote: SocketAddress
+    remote: Endpoint
     local_kind: CandidateKind
     remote_kind: CandidateKind
     rtt: float
@@ -35,7 +35,7 @@ class PairSelected:
 class PairLost:
     """A pair that was valid does not answer any more; do not send there. `PairSelected` follows if another is left."""
 
-    remote: SocketAddress
+    remote: Endpoint
 
 
 @frozen

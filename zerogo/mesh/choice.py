@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 
 from attrs import define
 
+from zerogo.ice.checklist import far_address
 from zerogo.mesh.path import Path
 
 BETTER_BY_SHARE = 0.15
@@ -28,7 +29,7 @@ def cost(path: Path) -> float:
     total = UNMEASURED_COST_SECONDS if round_trip is None else round_trip
     total += path.measurement.loss * _LOSS_COST_SECONDS
     total -= _HOST_BONUS_SECONDS if path.remote_candidate == "host" else 0.0
-    total -= _IPV6_BONUS_SECONDS if path.destination.is_ipv6 else 0.0
+    total -= _IPV6_BONUS_SECONDS if far_address(path.destination).is_ipv6 else 0.0
     return total
 
 

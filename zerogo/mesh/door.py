@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from zerogo.errors import ParseError
 from zerogo.ice.binding import addressed_ufrag
-from zerogo.ids import SocketAddress
+from zerogo.ice.checklist import far_address
+from zerogo.ids import Endpoint, SocketAddress
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.directory import GATHERER, Directory
 from zerogo.mesh.peer import Peer
@@ -33,7 +34,7 @@ class Door:
         self._admission = Admission(context.network, context.identity.static_public, context.rng)
         self._responder = Responder(context.identity, context.network, context.psk, context.rng)
 
-    def receive(self, data: bytes, source: SocketAddress, surroundings: Surroundings, now: float) -> Peer | None:
+    def receive(self, data: bytes, source: Endpoint, surroundings: Surroundings, now: float) -> Peer | None:
         """Take one datagram; the peer that has to be settled. Never raises."""
         match classify(data):
             case DatagramKind.STUN:
@@ -51,7 +52,7 @@ class Door:
         """A node is no member any more."""
         self._admission.forget(static_public)
 
-    def _receive_stun(self, data: bytes, source: SocketAddress, surroundings: Surroundings, now: float) -> Peer | None:
+    def _receive_stun(self, data: bytes, source: Endpoint, surroundings: Surroundings, now: float) -> Peer | None:
         try:
             message = parse(data)
         except ParseError:
@@ -60,7 +61,8 @@ class Door:
             peer = self._directory.addressed(addressed_ufrag(message))
         else:
             owner = self._directory.owner_of(message.transaction_id)
-            if owner == GATHERER and surroundings.owns(message.transaction_id):
+            is_answer = owner == GATHERER and surroundings.owns(message.transaction_id)
+            if is_answer and isinstance(source, SocketAddress):
                 surroundings.receive_message(message, data, source, now)
                 return None
             peer = None if owner is None else self._directory.numbered(owner)
@@ -71,9 +73,9 @@ class Door:
         peer.search.receive_message(message, data, source, now)
         return peer
 
-    def _receive_initiation(self, data: bytes, source: SocketAddress, now: float) -> Peer | None:
+    def _receive_initiation(self, data: bytes, source: Endpoint, now: float) -> Peer | None:
         try:
-            demanded = self._admission.admit(data, source, now)
+            demanded = self._admission.admit(data, far_address(source), now)
             if demanded is not None:
                 return self._demand(demanded, source)
             received = self._responder.consume_initiation(data)
@@ -89,10 +91,10 @@ class Door:
         return self._answer(peer, received, data, source, now)
 
     def _answer(
-        self, peer: Peer, received: ReceivedInitiation, data: bytes, source: SocketAddress, now: float
+        self, peer: Peer, received: ReceivedInitiation, data: bytes, source: Endpoint, now: float
     ) -> Peer | None:
         try:
-            demanded = self._admission.check_fresh(received, data, source, now)
+            demanded = self._admission.check_fresh(received, data, far_address(source), now)
         except Replayed:
             return self._refuse(Refusal.REPLAYED_INITIATION)
         if demanded is not None:
@@ -126,7 +128,7 @@ class Door:
         number = self._context.indexes.owner(local_index)
         return None if number is None else self._directory.numbered(number)
 
-    def _demand(self, demanded: CookieDemanded, source: SocketAddress) -> Peer | None:
+    def _demand(self, demanded: CookieDemanded, source: Endpoint) -> Peer | None:
         self._context.outbox.send(source, demanded.reply)
         return self._refuse(Refusal.COOKIE_DEMANDED)
 

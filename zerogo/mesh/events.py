@@ -13,7 +13,7 @@ import enum
 
 from attrs import field, frozen
 
-from zerogo.ids import NodeId, SocketAddress
+from zerogo.ids import Endpoint, NodeId
 from zerogo.mesh.spec import PeerSpec
 from zerogo.noise.keys import SessionKeys
 
@@ -82,7 +82,7 @@ class PathSelected:
     """Send this peer's datagrams that way from now on; destination None: there is no way."""
 
     peer: int
-    destination: SocketAddress | None
+    destination: Endpoint | None
     mtu: int
     """Largest UDP payload that the path carries whole, bytes."""
     kind: PathKind = PathKind.DIRECT
@@ -97,7 +97,7 @@ class ControlToSend:
 
     peer: int
     payload: bytes
-    destination: SocketAddress | None = None
+    destination: Endpoint | None = None
 
 
 @frozen

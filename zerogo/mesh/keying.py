@@ -17,7 +17,7 @@ from attrs import define, field, frozen
 
 from zerogo.core import TimerTable
 from zerogo.errors import RemoteError
-from zerogo.ids import SocketAddress
+from zerogo.ids import Endpoint
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.events import SessionReady, SessionRetired
 from zerogo.mesh.slots import SessionRecord, SessionSlots
@@ -79,7 +79,7 @@ class Keying:
     round_trip: float = field(default=0.0, init=False)
     """Of the best destination, seconds, where it was measured."""
     _timers: TimerTable[_Timer] = field(factory=TimerTable, init=False)
-    _destinations: tuple[SocketAddress, ...] = field(default=(), init=False)
+    _destinations: tuple[Endpoint, ...] = field(default=(), init=False)
     _attempt: _Attempt | None = field(default=None, init=False)
     _tries: int = field(default=0, init=False)
     _begun_at: float = field(default=0.0, init=False)
@@ -107,7 +107,7 @@ class Keying:
         deadline = self._timers.next()
         return None if deadline is None else deadline.at
 
-    def set_destinations(self, destinations: tuple[SocketAddress, ...], now: float) -> None:
+    def set_destinations(self, destinations: tuple[Endpoint, ...], now: float) -> None:
         """Where the peer may be reached, best first; without any, an attempt stops."""
         self._destinations = destinations
         if not destinations:
@@ -174,7 +174,7 @@ class Keying:
         if is_news and not self._attempt.follows_cookie:
             self._try(now, follows_cookie=True)
 
-    def respond(self, responder: Responder, received: ReceivedInitiation, source: SocketAddress, now: float) -> None:
+    def respond(self, responder: Responder, received: ReceivedInitiation, source: Endpoint, now: float) -> None:
         """Answer an authentic, fresh initiation of this peer."""
         last, self._last_initiation_at = self._last_initiation_at, now
         if last is not None and now - last < INITIATION_GAP_SECONDS:

@@ -17,7 +17,7 @@ from attrs import frozen
 
 from zerogo.core import Deadline, RandomBytes, TimerTable, Transmit
 from zerogo.errors import ParseError
-from zerogo.ids import NetworkId, NodeId, SocketAddress
+from zerogo.ids import Endpoint, NetworkId, NodeId, SocketAddress
 from zerogo.mesh.context import IndexPool, NodeContext, Pace, Timestamps
 from zerogo.mesh.credentials import derive_pair_secrets
 from zerogo.mesh.directory import Directory
@@ -121,14 +121,14 @@ class Node:
         self._surroundings.set_servers(servers, now)
         self._settle_surroundings(now)
 
-    def receive_datagram(self, data: bytes, source: SocketAddress, now: float) -> None:
+    def receive_datagram(self, data: bytes, source: Endpoint, now: float) -> None:
         """A datagram that is not of a session: STUN, handshake, garbage. Never raises."""
         peer = self._door.receive(data, source, self._surroundings, now)
         if peer is not None:
             self._settle(peer, now)
         self._settle_surroundings(now)
 
-    def receive_control(self, peer: int, payload: bytes, source: SocketAddress, now: float) -> None:
+    def receive_control(self, peer: int, payload: bytes, source: Endpoint, now: float) -> None:
         """An authentic control message of a peer. Never raises."""
         found = self._directory.numbered(peer)
         if found is not None:
@@ -174,7 +174,7 @@ class Node:
             found.keying.rekey_due(now)
             self._settle(found, now)
 
-    def peer_roamed(self, peer: int, source: SocketAddress, now: float) -> None:
+    def peer_roamed(self, peer: int, source: Endpoint, now: float) -> None:
         """Authentic datagrams of the peer come from another address than its path's."""
         found = self._directory.numbered(peer)
         if found is not None:

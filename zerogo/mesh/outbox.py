@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from attrs import define, field
 
 from zerogo.core import Transmit, drain
-from zerogo.ids import SocketAddress
+from zerogo.ids import Endpoint
 from zerogo.mesh.events import ControlToSend, NodeEvent, PunchWanted, SignalToSend
 from zerogo.mesh.status import NodeCounters, Refusal
 
@@ -31,7 +31,7 @@ class Outbox:
     _events: deque[NodeEvent] = field(factory=deque, init=False)
     _refusals: dict[Refusal, int] = field(factory=lambda: dict.fromkeys(Refusal, 0), init=False)
 
-    def send(self, destination: SocketAddress, payload: bytes) -> None:
+    def send(self, destination: Endpoint, payload: bytes) -> None:
         """Send a datagram from the data socket."""
         if len(self._transmits) >= TRANSMITS_LIMIT:
             self.refuse(Refusal.OUTPUT_OVERFLOW)

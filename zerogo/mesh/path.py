@@ -7,7 +7,8 @@ import math
 
 from attrs import Factory, define, field
 
-from zerogo.ids import SocketAddress
+from zerogo.ice.checklist import far_address
+from zerogo.ids import Endpoint
 from zerogo.mesh.events import PathKind
 from zerogo.mesh.measure import Measurement
 from zerogo.mesh.mtu import MAX_PLPMTU_IPV4, MAX_PLPMTU_IPV6, PathMtu
@@ -18,7 +19,7 @@ from zerogo.mesh.status import PathStatus
 class Path:
     """One way to a peer. A path is *verified* once a probe on it was answered inside a session."""
 
-    destination: SocketAddress
+    destination: Endpoint
     local_candidate: str
     remote_candidate: str
     kind: PathKind = PathKind.DIRECT
@@ -37,7 +38,7 @@ class Path:
 
     def __attrs_post_init__(self) -> None:
         """Nothing is known of how large a datagram it carries."""
-        self.path_mtu = PathMtu(MAX_PLPMTU_IPV6 if self.destination.is_ipv6 else MAX_PLPMTU_IPV4)
+        self.path_mtu = PathMtu(MAX_PLPMTU_IPV6 if far_address(self.destination).is_ipv6 else MAX_PLPMTU_IPV4)
 
     @property
     def mtu(self) -> int:

@@ -13,7 +13,7 @@ import errno
 
 from attrs import define, field
 
-from zerogo.ids import SocketAddress
+from zerogo.ids import Endpoint
 from zerogo.mesh.choice import PathChoice
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.events import PathSelected
@@ -37,12 +37,12 @@ class Paths:
     _context: NodeContext
     _peer: int
     can_probe: bool = field(default=False, init=False)
-    _paths: dict[SocketAddress, Path] = field(factory=dict, init=False)
+    _paths: dict[Endpoint, Path] = field(factory=dict, init=False)
     _choice: PathChoice = field(factory=PathChoice, init=False)
     _prober: Prober = field(init=False)
     _roamed: Path | None = field(default=None, init=False)
     _roamed_at: float = field(default=0.0, init=False)
-    _told: tuple[SocketAddress, int] | None = field(default=None, init=False)
+    _told: tuple[Endpoint, int] | None = field(default=None, init=False)
     _review_at: float = field(default=0.0, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -66,7 +66,7 @@ class Paths:
         active = self.active
         return active is not None and active.is_verified and active.measurement.unanswered > 0
 
-    def destinations(self) -> tuple[SocketAddress, ...]:
+    def destinations(self) -> tuple[Endpoint, ...]:
         """Where a handshake may go: the path in use, the others that are usable, then those that only ICE believes in.
 
         The last kind matters after a restart of the peer: it answers checks, but no probe of a session it has lost.
@@ -75,7 +75,7 @@ class Paths:
         worth.sort(key=lambda path: (path is not self.active, not path.is_usable, self._choice.scorer(path)))
         return tuple(path.destination for path in worth)
 
-    def found(self, destination: SocketAddress, local: str, remote: str, round_trip: float | None, now: float) -> None:
+    def found(self, destination: Endpoint, local: str, remote: str, round_trip: float | None, now: float) -> None:
         """ICE checked a pair: the path may be used."""
         path = self._paths.get(destination) or self._add(destination, local, remote, now)
         if path is None:
@@ -87,7 +87,7 @@ class Paths:
         if not path.is_alive:
             path.revive(now)
 
-    def lost(self, destination: SocketAddress, now: float) -> None:
+    def lost(self, destination: Endpoint, now: float) -> None:
         """ICE lost its consent for a pair; what probes say inside the session weighs more."""
         path = self._paths.get(destination)
         if path is None:
@@ -98,7 +98,7 @@ class Paths:
         else:
             self._drop(path)
 
-    def heard(self, source: SocketAddress, now: float) -> None:
+    def heard(self, source: Endpoint, now: float) -> None:
         """An authentic message came from `source`: a new address must be proven, a dead one gets another chance."""
         path = self._paths.get(source)
         if path is None:
@@ -108,7 +108,7 @@ class Paths:
         if path is not None and path is not self.active and not path.is_verified:
             self._roam(path, now)
 
-    def roamed(self, source: SocketAddress, now: float) -> None:
+    def roamed(self, source: Endpoint, now: float) -> None:
         """The peer's data comes from `source` and not from the path in use."""
         self.heard(source, now)
         path = self._paths.get(source)
@@ -242,7 +242,7 @@ class Paths:
         if self.active is not None:
             self.active.next_probe_at = min(self.active.next_probe_at, now)
 
-    def _add(self, destination: SocketAddress, local: str, remote: str, now: float) -> Path | None:
+    def _add(self, destination: Endpoint, local: str, remote: str, now: float) -> Path | None:
         if len(self._paths) >= PATHS_LIMIT and not self._make_room():
             return None
         path = Path(

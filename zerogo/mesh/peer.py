@@ -14,7 +14,7 @@ from attrs import define, field
 from zerogo.core import Transmit
 from zerogo.errors import ParseError
 from zerogo.ice.agent import ChecksFailed, PairLost, PairSelected, PairValid
-from zerogo.ids import SocketAddress
+from zerogo.ids import Endpoint
 from zerogo.mesh import reasons
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.credentials import PairSecrets
@@ -82,7 +82,7 @@ class Peer:
             self.paths.probe_all(now)
             self._doubt(now)
 
-    def receive_control(self, payload: bytes, source: SocketAddress, now: float) -> None:
+    def receive_control(self, payload: bytes, source: Endpoint, now: float) -> None:
         """An authentic control message of the peer."""
         try:
             message = parse_control(payload)

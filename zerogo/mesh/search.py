@@ -18,7 +18,7 @@ from attrs import define, field
 from zerogo.core import TimerTable, Transmit
 from zerogo.ice.agent import IceAgent, IceEvent
 from zerogo.ice.candidate import Candidate
-from zerogo.ids import SocketAddress
+from zerogo.ids import Endpoint
 from zerogo.mesh import reasons
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.credentials import PairSecrets
@@ -139,7 +139,7 @@ class Search:
         """The controller has both ends start their checks in `delay` seconds."""
         self._timers.set(_Timer.START, now + max(0.0, delay))
 
-    def receive_message(self, message: Message, raw: bytes, source: SocketAddress, now: float) -> None:
+    def receive_message(self, message: Message, raw: bytes, source: Endpoint, now: float) -> None:
         """A STUN message that names this pair; one that its agent does not believe is counted."""
         refused = self.ice.counters.total
         self.ice.receive_message(message, raw, source, now)

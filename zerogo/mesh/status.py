@@ -7,7 +7,7 @@ import enum
 
 from attrs import frozen
 
-from zerogo.ids import NodeId, SocketAddress
+from zerogo.ids import Endpoint, NodeId
 from zerogo.mesh.events import PathKind, PeerState
 
 
@@ -15,7 +15,7 @@ from zerogo.mesh.events import PathKind, PeerState
 class PathStatus:
     """One candidate path of a peer. Times are seconds, None where nothing was measured yet."""
 
-    destination: SocketAddress
+    destination: Endpoint
     kind: PathKind
     local_candidate: str
     remote_candidate: str

@@ -96,10 +96,11 @@ class DatagramDriver(DatagramProtocol):
         self._pump.call(verb, *arguments)
 
     def _send(self, transmit: Transmit) -> None:
-        if self.transport is None:
+        destination = transmit.destination
+        if self.transport is None or not isinstance(destination, SocketAddress):
             return
         try:
-            self.transport.write(transmit.payload, (transmit.destination.host, transmit.destination.port))
+            self.transport.write(transmit.payload, (destination.host, destination.port))
         except OSError:
             self.counters.unsendable += 1
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zerogo.ids import SocketAddress
+from zerogo.ids import Endpoint
 
 GATHER_SCHEDULE = (0.1, 0.2, 0.4)
 """Seconds of patience after each send to a STUN server; gives up 700 ms after the first."""
@@ -23,7 +23,7 @@ CHECK_SCHEDULE = (0.05, 0.1, 0.2, 0.4, 0.8, 0.8)
 class ClientTransaction:
     """One request on its way; the owner sends what `take_due` returns and asks again at `next_at`."""
 
-    def __init__(self, payload: bytes, destination: SocketAddress, schedule: Sequence[float], now: float) -> None:
+    def __init__(self, payload: bytes, destination: Endpoint, schedule: Sequence[float], now: float) -> None:
         """Nothing is sent before the first `take_due`; `schedule` holds the seconds of patience after each send."""
         self.payload = payload
         self.destination = destination

@@ -80,6 +80,7 @@ class DrivenCore(Generic[EventType]):
         self._is_draining = True
         for _ in range(ROUNDS_LIMIT):
             for transmit in self.core.transmits():
+                assert isinstance(transmit.destination, SocketAddress)
                 self._internet.send(self.host, self.port, transmit.destination, transmit.payload)
             event = next(iter(self.core.events()), None)
             if event is None:

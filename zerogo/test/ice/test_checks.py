@@ -23,7 +23,8 @@ ELSEWHERE = SocketAddress("192.0.2.66", 6)
 
 
 def pair_to(number: int) -> CandidatePair:
-    return CandidatePair(Base.IPV4, Candidate.host(SocketAddress(f"10.1.{number // 250}.{number % 250}", 9)))
+    address = SocketAddress(f"10.1.{number // 250}.{number % 250}", 9)
+    return CandidatePair(Base.IPV4, Candidate.host(address), address)
 
 
 class SentChecksTests(SynchronousTestCase):

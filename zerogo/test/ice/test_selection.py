@@ -15,7 +15,7 @@ from zerogo.ids import SocketAddress
 
 def pair(rtt: float, kind: CandidateKind = CandidateKind.SRFLX, base: Base = Base.IPV4) -> CandidatePair:
     address = SocketAddress("192.0.2.1" if base is Base.IPV4 else "2001:db8::1", 9)
-    made = CandidatePair(base, Candidate(kind, address, None, 1, "1"))
+    made = CandidatePair(base, Candidate(kind, address, None, 1, "1"), address)
     made.consent = Consent(random.Random(1).randbytes, 0.0)
     made.add_sample(rtt, is_exact=True)
     return made
