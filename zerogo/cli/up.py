@@ -26,6 +26,7 @@ from zerogo.cli.daemon import Daemon, RoleFailed
 from zerogo.cli.join import AgentStart, begin_membership, rejoined
 from zerogo.cli.owner_api import OwnerApi
 from zerogo.cli.privilege import require_devices
+from zerogo.cli.relay_set_up import RelaySetUp
 from zerogo.config.errors import PrivateFileError
 from zerogo.config.load import ENVIRONMENT_KEYS
 from zerogo.config.private_file import make_private_directory, read_private, write_private
@@ -60,8 +61,13 @@ class Plan:
 
     @property
     def relay(self) -> Daemon:
-        """The role that tells members their outer address."""
+        """The role that tells members their outer address, and carries what finds no other way."""
         return Daemon("relay", self.base / "relay")
+
+    @property
+    def relay_set_up(self) -> RelaySetUp:
+        """What controller and relay share."""
+        return RelaySetUp(self.base / "relay", self.relay_port)
 
     @property
     def agent(self) -> AgentStart:
@@ -80,14 +86,8 @@ class Plan:
         return [
             *("--state-dir", str(self.base / "controller")),
             *("--listen", f"0.0.0.0:{self.listen_port}"),
-            *("--relay-port", str(self.relay_port)),
+            *self.relay_set_up.controller_arguments(),
         ]
-
-    def relay_arguments(self) -> list[str]:
-        """Options of the relay."""
-        ports = (self.relay_port, self.relay_port + 1)
-        every = ("0.0.0.0", "[::]")  # noqa: S104 - a server for all
-        return ["--listen", ",".join(f"{host}:{port}" for host in every for port in ports)]
 
     def addresses(self) -> list[str]:
         """How others reach the controller: as given, else a best guess."""
@@ -109,10 +109,11 @@ def base_directory(state_dir: Path | None, environ: Mapping[str, str]) -> Path:
 def run_controller(plan: Plan) -> None:
     """Start controller and relay where they do not run, and wait until the controller answers."""
     make_private_directory(plan.base)
+    plan.relay_set_up.prepare(is_running=plan.relay.pid() is not None)
     if plan.controller.pid() is None:
         plan.controller.start(plan.controller_arguments())
     if plan.relay.pid() is None:
-        plan.relay.start(plan.relay_arguments())
+        plan.relay.start(plan.relay_set_up.relay_arguments())
     plan.api.wait(CONTROLLER_SECONDS)
 
 

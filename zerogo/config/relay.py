@@ -17,6 +17,7 @@ from zerogo.secret import Secret
 
 _REALM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _EVERYWHERE = (SocketAddress("0.0.0.0", 3478), SocketAddress("::", 3478))  # noqa: S104 - a server for all
+_NEXT_PORT = (SocketAddress("0.0.0.0", 3479), SocketAddress("::", 3479))  # noqa: S104
 
 
 @frozen(kw_only=True)
@@ -37,8 +38,9 @@ class RelayQuota:
 class RelayConfig:
     """Keys and defaults of a relay."""
 
-    listen: tuple[SocketAddress, ...] = option(many(SOCKET_ADDRESS), _EVERYWHERE)
-    """Addresses and UDP ports to answer on."""
+    listen: tuple[SocketAddress, ...] = option(many(SOCKET_ADDRESS), _EVERYWHERE + _NEXT_PORT)
+    """Addresses and UDP ports to answer on. It takes a second port to tell clients what kind of NAT they are behind
+    (RFC 5780)."""
     auth_secret: Secret | None = option(
         secret(32, "make one with `openssl rand -hex 32`"), None, "file:/etc/zerogo/relay-secret"
     )

@@ -23,7 +23,10 @@ class Options(RoleOptions[ControllerConfig]):
         ["listen", None, None, "Address and port for agents and the API."],
         ["database", None, None, "The SQLite file."],
         ["state-dir", None, None, "Where keys and database are kept."],
-        ["relay-port", None, None, "The UDP port of the relay on this machine; 0: none."],
+        ["relay-port", None, None, "The UDP and TCP port of the relay on this machine; 0: none."],
+        ["relay-secret", None, None, "The relay's auth-secret, as file:PATH."],
+        ["relay-tls-port", None, None, "The TLS port of that relay; 0: none."],
+        ["relay-tls-pin", None, None, "SHA-256 of the public key of its certificate, in hex."],
     ]
 
 

@@ -9,6 +9,7 @@ so can be reached from outside its network namespace.
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -58,6 +59,7 @@ class Mesh:
         self._lab = lab
         self._processes: dict[tuple[str, Role], _Process] = {}
         self._addresses: dict[str, str] = {}
+        self._relay_secret = secrets.token_hex(32)
         self._is_closing = False
 
     # ----- life
@@ -160,8 +162,7 @@ class Mesh:
         if role is Role.CONTROLLER:
             self._write(process, self._controller_settings(host, directory))
         elif role is Role.RELAY:
-            listen = self._listen(STUN_PORT) + self._listen(STUN_PORT + 1)
-            self._write(process, {"listen": listen, "log-level": self._lab.scenario.log_level})
+            self._write(process, self._relay_settings(host))
         else:
             raise LabMisuse(f"the agent of {host} has not joined yet")
         return process
@@ -206,13 +207,22 @@ class Mesh:
             "listen": self._listen(CONTROLLER_PORT)[-1],
             "public-addresses": [_host_port(address, CONTROLLER_PORT) for address in self._lab.host(host).addresses],
             "relay-port": STUN_PORT if runs_relay else 0,
-            "stun-servers": [
-                _host_port(address, port)
+            "relay-secret": self._relay_secret,
+            "relays": [
+                {"name": f"{name}-{place}", "host": address, "auth-secret": self._relay_secret}
                 for name in relays
-                for address in self._lab.host(name).addresses
-                for port in (STUN_PORT, STUN_PORT + 1)
+                for place, address in enumerate(self._lab.host(name).addresses, start=1)
             ],
             "state-dir": str(directory / "state"),
+            "log-level": self._lab.scenario.log_level,
+        }
+
+    def _relay_settings(self, host: str) -> dict[str, object]:
+        return {
+            "listen": self._listen(STUN_PORT) + self._listen(STUN_PORT + 1),
+            "tcp-listen": self._listen(STUN_PORT),
+            "auth-secret": self._relay_secret,
+            "public-ip": list(self._lab.host(host).addresses),
             "log-level": self._lab.scenario.log_level,
         }
 

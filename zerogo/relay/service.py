@@ -54,7 +54,7 @@ class RelayService(Service):
 
     def privilegedStartService(self) -> None:
         """Open the sockets; raises `AddressRefused` where an address is taken, or where none can be used,
-        `CertificateRefused`, `NoPublicAddress`."""
+        `CertificateRefused`."""
         config = self._config
         if config.is_turn:
             self._public = public_addresses(config)

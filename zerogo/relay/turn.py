@@ -11,7 +11,7 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.logger import Logger
 
 from zerogo.config.relay import RelayConfig
-from zerogo.errors import EnvironmentFault
+from zerogo.net.addresses import choose_addresses, read_interfaces
 from zerogo.net.listening import TURN_PROTOCOLS, server_context
 from zerogo.net.relayed import outgoing_address
 from zerogo.net.turn_server import TurnDriver
@@ -22,16 +22,9 @@ from zerogo.turn.gate import PeerGate
 from zerogo.turn.quota import Quota
 from zerogo.turn.server import ServerSettings, TurnServer
 
+LOOPBACK = "127.0.0.1"
+
 _log = Logger(namespace="zerogo.relay")
-
-
-class NoPublicAddress(EnvironmentFault):
-    """The relay does not know an address that peers could reach it at."""
-
-    code = "E-RELAY-ADDRESS"
-
-    def __init__(self) -> None:
-        super().__init__("this machine has no address on a network; set public-ip")
 
 
 def turn_server(config: RelayConfig, public: tuple[str, ...], binding: BindingResponder) -> TurnServer:
@@ -56,13 +49,13 @@ def turn_driver(config: RelayConfig, server: TurnServer, public: tuple[str, ...]
 
 
 def public_addresses(config: RelayConfig) -> tuple[str, ...]:
-    """What relayed addresses are on, one of each family at most; raises `NoPublicAddress`."""
+    """What relayed addresses are on, one of each family at most. Allocations reach each other inside the relay under
+    any address, so a machine that has none yet takes its loopback."""
     if config.public_ip:
         first = {":" in host: host for host in reversed(config.public_ip)}
         return tuple(first[is_ipv6] for is_ipv6 in sorted(first))
     found = [host for is_ipv6 in (False, True) if (host := outgoing_address(is_ipv6)) is not None]
-    if not found:
-        raise NoPublicAddress()
+    found = found or choose_addresses(read_interfaces())[:1] or [LOOPBACK]
     for host in found:
         what = special_range(parse_address(host))
         if what is not None:

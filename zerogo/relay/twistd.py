@@ -21,6 +21,12 @@ class Options(RoleOptions[RelayConfig]):
     config_class = RelayConfig
     optParameters = [  # noqa: RUF012 - Twisted reads it from the class
         ["listen", None, None, "Addresses and UDP ports to answer on, as in 0.0.0.0:3478,[::]:3478."],
+        ["tcp-listen", None, None, "Addresses and ports for TURN over TCP."],
+        ["tls-listen", None, None, "Addresses and ports for TURN over TLS."],
+        ["tls-certificate", None, None, "The certificate for TLS (PEM)."],
+        ["tls-key", None, None, "The private key of the certificate (PEM)."],
+        ["auth-secret", None, None, "What time-limited credentials are made with, as file:PATH."],
+        ["public-ip", None, None, "The address that peers reach this relay at, one of each family."],
     ]
 
 

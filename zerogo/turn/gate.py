@@ -3,7 +3,8 @@
 
 1. Ranges that the operator opened (`AddressRule`): data may leave the relay to there, but not to the relay's own public
    address, where its machine's other programs are.
-2. Addresses that somebody with the relay's secret has granted to this user, unless they are special-purpose ones.
+2. Addresses that somebody with the relay's secret has granted to this user, unless they are special-purpose ones or
+   the relay's own: a node may dial its controller from the relay's machine, whose other programs are nobody's peers.
 3. The relay's own addresses: data reaches other allocations of this relay, inside it, and nothing else there.
 """
 
@@ -31,7 +32,7 @@ class PeerGate:
     def reach(self, host: str, user: str, grants: Iterable[bytes]) -> Reach | None:
         """How far data of `user` for `host` may go; None where there may be no permission for it."""
         address = parse_address(host)
-        if self._is_open(address, host) or self._is_granted(address, user, grants):
+        if self._is_open(address, host) or self._is_granted(address, host, user, grants):
             return Reach.OUTSIDE
         return Reach.INSIDE if host in self.own_hosts else None
 
@@ -40,8 +41,8 @@ class PeerGate:
         is_own = host in self.own_hosts and special_range(address) is None
         return not is_own and self.rule.refusal(address) is None
 
-    def _is_granted(self, address: Address, user: str, grants: Iterable[bytes]) -> bool:
-        if not self.secrets or special_range(address) is not None:
+    def _is_granted(self, address: Address, host: str, user: str, grants: Iterable[bytes]) -> bool:
+        if not self.secrets or special_range(address) is not None or host in self.own_hosts:
             return False
         unix_now = self.unix_time()
         return any(is_granted(self.secrets, grant, user, address, unix_now) for grant in grants)

@@ -86,6 +86,9 @@ class UpTests(SynchronousTestCase):
         self.assertEqual([role for role, _ in self.started], ["controller", "relay", "agent"])
         self.assertIn("0.0.0.0:9000", roles["controller"])
         self.assertIn("0.0.0.0:9001,0.0.0.0:9002,[::]:9001,[::]:9002", roles["relay"])
+        secret = f"file:{self.base / 'relay' / 'auth-secret'}"
+        self.assertIn(secret, roles["relay"])
+        self.assertIn(secret, roles["controller"])
         self.assertEqual(roles["agent"][-4:], ["--name", "anna", "--port", "0"])
 
     def test_it_prints_the_line_for_others_with_the_best_guess_of_our_address(self) -> None:
