@@ -43,7 +43,7 @@ _ROUTE = struct.Struct("=BBBBBBBBI")
 _ATTRIBUTE = struct.Struct("=HH")
 _IFLA_NAME, _IFLA_LINKINFO, _IFLA_INFO_KIND = 3, 18, 1
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 1, 2, 8
-_RTA_DESTINATION, _RTA_OUT_INTERFACE, _RTA_PREFERRED_SOURCE = 1, 4, 7
+_RTA_DESTINATION, _RTA_OUT_INTERFACE, _RTA_GATEWAY, _RTA_PREFERRED_SOURCE = 1, 4, 5, 7
 _NESTED_MASK = 0x3FFF
 _FULL_LENGTH = {AF_INET: 32, AF_INET6: 128}
 
@@ -79,10 +79,11 @@ class InterfaceAddress:
 
 @frozen
 class Route:
-    """The kernel's answer to "how would you send there": the interface and our own address."""
+    """The kernel's answer to "how would you send there": the interface, our own address, and the router, if any."""
 
     interface: int | None
     source: str | None
+    gateway: str | None = None
 
 
 def dump_request(kind: int, sequence: int) -> bytes:
@@ -173,4 +174,5 @@ def parse_route(body: bytes) -> Route:
     attributes = _attributes(body, _ROUTE.size)
     interface = attributes.get(_RTA_OUT_INTERFACE)
     source = _host(attributes.get(_RTA_PREFERRED_SOURCE))
-    return Route(None if interface is None else _number(interface), source)
+    gateway = _host(attributes.get(_RTA_GATEWAY))
+    return Route(None if interface is None else _number(interface), source, gateway)

@@ -24,7 +24,8 @@ ROOT = PACKAGE.parent
 
 PURE = (
     *("errors.py", "ids.py", "secret.py", "core.py"),
-    *("wire/", "stun/", "policy/", "noise/", "ice/", "turn/", "switch/", "routing/", "exit/", "mesh/", "control/"),
+    *("wire/", "stun/", "policy/", "noise/", "ice/", "turn/", "portmap/", "switch/", "routing/", "exit/"),
+    *("mesh/", "control/"),
 )
 IMPURE_MODULES = frozenset(
     {"twisted", "autobahn", "klein", "socket", "asyncio", "time", "random", "os", "threading", "logging"}

@@ -75,3 +75,5 @@ class BodyTests(SynchronousTestCase):
         body = struct.pack("=BBBBBBBBI", 2, 32, 0, 0, 254, 0, 0, 1, 0)
         body += attribute(1, bytes(4)) + attribute(4, struct.pack("=I", 3)) + attribute(7, bytes([192, 0, 2, 1]))
         self.assertEqual(netlink.parse_route(body), Route(3, "192.0.2.1"))
+        body += attribute(5, bytes([192, 0, 2, 254]))
+        self.assertEqual(netlink.parse_route(body), Route(3, "192.0.2.1", "192.0.2.254"))

@@ -1,0 +1,46 @@
+"""NAT-PMP, to the byte."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.errors import ParseError
+from zerogo.portmap import natpmp
+
+
+class NatPmpTests(SynchronousTestCase):
+    """RFC 6886 section 3."""
+
+    def test_requests_are_those_of_the_rfc(self) -> None:
+        self.assertEqual(natpmp.emit_outer_address_request(), bytes.fromhex("0000"))
+        self.assertEqual(natpmp.emit_map_request(9993, 40000, 7200), bytes.fromhex("0001000027099c4000001c20"))
+
+    def test_outer_address_is_read(self) -> None:
+        found = natpmp.parse_response(bytes.fromhex("0080000000000064cb007101"))
+        self.assertEqual(found, natpmp.OuterAddressResponse(result=0, epoch=100, host="203.0.113.1"))
+
+    def test_mapping_is_read(self) -> None:
+        found = natpmp.parse_response(bytes.fromhex("008100000000006427099c4000001c20"))
+        self.assertEqual(
+            found, natpmp.MapResponse(result=0, epoch=100, inner_port=9993, outer_port=40000, lifetime=7200)
+        )
+
+    def test_errors_may_be_short(self) -> None:
+        for text in ("00800001", "0081000200000064", "0080000300000064"):
+            found = natpmp.parse_response(bytes.fromhex(text))
+            self.assertNotEqual(found.result, 0)
+            self.assertTrue(natpmp.result_reason(found.result))
+
+    def test_successes_may_not(self) -> None:
+        for text in ("0080000000000064", "0081000000000064270912", "00820000000000640000"):
+            self.assertRaises(ParseError, natpmp.parse_response, bytes.fromhex(text))
+
+    @settings(deadline=None, max_examples=200)
+    @given(st.binary(max_size=24) | st.binary(max_size=20).map(lambda rest: b"\0\x81\0\0" + rest))
+    def test_garbage_raises_parse_errors_only(self, data: bytes) -> None:
+        try:
+            natpmp.parse_response(data)
+        except ParseError:
+            return
