@@ -51,7 +51,7 @@ class PlaneSettings:
     node_id: NodeId
     """Ours: what a FORWARD names us by."""
     mac1_key: bytes = field(repr=False)
-    """32 bytes; an initiation whose mac1 is not right under it is dropped at the door, before any budget."""
+    """32 bytes; a handshake message whose mac1 is not right under it is dropped at the door, before any budget."""
     mac: MacAddress
     """The TAP's own address."""
     addresses: Sequence[str] = ()
@@ -94,6 +94,11 @@ class PathPlan:
     """Datagrams of the real-time band go this way too; the receiver's replay window drops the later copy."""
     spread: tuple[PeerPath, ...] = ()
     """Flows are spread over `best` and these by a hash of their addresses and ports; one flow keeps to one way."""
+
+    @property
+    def ways(self) -> tuple[PeerPath, ...]:
+        """All of them, the best first."""
+        return (self.best, *(() if self.twin is None else (self.twin,)), *self.spread)
 
     @classmethod
     def by(cls, endpoint: Endpoint, mtu: int) -> PathPlan:

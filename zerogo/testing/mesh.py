@@ -23,6 +23,7 @@ from zerogo.dataplane.interface import (
     PathRefused,
     PeerEntry,
     PeerRoamed,
+    PlaneSettings,
     RekeyDue,
     SessionConfirmed,
     Upcall,
@@ -47,6 +48,7 @@ from zerogo.mesh.events import (
 from zerogo.mesh.node import Node, NodeSettings
 from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import PeerStatus
+from zerogo.noise.cookie import mac1_key
 from zerogo.noise.identity import Identity
 from zerogo.stun.server import BindingResponder
 from zerogo.testing.clock import VirtualClock, seeded_bytes
@@ -174,6 +176,16 @@ class Member:
         self.node = Node(settings, self.rng, UNIX_START + self.unix_wrong_by - self.clock_ahead)
         self.driven = DrivenCore(self.mesh.internet, self.host, DATA_PORT, self.node, self._on_event, self.clock_ahead)
         self.plane = MemoryPlane(lambda: self.driven.now, self._send_out, self._on_frame, self._poll)
+        self.plane.open(
+            PlaneSettings(
+                tap_fd=-1,
+                udp_fds=(),
+                node_id=self.identity.node_id,
+                mac1_key=mac1_key(NETWORK, self.identity.static_public),
+                mac=self.mac,
+                mtu=1500,
+            )
+        )
         self.host.sockets[DATA_PORT] = self.plane.receive_datagram
         self.is_up = True
         self.update_addresses()

@@ -2,7 +2,8 @@
 """A data plane in memory: the law of `zerogo.dataplane.interface` over `TransportSession`, in virtual time.
 
 Frames enter by `write_frame` (as if read from a TAP) and leave to `on_frame`. There are no descriptors, threads,
-offloads, fragments or timers of its own: `tick` does once a second what a plane does with time.
+offloads, fragments or timers of its own: `tick` does once a second what a plane does with time. All endpoints work:
+channels, routes (once `open` said who we are), and side sockets, of which only the numbers are known.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable
 
 from attrs import define, evolve, field
 
+from zerogo.dataplane.band import band_of, flow_hash
 from zerogo.dataplane.interface import (
     KEEPALIVE_SECONDS,
     REJECT_AFTER_SECONDS,
@@ -24,7 +26,6 @@ from zerogo.dataplane.interface import (
     PathPlan,
     PeerCounters,
     PeerEntry,
-    PeerPath,
     PeerRoamed,
     PlaneCounters,
     PlaneSettings,
@@ -32,14 +33,34 @@ from zerogo.dataplane.interface import (
     SessionConfirmed,
     Upcall,
 )
-from zerogo.errors import ParseError, RemoteError
-from zerogo.ids import Endpoint, SocketAddress
+from zerogo.dataplane.packet import network_offset
+from zerogo.errors import LocalError, ParseError, RemoteError
+from zerogo.ids import ChannelAddress, Endpoint, NodeId, RouteAddress, SideAddress, SocketAddress
+from zerogo.noise.cookie import mac
 from zerogo.noise.keys import SessionKeys
 from zerogo.noise.session import TransportSession
+from zerogo.switch.storm import StormBudget
+from zerogo.turn.message import emit_channel_data, parse_channel_data
 from zerogo.wire.datagram import DatagramKind, classify
-from zerogo.wire.transport import INNER_BYTES, InnerHeader, Kind, emit_inner, parse_header, parse_inner
+from zerogo.wire.forward import Forward, emit_forward, first_forward, parse_forward
+from zerogo.wire.handshake import MAC_BYTES
+from zerogo.wire.transport import (
+    INNER_BYTES,
+    OVERHEAD_BYTES,
+    Band,
+    InnerHeader,
+    Kind,
+    emit_inner,
+    parse_header,
+    parse_inner,
+)
 
 _MAC_BYTES = 6
+FORWARD_BURST_BYTES = 65536.0
+
+
+def _is_node(entry: _Peer, node_id: NodeId) -> bool:
+    return entry.entry is not None and entry.entry.node_id == node_id
 
 
 @define(eq=False)
@@ -53,7 +74,7 @@ class _Session:
 @define(eq=False)
 class _Peer:
     entry: PeerEntry | None = None
-    path: PeerPath | None = None
+    plan: PathPlan | None = None
     previous: _Session | None = None
     current: _Session | None = None
     next: _Session | None = None
@@ -72,6 +93,7 @@ class MemoryPlane:
     :param send: takes destination and datagram.
     :param on_frame: takes the sending peer and the frame.
     :param on_wakeup: called when there are upcalls to poll.
+    :param send_side: takes the number of a side socket, destination and datagram.
     """
 
     name = "memory"
@@ -82,11 +104,16 @@ class MemoryPlane:
         send: Callable[[SocketAddress, bytes], object],
         on_frame: Callable[[int, bytes], object],
         on_wakeup: Callable[[], object],
+        send_side: Callable[[int, SocketAddress, bytes], object] = lambda number, destination, datagram: None,
     ) -> None:
         self._clock = clock
         self._send = send
         self._on_frame = on_frame
         self._on_wakeup = on_wakeup
+        self._send_side = send_side
+        self._sides: set[int] = set()
+        self._forwarding = 0
+        self._forward_budget = StormBudget(1.0, 1.0)
         self._settings: PlaneSettings | None = None
         self._peers: dict[int, _Peer] = {}
         self._sessions: dict[int, _Session] = {}
@@ -136,17 +163,21 @@ class MemoryPlane:
     def set_path(self, peer: int, plan: PathPlan | None) -> None:
         """Send that way from now on."""
         entry = self._peer(peer)
-        entry.path = plan.best if plan else None
+        entry.plan = plan
         self._flush(entry)
 
     def set_forwarding(self, bytes_per_second: int) -> None:
-        """Nothing is carried."""
+        """Carry others' datagrams up to this rate."""
+        self._forwarding = bytes_per_second
+        self._forward_budget = StormBudget(float(bytes_per_second), max(bytes_per_second / 4, FORWARD_BURST_BYTES))
 
     def add_side_socket(self, number: int, fd: int) -> None:
-        """Descriptors are not used."""
+        """There is a socket of that number; the descriptor is not used."""
+        self._sides.add(number)
 
     def remove_side_socket(self, number: int) -> None:
-        """Descriptors are not used."""
+        """It is gone."""
+        self._sides.discard(number)
 
     def send_datagram(self, destination: Endpoint, payload: bytes) -> None:
         """As it is."""
@@ -155,9 +186,9 @@ class MemoryPlane:
     def send_control(self, peer: int, payload: bytes, destination: Endpoint | None = None) -> None:
         """Sealed in the current session."""
         entry = self._peer(peer)
-        target = destination or (entry.path.endpoint if entry.path else None)
+        target = destination or (entry.plan.best.endpoint if entry.plan else None)
         if target is not None:
-            self._seal(entry, Kind.CONTROL, payload, target)
+            self._seal(entry, Kind.CONTROL, payload, (target,))
 
     def counters(self) -> PlaneCounters:
         """What happened so far."""
@@ -183,12 +214,39 @@ class MemoryPlane:
             if entry.entry is not None and (frame[0] & 1 or entry.entry.mac.raw == frame[:_MAC_BYTES]):
                 self._send_frame(entry, frame)
 
-    def receive_datagram(self, data: bytes, source: SocketAddress) -> None:
-        """What arrived at the socket."""
+    def receive_datagram(self, data: bytes, source: SocketAddress | SideAddress) -> None:
+        """What arrived at the socket, or at a side socket."""
         self._counts[Counter.UDP_DATAGRAMS_IN] += 1
-        if classify(data) is not DatagramKind.TRANSPORT:
+        self._take(data, source)
+
+    def _take(self, data: bytes, source: Endpoint) -> None:
+        kind = classify(data)
+        if kind is DatagramKind.TRANSPORT:
+            self._open(data, source)
+        elif kind is DatagramKind.CHANNEL_DATA and isinstance(source, SocketAddress):
+            self._take_out_of_channel(data, source)
+        elif kind in (DatagramKind.CHANNEL_DATA, DatagramKind.UNKNOWN):
+            self._counts[Counter.DROPPED_MALFORMED] += 1
+        elif kind in (DatagramKind.INITIATION, DatagramKind.RESPONSE) and not self._is_meant_for_us(data):
+            self._counts[Counter.DROPPED_MAC1] += 1
+        else:
             self._pass_up(DatagramReceived(source, data))
+
+    def _take_out_of_channel(self, data: bytes, relay: SocketAddress) -> None:
+        try:
+            channel_data = parse_channel_data(data)
+        except ParseError:
+            self._counts[Counter.DROPPED_MALFORMED] += 1
             return
+        self._take(channel_data.data, ChannelAddress(relay, channel_data.number))
+
+    def _is_meant_for_us(self, handshake: bytes) -> bool:
+        if self._settings is None:
+            return True
+        covered, mac1 = handshake[: -2 * MAC_BYTES], handshake[-2 * MAC_BYTES : -MAC_BYTES]
+        return mac(self._settings.mac1_key, covered) == mac1
+
+    def _open(self, data: bytes, source: Endpoint) -> None:
         try:
             session = self._sessions.get(parse_header(data).receiver_index)
             if session is None:
@@ -219,21 +277,88 @@ class MemoryPlane:
                 entry.wants_keys = False
                 self._pass_up(RekeyDue(peer))
             heard_at = entry.frame_received_at
-            if heard_at is not None and heard_at > entry.sent_at and now - heard_at >= KEEPALIVE_SECONDS and entry.path:
-                self._seal(entry, Kind.KEEPALIVE, b"", entry.path.endpoint)
+            if heard_at is not None and heard_at > entry.sent_at and now - heard_at >= KEEPALIVE_SECONDS and entry.plan:
+                self._seal(entry, Kind.KEEPALIVE, b"", (entry.plan.best.endpoint,))
 
     def _peer(self, peer: int) -> _Peer:
         return self._peers.setdefault(peer, _Peer())
 
     def _send_out(self, destination: Endpoint, payload: bytes) -> None:
-        if not isinstance(destination, SocketAddress):
-            self._counts[Counter.DROPPED_UDP_SEND] += 1
-            return
+        match destination:
+            case RouteAddress(hops):
+                self._send_by_route(hops, payload)
+                return
+            case SideAddress(number, remote) if number in self._sides:
+                self._send_side(number, remote, payload)
+            case SideAddress():
+                self._counts[Counter.DROPPED_NO_ENDPOINT] += 1
+                return
+            case ChannelAddress(relay, channel):
+                self._send(relay, emit_channel_data(channel, payload))
+            case SocketAddress():
+                self._send(destination, payload)
         self._counts[Counter.UDP_DATAGRAMS_OUT] += 1
-        self._send(destination, payload)
+
+    def _send_by_route(self, hops: tuple[NodeId, ...], payload: bytes) -> None:
+        if self._settings is None:
+            raise LocalError("a plane that was not opened does not know who it is")
+        try:
+            forward = parse_forward(emit_forward(first_forward(self._settings.node_id, hops, payload)))
+        except ParseError:
+            self._counts[Counter.DROPPED_FORWARD_INVALID] += 1
+            return
+        self._hand_on(forward, Counter.DROPPED_NO_ENDPOINT)
+
+    def _hand_on(self, forward: Forward, if_no_way: Counter) -> bool:
+        """Seal a forwarded datagram for the member at its position; whether it went."""
+        entry = next((each for each in self._peers.values() if _is_node(each, forward.route[forward.position])), None)
+        ways = entry.plan.ways if entry and entry.plan else ()
+        way = next((way for way in ways if not isinstance(way.endpoint, RouteAddress)), None)
+        payload = emit_forward(forward)
+        if entry is None or way is None:
+            self._counts[if_no_way] += 1
+            return False
+        if len(payload) + OVERHEAD_BYTES > way.mtu:
+            self._counts[Counter.DROPPED_FORWARD_TOO_LONG] += 1
+            return False
+        is_sent = self._seal(entry, Kind.FORWARD, payload, (way.endpoint,))
+        self._counts[if_no_way] += not is_sent
+        return is_sent
+
+    def _take_forwarded(self, peer: int, payload: bytes, source: Endpoint) -> None:
+        """A datagram of another pair, or for us, that came sealed by `peer`."""
+        entry = self._peers[peer].entry
+        try:
+            forward = parse_forward(payload)
+        except ParseError:
+            self._counts[Counter.DROPPED_FORWARD_INVALID] += 1
+            return
+        is_right = self._settings and entry and forward.is_rightful(self._settings.node_id, entry.node_id)
+        if not is_right or isinstance(source, RouteAddress):
+            self._counts[Counter.DROPPED_FORWARD_INVALID] += 1
+        elif forward.is_last:
+            self._counts[Counter.FORWARD_DELIVERED] += 1
+            self._take(forward.datagram, RouteAddress(forward.back))
+        elif not self._forwarding or not self._forward_budget.spend(len(forward.datagram), self._clock()):
+            self._counts[Counter.DROPPED_FORWARD_RATE] += 1
+        elif self._hand_on(forward.onward(), Counter.DROPPED_FORWARD_NO_WAY):
+            self._counts[Counter.FORWARD_CARRIED] += 1
+            counters = self._peers[peer].counters
+            carried = counters.forwarded_bytes + len(forward.datagram)
+            self._peers[peer].counters = evolve(counters, forwarded_bytes=carried)
+
+    def _ways_of(self, plan: PathPlan, frame: bytes) -> tuple[Endpoint, ...]:
+        """Where a frame goes: its flow's way, and the twin if it is of the real-time band."""
+        network = network_offset(frame, 0, len(frame))
+        ways = (plan.best, *plan.spread)
+        way = ways[flow_hash(frame, network, len(frame)) % len(ways)]
+        if plan.twin is None or plan.twin == way or band_of(frame, network, len(frame)) != Band.REALTIME:
+            return (way.endpoint,)
+        self._counts[Counter.TWINS_OUT] += 1
+        return way.endpoint, plan.twin.endpoint
 
     def _send_frame(self, entry: _Peer, frame: bytes) -> None:
-        if entry.path is not None and self._seal(entry, Kind.ETHERNET, frame, entry.path.endpoint):
+        if entry.plan is not None and self._seal(entry, Kind.ETHERNET, frame, self._ways_of(entry.plan, frame)):
             return
         entry.wants_keys = entry.current is None
         entry.staged.append(frame)
@@ -241,7 +366,7 @@ class MemoryPlane:
             entry.staged.popleft()
             self._counts[Counter.DROPPED_STAGED] += 1
 
-    def _seal(self, entry: _Peer, kind: Kind, payload: bytes, destination: Endpoint) -> bool:
+    def _seal(self, entry: _Peer, kind: Kind, payload: bytes, destinations: tuple[Endpoint, ...]) -> bool:
         session = entry.current
         if session is None or self._clock() - session.added_at >= REJECT_AFTER_SECONDS:
             return False
@@ -252,17 +377,19 @@ class MemoryPlane:
             datagrams_out=counters.datagrams_out + 1,
             bytes_out=counters.bytes_out + (len(payload) if kind is Kind.ETHERNET else 0),
         )
-        self._send_out(destination, session.transport.seal(emit_inner(InnerHeader(kind)) + payload))
+        sealed = session.transport.seal(emit_inner(InnerHeader(kind)) + payload)
+        for destination in destinations:
+            self._send_out(destination, sealed)
         return True
 
     def _flush(self, entry: _Peer) -> None:
-        if entry.current is None or entry.path is None:
+        if entry.current is None or entry.plan is None:
             return
         frames, entry.staged = entry.staged, deque()
         for frame in frames:
             self._send_frame(entry, frame)
 
-    def _authentic(self, session: _Session, header: InnerHeader, payload: bytes, source: SocketAddress) -> None:
+    def _authentic(self, session: _Session, header: InnerHeader, payload: bytes, source: Endpoint) -> None:
         entry = self._peers[session.peer]
         if entry.next is session:
             entry.next = None
@@ -272,8 +399,11 @@ class MemoryPlane:
             self._pass_up(ControlReceived(session.peer, source, payload))
         elif header.kind is Kind.ETHERNET:
             self._receive_frame(entry, session.peer, payload)
+        elif header.kind is Kind.FORWARD:
+            self._take_forwarded(session.peer, payload, source)
         now = self._clock()
-        if entry.path is not None and entry.path.endpoint != source and now - entry.roamed_at >= 1.0:
+        places = [way.endpoint for way in entry.plan.ways] if entry.plan else [source]
+        if source not in places and now - entry.roamed_at >= 1.0:
             entry.roamed_at = now
             self._pass_up(PeerRoamed(session.peer, source))
 
