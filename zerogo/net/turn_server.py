@@ -96,14 +96,15 @@ class TurnDriver:
         self._streams: dict[int, TurnStreamFactory] = {}
         self._closers: list[Callable[[], Deferred[object]]] = []
 
-    def listen_udp(self, opened: socket.socket) -> None:
-        """Serve clients on an opened UDP socket, which the reactor takes over."""
+    def listen_udp(self, opened: socket.socket) -> int:
+        """Serve clients on an opened UDP socket, which the reactor takes over; returns the number of the listener."""
         number = self._next_listener()
         listener = self._udp[number] = _UdpListener(number, self.message_received)
         port = self._reactor.adoptDatagramPort(opened.fileno(), opened.family, listener, DATAGRAM_BYTES)
         opened.close()
         assert isinstance(port, Port)
         self._closers.append(lambda: maybeDeferred(port.stopListening))
+        return number
 
     def listen_stream(self, opened: socket.socket, tls_context: IOpenSSLContextFactory | None) -> None:
         """Serve clients on an opened, listening TCP socket; over TLS where there is a context."""

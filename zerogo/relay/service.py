@@ -12,17 +12,19 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks
+from twisted.internet.defer import DeferredList, inlineCallbacks
 from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from zerogo.config.relay import RelayConfig
 from zerogo.ids import SocketAddress
-from zerogo.net.datagram import AddressRefused, DatagramDriver, listen, open_udp_socket
+from zerogo.net.datagram import AddressRefused, open_udp_socket
 from zerogo.net.listening import CertificateRefused, open_tcp_socket
+from zerogo.net.stun_server import StunDriver
 from zerogo.net.turn_server import TurnDriver
-from zerogo.relay.turn import public_addresses, tls_context, turn_driver, turn_server
+from zerogo.relay.turn import public_addresses, seen_address, tls_context, turn_driver, turn_server
+from zerogo.stun.discovery import Places
 from zerogo.stun.limit import SourceLimiter
 from zerogo.stun.server import ANSWERS_BURST, ANSWERS_PER_SECOND, BindingResponder, ResponderCounters
 from zerogo.turn.server import TurnServer
@@ -43,14 +45,14 @@ class RelayService(Service):
         self.turn: TurnServer | None = None
         self._config = config
         self._reactor = reactor
-        self._limiter = SourceLimiter(ANSWERS_PER_SECOND, ANSWERS_BURST)
         self._udp: list[socket.socket] = []
         self._tcp: list[socket.socket] = []
         self._tls: list[socket.socket] = []
         self._tls_context: CertificateOptions | None = None
         self._public: tuple[str, ...] = ()
+        self._binding = BindingResponder(SourceLimiter(ANSWERS_PER_SECOND, ANSWERS_BURST), self.counters)
         self._driver: TurnDriver | None = None
-        self._closers: list[Callable[[], Deferred[object]]] = []
+        self._stun: StunDriver | None = None
 
     def privilegedStartService(self) -> None:
         """Open the sockets; raises `AddressRefused` where an address is taken, or where none can be used,
@@ -85,11 +87,10 @@ class RelayService(Service):
         super().stopService()  # type: ignore[no-untyped-call]
         self._close_opened()
         yield from self._drain()
-        closing = [close() for close in self._closers]
-        self._closers.clear()
-        if self._driver is not None:
-            closing += self._driver.close()
-            self._driver = None
+        closing = [
+            deferred for driver in (self._stun, self._driver) if driver is not None for deferred in driver.close()
+        ]
+        self._stun = self._driver = None
         self._log_counters()
         yield DeferredList(closing)
 
@@ -111,27 +112,30 @@ class RelayService(Service):
         return opened
 
     def _serve_stun(self) -> None:
-        for opened in self._udp:
-            self.log.info("answering STUN on UDP {address}", address=_address(opened))
-            driver = DatagramDriver(BindingResponder(self._limiter, self.counters), self._reactor)
-            self._closers.append(listen(opened, driver, self._reactor))
-        self._udp.clear()
+        self._stun = StunDriver(self._binding, self._reactor)
+        self._listen_udp(self._stun.listen_udp, "STUN")
 
     def _serve_turn(self) -> None:
-        binding = BindingResponder(self._limiter, self.counters)
-        self.turn = turn_server(self._config, self._public, binding)
+        self.turn = turn_server(self._config, self._public, self._binding)
         driver = self._driver = turn_driver(self._config, self.turn, self._public, self._reactor)
-        for opened in self._udp:
-            self.log.info("answering STUN and TURN on UDP {address}", address=_address(opened))
-            driver.listen_udp(opened)
+        self._listen_udp(driver.listen_udp, "STUN and TURN")
         for opened in self._tcp:
-            self.log.info("answering TURN on TCP {address}", address=_address(opened))
+            self.log.info("answering TURN on TCP {address}", address=str(_address(opened)))
             driver.listen_stream(opened, None)
         for opened in self._tls:
-            self.log.info("answering TURN on TLS {address}", address=_address(opened))
+            self.log.info("answering TURN on TLS {address}", address=str(_address(opened)))
             driver.listen_stream(opened, self._tls_context)
-        for sockets in (self._udp, self._tcp, self._tls):
+        for sockets in (self._tcp, self._tls):
             sockets.clear()
+
+    def _listen_udp(self, listen: Callable[[socket.socket], int], what: str) -> None:
+        places: dict[int, SocketAddress] = {}
+        for opened in self._udp:
+            address = _address(opened)
+            self.log.info("answering {what} on UDP {address}", what=what, address=str(address))
+            places[listen(opened)] = seen_address(self._config, address)
+        self._udp.clear()
+        self._binding.places = Places(places)
 
     def _drain(self) -> Any:
         if self._driver is None or self.turn is None:
@@ -172,6 +176,6 @@ class RelayService(Service):
             sockets.clear()
 
 
-def _address(opened: socket.socket) -> str:
+def _address(opened: socket.socket) -> SocketAddress:
     host, port = opened.getsockname()[:2]
-    return str(SocketAddress.of(host, port))
+    return SocketAddress.of(host, port)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import time
 from typing import Any
@@ -11,6 +12,7 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.logger import Logger
 
 from zerogo.config.relay import RelayConfig
+from zerogo.ids import SocketAddress
 from zerogo.net.addresses import choose_addresses, read_interfaces
 from zerogo.net.listening import TURN_PROTOCOLS, server_context
 from zerogo.net.relayed import outgoing_address
@@ -65,6 +67,15 @@ def public_addresses(config: RelayConfig) -> tuple[str, ...]:
                 what=what,
             )
     return tuple(found)
+
+
+def seen_address(config: RelayConfig, address: SocketAddress) -> SocketAddress:
+    """A listener's address as clients see it: one that takes all of this machine's has the first public one."""
+    if not ipaddress.ip_address(address.host).is_unspecified:
+        return address
+    host = next((host for host in config.public_ip if (":" in host) is address.is_ipv6), None)
+    host = host or outgoing_address(address.is_ipv6) or address.host
+    return SocketAddress(host, address.port)
 
 
 def tls_context(config: RelayConfig) -> CertificateOptions | None:

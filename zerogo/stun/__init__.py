@@ -8,5 +8,6 @@ carries datagrams (`zerogo.ice`). Everything here is pure: bytes and times in, b
 - `integrity`: HMACs, the fingerprint, keys of the two credential mechanisms.
 - `transaction`: a request, its retransmissions and what its answer says about the round trip.
 - `limit`: a bounded table of token buckets, one per source.
+- `discovery`: which of a server's addresses answers, so that clients see how their NAT behaves (RFC 5780).
 - `server`: answers Binding requests within the rules against reflection.
 """

@@ -197,6 +197,12 @@ class OtherAddress(PlainAddressAttribute):
     type = 0x802C
 
 
+class Padding(OpaqueAttribute):
+    """Makes a request of RFC 5780 long; its bytes mean nothing."""
+
+    type = 0x0026
+
+
 class XorMappedAddress(XorAddressAttribute):
     """The source address of a request as its receiver saw it."""
 
@@ -397,6 +403,7 @@ _KNOWN: tuple[type[KnownAttribute], ...] = (
     MappedAddress,
     ResponseOrigin,
     OtherAddress,
+    Padding,
     XorMappedAddress,
     Username,
     Realm,

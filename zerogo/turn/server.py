@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 from zerogo.core import Deadline, RandomBytes, drain
 from zerogo.errors import ParseError
@@ -47,6 +47,8 @@ from zerogo.turn.quota import Quota
 from zerogo.turn.requests import RequestDesk
 
 SWEEP_SECONDS = 2.0
+STREAM_LISTENER = -1
+"""What a connection is to the discovery of NATs: no place that another could answer for."""
 OUTPUTS_LIMIT = 4096
 CHALLENGES_PER_SECOND = 10.0
 CHALLENGES_BURST = 20.0
@@ -142,15 +144,20 @@ class TurnServer:
     def _receive_stun(self, message: Message, raw: bytes, client: ClientAddress, now: float) -> None:
         if message.message_class is MessageClass.REQUEST and client.address.port:
             if message.method == Method.BINDING:
-                self._binding.receive_datagram(raw, client.address, now)
-                for answer in self._binding.transmits():
-                    self._put(ToClient(client, answer.payload))
+                self._receive_binding(raw, client, now)
             else:
                 self._receive_request(message, raw, client, now)
         elif message.message_class is MessageClass.INDICATION and message.method == TurnMethod.SEND:
             self._receive_send(message, client, now)
         else:
             self.counters.ignored += 1
+
+    def _receive_binding(self, raw: bytes, client: ClientAddress, now: float) -> None:
+        listener = STREAM_LISTENER if client.is_stream else client.listener
+        answer = self._binding.answer(raw, client.address, listener, now)
+        if answer is not None:
+            answering = client if client.is_stream else evolve(client, listener=answer.listener)
+            self._put(ToClient(answering, answer.payload))
 
     def _receive_request(self, request: Message, raw: bytes, client: ClientAddress, now: float) -> None:
         judged = self._door.judge(request, raw, client, now)
