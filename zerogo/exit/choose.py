@@ -1,0 +1,231 @@
+# -*- test-case-name: zerogo.test.exit.test_choose -*-
+"""Which edge takes a stream: filter, then a policy; and the reasons, for whoever asks.
+
+Policies:
+
+| Name | Takes |
+|---|---|
+| `p2c-peak-ewma` | the cheaper of two random ones; cost as in `EdgeState.cost` |
+| `lowest-rtt` | the founding rule: lowest mean round trip of the carrier, 20 % of random variance, none above 800 ms |
+| `random`, `round-robin`, `least-streams` | as they say; the last one of all that fit |
+
+Two random ones need no look at the rest, so a choice among 50,000 edges costs what one among 50 does: random places of
+the pool are drawn until two fit, and only where few fit (a rare country) is an index or the whole pool gone through.
+Without chance, all users would run to the same best edge at once, as it was known a moment ago.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable
+
+from attrs import field, frozen
+
+from zerogo.exit.edges import EdgeProfile, EdgeState
+from zerogo.exit.frames import Command
+from zerogo.exit.target import Target
+from zerogo.exit.username import Wish
+
+DRAWS = 12
+RTT_LIMIT_SECONDS = 0.8
+VARIANCE = 0.2
+EXPLAINED = 20
+"""Candidates named in an explanation."""
+
+Chance = Callable[[], float]
+"""A random number from 0 up to 1."""
+
+
+class Policy(enum.StrEnum):
+    """How one is taken of those that fit."""
+
+    P2C_PEAK_EWMA = "p2c-peak-ewma"
+    LOWEST_RTT = "lowest-rtt"
+    RANDOM = "random"
+    ROUND_ROBIN = "round-robin"
+    LEAST_STREAMS = "least-streams"
+
+
+@frozen(kw_only=True)
+class Demand:
+    """What a stream needs of its edge."""
+
+    command: Command
+    target: Target
+    wish: Wish = field(factory=Wish)
+    zones: tuple[str, ...] = ()
+    """Tags of which the edge must have one; empty: any edge."""
+    excluded: tuple[str, ...] = ()
+    """Edges tried already."""
+
+
+@frozen
+class Candidate:
+    """An edge in an explanation."""
+
+    edge: str
+    name: str
+    cost: float
+    rtt: float | None
+    streams: int
+
+
+@frozen
+class Explanation:
+    """Why an edge would be taken."""
+
+    policy: Policy
+    chosen: str | None
+    fitting: int
+    excluded: dict[str, int]
+    """Reason -> how many edges."""
+    candidates: tuple[Candidate, ...]
+    """The cheapest first."""
+
+
+class Pool:
+    """All edges of a gateway."""
+
+    def __init__(self, policy: Policy, chance: Chance) -> None:
+        self.policy = policy
+        self._chance = chance
+        self._all: list[EdgeState] = []
+        self._by_edge: dict[str, EdgeState] = {}
+        self._by_country: dict[str, dict[str, EdgeState]] = {}
+        self._turn = 0
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def add(self, profile: EdgeProfile) -> EdgeState:
+        """Take an edge in; one of the same id is replaced."""
+        self.remove(profile.edge)
+        state = EdgeState(profile, index=len(self._all))
+        self._all.append(state)
+        self._by_edge[profile.edge] = state
+        self._by_country.setdefault(profile.country, {})[profile.edge] = state
+        return state
+
+    def remove(self, edge: str) -> None:
+        """Forget an edge."""
+        state = self._by_edge.pop(edge, None)
+        if state is None:
+            return
+        last = self._all.pop()
+        if last is not state:
+            self._all[state.index] = last
+            last.index = state.index
+        state.index = -1
+        country = self._by_country[state.profile.country]
+        del country[edge]
+        if not country:
+            del self._by_country[state.profile.country]
+
+    def get(self, edge: str) -> EdgeState | None:
+        """An edge by its id."""
+        return self._by_edge.get(edge)
+
+    def states(self) -> Iterable[EdgeState]:
+        """All of them."""
+        return iter(self._all)
+
+    def choose(self, demand: Demand, now: float) -> EdgeState | None:
+        """An edge for a stream; None where none fits. Ejected ones are taken where there is nothing else."""
+        if self.policy is Policy.P2C_PEAK_EWMA:
+            drawn = self._draw_two(demand, now)
+            if drawn is not None:
+                return drawn
+        fitting = [state for state in self._searched(demand) if misfit(state, demand) is None]
+        healthy = [state for state in fitting if not state.is_ejected(now)]
+        return self._pick(healthy or fitting)
+
+    def explain(self, demand: Demand, now: float) -> Explanation:
+        """What `choose` would weigh."""
+        excluded: dict[str, int] = {}
+        fitting: list[EdgeState] = []
+        for state in self._all:
+            reason = misfit(state, demand) or ("ejected" if state.is_ejected(now) else None)
+            if reason is None:
+                fitting.append(state)
+            else:
+                excluded[reason] = excluded.get(reason, 0) + 1
+        turn = self._turn
+        chosen = self.choose(demand, now)
+        self._turn = turn
+        cheapest = sorted(fitting, key=EdgeState.cost)[:EXPLAINED]
+        return Explanation(
+            self.policy,
+            None if chosen is None else chosen.profile.edge,
+            len(fitting),
+            excluded,
+            tuple(Candidate(s.profile.edge, s.profile.name, s.cost(), s.rtt, s.streams) for s in cheapest),
+        )
+
+    def _searched(self, demand: Demand) -> Iterable[EdgeState]:
+        if demand.wish.country:
+            return list(self._by_country.get(demand.wish.country, {}).values())
+        return self._all
+
+    def _draw_two(self, demand: Demand, now: float) -> EdgeState | None:
+        if not self._all or demand.wish.country:
+            return None
+        found: EdgeState | None = None
+        for _ in range(DRAWS):
+            state = self._all[int(self._chance() * len(self._all))]
+            if state is found or state.is_ejected(now) or misfit(state, demand) is not None:
+                continue
+            if found is not None:
+                return min(found, state, key=EdgeState.cost)
+            found = state
+        return found if len(self._all) == 1 else None
+
+    def _pick(self, fitting: list[EdgeState]) -> EdgeState | None:
+        if not fitting:
+            return None
+        match self.policy:
+            case Policy.P2C_PEAK_EWMA:
+                return min((self._any(fitting), self._any(fitting)), key=EdgeState.cost)
+            case Policy.LOWEST_RTT:
+                return self._lowest_rtt(fitting)
+            case Policy.ROUND_ROBIN:
+                self._turn += 1
+                return fitting[self._turn % len(fitting)]
+            case Policy.LEAST_STREAMS:
+                least = min(state.streams / state.profile.weight for state in fitting)
+                return self._any([state for state in fitting if state.streams / state.profile.weight == least])
+            case _:
+                return self._any(fitting)
+
+    def _any(self, fitting: list[EdgeState]) -> EdgeState:
+        return fitting[int(self._chance() * len(fitting))]
+
+    def _lowest_rtt(self, fitting: list[EdgeState]) -> EdgeState:
+        def varied(state: EdgeState) -> float:
+            rtt = RTT_LIMIT_SECONDS if state.rtt is None else state.rtt
+            return rtt * (1 - VARIANCE + 2 * VARIANCE * self._chance())
+
+        near = [state for state in fitting if state.rtt is None or state.rtt <= RTT_LIMIT_SECONDS]
+        return min(near or fitting, key=varied)
+
+
+def misfit(state: EdgeState, demand: Demand) -> str | None:
+    """Why an edge cannot take a stream; None where it can."""
+    profile = state.profile
+    if state.is_away or state.is_draining:
+        return "away" if state.is_away else "draining"
+    if state.streams >= profile.streams:
+        return "full"
+    if profile.edge in demand.excluded:
+        return "tried"
+    if demand.zones and not profile.tags.intersection(demand.zones):
+        return "zone"
+    unmet = profile.mismatch(demand.wish)
+    if unmet is not None:
+        return unmet
+    if demand.command is Command.DATAGRAMS:
+        return None if profile.has_udp else "udp"
+    if demand.command is Command.LISTEN:
+        return None if profile.has_bind else "bind"
+    if ":" in demand.target.host and not profile.has_ipv6:
+        return "ipv6"
+    return None if profile.permits(demand.target.port) else "port"

@@ -1,0 +1,125 @@
+# -*- test-case-name: zerogo.test.exit.test_sessions -*-
+"""Which edge a user's next stream should take, before chance decides: sessions and route modes.
+
+A *session* (`alice-session-k7`) holds its edge for its minutes from the first stream on; sessions are private to their
+user. When the edge is gone, a strict session fails and any other one takes a new edge. `manual` names the edge; `timed`
+is a session of the user's that begins anew every so many minutes; `custom` leases an edge that no other user with this
+mode has, until it was idle for `LEASE_IDLE_SECONDS`; `polling` goes round all edges. Bounded: the session that was idle
+longest makes room.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from attrs import define
+
+from zerogo.exit.choose import Demand, Pool, misfit
+from zerogo.exit.edges import EdgeState
+from zerogo.exit.grant import Grant, RouteMode
+
+SESSIONS_LIMIT = 100_000
+LEASE_IDLE_SECONDS = 180.0
+
+
+@define
+class _Hold:
+    edge: str
+    ends_at: float
+    is_lease: bool = False
+    used_at: float = 0.0
+
+
+class Routes:
+    """All users' sessions at a gateway."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._holds: OrderedDict[tuple[str, str], _Hold] = OrderedDict()
+        self._leased: dict[str, tuple[str, str]] = {}
+        self._turns: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._holds)
+
+    def edge_for(self, grant: Grant, demand: Demand, now: float) -> EdgeState | None:
+        """An edge for a stream of that user; None where none fits."""
+        if demand.wish.session:
+            key, seconds = (grant.user, demand.wish.session), demand.wish.minutes * 60.0
+            return self._held(key, seconds, demand, now, is_strict=demand.wish.is_strict)
+        match grant.route.mode:
+            case RouteMode.MANUAL:
+                state = self._pool.get(grant.route.edge)
+                return None if state is None or misfit(state, demand) is not None else state
+            case RouteMode.TIMED:
+                return self._held((grant.user, "-timed"), grant.route.minutes * 60.0, demand, now)
+            case RouteMode.CUSTOM:
+                return self._leased_edge((grant.user, "-custom"), demand, now)
+            case RouteMode.POLLING:
+                return self._in_turn(grant.user, demand, now)
+            case _:
+                return self._pool.choose(demand, now)
+
+    def _held(
+        self, key: tuple[str, str], seconds: float, demand: Demand, now: float, is_strict: bool = False
+    ) -> EdgeState | None:
+        hold = self._holds.get(key)
+        if hold is not None and now < hold.ends_at:
+            state = self._pool.get(hold.edge)
+            if state is not None and misfit(state, demand) is None:
+                hold.used_at = now
+                self._holds.move_to_end(key)
+                return state
+            if is_strict:
+                return None
+        state = self._pool.choose(demand, now)
+        if state is not None:
+            self._keep(key, _Hold(state.profile.edge, now + seconds, used_at=now))
+        return state
+
+    def _leased_edge(self, key: tuple[str, str], demand: Demand, now: float) -> EdgeState | None:
+        hold = self._holds.get(key)
+        if hold is not None:
+            state = self._pool.get(hold.edge)
+            if state is not None and now - hold.used_at < LEASE_IDLE_SECONDS and misfit(state, demand) is None:
+                hold.used_at = now
+                return state
+            self._release(key)
+        taken = tuple(edge for edge, by in self._leased.items() if not self._is_free(edge, by, now))
+        chosen = self._pool.choose(
+            Demand(
+                command=demand.command,
+                target=demand.target,
+                wish=demand.wish,
+                zones=demand.zones,
+                excluded=demand.excluded + taken,
+            ),
+            now,
+        )
+        if chosen is not None:
+            self._keep(key, _Hold(chosen.profile.edge, float("inf"), is_lease=True, used_at=now))
+            self._leased[chosen.profile.edge] = key
+        return chosen
+
+    def _is_free(self, edge: str, by: tuple[str, str], now: float) -> bool:
+        hold = self._holds.get(by)
+        return hold is None or now - hold.used_at >= LEASE_IDLE_SECONDS
+
+    def _in_turn(self, user: str, demand: Demand, now: float) -> EdgeState | None:
+        fitting = [s for s in self._pool.states() if misfit(s, demand) is None and not s.is_ejected(now)]
+        if not fitting:
+            return self._pool.choose(demand, now)
+        turn = self._turns.get(user, -1) + 1
+        self._turns[user] = turn
+        return fitting[turn % len(fitting)]
+
+    def _keep(self, key: tuple[str, str], hold: _Hold) -> None:
+        self._holds[key] = hold
+        self._holds.move_to_end(key)
+        while len(self._holds) > SESSIONS_LIMIT:
+            self._release(next(iter(self._holds)))
+
+    def _release(self, key: tuple[str, str]) -> None:
+        hold = self._holds.pop(key, None)
+        if hold is not None and hold.is_lease and self._leased.get(hold.edge) == key:
+            del self._leased[hold.edge]

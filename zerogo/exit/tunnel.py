@@ -1,0 +1,246 @@
+# -*- test-case-name: zerogo.test.exit.test_tunnel -*-
+"""A multiplexer on a carrier that may break and come back: positions, acknowledgements, replay, pings.
+
+A *message* is what one sealed message of the carrier holds (docs/PROTOCOL.md, "Exit tunnel"):
+
+    1 PACKET   frames            the only kind that has a position: its count since the tunnel began
+    2 ACK      position 8        all packets before this position have arrived
+    3 PING     number 8
+    4 PONG     number 8
+
+Each end keeps the packets that it has sent until they are acknowledged. When the carrier breaks (`detach`) and another
+one is there (`attach`, with the position that the other end has received up to), the packets from there on are sent
+again, and everything above, streams, credit, half-closes, is as if nothing had happened. The log is bounded: while
+`REPLAY_LIMIT` bytes are unacknowledged, no new packet is made, so writers wait. A tunnel without a carrier for
+`GRACE_SECONDS` is over.
+
+Anything that arrives shows that the carrier lives. After a silence it is pinged, and given up without an answer.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Iterator
+
+from zerogo.core import Deadline, TimerTable
+from zerogo.errors import ParseError
+from zerogo.exit.events import CarrierSilent, RttMeasured, TunnelEvent, TunnelLost
+from zerogo.exit.mux import Mux
+
+PACKET, ACK, PING, PONG = b"\x01", b"\x02", b"\x03", b"\x04"
+MESSAGE_LIMIT = 65_519
+"""Bytes that one frame of the channel carries."""
+REPLAY_LIMIT = 8 * 1024 * 1024
+REPLAY_PACKETS = 65536
+GRACE_SECONDS = 30.0
+PING_IDLE_SECONDS = 25.0
+PING_BUSY_SECONDS = 5.0
+"""Between pings while there are streams."""
+PONG_SECONDS = 12.0
+ACK_DELAY_SECONDS = 0.25
+ACK_BYTES = 256 * 1024
+ACK_PACKETS = 64
+"""So much is acknowledged at once, less after the delay."""
+_POSITION = struct.Struct("!cQ")
+
+
+class Tunnel:
+    """One end. `mux` is for its verbs; what it says comes out of `events` here.
+
+    :param jitter: a number from 0 to 1, so that the pings of many tunnels spread.
+    """
+
+    def __init__(self, mux: Mux, jitter: float = 0.5) -> None:
+        self.mux = mux
+        self.is_attached = False
+        self.rtt: float | None = None
+        """Seconds, smoothed."""
+        self._jitter = 0.8 + 0.2 * jitter
+        self._events: deque[TunnelEvent] = deque()
+        self._timers: TimerTable[str] = TimerTable()
+        self._log: deque[bytes] = deque()
+        self._log_bytes = 0
+        self._log_start = 0
+        self._again = 0
+        """How many packets of the log, from its end, are yet to be sent on this carrier."""
+        self._received = 0
+        self._acked = 0
+        self._unacked_bytes = 0
+        self._is_ack_due = False
+        self._pongs: deque[bytes] = deque(maxlen=4)
+        self._is_ping_due = False
+        self._ping_number = 0
+        self._ping_at: float | None = None
+
+    # ----- the carrier
+
+    @property
+    def received(self) -> int:
+        """The position that the other end has to go on from."""
+        return self._received
+
+    @property
+    def sent(self) -> int:
+        """The position of the next packet."""
+        return self._log_start + len(self._log)
+
+    @property
+    def replayable(self) -> int:
+        """Bytes kept for another carrier."""
+        return self._log_bytes
+
+    def attach(self, position: int, now: float) -> None:
+        """There is a carrier, and the other end has received up to `position`; raises `ParseError` where it cannot."""
+        self._acknowledge(position)
+        self.is_attached = True
+        self._again = len(self._log)
+        self._is_ack_due = self._is_ping_due = False
+        self._unacked_bytes, self._acked = 0, self._received
+        self._pongs.clear()
+        self._ping_at = None
+        self._timers.cancel("grace")
+        self._timers.cancel("ack")
+        self._timers.cancel("pong")
+        # The first one soon: the round trip is wanted.
+        self._timers.set("ping", now + 0.2)
+
+    def detach(self, now: float) -> None:
+        """The carrier is gone."""
+        if self.is_attached:
+            self.is_attached = False
+            for timer in ("ping", "pong", "ack"):
+                self._timers.cancel(timer)
+            self._timers.set("grace", now + GRACE_SECONDS)
+
+    def end(self) -> None:
+        """All is over, in silence."""
+        self.is_attached = False
+        for timer in ("ping", "pong", "ack", "grace"):
+            self._timers.cancel(timer)
+        self.mux.abandon()
+        self._log.clear()
+        self._log_bytes = 0
+
+    # ----- messages
+
+    def receive(self, message: bytes, now: float) -> None:
+        """Take a message; raises `ParseError`, after which the tunnel is of no use."""
+        kind = message[:1]
+        self._timers.cancel("pong")
+        if kind == PACKET:
+            self._received += 1
+            self._unacked_bytes += len(message)
+            self._plan_ack(now)
+            self.mux.receive(memoryview(message)[1:], now)
+            return
+        if len(message) != _POSITION.size:
+            raise ParseError("a message of a wrong length")
+        number: int = _POSITION.unpack(message)[1]
+        if kind == ACK:
+            self._acknowledge(number)
+        elif kind == PING:
+            self._pongs.append(PONG + message[1:])
+        elif kind == PONG:
+            self._receive_pong(number, now)
+        else:
+            raise ParseError(f"a message of the unknown kind {message[0]}")
+
+    @property
+    def has_work(self) -> bool:
+        """Whether `next_message` would give one."""
+        if not self.is_attached:
+            return False
+        if self._pongs or self._is_ack_due or self._is_ping_due or self._again:
+            return True
+        return self._may_add and self.mux.has_work
+
+    def next_message(self, now: float) -> bytes | None:
+        """What to send next on the carrier; None where there is nothing to send."""
+        if not self.is_attached:
+            return None
+        if self._pongs:
+            return self._pongs.popleft()
+        if self._is_ack_due:
+            return self._take_ack()
+        if self._is_ping_due:
+            return self._take_ping(now)
+        if self._again:
+            self._again -= 1
+            return PACKET + self._log[-1 - self._again]
+        if not self._may_add:
+            return None
+        packet = self.mux.next_packet(MESSAGE_LIMIT - 1)
+        if packet is None:
+            return None
+        self._log.append(packet)
+        self._log_bytes += len(packet)
+        return PACKET + packet
+
+    def events(self) -> Iterator[TunnelEvent]:
+        """Drain what happened, in order."""
+        yield from self.mux.events()
+        while self._events:
+            yield self._events.popleft()
+
+    # ----- time
+
+    def next_timer(self) -> Deadline | None:
+        """When `handle_timer` is due."""
+        return self._timers.next()
+
+    def handle_timer(self, now: float) -> None:
+        """Do what is due."""
+        for timer in self._timers.take_due(now):
+            if timer == "ack":
+                self._is_ack_due = True
+            elif timer == "ping":
+                self._is_ping_due = True
+            elif timer == "pong":
+                self._events.append(CarrierSilent())
+            else:
+                self.end()
+                self._events.append(TunnelLost())
+
+    @property
+    def _may_add(self) -> bool:
+        return self._log_bytes < REPLAY_LIMIT and len(self._log) < REPLAY_PACKETS
+
+    def _plan_ack(self, now: float) -> None:
+        if self._unacked_bytes >= ACK_BYTES or self._received - self._acked >= ACK_PACKETS:
+            self._is_ack_due = True
+        elif not self._timers.is_set("ack"):
+            self._timers.set("ack", now + ACK_DELAY_SECONDS)
+
+    def _take_ack(self) -> bytes:
+        self._is_ack_due = False
+        self._unacked_bytes, self._acked = 0, self._received
+        self._timers.cancel("ack")
+        return _POSITION.pack(ACK, self._received)
+
+    def _take_ping(self, now: float) -> bytes:
+        self._is_ping_due = False
+        self._ping_number += 1
+        self._ping_at = now
+        if not self._timers.is_set("pong"):
+            self._timers.set("pong", now + PONG_SECONDS)
+        seconds = PING_BUSY_SECONDS if self.mux.streams else PING_IDLE_SECONDS
+        self._timers.set("ping", now + seconds * self._jitter)
+        return _POSITION.pack(PING, self._ping_number)
+
+    def _receive_pong(self, number: int, now: float) -> None:
+        if self._ping_at is None or number != self._ping_number:
+            return
+        sample = max(0.0, now - self._ping_at)
+        self._ping_at = None
+        self.rtt = sample if self.rtt is None else self.rtt + (sample - self.rtt) / 8
+        self.mux.rtt = max(1e-3, self.rtt)
+        self._events.append(RttMeasured(sample))
+
+    def _acknowledge(self, position: int) -> None:
+        if not self._log_start <= position <= self.sent:
+            raise ParseError(f"position {position} is not between {self._log_start} and {self.sent}")
+        while self._log_start < position:
+            self._log_bytes -= len(self._log.popleft())
+            self._log_start += 1
+        self._again = min(self._again, len(self._log))

@@ -1,0 +1,139 @@
+"""Edges are filtered, weighed and explained."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.exit.choose import Demand, Policy, Pool
+from zerogo.exit.edges import EJECT_FAILURES, EJECT_SECONDS, EdgeProfile, EdgeState
+from zerogo.exit.frames import Command
+from zerogo.exit.target import Target
+from zerogo.exit.username import Wish
+
+WEB = Demand(command=Command.CONNECT, target=Target("example.net", 443))
+
+
+def pool(policy: Policy = Policy.P2C_PEAK_EWMA, count: int = 10) -> Pool:
+    made = Pool(policy, random.Random(7).random)
+    for number in range(count):
+        made.add(EdgeProfile(edge=f"e{number}", country="de" if number % 2 else "fr", tags=frozenset({f"t{number}"})))
+    return made
+
+
+def demand(**wish: object) -> Demand:
+    return Demand(command=Command.CONNECT, target=WEB.target, wish=Wish(**wish))  # type: ignore[arg-type]
+
+
+def chosen(found: EdgeState | None) -> str | None:
+    return None if found is None else found.profile.edge
+
+
+class PoolTests(SynchronousTestCase):
+    def test_every_policy_keeps_to_the_filter(self) -> None:
+        for policy in Policy:
+            edges = pool(policy)
+            for _ in range(30):
+                state = edges.choose(demand(country="de"), 0.0)
+                assert state is not None
+                self.assertEqual(state.profile.country, "de")
+            self.assertEqual(chosen(edges.choose(demand(zone="t3"), 0.0)), "e3")
+            self.assertIsNone(edges.choose(demand(country="jp"), 0.0))
+
+    def test_what_an_edge_cannot_do_it_is_not_asked_for(self) -> None:
+        edges = Pool(Policy.RANDOM, random.Random(1).random)
+        edges.add(EdgeProfile(edge="a", has_udp=False, ports=((1, 24), (26, 65535))))
+        self.assertIsNone(edges.choose(Demand(command=Command.DATAGRAMS, target=WEB.target), 0.0))
+        self.assertIsNone(edges.choose(Demand(command=Command.LISTEN, target=WEB.target), 0.0))
+        for target in (Target("example.net", 25), Target("2001:db8::1", 443)):
+            self.assertIsNone(edges.choose(Demand(command=Command.CONNECT, target=target), 0.0))
+        self.assertEqual(chosen(edges.choose(WEB, 0.0)), "a")
+
+    def test_p2c_avoids_the_slow_and_the_busy(self) -> None:
+        edges = pool()
+        for state in edges.states():
+            state.dial_began()
+            state.dial_succeeded(2.0 if state.profile.edge == "e1" else 0.05, 0.0)
+        busy = edges.get("e2")
+        assert busy is not None
+        busy.in_flight = 50
+        counts = Counter(chosen(edges.choose(WEB, 0.0)) for _ in range(1000))
+        self.assertLess(counts["e1"] + counts["e2"], 60)
+        self.assertGreater(min(counts[f"e{number}"] for number in (0, 3, 4, 5, 6, 7, 8, 9)), 50)
+
+    def test_lowest_rtt_takes_the_nearest_skips_the_far_and_varies(self) -> None:
+        edges = pool(Policy.LOWEST_RTT, 4)
+        for number, rtt in enumerate((0.100, 0.105, 0.3, 0.9)):
+            state = edges.get(f"e{number}")
+            assert state is not None
+            state.note_rtt(rtt)
+        counts = Counter(chosen(edges.choose(WEB, 0.0)) for _ in range(500))
+        self.assertEqual(set(counts), {"e0", "e1"})
+
+    def test_round_robin_and_least_streams_spread(self) -> None:
+        edges = pool(Policy.ROUND_ROBIN)
+        self.assertEqual(len({chosen(edges.choose(WEB, 0.0)) for _ in range(10)}), 10)
+        edges = pool(Policy.LEAST_STREAMS)
+        for _ in range(100):
+            state = edges.choose(WEB, 0.0)
+            assert state is not None
+            state.dial_began()
+        self.assertEqual({state.streams for state in edges.states()}, {10})
+
+    def test_an_edge_that_keeps_failing_is_left_out_and_comes_back_on_probation(self) -> None:
+        edges = pool(count=2)
+        state = edges.get("e0")
+        assert state is not None
+        for _ in range(EJECT_FAILURES):
+            state.dial_began()
+            state.dial_failed(True, 0.1, 0.0)
+        self.assertEqual({chosen(edges.choose(WEB, 1.0)) for _ in range(20)}, {"e1"})
+        later = EJECT_SECONDS + 1
+        self.assertFalse(state.is_ejected(later))
+        state.dial_began()
+        self.assertTrue(state.is_ejected(later))
+        state.dial_succeeded(0.1, later)
+        self.assertFalse(state.is_ejected(later))
+
+    def test_an_ejected_edge_is_better_than_none_and_a_targets_fault_does_not_count(self) -> None:
+        edges = pool(count=1)
+        state = edges.get("e0")
+        assert state is not None
+        for _ in range(20):
+            state.dial_began()
+            state.dial_failed(False, 0.1, 0.0)
+        self.assertFalse(state.is_ejected(1.0))
+        for _ in range(EJECT_FAILURES):
+            state.dial_began()
+            state.dial_failed(True, 0.1, 0.0)
+        self.assertEqual(chosen(edges.choose(WEB, 1.0)), "e0")
+
+    def test_a_slow_dial_counts_at_once_and_is_forgotten_slowly(self) -> None:
+        state = EdgeState(EdgeProfile(edge="a"))
+        state.note_dial(0.1, 0.0)
+        state.note_dial(2.0, 1.0)
+        self.assertEqual(state.dial, 2.0)
+        state.note_dial(0.1, 2.0)
+        assert state.dial is not None
+        self.assertGreater(state.dial, 1.5)
+        state.note_dial(0.1, 60.0)
+        self.assertLess(state.dial, 0.15)
+
+    def test_an_explanation_counts_and_changes_nothing(self) -> None:
+        edges = pool()
+        away = edges.get("e1")
+        assert away is not None
+        away.is_away = True
+        found = edges.explain(demand(country="de"), 0.0)
+        self.assertEqual((found.fitting, found.excluded), (4, {"country": 5, "away": 1}))
+        self.assertEqual(len(found.candidates), 4)
+
+    def test_edges_come_and_go(self) -> None:
+        edges = pool()
+        for number in range(10):
+            edges.remove(f"e{number}")
+            edges.remove(f"e{number}")
+            self.assertEqual(len(edges), 9 - number)
+        self.assertIsNone(edges.choose(WEB, 0.0))

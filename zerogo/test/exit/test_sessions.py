@@ -1,0 +1,74 @@
+"""Sessions and route modes keep users where they want to be."""
+
+from __future__ import annotations
+
+import random
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.exit.choose import Demand, Policy, Pool
+from zerogo.exit.edges import EdgeProfile
+from zerogo.exit.frames import Command
+from zerogo.exit.grant import Grant, Route, RouteMode
+from zerogo.exit.sessions import LEASE_IDLE_SECONDS, Routes
+from zerogo.exit.target import Target
+from zerogo.exit.username import Wish
+
+
+def demand(session: str = "", minutes: int = 10, is_strict: bool = False) -> Demand:
+    wish = Wish(session=session, minutes=minutes, is_strict=is_strict)
+    return Demand(command=Command.CONNECT, target=Target("example.net", 443), wish=wish)
+
+
+class RoutesTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.pool = Pool(Policy.RANDOM, random.Random(3).random)
+        for number in range(20):
+            self.pool.add(EdgeProfile(edge=f"e{number}"))
+        self.routes = Routes(self.pool)
+
+    def edge(self, user: str, wanted: Demand, now: float, route: Route | None = None) -> str | None:
+        state = self.routes.edge_for(Grant(user=user, route=route or Route()), wanted, now)
+        return None if state is None else state.profile.edge
+
+    def test_a_session_keeps_its_edge_for_its_time_and_is_private(self) -> None:
+        first = self.edge("bob", demand("k"), 0.0)
+        self.assertEqual({self.edge("bob", demand("k"), float(now)) for now in range(0, 599, 50)}, {first})
+        self.assertGreater(len({self.edge(f"u{n}", demand("k"), 0.0) for n in range(20)}), 3)
+        self.assertGreater(len({self.edge("bob", demand("k", minutes=1), 1000.0 + 61 * n) for n in range(20)}), 3)
+
+    def test_when_its_edge_is_gone_a_strict_session_fails_and_another_moves(self) -> None:
+        for session, is_strict in (("a", True), ("b", False)):
+            first = self.edge("bob", demand(session, is_strict=is_strict), 0.0)
+            assert first is not None
+            self.pool.remove(first)
+            second = self.edge("bob", demand(session, is_strict=is_strict), 1.0)
+            self.assertEqual(second is None, is_strict)
+            self.assertNotEqual(second, first)
+
+    def test_without_a_session_every_stream_goes_its_own_way(self) -> None:
+        self.assertGreater(len({self.edge("bob", demand(), 0.0) for _ in range(50)}), 8)
+
+    def test_manual_is_one_edge_or_none(self) -> None:
+        route = Route(mode=RouteMode.MANUAL, edge="e7")
+        self.assertEqual(self.edge("bob", demand(), 0.0, route), "e7")
+        self.pool.remove("e7")
+        self.assertIsNone(self.edge("bob", demand(), 0.0, route))
+
+    def test_timed_switches_on_time(self) -> None:
+        route = Route(mode=RouteMode.TIMED, minutes=5)
+        first = self.edge("bob", demand(), 0.0, route)
+        self.assertEqual(self.edge("bob", demand(), 299.0, route), first)
+        self.assertGreater(len({self.edge("bob", demand(), 301.0 * n, route) for n in range(1, 20)}), 3)
+
+    def test_polling_goes_round_all(self) -> None:
+        route = Route(mode=RouteMode.POLLING)
+        self.assertEqual(len({self.edge("bob", demand(), 0.0, route) for _ in range(20)}), 20)
+
+    def test_custom_leases_are_nobody_elses_until_idle(self) -> None:
+        route = Route(mode=RouteMode.CUSTOM)
+        leased = [self.edge(f"u{n}", demand(), 0.0, route) for n in range(20)]
+        self.assertEqual(len(set(leased)), 20)
+        self.assertIsNone(self.edge("late", demand(), 1.0, route))
+        self.assertEqual(self.edge("u3", demand(), 1.0, route), leased[3])
+        self.assertIsNotNone(self.edge("late", demand(), LEASE_IDLE_SECONDS + 0.5, route))

@@ -1,0 +1,90 @@
+"""A tunnel outlives its carrier, notices when it is dead, and keeps no more than it must."""
+
+from __future__ import annotations
+
+import contextlib
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.errors import ParseError
+from zerogo.exit.events import CarrierSilent, RttMeasured, TunnelLost
+from zerogo.exit.frames import Command
+from zerogo.exit.target import Target
+from zerogo.exit.tunnel import ACK, GRACE_SECONDS, PONG_SECONDS, REPLAY_LIMIT, Tunnel
+from zerogo.test.exit.wires import End, pair
+
+TARGET = Target("example.net", 443)
+
+
+class TunnelTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.wire = pair()
+        self.gateway, self.edge = self.wire.ends
+        self.number = self.gateway.mux.open(Command.CONNECT, TARGET, 0.0)
+        self.wire.run()
+
+    def test_messages_that_were_lost_with_the_carrier_are_sent_again_once(self) -> None:
+        self.edge.mux.write(self.number, bytes(range(256)) * 800, 0.0)
+        self.wire.run(6, lost_after=2)
+        self.wire.cut()
+        self.assertIsNone(self.gateway.tunnel.next_message(0.0))
+        self.wire.connect()
+        self.wire.run()
+        self.assertEqual(bytes(self.gateway.data[self.number]), bytes(range(256)) * 800)
+
+    def test_without_a_carrier_for_the_grace_time_it_is_over(self) -> None:
+        self.wire.cut()
+        self.wire.pass_time(GRACE_SECONDS - 1)
+        self.assertEqual(self.gateway.mux.streams, 1)
+        self.wire.pass_time(1.1)
+        self.assertIn(TunnelLost(), self.gateway.others)
+        self.assertEqual((self.gateway.mux.streams, self.gateway.tunnel.next_timer()), (0, None))
+
+    def test_what_was_acknowledged_is_not_kept(self) -> None:
+        self.gateway.mux.write(self.number, bytes(100_000), 0.0)
+        self.wire.run()
+        self.assertGreater(self.gateway.tunnel.replayable, 0)
+        self.wire.pass_time(0.3)
+        self.assertEqual(self.gateway.tunnel.replayable, 0)
+
+    def test_the_log_is_bounded_and_writers_wait(self) -> None:
+        self.gateway.mux._streams[self.number].credit = 10**9
+        self.edge.tunnel.mux._streams[self.number].allowed = 10**9
+        self.gateway.mux.write(self.number, bytes(2 * REPLAY_LIMIT), 0.0)
+        while self.gateway.tunnel.next_message(0.0):
+            pass
+        self.assertLess(self.gateway.tunnel.replayable, REPLAY_LIMIT + 70_000)
+        self.assertFalse(self.gateway.tunnel.has_work)
+
+    def test_pings_measure_and_a_silent_carrier_is_noticed(self) -> None:
+        self.wire.pass_time(0.3)
+        self.assertTrue(any(isinstance(event, RttMeasured) for event in self.gateway.others))
+        for _ in range(3):
+            self.wire.now += 30
+            self.gateway.tunnel.handle_timer(self.wire.now)
+            self.gateway.tunnel.next_message(self.wire.now)
+        self.wire.now += PONG_SECONDS
+        self.gateway.tunnel.handle_timer(self.wire.now)
+        self.gateway.take_events(self.wire.now)
+        self.assertIn(CarrierSilent(), self.gateway.others)
+
+    def test_an_idle_tunnel_pings_seldom(self) -> None:
+        wire = pair()
+        wire.pass_time(0.3)
+        deadline = wire.ends[0].tunnel.next_timer()
+        assert deadline is not None
+        self.assertGreater(deadline.at - wire.now, 15)
+
+    def test_positions_that_cannot_be_end_the_tunnel(self) -> None:
+        self.assertRaises(ParseError, self.edge.tunnel.attach, 10**6, 0.0)
+        self.assertRaises(ParseError, self.edge.tunnel.receive, ACK + (10**6).to_bytes(8, "big"), 0.0)
+
+    @given(st.binary(max_size=100))
+    @settings(deadline=None, max_examples=150)
+    def test_garbage_raises_parse_error_or_nothing(self, garbage: bytes) -> None:
+        tunnel: Tunnel = End(False).tunnel
+        tunnel.attach(0, 0.0)
+        with contextlib.suppress(ParseError):
+            tunnel.receive(garbage, 0.0)
