@@ -37,6 +37,8 @@ class CandidateKind(enum.StrEnum):
 
     HOST = "host"
     """Of one of the machine's own interfaces."""
+    MAPPED = "mapped"
+    """A gateway maps it to us for everybody, by PCP, NAT-PMP or UPnP; in no RFC, where it would be `srflx`."""
     SRFLX = "srflx"
     """A STUN server saw it as the source of our datagrams."""
     PRFLX = "prflx"
@@ -48,10 +50,11 @@ class CandidateKind(enum.StrEnum):
 TYPE_PREFERENCE = {
     CandidateKind.HOST: 126,
     CandidateKind.PRFLX: 110,
+    CandidateKind.MAPPED: 105,
     CandidateKind.SRFLX: 100,
     CandidateKind.RELAY: 0,
 }
-"""RFC 8445 section 5.1.2.2."""
+"""RFC 8445 section 5.1.2.2; a mapping is better than what a server saw, since everybody may use it."""
 
 
 def local_preference(is_ipv6: bool, is_virtual: bool = False, position: int = 0) -> int:
@@ -102,6 +105,17 @@ class Candidate:
             related=base,
             priority=candidate_priority(CandidateKind.SRFLX, preference),
             foundation=_foundation(CandidateKind.SRFLX, base, server),
+        )
+
+    @classmethod
+    def port_mapped(cls, outer: SocketAddress, base: SocketAddress) -> Candidate:
+        """What the gateway maps to our data socket at `base`."""
+        return cls(
+            kind=CandidateKind.MAPPED,
+            address=outer,
+            related=base,
+            priority=candidate_priority(CandidateKind.MAPPED, local_preference(outer.is_ipv6)),
+            foundation=_foundation(CandidateKind.MAPPED, base, None),
         )
 
     @classmethod

@@ -196,9 +196,9 @@ class PortMapping:
         if self._site is None:
             return
         own = self._site.inner.host
-        for make in (lambda: _open_asking_socket(own), lambda: _open_listening_socket(own)):
+        for make in (_open_asking_socket, _open_listening_socket):
             try:
-                self._adopt(make())
+                self._adopt(make(own))
             except (EnvironmentFault, OSError) as error:
                 _log.debug("Port mapping goes without a socket: {error}", error=str(error))
                 self._ports.append(None)
@@ -249,7 +249,7 @@ class PortMapping:
         def answered(answer: HttpAnswer | None) -> None:
             self._pump.call(self._core.receive_http, call.number, answer)
 
-        factory: Factory[_Call] = Factory.forProtocol(lambda: _Call(call.request, answered, self._reactor))  # type: ignore[no-untyped-call]
+        factory: Factory[_Call] = Factory.forProtocol(lambda: _Call(call.request, answered, self._reactor))
         endpoint.connect(factory).addErrback(lambda failure: answered(None))
 
     def _end(self) -> None:

@@ -100,7 +100,10 @@ class PriorityTests(SynchronousTestCase):
         self.assertEqual(candidate_priority(CandidateKind.HOST, 65535), 2130706431)
 
     def test_kind_outweighs_preference(self) -> None:
-        kinds = (CandidateKind.HOST, CandidateKind.PRFLX, CandidateKind.SRFLX, CandidateKind.RELAY)
+        kinds = (
+            *(CandidateKind.HOST, CandidateKind.PRFLX, CandidateKind.MAPPED),
+            *(CandidateKind.SRFLX, CandidateKind.RELAY),
+        )
         ranked = [candidate_priority(kind, preference) for kind in kinds for preference in (65535, 0)]
         self.assertEqual(ranked, sorted(ranked, reverse=True))
 
