@@ -73,6 +73,11 @@ class RelayConfig:
     """Limits of one user, and of all."""
     drain_seconds: int = option(integer(0, 3600, "seconds"), 5)
     """How long to go on for those who are relayed when the relay is stopped; nobody new is taken then."""
+    alternate_server: tuple[SocketAddress, ...] = option(many(SOCKET_ADDRESS), (), "[203.0.113.8:3478]")
+    """The relay that clients are sent to which come while this one is being stopped, one of each family."""
+    metrics_listen: SocketAddress | None = option(SOCKET_ADDRESS, None, "127.0.0.1:9641")
+    """Address and TCP port for Prometheus, which reads /metrics there; without it, nowhere. Whoever reaches it may read
+    the figures."""
     log_level: str = option(LOG_LEVELS, "info")
     """debug, info, warn, error or critical; levels of single subsystems may follow, as in info,relay=debug."""
     log_format: str = option(LOG_FORMAT, "text")

@@ -44,6 +44,8 @@ class DriverCounters:
 
     unsendable: int = 0
     """Datagrams that the kernel refused to send."""
+    allocated: int = 0
+    """Addresses that were lent."""
 
 
 @lru_cache(4096)
@@ -168,6 +170,7 @@ class TurnDriver:
         elif isinstance(event, RelayReleased):
             self._relayed.close(event.relayed)
         elif isinstance(event, AllocationMade):
+            self.counters.allocated += 1
             self.log.debug(
                 "{user} at {client} is lent {relayed}",
                 user=event.user,

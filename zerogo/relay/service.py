@@ -8,11 +8,11 @@ sockets share one limiter and one set of counters, so a source has one rate howe
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import DeferredList, inlineCallbacks
+from twisted.internet.defer import DeferredList, inlineCallbacks, maybeDeferred
 from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -23,6 +23,8 @@ from zerogo.net.datagram import AddressRefused, open_udp_socket
 from zerogo.net.listening import CertificateRefused, open_tcp_socket
 from zerogo.net.stun_server import StunDriver
 from zerogo.net.turn_server import TurnDriver
+from zerogo.observe.metrics import Metric, metrics_site
+from zerogo.relay.metrics import stun_metrics, turn_metrics
 from zerogo.relay.turn import public_addresses, seen_address, tls_context, turn_driver, turn_server
 from zerogo.stun.discovery import Places
 from zerogo.stun.limit import SourceLimiter
@@ -46,6 +48,8 @@ class RelayService(Service):
         self._config = config
         self._reactor = reactor
         self._udp: list[socket.socket] = []
+        self._metrics: socket.socket | None = None
+        self._metrics_port: Any = None
         self._tcp: list[socket.socket] = []
         self._tls: list[socket.socket] = []
         self._tls_context: CertificateOptions | None = None
@@ -68,6 +72,8 @@ class RelayService(Service):
             if config.is_turn:
                 self._tcp = self._open(config.tcp_listen, open_tcp_socket)
                 self._tls = self._open(config.tls_listen, open_tcp_socket)
+            if config.metrics_listen is not None:
+                self._metrics = open_tcp_socket(config.metrics_listen)
         except AddressRefused:
             self._close_opened()
             raise
@@ -79,6 +85,9 @@ class RelayService(Service):
             self._serve_turn()
         else:
             self._serve_stun()
+        if self._metrics is not None:
+            site = metrics_site(self._collect)
+            self._metrics_port = self._reactor.adoptStreamPort(self._metrics.fileno(), self._metrics.family, site)
         self._close_opened()
 
     @inlineCallbacks
@@ -91,6 +100,8 @@ class RelayService(Service):
             deferred for driver in (self._stun, self._driver) if driver is not None for deferred in driver.close()
         ]
         self._stun = self._driver = None
+        if self._metrics_port is not None:
+            closing.append(maybeDeferred(self._metrics_port.stopListening))
         self._log_counters()
         yield DeferredList(closing)
 
@@ -147,6 +158,11 @@ class RelayService(Service):
         while not self.turn.is_idle and self._reactor.seconds() < end:
             yield deferLater(self._reactor, DRAIN_CHECK_SECONDS, lambda: None)
 
+    def _collect(self) -> Iterator[Metric]:
+        yield from stun_metrics(self.counters)
+        if self.turn is not None and self._driver is not None:
+            yield from turn_metrics(self.turn, self._driver)
+
     def _log_counters(self) -> None:
         self.log.info(
             "answered {answered}, over the rate {limited}, not STUN {malformed}, other {refused}",
@@ -174,6 +190,9 @@ class RelayService(Service):
             for opened in sockets:
                 opened.close()
             sockets.clear()
+        if self._metrics is not None:
+            self._metrics.close()
+            self._metrics = None
 
 
 def _address(opened: socket.socket) -> SocketAddress:

@@ -41,6 +41,7 @@ def turn_server(config: RelayConfig, public: tuple[str, ...], binding: BindingRe
         quota=_quota(config),
         has_ipv4=any(":" not in host for host in public),
         has_ipv6=any(":" in host for host in public),
+        alternates=config.alternate_server,
     )
     return TurnServer(settings, os.urandom, time.time, binding)
 

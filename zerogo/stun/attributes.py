@@ -185,6 +185,12 @@ class MappedAddress(PlainAddressAttribute):
     type = 0x0001
 
 
+class AlternateServer(PlainAddressAttribute):
+    """Where to ask, with error 300."""
+
+    type = 0x8023
+
+
 class ResponseOrigin(PlainAddressAttribute):
     """Where an answer was sent from (RFC 5780)."""
 
@@ -401,6 +407,7 @@ Attribute = KnownAttribute | UnknownAttribute
 
 _KNOWN: tuple[type[KnownAttribute], ...] = (
     MappedAddress,
+    AlternateServer,
     ResponseOrigin,
     OtherAddress,
     Padding,

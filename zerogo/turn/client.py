@@ -24,7 +24,16 @@ from zerogo.core import Deadline, RandomBytes, TimerTable, Transmit, drain
 from zerogo.errors import ParseError
 from zerogo.ids import SocketAddress
 from zerogo.secret import Secret
-from zerogo.stun.attributes import Attribute, ErrorCode, Nonce, Realm, Software, Username, XorMappedAddress
+from zerogo.stun.attributes import (
+    AlternateServer,
+    Attribute,
+    ErrorCode,
+    Nonce,
+    Realm,
+    Software,
+    Username,
+    XorMappedAddress,
+)
 from zerogo.stun.integrity import long_term_key
 from zerogo.stun.message import Message, MessageClass, check_integrity, emit, new_transaction_id
 from zerogo.stun.transaction import ClientTransaction
@@ -137,6 +146,7 @@ class TurnClient:
         self._wants_ipv6 = wants_ipv6
         self._login = _Login()
         self._is_closed = False
+        self._has_cleared = False
         self._requests: dict[bytes, _Request] = {}
         self._peers: dict[SocketAddress, _Peer] = {}
         self._by_channel: dict[int, SocketAddress] = {}
@@ -209,6 +219,16 @@ class TurnClient:
         """The stream is closed, and the allocation with it."""
         if not self._is_closed:
             self._lose("the connection to the relay was lost")
+
+    def refresh(self, now: float) -> None:
+        """Extend the allocation now: keeps the NAT's mapping, and finds out whether the relay still knows us."""
+        if self.relayed is not None:
+            self._request(TurnMethod.REFRESH, (), None, now)
+
+    def channel_of(self, peer: SocketAddress) -> int | None:
+        """The channel that `bind` chose for a peer; the relay may not have confirmed it yet."""
+        known = self._peers.get(peer)
+        return None if known is None else known.channel
 
     def owns_transaction(self, transaction_id: bytes) -> bool:
         """Whether an answer with this transaction id is for this client."""
@@ -285,9 +305,17 @@ class TurnClient:
             self._request(request.method, request.attributes, request.peer, now, request.attempts + 1)
         elif error.code == Code.UNAUTHENTICATED or request.key is None or self._is_authentic(request, raw):
             del self._requests[message.transaction_id]
-            self._fail(request, error.code, error.reason)
+            if request.method is TurnMethod.ALLOCATE and error.code == Code.ALLOCATION_MISMATCH:
+                if not self._has_cleared:
+                    self._clear_former(now)
+                    return
+            alternate = message.get(AlternateServer)
+            self._fail(request, error.code, error.reason, None if alternate is None else alternate.address)
 
     def _succeed(self, request: _Request, message: Message, now: float) -> None:
+        if request.method is TurnMethod.REFRESH and self.relayed is None:
+            self.start(now)
+            return
         if request.method in (TurnMethod.ALLOCATE, TurnMethod.REFRESH):
             self._extend(request, message, now)
             return
@@ -319,15 +347,20 @@ class TurnClient:
                 self._renew(peer, now)
         self._renewals.set(None, now + max(1.0, seconds - margin))
 
-    def _fail(self, request: _Request, code: int, reason: str) -> None:
+    def _fail(self, request: _Request, code: int, reason: str, alternate: SocketAddress | None = None) -> None:
         if request.method is TurnMethod.ALLOCATE:
-            self._events.append(AllocateFailed(code, reason))
+            self._events.append(AllocateFailed(code, reason, alternate))
             self._end()
         elif request.method is TurnMethod.REFRESH or code == Code.ALLOCATION_MISMATCH:
             self._lose(f"{code} {reason}".strip())
         elif request.peer is not None and request.peer in self._peers:
             self.forget(request.peer)
             self._events.append(PeerRefused(request.peer, code, reason))
+
+    def _clear_former(self, now: float) -> None:
+        """This address of ours has an allocation that a former process made: give it back, then ask anew."""
+        self._has_cleared = True
+        self._request(TurnMethod.REFRESH, (Lifetime(0),), None, now)
 
     def _lose(self, reason: str) -> None:
         lost = AllocationLost(reason) if self.relayed is not None else AllocateFailed(0, reason)

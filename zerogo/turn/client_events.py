@@ -24,6 +24,8 @@ class AllocateFailed:
 
     code: int
     reason: str
+    alternate: SocketAddress | None = None
+    """The relay that it names in its place (error 300)."""
 
 
 @frozen

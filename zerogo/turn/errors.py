@@ -11,6 +11,7 @@ from zerogo.stun.attributes import Attribute
 class Code(enum.IntEnum):
     """Error codes of STUN and TURN that are used here (RFC 8489 section 14.8, RFC 8656 section 19)."""
 
+    TRY_ALTERNATE = 300
     BAD_REQUEST = 400
     UNAUTHENTICATED = 401
     FORBIDDEN = 403

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from zerogo.ids import SocketAddress
-from zerogo.stun.attributes import Attribute, UnknownAttributes, XorMappedAddress
+from zerogo.stun.attributes import AlternateServer, Attribute, UnknownAttributes, XorMappedAddress
 from zerogo.stun.message import Message
 from zerogo.turn.allocation import Allocation, ClientAddress, Reach
 from zerogo.turn.attributes import (
@@ -54,6 +54,8 @@ class RequestDesk:
         events: deque[ServerEvent],
     ) -> None:
         self.is_draining = False
+        self.alternates: tuple[SocketAddress, ...] = ()
+        """Where clients are sent while we drain."""
         self._ledger = ledger
         self._gate = gate
         self._families = families
@@ -122,6 +124,7 @@ class RequestDesk:
             raise Refusal(Code.ALLOCATION_MISMATCH, "there is an allocation")
         if self._ledger.is_waiting(client):
             return None
+        self._check_draining(client)
         family = self._check_allocate(request)
         usage = self._ledger.books.open(admitted.account.user, now)
         if usage is None:
@@ -135,6 +138,14 @@ class RequestDesk:
         ticket = self._ledger.wait(waiting)
         self._events.append(RelayWanted(ticket, family == FAMILY_IPV6, even is not None, keeps_next))
         return None
+
+    def _check_draining(self, client: ClientAddress) -> None:
+        if not self.is_draining:
+            return
+        alternate = next((each for each in self.alternates if each.is_ipv6 is client.address.is_ipv6), None)
+        if alternate is None:
+            raise Refusal(Code.INSUFFICIENT_CAPACITY, "shutting down")
+        raise Refusal(Code.TRY_ALTERNATE, "shutting down", (AlternateServer(alternate),))
 
     def _check_allocate(self, request: Message) -> int:
         """The family that is wanted, where nothing speaks against the request."""
@@ -150,8 +161,6 @@ class RequestDesk:
         family = FAMILY_IPV4 if wanted is None else wanted.value
         if family not in self._families and not has_token:
             raise Refusal(Code.ADDRESS_FAMILY_NOT_SUPPORTED, "address family not supported")
-        if self.is_draining:
-            raise Refusal(Code.INSUFFICIENT_CAPACITY, "shutting down")
         return family
 
     def _allocate_reserved(self, waiting: Waiting, token: bytes, usage: Usage, now: float) -> Answer:

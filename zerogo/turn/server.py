@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from attrs import define, evolve, frozen
+from attrs import define, evolve, field, frozen
 
 from zerogo.core import Deadline, RandomBytes, drain
 from zerogo.errors import ParseError
@@ -67,6 +67,8 @@ class ServerSettings:
     quota: Quota
     has_ipv4: bool = True
     has_ipv6: bool = False
+    alternates: tuple[SocketAddress, ...] = ()
+    """Where clients are sent that come while we drain, one of each family at most."""
 
 
 @define
@@ -81,10 +83,14 @@ class ServerCounters:
     """Challenges that a source had too many of."""
     refused: int = 0
     """Error responses to authentic requests."""
+    refusals: dict[Code, int] = field(factory=dict)
+    """The same by their code."""
     answered: int = 0
     """Success responses."""
     to_peers: int = 0
     to_clients: int = 0
+    bytes_to_peers: int = 0
+    bytes_to_clients: int = 0
     unpermitted: int = 0
     """Data without a permission, without an allocation, or for a place within the relay that is no allocation."""
     over_bandwidth: int = 0
@@ -116,6 +122,7 @@ class TurnServer:
         self._events: deque[ServerEvent] = deque()
         families = (FAMILY_IPV4,) * settings.has_ipv4 + (FAMILY_IPV6,) * settings.has_ipv6
         self._desk = RequestDesk(self._ledger, settings.gate, families, unix_time, self._events)
+        self._desk.alternates = settings.alternates
         self._challenges = SourceLimiter(CHALLENGES_PER_SECOND, CHALLENGES_BURST)
         self._stream_challenges = SourceLimiter(STREAM_CHALLENGES_PER_SECOND, STREAM_CHALLENGES_BURST)
         self._sweep_at: float | None = None
@@ -217,6 +224,7 @@ class TurnServer:
         elif permission.reach is Reach.OUTSIDE:
             allocation.bytes_out += len(datagram.payload)
             self.counters.to_peers += 1
+            self.counters.bytes_to_peers += len(datagram.payload)
             self._put(datagram)
         else:
             self.counters.unpermitted += 1
@@ -233,6 +241,7 @@ class TurnServer:
             return
         allocation.bytes_in += len(data)
         self.counters.to_clients += 1
+        self.counters.bytes_to_clients += len(data)
         channel = allocation.channel_to(peer, now)
         if channel is not None:
             payload = emit_channel_data(channel.number, data, allocation.client.is_stream)
@@ -265,8 +274,13 @@ class TurnServer:
             self._send_refusal(waiting.request, refusal, waiting.admitted, waiting.client)
 
     def drain(self, now: float) -> None:
-        """Lend nothing new; what is lent goes on."""
+        """Lend nothing new, and name another relay where there is one; what is lent goes on."""
         self._desk.is_draining = True
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether nothing new is lent."""
+        return self._desk.is_draining
 
     @property
     def is_idle(self) -> bool:
@@ -277,6 +291,11 @@ class TurnServer:
     def allocations(self) -> int:
         """How many there are."""
         return len(self._ledger)
+
+    @property
+    def users(self) -> int:
+        """How many are on the books."""
+        return len(self._ledger.books)
 
     def handle_timer(self, now: float) -> None:
         """Give back what has expired."""
@@ -321,6 +340,7 @@ class TurnServer:
 
     def _send_refusal(self, request: Message, refusal: Refusal, admitted: Admitted, client: ClientAddress) -> None:
         self.counters.refused += 1
+        self.counters.refusals[refusal.number] = self.counters.refusals.get(refusal.number, 0) + 1
         attributes = (ErrorCode(refusal.number, refusal.reason), *refusal.attributes)
         self._respond(request, MessageClass.ERROR, attributes, admitted, client)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.internet.task import Clock
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from zerogo.config.errors import ConfigError
@@ -34,6 +37,13 @@ def config(*lines: str, at: SocketAddress = LOOPBACK) -> RelayConfig:
     base = (f"listen: {at}", "tcp-listen: []", "public-ip: 127.0.0.1", f"auth-secret: {SECRET}")
     drain = () if any(line.startswith("drain") for line in lines) else ("drain-seconds: 0",)
     return parse("\n".join((*base, *drain, *lines)).encode(), RelayConfig)
+
+
+def read_figures(port: int) -> dict[str, float]:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as reading:
+        reading.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        text = b"".join(iter(lambda: reading.recv(65536), b"")).decode()
+    return {name: float(value) for name, value in re.findall(r"(?m)^(zerogo\S+) (\S+)$", text)}
 
 
 class PublicAddressTests(SynchronousTestCase):
@@ -138,3 +148,28 @@ class TurnServiceTests(TestCase):
         service = RelayService(config(), Clock())
         service.privilegedStartService()
         return service.stopService()
+
+    @inlineCallbacks
+    def test_allocations_refusals_and_draining_are_told(self) -> Any:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        service, address = self.started(f"metrics-listen: 127.0.0.1:{port}", "alternate-server: 127.0.0.9:3478")
+        client, driver, answered = self.ask(address, self.timed())
+        self.assertIsInstance((yield answered), Allocated)
+        refused = self.next_event
+        driver.call(client.permit, SocketAddress("192.0.2.1", 1), None)
+        yield refused
+        assert service.turn is not None
+        service.turn.drain(0.0)
+        _, _, answered = self.ask(address, self.timed())
+        event = yield answered
+        self.assertIsInstance(event, AllocateFailed)
+        self.assertEqual((event.code, event.alternate), (300, SocketAddress("127.0.0.9", 3478)))
+        figures = yield deferToThread(read_figures, port)
+        self.assertEqual(figures["zerogo_relay_allocations"], 1)
+        self.assertEqual(figures["zerogo_relay_allocations_total"], 1)
+        self.assertEqual(figures['zerogo_relay_refusals_total{code="403"}'], 1)
+        self.assertEqual(figures['zerogo_relay_refusals_total{code="300"}'], 1)
+        self.assertEqual(figures["zerogo_relay_draining"], 1)
+        self.assertEqual(figures['zerogo_relay_challenges_total{outcome="challenged"}'], 2)
