@@ -1,6 +1,9 @@
 # -*- test-case-name: zerogo.test.control.test_channel -*-
 """The channel between agent and controller: Noise IK in WebSocket messages (docs/PROTOCOL.md, "Control channel").
 
+An edge and its gateway use the same channel for their tunnel, with another magic and prologue (`EXIT`), so that a
+handshake for one purpose is of no use for the other.
+
 Each WebSocket message is one *frame*:
 
     controller  Hello     "ZGC" | lowest version 1 | highest version 1 | X25519 key 32 | Ed25519 key 32 | later fields
@@ -36,14 +39,12 @@ from zerogo.noise.identity import Identity
 
 VERSION = 1
 
-MAGIC = b"ZGC"
 FRAME_LIMIT = 64 * 1024
 """Longest frame, bytes."""
 PIECE_LIMIT = FRAME_LIMIT - 16 - 1
 MORE_FOLLOWS = 0x01
 _HELLO = struct.Struct(f"!3sBB{KEY_BYTES}s{KEY_BYTES}s")
 _NONCE = struct.Struct("<4xQ")
-_PROLOGUE = b"zerogo control 1\x00"
 
 
 class ChannelBroken(RemoteError):
@@ -59,9 +60,23 @@ class WrongController(ChannelBroken):
 
 
 class VersionMismatch(ChannelBroken):
-    """Agent and controller have no version of the control protocol in common."""
+    """The two ends have no version of the protocol in common."""
 
     code = "E-CHANNEL-VERSION"
+
+
+@frozen
+class Purpose:
+    """What a channel is for."""
+
+    magic: bytes
+    prologue: bytes
+    server: str
+    """What the end is called that shows its keys."""
+
+
+CONTROL = Purpose(b"ZGC", b"zerogo control 1\x00", "controller")
+EXIT = Purpose(b"ZGX", b"zerogo exit 1\x00", "gateway")
 
 
 @frozen
@@ -72,18 +87,19 @@ class Hello:
     highest: int
     static_public: bytes = field(repr=False)
     signing_public: bytes = field(repr=False)
+    purpose: Purpose = CONTROL
 
     @classmethod
-    def parse(cls, frame: bytes) -> Hello:
+    def parse(cls, frame: bytes, purpose: Purpose = CONTROL) -> Hello:
         """Read a Hello, ignoring bytes after it; raises `ParseError`."""
-        if len(frame) < _HELLO.size or not frame.startswith(MAGIC):
-            raise ParseError("that is not a ZeroGo controller")
+        if len(frame) < _HELLO.size or not frame.startswith(purpose.magic):
+            raise ParseError(f"that is not a ZeroGo {purpose.server}")
         _, lowest, highest, static_public, signing_public = _HELLO.unpack_from(frame)
-        return cls(lowest, highest, static_public, signing_public)
+        return cls(lowest, highest, static_public, signing_public, purpose)
 
     def emit(self) -> bytes:
         """The frame."""
-        return _HELLO.pack(MAGIC, self.lowest, self.highest, self.static_public, self.signing_public)
+        return _HELLO.pack(self.purpose.magic, self.lowest, self.highest, self.static_public, self.signing_public)
 
 
 class _Channel:
@@ -109,7 +125,7 @@ class _Channel:
     def send(self, message: bytes) -> None:
         """Seal a message; raises `LocalError` before the channel is open."""
         if self._seal is None:
-            raise LocalError("the control channel is not open")
+            raise LocalError("the channel is not open")
         for start in range(0, max(len(message), 1), PIECE_LIMIT):
             piece = message[start : start + PIECE_LIMIT]
             flags = MORE_FOLLOWS if start + PIECE_LIMIT < len(message) else 0
@@ -137,10 +153,10 @@ class _Channel:
         try:
             plaintext = aead.decrypt(_NONCE.pack(self._received), frame, None)
         except (InvalidTag, ValueError) as error:
-            raise ChannelBroken("a frame of the control channel did not authenticate") from error
+            raise ChannelBroken("a frame of the channel did not authenticate") from error
         self._received += 1
         if not plaintext:
-            raise ParseError("a frame of the control channel without flags")
+            raise ParseError("a frame of the channel without flags")
         self._joined_bytes += len(plaintext) - 1
         if self._joined_bytes > self._message_limit:
             raise ParseError(f"a control message of more than {self._message_limit} bytes")
@@ -160,8 +176,9 @@ class _Channel:
 class ChannelInitiator(_Channel):
     """The agent's end."""
 
-    def __init__(self, local: Identity, key_hash: bytes, rng: RandomBytes) -> None:
+    def __init__(self, local: Identity, key_hash: bytes, rng: RandomBytes, purpose: Purpose = CONTROL) -> None:
         super().__init__(CONTROLLER_MESSAGE_LIMIT)
+        self._purpose = purpose
         self._local = local
         self._key_hash = key_hash
         self._rng = rng
@@ -176,21 +193,22 @@ class ChannelInitiator(_Channel):
         try:
             self._noise.read_message(frame)
         except RemoteError as error:
-            raise ChannelBroken("the controller does not have the key it showed") from error
+            raise ChannelBroken(f"the {self._purpose.server} does not have the key it showed") from error
         self._become_open(self._noise)
         self._noise = None
 
     def _answer_hello(self, frame: bytes) -> NoiseHandshake:
-        hello = Hello.parse(frame)
+        hello = Hello.parse(frame, self._purpose)
         shown = controller_key_hash(hello.static_public, hello.signing_public)
         if not hmac.compare_digest(shown, self._key_hash):
-            raise WrongController("this controller has other keys than the join token says")
+            raise WrongController(f"this {self._purpose.server} has other keys than the join token says")
         if not hello.lowest <= VERSION <= hello.highest:
             raise VersionMismatch(
-                f"the controller speaks versions {hello.lowest} to {hello.highest}, this release speaks {VERSION}"
+                f"the {self._purpose.server} speaks versions {hello.lowest} to {hello.highest}, "
+                f"this release speaks {VERSION}"
             )
         version = bytes([VERSION])
-        prologue = _PROLOGUE + version + frame
+        prologue = self._purpose.prologue + version + frame
         noise = NoiseHandshake.initiator(IK_CHACHAPOLY, self._local, hello.static_public, prologue, None, self._rng)
         self._outgoing.append(version + noise.write_message())
         self.hello = hello
@@ -200,24 +218,25 @@ class ChannelInitiator(_Channel):
 class ChannelResponder(_Channel):
     """The controller's end. The agent's key is proven with the first frame that opens, not before."""
 
-    def __init__(self, local: Identity, rng: RandomBytes) -> None:
+    def __init__(self, local: Identity, rng: RandomBytes, purpose: Purpose = CONTROL) -> None:
         super().__init__(MEMBER_MESSAGE_LIMIT)
+        self._purpose = purpose
         self._local = local
         self._rng = rng
-        self._hello = Hello(VERSION, VERSION, local.static_public, local.signing_public).emit()
+        self._hello = Hello(VERSION, VERSION, local.static_public, local.signing_public, purpose).emit()
         self._outgoing.append(self._hello)
         self.remote_static = b""
         """The agent's X25519 key, 32 bytes, once the channel is open."""
 
     def _receive_handshake(self, frame: bytes) -> None:
         if not frame or frame[0] != VERSION:
-            raise VersionMismatch("the agent speaks another version of the control protocol")
-        prologue = _PROLOGUE + frame[:1] + self._hello
+            raise VersionMismatch("the other end speaks another version of the protocol")
+        prologue = self._purpose.prologue + frame[:1] + self._hello
         noise = NoiseHandshake.responder(IK_CHACHAPOLY, self._local, prologue, None, self._rng)
         try:
             noise.read_message(frame[1:])
             self.remote_static = noise.remote_static
             self._outgoing.append(noise.write_message())
         except RemoteError as error:
-            raise ChannelBroken("the agent's first message did not authenticate") from error
+            raise ChannelBroken("the first message of the other end did not authenticate") from error
         self._become_open(noise)

@@ -83,8 +83,13 @@ def _mask(payload: bytes, key: bytes) -> bytes:
 class WebSocketClient:
     """One connection. Give `receive` what arrives; send what `outgoing` yields; act on `events`."""
 
-    def __init__(self, *, host: str, path: str, rng: RandomBytes, message_limit: int) -> None:
-        """`host` is the Host header's value, with the port where it is not the scheme's own."""
+    def __init__(self, *, host: str, path: str, rng: RandomBytes, message_limit: int, is_masking: bool = True) -> None:
+        """`host` is the Host header's value, with the port where it is not the scheme's own.
+
+        Without `is_masking` the masks are zeros. They keep a script in a browser from choosing the bytes on the wire
+        (RFC 6455 section 10.3), which nobody can who sends nothing but sealed frames.
+        """
+        self._is_masking = is_masking
         self._rng = rng
         self._message_limit = message_limit
         self._key = base64.b64encode(rng(16)).decode("ascii")
@@ -150,6 +155,9 @@ class WebSocketClient:
             head = struct.pack("!BBH", _FIN | opcode, _MASKED | 126, length)
         else:
             head = struct.pack("!BBQ", _FIN | opcode, _MASKED | 127, length)
+        if not self._is_masking:
+            self._outgoing.append(b"".join((head, b"\0\0\0\0", payload)))
+            return
         key = self._rng(4)
         self._outgoing.append(head + key + _mask(payload, key))
 

@@ -3,6 +3,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.control.channel import (
+    EXIT,
     FRAME_LIMIT,
     PIECE_LIMIT,
     ChannelBroken,
@@ -38,6 +39,14 @@ class ChannelTests(SynchronousTestCase):
         self.assertTrue(self.agent.is_open and self.controller.is_open)
         self.assertEqual(self.agent.handshake_hash, self.controller.handshake_hash)
         self.assertEqual(self.controller.remote_static, AGENT.static_public)
+
+    def test_a_channel_for_one_purpose_is_none_for_another(self) -> None:
+        self.controller = ChannelResponder(CONTROLLER, seeded("r"), EXIT)
+        self.assertRaises(ParseError, self.open)
+        self.agent = ChannelInitiator(AGENT, KEY_HASH, seeded("i"), EXIT)
+        self.controller = ChannelResponder(CONTROLLER, seeded("r"), EXIT)
+        self.open()
+        self.assertTrue(self.controller.is_open)
 
     def test_messages_arrive_whole_in_order_both_ways(self) -> None:
         self.open()

@@ -14,7 +14,7 @@ from twisted.trial.unittest import TestCase
 
 from zerogo.config.controller import ControllerConfig
 from zerogo.config.load import parse
-from zerogo.control.channel import FRAME_LIMIT, MAGIC
+from zerogo.control.channel import CONTROL, FRAME_LIMIT
 from zerogo.control.token import JoinToken
 from zerogo.controller.service import BOOTSTRAP_FILE, DESCRIPTORS, OWNER_FILE, ControllerService
 from zerogo.errors import EnvironmentFault
@@ -94,7 +94,7 @@ class ControllerServiceTests(TestCase):
     async def test_an_agents_connection_is_greeted_with_the_hello(self) -> None:
         protocol = await self.open()
         first = await protocol.factory.first
-        self.assertTrue(first.startswith(MAGIC))
+        self.assertTrue(first.startswith(CONTROL.magic))
 
     async def test_a_browser_is_turned_away(self) -> None:
         for origin in (f"http://127.0.0.1:{self.service.port}", "https://evil.example", "null"):
