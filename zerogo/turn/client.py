@@ -74,6 +74,8 @@ from zerogo.turn.message import (
 DATAGRAM_SCHEDULE = (0.2, 0.4, 0.8, 1.6, 1.6)
 """Seconds of patience after each send on UDP: gives up after 4.6 s."""
 STREAM_SCHEDULE = (8.0,)
+CHECK_SCHEDULE = (0.25, 0.35, 0.6)
+"""Of `check`: a relay that does not answer is given up after 1.2 s."""
 RENEW_PEER_SECONDS = 240.0
 """Permissions last 300 s, channels 600 s and renew the permission."""
 RENEW_MARGIN_SECONDS = 60.0
@@ -100,6 +102,7 @@ class _Request:
     peer: SocketAddress | None
     transaction: ClientTransaction
     key: bytes | None
+    schedule: tuple[float, ...]
     attempts: int = 1
 
 
@@ -168,10 +171,22 @@ class TurnClient:
         if self.relayed is not None:
             self._request(TurnMethod.REFRESH, (), None, now)
 
+    def check(self, now: float) -> None:
+        """Find out at once whether the allocation lives, since what goes through it has fallen silent. A relay that was
+        restarted says so within two round trips, one that is gone is given up after 1.2 s: `AllocationLost`."""
+        is_asked = any(each.method is TurnMethod.REFRESH for each in self._requests.values())
+        if self.relayed is not None and not is_asked:
+            self._request(TurnMethod.REFRESH, (), None, now, schedule=CHECK_SCHEDULE)
+
     def permit(self, peer: SocketAddress, grant: bytes | None, now: float) -> None:
-        """Have data exchanged with a peer, by indications; `grant` vouches for it where the relay is closed."""
-        if peer not in self._peers and len(self._peers) < PEERS_LIMIT:
+        """Have data exchanged with a peer, by indications; `grant` vouches for it where the relay is closed. A peer
+        that is known is renewed where it comes with another grant than before."""
+        known = self._peers.get(peer)
+        if known is None and len(self._peers) < PEERS_LIMIT:
             self._peers[peer] = _Peer(grant)
+            self._renew(peer, now)
+        elif known is not None and grant is not None and grant != known.grant:
+            known.grant = grant
             self._renew(peer, now)
 
     def bind(self, peer: SocketAddress, grant: bytes | None, now: float) -> None:
@@ -179,6 +194,7 @@ class TurnClient:
         if peer not in self._peers and len(self._peers) >= PEERS_LIMIT:
             return
         known = self._peers.setdefault(peer, _Peer(grant))
+        known.grant = known.grant if grant is None else grant
         if known.channel is None and self._next_channel <= CHANNEL_LAST:
             known.channel = self._next_channel
             self._by_channel[known.channel] = peer
@@ -302,13 +318,20 @@ class TurnClient:
         if is_challenge and realm is not None and nonce is not None and request.attempts < ATTEMPTS:
             del self._requests[message.transaction_id]
             self._login = _Login(realm.text, nonce.nonce)
-            self._request(request.method, request.attributes, request.peer, now, request.attempts + 1)
+            self._request(
+                request.method,
+                request.attributes,
+                request.peer,
+                now,
+                attempts=request.attempts + 1,
+                schedule=request.schedule,
+            )
         elif error.code == Code.UNAUTHENTICATED or request.key is None or self._is_authentic(request, raw):
             del self._requests[message.transaction_id]
-            if request.method is TurnMethod.ALLOCATE and error.code == Code.ALLOCATION_MISMATCH:
-                if not self._has_cleared:
-                    self._clear_former(now)
-                    return
+            is_former = request.method is TurnMethod.ALLOCATE and error.code == Code.ALLOCATION_MISMATCH
+            if is_former and not self._has_cleared:
+                self._clear_former(now)
+                return
             alternate = message.get(AlternateServer)
             self._fail(request, error.code, error.reason, None if alternate is None else alternate.address)
 
@@ -352,7 +375,7 @@ class TurnClient:
             self._events.append(AllocateFailed(code, reason, alternate))
             self._end()
         elif request.method is TurnMethod.REFRESH or code == Code.ALLOCATION_MISMATCH:
-            self._lose(f"{code} {reason}".strip())
+            self._lose(f"{code} {reason}".strip() if code else reason)
         elif request.peer is not None and request.peer in self._peers:
             self.forget(request.peer)
             self._events.append(PeerRefused(request.peer, code, reason))
@@ -393,7 +416,9 @@ class TurnClient:
         attributes: tuple[Attribute, ...],
         peer: SocketAddress | None,
         now: float,
+        *,
         attempts: int = 1,
+        schedule: tuple[float, ...] | None = None,
     ) -> None:
         key: bytes | None = None
         protected = (*attributes, _PADDING)
@@ -403,9 +428,10 @@ class TurnClient:
             protected = (*attributes, Username(name), Realm(self._login.realm), Nonce(self._login.nonce))
         identity = new_transaction_id(self._rng)
         payload = emit(Message(method, MessageClass.REQUEST, identity, protected), key, fingerprint=False)
-        schedule = STREAM_SCHEDULE if self._is_stream else DATAGRAM_SCHEDULE
+        if schedule is None or self._is_stream:
+            schedule = STREAM_SCHEDULE if self._is_stream else DATAGRAM_SCHEDULE
         transaction = ClientTransaction(payload, self._server, schedule, now)
-        self._requests[identity] = _Request(method, attributes, peer, transaction, key, attempts)
+        self._requests[identity] = _Request(method, attributes, peer, transaction, key, schedule, attempts)
         self._flush(now)
 
     def _flush(self, now: float) -> None:

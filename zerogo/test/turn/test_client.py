@@ -210,6 +210,14 @@ class TurnClientTests(SynchronousTestCase):
         self.line.settle()
         self.assertEqual((self.line.seen[-1], len(self.line.sent) - before), (PeerPermitted(other), 3))
 
+    def test_allocation_of_a_former_process_is_given_back_first(self) -> None:
+        self.line.start()
+        again = Line(self.bench, address=self.line.address)
+        again.client = TurnClient(SERVER, ALICE, random.Random(7).randbytes)
+        again.start()
+        self.assertIsInstance(again.seen[0], Allocated)
+        self.assertEqual(self.bench.server.allocations, 1)
+
     def test_renewed_credential_extends_the_allocation(self) -> None:
         def credential(expiry: float) -> TurnCredential:
             name = timed_username("node", expiry)
@@ -227,6 +235,49 @@ class TurnClientTests(SynchronousTestCase):
         self.line.bench = self.bench = Bench(now=self.bench.now)
         self.line.pass_time(600)
         self.assertEqual(self.line.seen[1:], [AllocationLost("437 no allocation")])
+
+    def test_relay_that_restarts_in_mid_traffic_is_noticed_by_a_check_and_lends_anew(self) -> None:
+        self.permitted()
+        self.line.bench = self.bench = Bench(now=self.bench.now, allowed=(ipaddress.ip_network("8.8.0.0/16"),))
+        before, begun = len(self.line.seen), self.bench.now
+        self.line.client.check(self.bench.now)
+        self.line.settle()
+        self.assertEqual(self.line.seen[before:], [AllocationLost("437 no allocation")])
+        again = Line(self.bench).start()
+        self.assertEqual((type(again.seen[0]), self.bench.now), (Allocated, begun))
+
+    def test_relay_that_is_gone_is_noticed_by_a_check_in_little_more_than_a_second(self) -> None:
+        self.permitted()
+        before = len(self.line.seen)
+        self.line.loses = lambda data: True
+        self.line.client.check(self.bench.now)
+        self.line.settle()
+        self.line.pass_time(1.19)
+        self.assertEqual(self.line.seen[before:], [])
+        self.line.pass_time(0.02)
+        self.assertEqual(self.line.seen[before:], [AllocationLost("the relay does not answer")])
+
+    def test_a_check_of_a_relay_that_is_there_changes_nothing(self) -> None:
+        self.permitted()
+        sent, seen = len(self.line.sent), len(self.line.seen)
+        for _ in range(3):
+            self.line.client.check(self.bench.now)
+        self.line.settle()
+        self.assertEqual((len(self.line.sent) - sent, self.line.seen[seen:]), (1, []))
+        self.assertTrue(self.line.client.send(PEER, b"still"))
+
+    def test_a_later_grant_takes_the_place_of_the_one_before(self) -> None:
+        self.line.start()
+        peer = SocketAddress("9.9.9.9", 1)
+        address = parse_address(peer.host)
+        old, new = (emit_grant(SECRET, "alice", address, UNIX + seconds) for seconds in (30, 3000))
+        for verb in (self.line.client.permit, self.line.client.bind):
+            for grant in (old, old, new):
+                verb(peer, grant, self.bench.now)
+                self.line.settle()
+        self.line.pass_time(500)
+        self.assertEqual([type(each) for each in self.line.seen[1:]], [PeerPermitted, ChannelBound])
+        self.assertIsNotNone(self.line.client.relayed)
 
     def test_closing_gives_the_address_back(self) -> None:
         self.permitted().client.close(0)
