@@ -51,7 +51,8 @@ netns: setup ## the tests in network namespaces (root)
 	@$(BIN)/python .ci/suite.py netns
 
 bench: setup ## the figures of docs/BENCHMARKS.md (root)
-	@failed=; for bench in idle join plane; do echo "== $$bench"; $(BIN)/python -m integration.bench.$$bench || failed=1; done; test -z "$$failed"
+	@.ci/bench-packages
+	@failed=; for bench in idle join "plane --json build/plane.json --plot build/plane.png"; do echo "== $$bench"; $(BIN)/python -m integration.bench.$$bench || failed=1; done; test -z "$$failed"
 
 build: setup ## wheel and sdist into dist/
 	@rm -rf dist; $(BIN)/python -m build --no-isolation --outdir dist . > build.log 2>&1 || { tail -n 30 build.log; exit 1; }

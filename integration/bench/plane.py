@@ -1,22 +1,21 @@
-"""Throughput, packets per second, latency and cost of a data plane between two namespaces. Run as root:
+"""Throughput, packets per second, latency and cost of data planes and rivals between two namespaces. Run as root:
 
-    python -m integration.bench.plane [--planes reference,native] [--json FILE] [--seconds 4]
+    python -m integration.bench.plane [--only NAME,...] [--seconds 4] [--json FILE] [--plot FILE.png] [--no-offloads]
 
-Baseline: iperf3 over the bare veth, in the same run and on the same cores. The sessions are given to the planes as a
-handshake would. Everything of both ends, iperf3 included, shares the cores of this machine.
+All in one run and on the same cores: the bare veth, clear vxlan in the kernel, our planes with each suite, and the
+rivals that are installed (`.ci/bench-packages` installs Debian's; `integration/bench/rivals.py` says how newer builds
+join). Our planes are given the session as a handshake would. Everything of both ends, iperf3 included, shares the cores
+of this machine. The table ends with the goals, as ratios of this run. The plot needs gnuplot.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
-import re
+import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,228 +23,135 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from zerogo.dataplane.choice import make_plane
-from zerogo.dataplane.interface import Offloads, SessionConfirmed
-from zerogo.dataplane.native import is_built
-from zerogo.dataplane.reference import ReferenceDataplane
-from zerogo.test.dataplane.kernel import End, Host, Wire, connect, introduce, open_end, wait_until
-from zerogo.wire.handshake import Suite
+from integration.bench.contenders import contenders
+from integration.bench.goals import BARE, Goal, goals_of
+from integration.bench.measure import measure
+from zerogo.test.dataplane.kernel import Wire
 
-SMALL_BYTES = 200
-LOSS_LIMIT = 0.01
-_PORT = "5299"
-
-
-@contextlib.contextmanager
-def tunnel(wire: Wire, suite: Suite, plane: str = "reference") -> Iterator[list[End]]:
-    """Two planes of that name with a session between the two hosts of a wire."""
-    ends = [open_end(make_plane(plane), host, Offloads()) for host in wire.hosts]
-    try:
-        introduce(ends)
-        connect(ends, suite)
-        wait_until(ends, lambda: bool(ends[1].of(SessionConfirmed)), "the session")
-        yield ends
-    finally:
-        for end in ends:
-            end.plane.close()
-
-
-@contextlib.contextmanager
-def iperf_server(host: Host) -> Iterator[None]:
-    """iperf3 listening on a host."""
-    server = subprocess.Popen(
-        host.command("iperf3", "-s", "-p", _PORT), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        for _ in range(100):
-            if f":{_PORT}" in host.run("ss", "-Hltn"):
-                break
-            time.sleep(0.02)
-        yield
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def iperf(host: Host, target: str, *options: str) -> dict[str, Any]:
-    """The end summary of an iperf3 client."""
-    out = host.run("iperf3", "-c", target, "-p", _PORT, "-J", *options, timeout=40)
-    report: dict[str, Any] = json.loads(out)["end"]
-    return report
-
-
-def tcp_gbits(wire: Wire, target: str, seconds: int, *options: str) -> tuple[float, int]:
-    """Gbit/s that arrived, and retransmitted segments."""
-    with iperf_server(wire.hosts[1]):
-        report = iperf(wire.hosts[0], target, "-t", str(seconds), *options)
-    return report["sum_received"]["bits_per_second"] / 1e9, report["sum_sent"].get("retransmits", 0)
-
-
-def small_packets(wire: Wire, target: str, steps: list[int]) -> int:
-    """The greatest of the offered rates of 200-byte UDP datagrams (1/s) that arrived with less than 1 % lost."""
-    best = 0
-    with iperf_server(wire.hosts[1]):
-        for rate in steps:
-            bits = rate * SMALL_BYTES * 8
-            options = ("-u", "-b", str(bits), "-l", str(SMALL_BYTES), "-t", "1", "-w", "4M")
-            summary = iperf(wire.hosts[0], target, *options)["sum"]
-            arrived = (summary["packets"] - summary["lost_packets"]) / summary["seconds"]
-            if summary["lost_packets"] > LOSS_LIMIT * summary["packets"]:
-                break
-            best = max(best, int(arrived))
-    return best
-
-
-def ping_us(host: Host, target: str, count: int) -> tuple[float, float]:
-    """Median and 99th percentile of round trips, microseconds."""
-    out = host.run("ping", "-n", "-c", str(count), "-i", "0.005", "-W", "1", target)
-    times = sorted(float(value) * 1000 for value in re.findall(r"time=([\d.]+) ms", out))
-    return times[len(times) // 2], times[min(len(times) - 1, int(len(times) * 0.99))]
-
-
-def cpu_seconds(ends: list[End]) -> float:
-    """CPU that what moves the frames of both ends has used so far: worker processes, or threads of this one."""
-    if isinstance(ends[0].plane, ReferenceDataplane):
-        rows = [Path(f"/proc/{worker_pid(end)}/stat") for end in ends]
-    else:
-        rows = [path for path in Path("/proc/self/task").glob("*/stat") if "(zerogo-" in path.read_text()]
-    total = 0
-    for row in rows:
-        fields = row.read_text().rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / os.sysconf("SC_CLK_TCK")
-
-
-def worker_pid(end: End) -> int:
-    """The process that moves an end's frames."""
-    assert isinstance(end.plane, ReferenceDataplane) and end.plane.worker_pid
-    return end.plane.worker_pid
-
-
-def resident_mb(ends: list[End]) -> float | None:
-    """Resident memory of the greater worker; None where the planes are threads of this process."""
-    if not isinstance(ends[0].plane, ReferenceDataplane):
-        return None
-    rows = [Path(f"/proc/{worker_pid(end)}/status").read_text() for end in ends]
-    return max(int(re.search(r"VmRSS:\s+(\d+)", row)[1]) for row in rows) / 1000  # type: ignore[index]
-
-
-def loaded_ping_us(wire: Wire, target: str, seconds: int) -> tuple[float, float]:
-    """Median and 99th percentile of round trips beside one TCP stream, microseconds."""
-    with iperf_server(wire.hosts[1]):
-        command = wire.hosts[0].command("iperf3", "-c", target, "-p", _PORT, "-t", str(seconds))
-        load = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        time.sleep(0.5)
-        found = ping_us(wire.hosts[0], target, seconds * 150)
-        load.wait()
-    return found
-
-
-def measure_baseline(wire: Wire, seconds: int, say: Callable[[str], None]) -> dict[str, Any]:
-    """The bare veth."""
-    load = os.getloadavg()[0]
-    say("bare veth: TCP")
-    gbits, _ = tcp_gbits(wire, "192.0.2.2", seconds)
-    say("bare veth: round trips")
-    p50, p99 = ping_us(wire.hosts[0], "192.0.2.2", 300)
-    return {"tcp_gbits": gbits, "rtt_p50_us": p50, "rtt_p99_us": p99, "load_before": load}
-
-
-def measure_tunnel(wire: Wire, plane: str, suite: Suite, seconds: int, say: Callable[[str], None]) -> dict[str, Any]:
-    """One suite, through two planes of that name."""
-    found: dict[str, Any] = {}
-    with tunnel(wire, suite, plane) as ends:
-        name = f"{plane} {suite.name.lower()}"
-        found["idle_rss_mb"] = resident_mb(ends)
-        say(f"{name}: round trips")
-        found["rtt_p50_us"], found["rtt_p99_us"] = ping_us(wire.hosts[0], "10.77.0.2", 300)
-        say(f"{name}: TCP, one stream")
-        before = cpu_seconds(ends)
-        found["tcp_gbits"], found["retransmits"] = tcp_gbits(wire, "10.77.0.2", seconds)
-        carried = found["tcp_gbits"] * seconds / 8
-        found["cpu_seconds_per_gb"] = (cpu_seconds(ends) - before) / carried
-        say(f"{name}: round trips under load")
-        found["loaded_rtt_p50_us"], found["loaded_rtt_p99_us"] = loaded_ping_us(wire, "10.77.0.2", seconds)
-        say(f"{name}: TCP, other way")
-        found["tcp_reverse_gbits"], _ = tcp_gbits(wire, "10.77.0.2", seconds, "-R")
-        say(f"{name}: TCP, four streams")
-        found["tcp_4_gbits"], _ = tcp_gbits(wire, "10.77.0.2", seconds, "-P", "4")
-        say(f"{name}: {SMALL_BYTES}-byte datagrams")
-        found["small_packets_per_second"] = small_packets(
-            wire, "10.77.0.2", [10_000, 20_000, 30_000, 40_000, 50_000, 60_000, 70_000, 80_000, 100_000]
-        )
-        found["rss_mb"] = resident_mb(ends)
-    return found
-
+Results = dict[str, dict[str, Any]]
 
 ROWS = (
     ("TCP one stream, Gbit/s", "tcp_gbits", "{:.2f}"),
-    ("TCP other way, Gbit/s", "tcp_reverse_gbits", "{:.2f}"),
-    ("TCP four streams, Gbit/s", "tcp_4_gbits", "{:.2f}"),
-    ("retransmits", "retransmits", "{}"),
-    ("200-byte datagrams/s, < 1 % lost", "small_packets_per_second", "{:,}"),
+    ("other way", "tcp_reverse_gbits", "{:.2f}"),
+    ("TCP four, Gbit/s", "tcp_4_gbits", "{:.2f}"),
+    ("other way", "tcp_4_reverse_gbits", "{:.2f}"),
+    ("resent", "retransmits", "{}"),
+    ("200 B/s, < 1 % lost", "small_packets_per_second", "{:,}"),
     ("RTT p50, us", "rtt_p50_us", "{:.0f}"),
-    ("RTT p99, us", "rtt_p99_us", "{:.0f}"),
-    ("RTT beside a TCP stream p50, us", "loaded_rtt_p50_us", "{:.0f}"),
-    ("RTT beside a TCP stream p99, us", "loaded_rtt_p99_us", "{:.0f}"),
-    ("plane's CPU, s/GB (both ends)", "cpu_seconds_per_gb", "{:.1f}"),
-    ("worker RSS idle, MB", "idle_rss_mb", "{:.1f}"),
-    ("worker RSS after load, MB", "rss_mb", "{:.1f}"),
-    ("load of the machine before", "load_before", "{:.1f}"),
+    ("p99", "rtt_p99_us", "{:.0f}"),
+    ("RTT loaded p50, us", "loaded_rtt_p50_us", "{:.0f}"),
+    ("p99", "loaded_rtt_p99_us", "{:.0f}"),
+    ("CPU, s/GB", "cpu_seconds_per_gb", "{:.1f}"),
+    ("load before", "load_before", "{:.1f}"),
 )
+PLOT = """\
+set terminal pngcairo size 1100,{height} font "sans,11"
+set output "{out}"
+set title "TCP, one stream, Gbit/s (share of the bare veth in the same run)"
+set style fill solid 0.8
+set xrange [0:*]
+set yrange [{rows}:-1] reverse
+set offsets 0,0,0.5,0.5
+unset key
+set ytics nomirror
+set grid xtics
+plot "{data}" using 2:0:(0):2:($0-0.35):($0+0.35):ytic(1) with boxxyerror lc rgb "#3465a4", \\
+     "" using 2:0:3 with labels left offset 1,0
+"""
 
 
-def table_of(results: dict[str, dict[str, Any]]) -> Table:
-    """All figures side by side."""
-    table = Table(title="Data planes between two namespaces")
+def table_of(results: Results) -> Table:
+    """All figures, one contender a row."""
+    table = Table(title="Tunnels between two namespaces, one run")
     table.add_column("")
-    for name in results:
-        table.add_column(name, justify="right")
-    for title, key, form in ROWS:
-        cells = (found.get(key) for found in results.values())
-        table.add_row(title, *("-" if cell is None else form.format(cell) for cell in cells))
-    base = results["bare veth"]["tcp_gbits"]
-    table.add_row("share of the bare veth", *(f"{found['tcp_gbits'] / base:.3f}" for found in results.values()))
+    for title, _, _ in ROWS:
+        table.add_column(title, justify="right")
+    for name, found in results.items():
+        cells = ((found.get(key), form) for _, key, form in ROWS)
+        table.add_row(name, *("-" if cell is None else form.format(cell) for cell, form in cells))
     return table
 
 
+def goals_table(goals: list[Goal]) -> Table:
+    """Each goal of the data planes beside what was measured."""
+    table = Table(title="Goals")
+    for title in ("", "goal", "measured", ""):
+        table.add_column(title)
+    for goal in goals:
+        table.add_row(goal.title, goal.wanted, goal.found, "met" if goal.is_met else "missed")
+    return table
+
+
+def plot(results: Results, out: Path) -> None:
+    """Draw the throughputs; needs gnuplot."""
+    base = results[BARE]["tcp_gbits"]
+    rows = sorted(results.items(), key=lambda item: -item[1]["tcp_gbits"])
+    data = out.with_suffix(".dat")
+    data.write_text(
+        "".join(f'"{name}" {found["tcp_gbits"]:.3f} "{found["tcp_gbits"] / base:.3f}"\n' for name, found in rows)
+    )
+    script = PLOT.format(out=out, data=data, rows=len(rows), height=80 + 34 * len(rows))
+    subprocess.run(["gnuplot"], input=script, text=True, check=True)
+    data.unlink()
+
+
+def run(names: list[str], seconds: int, has_offloads: bool) -> Results:
+    """Measure each; one that fails is told of and left out."""
+    results: Results = {}
+    known = contenders()
+    wire = Wire()
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    console = Console(stderr=True)
+    try:
+        if not has_offloads:
+            for host in wire.hosts:
+                host.run("ethtool", "-K", "wire", "tx", "off", "gso", "off", "tso", "off", "gro", "off", "sg", "off")
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task("")
+            for name in names:
+
+                def say(text: str, name: str = name) -> None:
+                    progress.update(task, description=f"{name}: {text}")
+
+                say("coming up")
+                try:
+                    with known[name](wire) as running:
+                        results[name] = measure(wire, running, seconds, say)
+                except (RuntimeError, subprocess.SubprocessError, KeyError) as error:
+                    console.print(f"{name} failed: {error}"[:600], markup=False)
+    finally:
+        wire.close()
+    return results
+
+
 def main() -> int:
-    """Measure, print a table, write JSON."""
+    """Measure, print two tables, write JSON and the plot."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    built = "reference,native" if is_built() else "reference"
-    options.add_argument("--planes", default=built, help="which, in order (%(default)s)")
+    options.add_argument("--only", help="names, with commas; 'zerogo' stands for all of ours (default: all)")
     options.add_argument("--json", type=Path, help="where to write the figures")
+    options.add_argument("--plot", type=Path, help="where to write the plot, a PNG")
     options.add_argument("--seconds", type=int, default=4, help="of each TCP measurement")
+    options.add_argument("--no-offloads", action="store_true", help="switch the veth's offloads off")
     arguments = options.parse_args()
     if os.geteuid() != 0:
         print("this benchmark makes network namespaces: run it as root", file=sys.stderr)
         return 1
-    results: dict[str, dict[str, Any]] = {}
-    progress = Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    wire = Wire()
-    try:
-        with progress:
-            task = progress.add_task("")
-
-            def say(text: str) -> None:
-                progress.update(task, description=text)
-
-            results["bare veth"] = measure_baseline(wire, arguments.seconds, say)
-            for plane in arguments.planes.split(","):
-                for suite in (Suite.CHACHAPOLY, Suite.AESGCM):
-                    found = measure_tunnel(wire, plane, suite, arguments.seconds, say)
-                    results[f"{plane} {suite.name.lower()}"] = found
-    finally:
-        wire.close()
-    Console().print(table_of(results))
+    if arguments.plot and not shutil.which("gnuplot"):
+        print("the plot needs gnuplot: apt-get install gnuplot-nox", file=sys.stderr)
+        return 1
+    names = list(contenders())
+    if arguments.only:
+        wanted = arguments.only.split(",")
+        names = [name for name in names if name == BARE or any(name.startswith(each) for each in wanted)]
+    results = run(names, arguments.seconds, not arguments.no_offloads)
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    console.print(table_of(results))
+    if goals := list(goals_of(results)):
+        console.print(goals_table(goals))
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n")
+    if arguments.plot:
+        plot(results, arguments.plot)
     return 0
 
 
