@@ -32,7 +32,7 @@ from zerogo.ice.credentials import Credentials
 from zerogo.ice.events import ChecksFailed, IceEvent, PairLost, PairSelected, PairValid
 from zerogo.ice.rounds import LATE_SECONDS, Rounds
 from zerogo.ice.selection import UNANSWERED_LIMIT, Selection
-from zerogo.ids import Endpoint, SocketAddress
+from zerogo.ids import Endpoint, SideAddress, SocketAddress
 from zerogo.stun.attributes import ErrorCode, XorMappedAddress
 from zerogo.stun.integrity import Integrity
 from zerogo.stun.message import Message, MessageClass, check_integrity
@@ -136,6 +136,19 @@ class IceAgent:
         """The endpoint in use."""
         pair = self._selection.selected
         return pair.endpoint if pair is not None else None
+
+    @property
+    def has_direct(self) -> bool:
+        """Whether a pair works that no relay carries."""
+        return any(
+            isinstance(pair.endpoint, SocketAddress | SideAddress) and pair.remote.kind is not CandidateKind.RELAY
+            for pair in self._checklist.valid()
+        )
+
+    def heard_side_addresses(self) -> list[SideAddress]:
+        """Where the peer was authentically heard by side sockets, since the start."""
+        heard = (pair.endpoint for pair in self._checklist if pair.was_heard)
+        return [endpoint for endpoint in heard if isinstance(endpoint, SideAddress)]
 
     def owns_transaction(self, transaction_id: bytes) -> bool:
         """Whether a response with that id answers a check of this agent."""
@@ -384,7 +397,10 @@ class IceAgent:
             address = far_address(source)
             priority = self._checklist.local_priority(Base.for_remote(address), CandidateKind.PRFLX)
             pair = self._checklist.admit(Candidate.peer_reflexive(address, priority), source)
-        if pair is not None and not pair.is_valid and pair.state is not PairState.IN_PROGRESS:
+        if pair is None:
+            return
+        pair.was_heard = True
+        if not pair.is_valid and pair.state is not PairState.IN_PROGRESS:
             self._checklist.trigger(pair)
             self._pace(now)
 

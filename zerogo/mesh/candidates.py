@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from attrs import define, field
 
 from zerogo.ice.candidate import Candidate
+from zerogo.ice.nature import NatBehaviour, NatMapping, judge_ports
 from zerogo.ids import SocketAddress
-from zerogo.mesh.signal import CANDIDATES_LIMIT, NatMapping
+from zerogo.mesh.signal import CANDIDATES_LIMIT
 
 HOSTS_LIMIT = 16
 REFLEXIVE_LIMIT = 6
@@ -22,6 +23,10 @@ class LocalCandidates:
     _hosts: tuple[SocketAddress, ...] = field(default=(), init=False)
     _mapped: dict[SocketAddress, SocketAddress] = field(factory=dict, init=False)
     """By STUN server."""
+    _order: tuple[SocketAddress, ...] = field(default=(), init=False)
+    """Servers as they are asked."""
+    _port_mapped: SocketAddress | None = field(default=None, init=False)
+    """What the gateway maps to us."""
     _independent: dict[bool, bool] = field(factory=dict, init=False)
     """By family (is it IPv6?), whether all servers of it see the same address."""
 
@@ -33,6 +38,11 @@ class LocalCandidates:
         self._hosts = hosts
         self.forget_reflexive()
         return True
+
+    def set_port_mapped(self, outer: SocketAddress | None) -> bool:
+        """What the gateway maps to our data socket for everybody; None where it maps nothing."""
+        before, self._port_mapped = self._port_mapped, outer
+        return before != outer
 
     def forget_reflexive(self) -> None:
         """What servers saw before is void."""
@@ -50,12 +60,15 @@ class LocalCandidates:
 
     def forget_servers(self, keep: Iterable[SocketAddress]) -> None:
         """Drop what servers saw that are not asked any more."""
-        kept = tuple(keep)
+        kept = self._order = tuple(keep)
         self._mapped = {server: mapped for server, mapped in self._mapped.items() if server in kept}
 
     def candidates(self) -> tuple[Candidate, ...]:
         """All, best first; one per address."""
         found = {address: Candidate.host(address, position=rank) for rank, address in enumerate(self._hosts)}
+        outer = self._port_mapped
+        if outer is not None and outer not in found and (base := self._base(outer)) is not None:
+            found[outer] = Candidate.port_mapped(outer, base)
         for server, mapped in self._mapped.items():
             base = self._base(mapped)
             if mapped not in found and base is not None:
@@ -70,13 +83,19 @@ class LocalCandidates:
         return True
 
     @property
-    def mapping(self) -> NatMapping:
+    def nat(self) -> NatBehaviour:
         """What the NAT does to IPv4 where there is any, else to IPv6."""
         for is_ipv6 in (False, True):
-            mapped = [each for each in self._mapped.values() if each.is_ipv6 == is_ipv6]
+            mapped = [each for _, each in sorted(self._mapped.items(), key=self._rank) if each.is_ipv6 == is_ipv6]
             if mapped:
-                return self._judge(mapped, is_ipv6)
-        return NatMapping.UNKNOWN
+                base = self._base(mapped[0])
+                ports, step = judge_ports([each.port for each in mapped], base.port if base is not None else 0)
+                return NatBehaviour(mapping=self._judge(mapped, is_ipv6), ports=ports, step=step)
+        return NatBehaviour()
+
+    def _rank(self, item: tuple[SocketAddress, SocketAddress]) -> int:
+        """Servers in the order in which they are asked, which is that of the mappings."""
+        return self._order.index(item[0]) if item[0] in self._order else len(self._order)
 
     def _judge(self, mapped: list[SocketAddress], is_ipv6: bool) -> NatMapping:
         if all(each in self._hosts for each in mapped):

@@ -9,6 +9,7 @@ from zerogo.core import RandomBytes
 from zerogo.ids import NetworkId
 from zerogo.mesh.events import HandshakeMarkChanged
 from zerogo.mesh.outbox import Outbox
+from zerogo.mesh.punch_desk import PunchDesk
 from zerogo.noise.identity import Identity
 from zerogo.noise.timestamp import HandshakeClock
 
@@ -88,6 +89,7 @@ class NodeContext:
     indexes: IndexPool
     timestamps: Timestamps
     pace: Pace
+    punches: PunchDesk = field(factory=PunchDesk)
 
     def fraction(self) -> float:
         """A random number, at least 0 and below 1, for jitter."""

@@ -66,7 +66,7 @@ class Door:
                 surroundings.receive_message(message, data, source, now)
                 return None
             peer = None if owner is None else self._directory.numbered(owner)
-            if peer is not None and not peer.search.ice.owns_transaction(message.transaction_id):
+            if peer is not None and not peer.search.owns(message.transaction_id):
                 peer = None
         if peer is None:
             return self._refuse(Refusal.FOREIGN_STUN)

@@ -4,7 +4,10 @@
 Most map to one verb of the data plane (`zerogo.dataplane.interface`): `PeerAdded` and `PeerChanged` to `set_peer`,
 `PeerRemoved` to `remove_peer`, `SessionReady` to `add_session`, `SessionRetired` to `retire_session`, `PathSelected` to
 `set_path`, `ControlToSend` to `send_control`. Three are about the controller: `SignalToSend`, `PunchWanted` and
-`SurroundingsDoubted`. `HandshakeMarkChanged` goes to the disk; `PeerStateChanged` is for the log and for people.
+`SurroundingsDoubted`; three about sockets that are opened for hard NATs: `SideSocketsWanted`, `SideSocketKept` (which
+becomes `add_side_socket`) and `SideSocketsDropped`. `RelayStreamWanted` and `RelayStreamUnwanted` are for whoever can dial
+TCP and TLS. `HandshakeMarkChanged` goes to the disk; `PeerStateChanged` is for
+the log and for people.
 """
 
 from __future__ import annotations
@@ -34,9 +37,11 @@ class PeerState(enum.StrEnum):
 
 
 class PathKind(enum.StrEnum):
-    """What lies between two peers; relays join with their features."""
+    """What lies between two peers."""
 
     DIRECT = "direct"
+    RELAY = "relay"
+    """A relay of the network."""
 
 
 @frozen
@@ -89,6 +94,8 @@ class PathSelected:
     local_candidate: str = ""
     """`host`, `srflx`, `prflx` or `relay`."""
     remote_candidate: str = ""
+    relay: str = ""
+    """The relay's name, where it goes by one."""
 
 
 @frozen
@@ -121,6 +128,42 @@ class SurroundingsDoubted:
 
 
 @frozen
+class RelayStreamWanted:
+    """Nothing comes back from that relay by UDP: have a stream to it, and say so by `relay_stream_opened`."""
+
+    relay: str
+
+
+@frozen
+class RelayStreamUnwanted:
+    """No stream to that relay is needed any more."""
+
+    relay: str
+
+
+@frozen
+class SideSocketsWanted:
+    """Open so many UDP sockets by IPv4 for this peer, and call `side_sockets_opened` with their numbers."""
+
+    peer: int
+    count: int
+
+
+@frozen
+class SideSocketKept:
+    """This side socket carries a path: the data plane is to have it."""
+
+    number: int
+
+
+@frozen
+class SideSocketsDropped:
+    """These side sockets are of no use any more, be they with the data plane or not."""
+
+    numbers: tuple[int, ...]
+
+
+@frozen
 class HandshakeMarkChanged:
     """Keep this mark (12 bytes) on disk and give it to the next `Node` of this identity; timestamps stay below it."""
 
@@ -149,6 +192,11 @@ NodeEvent = (
     | SignalToSend
     | PunchWanted
     | SurroundingsDoubted
+    | RelayStreamWanted
+    | RelayStreamUnwanted
+    | SideSocketsWanted
+    | SideSocketKept
+    | SideSocketsDropped
     | HandshakeMarkChanged
     | PeerStateChanged
 )

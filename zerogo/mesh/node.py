@@ -22,7 +22,15 @@ from zerogo.mesh.context import IndexPool, NodeContext, Pace, Timestamps
 from zerogo.mesh.credentials import derive_pair_secrets
 from zerogo.mesh.directory import Directory
 from zerogo.mesh.door import Door
-from zerogo.mesh.events import NodeEvent, PeerAdded, PeerChanged, PeerRemoved, PeerState, SurroundingsDoubted
+from zerogo.mesh.events import (
+    NodeEvent,
+    PeerAdded,
+    PeerChanged,
+    PeerRemoved,
+    PeerState,
+    SideSocketsDropped,
+    SurroundingsDoubted,
+)
 from zerogo.mesh.outbox import Outbox
 from zerogo.mesh.peer import Peer
 from zerogo.mesh.spec import PeerSpec
@@ -116,9 +124,15 @@ class Node:
         self._prove_peers(now)
         self._settle_surroundings(now)
 
+    def set_port_mapped(self, outer: SocketAddress | None, now: float) -> None:
+        """What the gateway maps to this node's data socket for everybody; None where it maps nothing."""
+        self._surroundings.set_port_mapped(outer)
+        self._settle_surroundings(now)
+
     def set_stun_servers(self, servers: Sequence[SocketAddress], now: float) -> None:
         """Where to ask for this node's addresses as the outside sees them; two or more tell about its NAT."""
         self._surroundings.set_servers(servers, now)
+        self._context.punches.servers = tuple(each for each in servers if not each.is_ipv6)
         self._settle_surroundings(now)
 
     def receive_datagram(self, data: bytes, source: Endpoint, now: float) -> None:
@@ -159,6 +173,15 @@ class Node:
         if peer is not None:
             peer.search.punch(delay, now)
             self._settle(peer, now)
+
+    def side_sockets_opened(self, peer: int, numbers: Sequence[int], now: float) -> None:
+        """The answer to `SideSocketsWanted`: these were opened, perhaps fewer than wanted, perhaps none."""
+        found = self._directory.numbered(peer)
+        if found is None:
+            self._outbox.tell(SideSocketsDropped(tuple(numbers)))
+            return
+        found.search.side_sockets_opened(numbers, now)
+        self._settle(found, now)
 
     def session_confirmed(self, peer: int, local_index: int, now: float) -> None:
         """The data plane saw the first authentic datagram of a session that the peer opened."""

@@ -54,7 +54,7 @@ class Peer:
 
     def __attrs_post_init__(self) -> None:
         """The parts of a peer that nothing is known of."""
-        self.search = Search(self._context, self.spec, self.secrets, self.leads)
+        self.search = Search(self._context, self.spec, self.secrets, self.leads, self.number)
         self.keying = Keying(self._context, self.number, self.spec.static_public, self._suite, self.leads)
         self.paths = Paths(self._context, self.number)
 
@@ -111,6 +111,7 @@ class Peer:
     def clear(self) -> None:
         """Drop sessions and paths."""
         self._doubt_at = None
+        self.search.punching.clear()
         self.keying.clear()
         self.paths.stop_probing()
         self.paths.clear()
@@ -132,6 +133,7 @@ class Peer:
     def settle(self, now: float) -> list[Transmit]:
         """Pass on what changed between the parts; returns what the ICE agent wants sent."""
         self._take_ice_events(now)
+        self.search.punching.settle(self.search.ice)
         if self.keying.has_session != self.paths.can_probe:
             if self.keying.has_session:
                 self.paths.start_probing(now)
@@ -142,7 +144,7 @@ class Peer:
             self.paths.revive(now)
         self._settle_paths(now)
         self._settle_state(now)
-        return list(self.search.transmits())
+        return list(self.search.transmits(now))
 
     def status(self, now: float) -> PeerStatus:
         """A snapshot for people."""
@@ -171,10 +173,12 @@ class Peer:
             match event:
                 case PairValid() | PairSelected():
                     self.search.pair_found()
+                    self.search.punching.found(event.remote, self.search.ice)
                     kinds = (event.local_kind.value, event.remote_kind.value)
                     self.paths.found(event.remote, *kinds, event.rtt, now)
                 case PairLost(remote):
                     self.paths.lost(remote, now)
+                    self.search.punching.lost(remote)
                 case ChecksFailed(verdict):
                     self.search.checks_failed(verdict, now)
 

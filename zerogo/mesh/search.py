@@ -11,7 +11,7 @@ any case some time after a failure: soon, and then less and less often, while th
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from attrs import define, field
 
@@ -22,6 +22,7 @@ from zerogo.ids import Endpoint
 from zerogo.mesh import reasons
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.credentials import PairSecrets
+from zerogo.mesh.punching import Punching
 from zerogo.mesh.signal import Offer
 from zerogo.mesh.signalling import Hearing, Signalling
 from zerogo.mesh.spec import PeerSpec
@@ -53,8 +54,11 @@ class Search:
     spec: PeerSpec
     _secrets: PairSecrets = field(repr=False)
     leads: bool
+    _peer: int
+    """The peer's number in this node."""
     ice: IceAgent = field(init=False)
     signalling: Signalling = field(init=False)
+    punching: Punching = field(init=False)
     failure: str = field(default="", init=False)
     """Why the last search found nothing; empty while one goes on."""
     began_at: float | None = field(default=None, init=False)
@@ -72,6 +76,7 @@ class Search:
     def __attrs_post_init__(self) -> None:
         """An agent answers checks from the first moment on."""
         self.ice = self._new_agent()
+        self.punching = Punching(self._context, self._peer)
         self.signalling = Signalling(self._context, self.spec.node_id, self._secrets, self.leads)
 
     @property
@@ -110,7 +115,7 @@ class Search:
         """What this node knows about its own addresses; told to the peer if it is being looked for."""
         before, self._offer = self._offer, offer
         self._add_local_candidates(now)
-        is_news = (offer.candidates, offer.mapping) != (before.candidates, before.mapping)
+        is_news = (offer.candidates, offer.nat, offer.relayed) != (before.candidates, before.nat, before.relayed)
         is_found = self.seconds_to_direct is not None
         if self.is_begun and (is_news or not is_found):
             self.signalling.changed(now)
@@ -125,6 +130,9 @@ class Search:
         for candidate in self.signalling.remote_offer.candidates:
             self.ice.add_remote_candidate(candidate, now)
         self._timers.cancel(_Timer.PATIENCE)
+        window = self.signalling.remote.window if self.signalling.remote is not None else None
+        if window is not None:
+            self.punching.told(window, self.signalling.remote_offer, self._offer, self.ice, now)
         if hearing is Hearing.MORE:
             return False
         if not self._is_verdict:
@@ -139,8 +147,20 @@ class Search:
         """The controller has both ends start their checks in `delay` seconds."""
         self._timers.set(_Timer.START, now + max(0.0, delay))
 
+    def side_sockets_opened(self, numbers: Sequence[int], now: float) -> None:
+        """The driver opened side sockets for this peer, or none."""
+        self.punching.hard.sockets_opened_by_driver(numbers, now)
+        self._tell_window(now)
+
+    def owns(self, transaction_id: bytes) -> bool:
+        """Whether a response with that id answers a request of this search."""
+        return self.ice.owns_transaction(transaction_id) or self.punching.owns(transaction_id)
+
     def receive_message(self, message: Message, raw: bytes, source: Endpoint, now: float) -> None:
         """A STUN message that names this pair; one that its agent does not believe is counted."""
+        if self.punching.owns(message.transaction_id):
+            self.punching.receive_answer(message, source, now)
+            return
         refused = self.ice.counters.total
         self.ice.receive_message(message, raw, source, now)
         if self.ice.counters.total != refused:
@@ -176,6 +196,7 @@ class Search:
 
     def renew_agent(self, now: float) -> None:
         """Forget all pairs and begin as if the peer had never been seen."""
+        self.punching.clear()
         self.ice = self._new_agent()
         self._add_local_candidates(now)
 
@@ -183,8 +204,10 @@ class Search:
         """Do what is due. A peer that is well connected is not searched because others say so."""
         for timer in self._timers.take_due(now):
             match timer:
-                case _Timer.START if not is_well_connected:
-                    self.ice.restart(now)
+                case _Timer.START:
+                    self.punching.begin(self._offer, self.signalling.remote_offer, now)
+                    if not is_well_connected:
+                        self.ice.restart(now)
                 case _Timer.PATIENCE:
                     self.ice.start(now)
                     self.fail(reasons.NO_SIGNAL, now)
@@ -196,12 +219,15 @@ class Search:
         deadline = self.ice.next_timer()
         if deadline is not None and deadline.at <= now:
             self.ice.handle_timer(now)
+        self.punching.handle_timer(self.ice, now)
+        self._tell_window(now)
         self.signalling.handle_timer(self._offer, now)
 
     def next_at(self) -> float | None:
         """When `handle_timer` is wanted."""
         own, checks = self._timers.next(), self.ice.next_timer()
-        times = [own.at if own else None, checks.at if checks else None, self.signalling.next_at()]
+        times = [own.at if own else None, checks.at if checks else None]
+        times += [self.signalling.next_at(), self.punching.next_at()]
         return min((at for at in times if at is not None), default=None)
 
     def next_try_in(self, now: float) -> float | None:
@@ -217,9 +243,16 @@ class Search:
         """Drain what the ICE agent found."""
         return self.ice.events()
 
-    def transmits(self) -> Iterator[Transmit]:
-        """Drain the checks and answers of the ICE agent."""
-        return self.ice.transmits()
+    def transmits(self, now: float) -> Iterator[Transmit]:
+        """Drain the checks and answers of the ICE agent, and what goes out for hard NATs."""
+        yield from self.ice.transmits()
+        yield from self.punching.transmits(self.ice, now)
+
+    def _tell_window(self, now: float) -> None:
+        window, told = self.punching.window, self.signalling.window
+        self.signalling.window = window
+        if window is not None and window != told:
+            self.signalling.hasten(now)
 
     def _search_goes_on(self, now: float) -> None:
         self.failure, self._is_verdict = "", False

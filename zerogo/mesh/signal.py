@@ -6,8 +6,9 @@
 The tag is BLAKE2s over version and body, keyed with the pair's key for that direction: the controller carries signals
 and can delay, repeat or drop them, but not write them. The body says in which *epoch* (a random number drawn when the
 sender began to look for the peer anew) and at which *sequence* number it was written, the sender's candidates (RFC 8839
-text), what its NAT was seen to do, and whether it
-wants an answer. Each signal is complete: the newest replaces those before it.
+text), what its NAT was seen to do, whether it wants an answer, and, while it tries to be reached through a NAT that
+maps each destination anew, in which window of ports it expects to be seen. Each signal is complete: the newest replaces
+those before it.
 
 Unknown members of the body are ignored; another version is refused. A body that is too large, not msgpack, or carries
 more than 24 candidates raises `ParseError`; one candidate that does not parse is skipped, so that a later release may
@@ -16,36 +17,41 @@ add kinds.
 
 from __future__ import annotations
 
-import enum
 import hashlib
 import hmac
 from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
-from attrs import frozen
+from attrs import field, frozen
 
 from zerogo.errors import ParseError
 from zerogo.ice.candidate import Candidate
+from zerogo.ice.nature import NatBehaviour
+from zerogo.ice.nature import NatMapping as NatMapping
+from zerogo.ice.nature import PortPattern as PortPattern
+from zerogo.ice.prediction import FIRST_PORT, LAST_PORT, PortWindow
+from zerogo.ids import SocketAddress
 
 SIGNAL_VERSION = 1
 CANDIDATES_LIMIT = 24
 BLOB_BYTES_LIMIT = 4096
 TAG_BYTES = 16
+STEP_LIMIT = 65535
+SOCKETS_LIMIT = 256
+"""Side sockets of one window."""
+RELAYED_LIMIT = 4
 _CANDIDATE_TEXT_LIMIT = 160
 _HEAD = bytes([SIGNAL_VERSION])
 
 
-class NatMapping(enum.StrEnum):
-    """What a node's NAT was seen to do with one socket that talks to several destinations (RFC 4787 section 4.1)."""
+@frozen
+class Relayed:
+    """An address that a relay of the network lends us."""
 
-    UNKNOWN = "unknown"
-    NONE = "none"
-    """The outside sees the host's own address."""
-    STABLE = "stable"
-    """The same outside address for all destinations."""
-    PER_DESTINATION = "per-destination"
-    """Another outside port for each destination ("symmetric"): the address that servers see is of no use to peers."""
+    relay: str
+    """Its name in the network map."""
+    address: SocketAddress
 
 
 @frozen(kw_only=True)
@@ -53,9 +59,16 @@ class Offer:
     """What one end has to tell."""
 
     candidates: tuple[Candidate, ...] = ()
-    mapping: NatMapping = NatMapping.UNKNOWN
+    nat: NatBehaviour = field(factory=NatBehaviour)
+    relayed: tuple[Relayed, ...] = ()
+    """At the sender's home relay first, then at others."""
     is_complete: bool = False
     """Whether the sender has asked all its servers; more candidates may still come after a change of its network."""
+
+    @property
+    def mapping(self) -> NatMapping:
+        """What the sender's NAT does with mappings."""
+        return self.nat.mapping
 
 
 @frozen(kw_only=True)
@@ -69,10 +82,15 @@ class Signal:
     offer: Offer
     wants_answer: bool = False
     """Please send me your signal: I have none of you, or one that may be of no use."""
+    window: PortWindow | None = None
+    """Where the sender expects to be seen by the receiver at this moment; one behind a hard NAT tells it."""
 
 
 _Unsigned = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
+_Port = Annotated[int, msgspec.Meta(ge=FIRST_PORT, le=LAST_PORT)]
+_Count = Annotated[int, msgspec.Meta(ge=1, le=SOCKETS_LIMIT)]
 _Text = Annotated[str, msgspec.Meta(max_length=_CANDIDATE_TEXT_LIMIT)]
+_RelayName = Annotated[str, msgspec.Meta(max_length=32)]
 
 
 class _Body(msgspec.Struct, omit_defaults=True):
@@ -80,8 +98,12 @@ class _Body(msgspec.Struct, omit_defaults=True):
     s: _Unsigned
     c: Annotated[list[_Text], msgspec.Meta(max_length=CANDIDATES_LIMIT)] = []
     m: _Text = NatMapping.UNKNOWN.value
+    n: _Text = PortPattern.UNKNOWN.value
+    d: Annotated[int, msgspec.Meta(ge=-STEP_LIMIT, le=STEP_LIMIT)] = 0
+    r: Annotated[list[tuple[_RelayName, _Text]], msgspec.Meta(max_length=RELAYED_LIMIT)] = []
     f: bool = False
     a: bool = False
+    w: tuple[_Unsigned, _Text, _Port, _Port, _Count] | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -94,14 +116,19 @@ def _tag(key: bytes, covered: bytes) -> bytes:
 
 def emit_signal(signal: Signal, key: bytes) -> bytes:
     """The blob, tagged with the sender's key of the pair; candidates beyond the limit are left out."""
+    window = signal.window
     body = _encoder.encode(
         _Body(
             e=signal.epoch,
             s=signal.sequence,
             c=[candidate.to_text() for candidate in signal.offer.candidates[:CANDIDATES_LIMIT]],
-            m=signal.offer.mapping.value,
+            m=signal.offer.nat.mapping.value,
+            n=signal.offer.nat.ports.value,
+            d=signal.offer.nat.step,
+            r=[(each.relay, str(each.address)) for each in signal.offer.relayed[:RELAYED_LIMIT]],
             f=signal.offer.is_complete,
             a=signal.wants_answer,
+            w=None if window is None else (window.number, window.host, window.low, window.high, window.sockets),
         )
     )
     return _HEAD + _tag(key, _HEAD + body) + body
@@ -123,8 +150,14 @@ def parse_signal(blob: bytes, key: bytes) -> Signal:
     return Signal(
         epoch=decoded.e,
         sequence=decoded.s,
-        offer=Offer(candidates=_parse_candidates(decoded.c), mapping=_parse_mapping(decoded.m), is_complete=decoded.f),
+        offer=Offer(
+            candidates=_parse_candidates(decoded.c),
+            nat=_parse_nat(decoded),
+            relayed=_parse_relayed(decoded.r),
+            is_complete=decoded.f,
+        ),
         wants_answer=decoded.a,
+        window=_parse_window(decoded.w),
     )
 
 
@@ -138,8 +171,35 @@ def _parse_candidates(texts: Sequence[str]) -> tuple[Candidate, ...]:
     return tuple(candidates)
 
 
-def _parse_mapping(text: str) -> NatMapping:
+def _parse_relayed(pairs: Sequence[tuple[str, str]]) -> tuple[Relayed, ...]:
+    relayed = []
+    for name, text in pairs:
+        try:
+            relayed.append(Relayed(name, SocketAddress.parse(text)))
+        except ParseError:
+            continue
+    return tuple(relayed)
+
+
+def _parse_nat(body: _Body) -> NatBehaviour:
+    """Words of a later release are unknown."""
+    mappings, patterns = [each.value for each in NatMapping], [each.value for each in PortPattern]
+    return NatBehaviour(
+        mapping=NatMapping(body.m) if body.m in mappings else NatMapping.UNKNOWN,
+        ports=PortPattern(body.n) if body.n in patterns else PortPattern.UNKNOWN,
+        step=body.d,
+    )
+
+
+def _parse_window(told: tuple[int, str, int, int, int] | None) -> PortWindow | None:
+    """None also where it is no window: the rest of the signal is of use all the same."""
+    if told is None:
+        return None
+    number, host, low, high, sockets = told
     try:
-        return NatMapping(text)
-    except ValueError:
-        return NatMapping.UNKNOWN
+        address = SocketAddress.of(host, low)
+    except ParseError:
+        return None
+    if address.is_ipv6 or low > high:
+        return None
+    return PortWindow(number=number, host=address.host, low=low, high=high, sockets=sockets)

@@ -13,6 +13,7 @@ import enum
 
 from attrs import define, field
 
+from zerogo.ice.prediction import PortWindow
 from zerogo.ids import NodeId
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.credentials import PairSecrets
@@ -47,6 +48,8 @@ class Signalling:
     epoch: int = field(default=0, init=False)
     remote: Signal | None = field(default=None, init=False)
     """The newest signal of the peer."""
+    window: PortWindow | None = field(default=None, init=False)
+    """Where this end expects to be seen by the peer; told with each signal."""
     _sequence: int = field(default=0, init=False)
     _send_at: float | None = field(default=None, init=False)
     _punch_at: float | None = field(default=None, init=False)
@@ -69,6 +72,10 @@ class Signalling:
     def forget_asked(self) -> None:
         """The controller may not have heard what it was asked for: it may be asked again at once."""
         self._asked_at = None
+
+    def hasten(self, now: float) -> None:
+        """Tell the peer what this end has, at once."""
+        self._send_at = now
 
     def changed(self, now: float) -> None:
         """What this end has to tell is not what it told last."""
@@ -119,6 +126,12 @@ class Signalling:
 
     def _send(self, own: Offer) -> None:
         self._sequence += 1
-        signal = Signal(epoch=self.epoch, sequence=self._sequence, offer=own, wants_answer=self._wants_answer)
+        signal = Signal(
+            epoch=self.epoch,
+            sequence=self._sequence,
+            offer=own,
+            wants_answer=self._wants_answer,
+            window=self.window,
+        )
         self._wants_answer = False
         self._context.outbox.tell(SignalToSend(self._node_id, emit_signal(signal, self._secrets.signal_send_key)))

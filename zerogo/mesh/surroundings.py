@@ -17,7 +17,7 @@ from zerogo.ids import SocketAddress
 from zerogo.mesh.candidates import LocalCandidates
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.directory import GATHERER, Directory
-from zerogo.mesh.signal import Offer
+from zerogo.mesh.signal import Offer, Relayed
 from zerogo.stun.message import Message
 
 GATHER_SECONDS = 0.5
@@ -43,6 +43,7 @@ class Surroundings:
     _asked_at: float = field(default=-math.inf, init=False)
     _has_moved: bool = field(default=False, init=False)
     _moved_at: float = field(default=-math.inf, init=False)
+    _relayed: tuple[Relayed, ...] = field(default=(), init=False)
 
     def __attrs_post_init__(self) -> None:
         """One gatherer for all peers."""
@@ -51,6 +52,14 @@ class Surroundings:
     def set_hosts(self, addresses: Iterable[SocketAddress], now: float) -> bool:
         """The host's addresses; True where they are others than before."""
         return self._candidates.set_hosts(addresses)
+
+    def set_relayed(self, relayed: tuple[Relayed, ...]) -> None:
+        """What relays lend us."""
+        self._relayed = relayed
+
+    def set_port_mapped(self, outer: SocketAddress | None) -> None:
+        """What the gateway maps to our data socket; None where it maps nothing."""
+        self._candidates.set_port_mapped(outer)
 
     def network_changed(self, now: float) -> None:
         """What servers saw before is void; ask them anew."""
@@ -136,6 +145,7 @@ class Surroundings:
     def _current_offer(self) -> Offer:
         return Offer(
             candidates=self._candidates.candidates(),
-            mapping=self._candidates.mapping,
+            nat=self._candidates.nat,
+            relayed=self._relayed,
             is_complete=self._patient_until is None,
         )

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from attrs import define, field
 
-from zerogo.core import RandomBytes
+from zerogo.core import RandomBytes, Transmit
 from zerogo.dataplane.interface import (
     ControlReceived,
     DatagramReceived,
@@ -28,7 +28,7 @@ from zerogo.dataplane.interface import (
     SessionConfirmed,
     Upcall,
 )
-from zerogo.ids import MacAddress, NetworkId, NodeId, SocketAddress
+from zerogo.ids import MacAddress, NetworkId, NodeId, SideAddress, SocketAddress
 from zerogo.mesh.events import (
     ControlToSend,
     HandshakeMarkChanged,
@@ -42,6 +42,9 @@ from zerogo.mesh.events import (
     PunchWanted,
     SessionReady,
     SessionRetired,
+    SideSocketKept,
+    SideSocketsDropped,
+    SideSocketsWanted,
     SignalToSend,
     SurroundingsDoubted,
 )
@@ -56,6 +59,7 @@ from zerogo.testing.internet import Host, Internet, LinkQuality, Site
 from zerogo.testing.nat import NatBehaviour
 from zerogo.testing.pair import DrivenCore
 from zerogo.testing.plane import MemoryPlane
+from zerogo.testing.side import SimulatedSideSockets
 
 DATA_PORT = 9993
 STUN_PORT = 3478
@@ -151,6 +155,7 @@ class Member:
     node: Node = field(init=False)
     plane: MemoryPlane = field(init=False)
     driven: DrivenCore[NodeEvent] = field(init=False)
+    sides: SimulatedSideSockets = field(init=False)
     is_up: bool = field(default=False, init=False)
     inbox: list[tuple[float, str, bytes]] = field(factory=list, init=False)
     """What arrived: when, from whom, which payload."""
@@ -174,8 +179,14 @@ class Member:
         settings = NodeSettings(identity=self.identity, network=NETWORK, psk=self.psk, handshake_mark=self.mark)
         self.numbers = {}
         self.node = Node(settings, self.rng, UNIX_START + self.unix_wrong_by - self.clock_ahead)
-        self.driven = DrivenCore(self.mesh.internet, self.host, DATA_PORT, self.node, self._on_event, self.clock_ahead)
-        self.plane = MemoryPlane(lambda: self.driven.now, self._send_out, self._on_frame, self._poll)
+        internet = self.mesh.internet
+        self.driven = DrivenCore(
+            internet, self.host, DATA_PORT, self.node, self._on_event, self.clock_ahead, self._transmit
+        )
+        self.sides = SimulatedSideSockets(internet, self.host, self._on_side_datagram)
+        self.plane = MemoryPlane(
+            lambda: self.driven.now, self._send_out, self._on_frame, self._poll, self.sides.send_by_plane
+        )
         self.plane.open(
             PlaneSettings(
                 tap_fd=-1,
@@ -198,6 +209,7 @@ class Member:
         self.is_up = False
         self.driven.stop()
         self.host.sockets.pop(DATA_PORT, None)
+        self.sides.close_all()
 
     def shut_down(self) -> None:
         """End in good order."""
@@ -254,6 +266,25 @@ class Member:
             self.driven.call(self.node.note_sent, totals)
             self.mesh.clock.call_later(_TICK_SECONDS, lambda: self._tick(plane))
 
+    def _transmit(self, transmit: Transmit) -> None:
+        destination = transmit.destination
+        if isinstance(destination, SideAddress) and self.sides.has(destination.socket):
+            self.sides.send(destination, transmit.payload)
+        else:
+            self.plane.send_datagram(destination, transmit.payload)
+
+    def _on_side_datagram(self, data: bytes, source: SideAddress) -> None:
+        self.driven.call(self.node.receive_datagram, data, source)
+
+    def _keep_side_socket(self, number: int) -> None:
+        self.plane.add_side_socket(number, -1)
+        self.sides.give_away(number, self.plane.receive_datagram)
+
+    def _drop_side_sockets(self, numbers: tuple[int, ...]) -> None:
+        for number in numbers:
+            self.plane.remove_side_socket(number)
+            self.sides.close(number)
+
     def _send_out(self, destination: SocketAddress, payload: bytes) -> None:
         self.mesh.internet.send(self.host, DATA_PORT, destination, payload)
 
@@ -267,15 +298,15 @@ class Member:
     def _on_upcall(self, upcall: Upcall) -> None:
         node, call = self.node, self.driven.call
         match upcall:
-            case DatagramReceived(SocketAddress() as source, payload):
+            case DatagramReceived(source, payload):
                 call(node.receive_datagram, payload, source)
-            case ControlReceived(peer, SocketAddress() as source, payload):
+            case ControlReceived(peer, source, payload):
                 call(node.receive_control, peer, payload, source)
             case SessionConfirmed(peer, local_index):
                 call(node.session_confirmed, peer, local_index)
             case RekeyDue(peer):
                 call(node.rekey_due, peer)
-            case PeerRoamed(peer, SocketAddress() as source):
+            case PeerRoamed(peer, source):
                 call(node.peer_roamed, peer, source)
             case PathRefused(peer, errno):
                 call(node.path_refused, peer, errno)
@@ -300,6 +331,12 @@ class Member:
                 self.mesh.switchboard.signal(self.identity.node_id, to, blob)
             case PunchWanted(to):
                 self.mesh.switchboard.punch(self.identity.node_id, to)
+            case SideSocketsWanted(peer, count):
+                self.driven.call(self.node.side_sockets_opened, peer, self.sides.open(count))
+            case SideSocketKept(number):
+                self._keep_side_socket(number)
+            case SideSocketsDropped(numbers):
+                self._drop_side_sockets(numbers)
             case HandshakeMarkChanged(mark):
                 self.mark = mark if self.keeps_mark else None
             case PeerStateChanged() | SurroundingsDoubted():

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from zerogo.core import Core
+from zerogo.core import Core, Transmit
 from zerogo.errors import LocalError
 from zerogo.ids import SocketAddress
 from zerogo.testing.internet import Host, Internet
@@ -22,7 +22,10 @@ ROUNDS_LIMIT = 100_000
 
 
 class DrivenCore(Generic[EventType]):
-    """One core with the socket `port` of `host`; its events go to `on_event`, or are kept in `events`."""
+    """One core with the socket `port` of `host`; its events go to `on_event`, or are kept in `events`.
+
+    `send` takes what it wants sent, where that does not all leave by the socket.
+    """
 
     def __init__(
         self,
@@ -32,6 +35,7 @@ class DrivenCore(Generic[EventType]):
         core: Core[EventType],
         on_event: Callable[[EventType], object] | None = None,
         clock_ahead: float = 0.0,
+        send: Callable[[Transmit], object] | None = None,
     ) -> None:
         self.core = core
         self.host = host
@@ -40,6 +44,7 @@ class DrivenCore(Generic[EventType]):
         self._internet = internet
         self._on_event = on_event or self.events.append
         self._ahead = clock_ahead
+        self._send = send or self._send_by_socket
         self._armed = 0
         self._armed_at: float | None = None
         self._fired_at = float("-inf")
@@ -80,8 +85,7 @@ class DrivenCore(Generic[EventType]):
         self._is_draining = True
         for _ in range(ROUNDS_LIMIT):
             for transmit in self.core.transmits():
-                assert isinstance(transmit.destination, SocketAddress)
-                self._internet.send(self.host, self.port, transmit.destination, transmit.payload)
+                self._send(transmit)
             event = next(iter(self.core.events()), None)
             if event is None:
                 break
@@ -90,6 +94,10 @@ class DrivenCore(Generic[EventType]):
             raise LocalError("a core does not come to rest")
         self._is_draining = False
         self._arm()
+
+    def _send_by_socket(self, transmit: Transmit) -> None:
+        assert isinstance(transmit.destination, SocketAddress)
+        self._internet.send(self.host, self.port, transmit.destination, transmit.payload)
 
     def _arm(self) -> None:
         deadline = self.core.next_timer()

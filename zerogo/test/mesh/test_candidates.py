@@ -47,21 +47,36 @@ class LocalCandidatesTests(SynchronousTestCase):
         local.reflexive_found(SERVERS[0], SocketAddress.of("2001:db8::7", 1))
         self.assertEqual(len(local.candidates()), 1)
 
+    def test_what_the_gateway_maps_comes_before_what_servers_see(self) -> None:
+        local = self.local()
+        local.reflexive_found(SERVERS[0], MAPPED)
+        outer = SocketAddress.of("192.0.2.1", 9993)
+        self.assertTrue(local.set_port_mapped(outer))
+        self.assertFalse(local.set_port_mapped(outer))
+        kinds = (CandidateKind.HOST, CandidateKind.MAPPED, CandidateKind.SRFLX)
+        self.assertEqual(tuple(each.kind for each in local.candidates()), kinds)
+        priorities = [each.priority for each in local.candidates()]
+        self.assertEqual(priorities, sorted(priorities, reverse=True))
+        local.set_port_mapped(MAPPED)
+        self.assertEqual([each.kind for each in local.candidates()], [CandidateKind.HOST, CandidateKind.MAPPED])
+        local.set_port_mapped(None)
+        self.assertEqual([each.kind for each in local.candidates()], [CandidateKind.HOST, CandidateKind.SRFLX])
+
     def test_the_mapping_is_told_from_what_servers_see(self) -> None:
         local = self.local()
-        self.assertIs(local.mapping, NatMapping.UNKNOWN)
+        self.assertIs(local.nat.mapping, NatMapping.UNKNOWN)
         local.reflexive_found(SERVERS[0], MAPPED)
-        self.assertIs(local.mapping, NatMapping.UNKNOWN)
+        self.assertIs(local.nat.mapping, NatMapping.UNKNOWN)
         self.assertTrue(local.mapping_observed(is_ipv6=False, is_endpoint_independent=True))
         self.assertFalse(local.mapping_observed(is_ipv6=False, is_endpoint_independent=True))
-        self.assertIs(local.mapping, NatMapping.STABLE)
+        self.assertIs(local.nat.mapping, NatMapping.STABLE)
         local.mapping_observed(is_ipv6=False, is_endpoint_independent=False)
-        self.assertIs(local.mapping, NatMapping.PER_DESTINATION)
+        self.assertIs(local.nat.mapping, NatMapping.PER_DESTINATION)
 
     def test_a_public_host_has_no_nat(self) -> None:
         local = self.local()
         local.reflexive_found(SERVERS[0], HOST)
-        self.assertIs(local.mapping, NatMapping.NONE)
+        self.assertIs(local.nat.mapping, NatMapping.NONE)
 
     def test_everything_is_bounded(self) -> None:
         local = LocalCandidates()

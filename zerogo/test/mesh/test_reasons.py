@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.ice.candidate import Candidate
+from zerogo.ice.nature import NatBehaviour
 from zerogo.ids import SocketAddress
 from zerogo.mesh.reasons import NO_SIGNAL, explain_failure
 from zerogo.mesh.signal import NatMapping, Offer
@@ -14,7 +15,7 @@ SOME = (Candidate.host(SocketAddress.of("192.0.2.1", 1)),)
 
 def offer(mapping: NatMapping) -> Offer:
     """An offer with an address."""
-    return Offer(candidates=SOME, mapping=mapping)
+    return Offer(candidates=SOME, nat=NatBehaviour(mapping=mapping))
 
 
 class ReasonTests(SynchronousTestCase):

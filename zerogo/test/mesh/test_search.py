@@ -43,14 +43,14 @@ class SearchTests(SynchronousTestCase):
 
     def end(self, shared: NodeContext, own: Identity, other: Identity, *, leads: bool) -> Search:
         """One end."""
-        return Search(shared, spec(other), derive_pair_secrets(own, other.static_public, NETWORK), leads)
+        return Search(shared, spec(other), derive_pair_secrets(own, other.static_public, NETWORK), leads, 1)
 
     def run_until(self, search: Search, end: float) -> list[SocketAddress]:
         """Let time pass for one end; where it sent checks to."""
-        sent = [each.destination for each in search.transmits()]
+        sent = [each.destination for each in search.transmits(0.0)]
         while (at := search.next_at()) is not None and at <= end:
             search.handle_timer(at, is_well_connected=False)
-            sent += [each.destination for each in search.transmits()]
+            sent += [each.destination for each in search.transmits(0.0)]
         return sent
 
     def signal_of_bob(self, now: float) -> bytes:
@@ -136,7 +136,7 @@ class SearchTests(SynchronousTestCase):
         self.ann.punch(0.0, 0.2)
         while (at := self.ann.next_at()) is not None and at <= 0.4:
             self.ann.handle_timer(at, is_well_connected=True)
-        self.assertEqual(list(self.ann.transmits()), [])
+        self.assertEqual(list(self.ann.transmits(0.0)), [])
 
     def test_the_time_to_direct_runs_from_the_beginning_or_the_loss(self) -> None:
         self.ann.begin(1.0)

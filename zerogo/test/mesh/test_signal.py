@@ -11,6 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.errors import ParseError
 from zerogo.ice.candidate import Candidate
+from zerogo.ice.nature import NatBehaviour, PortPattern
+from zerogo.ice.prediction import PortWindow
 from zerogo.ids import SocketAddress
 from zerogo.mesh.signal import (
     BLOB_BYTES_LIMIT,
@@ -41,10 +43,24 @@ signals = st.builds(
     epoch=st.integers(0, 2**32 - 1),
     sequence=st.integers(0, 2**32 - 1),
     wants_answer=st.booleans(),
+    window=st.none()
+    | st.builds(
+        PortWindow,
+        number=st.integers(0, 2**32 - 1),
+        host=st.ip_addresses(v=4).map(str),
+        low=st.integers(1024, 30000),
+        high=st.integers(30000, 65535),
+        sockets=st.integers(1, 256),
+    ),
     offer=st.builds(
         Offer,
         candidates=st.lists(st.sampled_from([HOST, SEEN, SIX]), max_size=CANDIDATES_LIMIT).map(tuple),
-        mapping=st.sampled_from(NatMapping),
+        nat=st.builds(
+            NatBehaviour,
+            mapping=st.sampled_from(NatMapping),
+            ports=st.sampled_from(PortPattern),
+            step=st.integers(-65535, 65535),
+        ),
         is_complete=st.booleans(),
     ),
 )
