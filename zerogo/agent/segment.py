@@ -32,7 +32,7 @@ from zerogo.dataplane.interface import (
     SessionConfirmed,
     Upcall,
 )
-from zerogo.ids import NodeId, SocketAddress
+from zerogo.ids import NodeId, SideAddress, SocketAddress
 from zerogo.mesh.events import (
     ControlToSend,
     HandshakeMarkChanged,
@@ -46,6 +46,9 @@ from zerogo.mesh.events import (
     PunchWanted,
     SessionReady,
     SessionRetired,
+    SideSocketKept,
+    SideSocketsDropped,
+    SideSocketsWanted,
     SignalToSend,
     SurroundingsDoubted,
 )
@@ -54,6 +57,7 @@ from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import NodeCounters, PeerStatus
 from zerogo.net.plane import UpcallReader
 from zerogo.net.pump import Pump
+from zerogo.net.side_sockets import SideSockets
 
 TRAFFIC_SECONDS = 1.0
 """How often the core is told how much each peer was sent."""
@@ -121,6 +125,7 @@ class Segment:
         self._pump: Pump[NodeEvent, Transmit] = Pump(
             node, clock, outputs=node.transmits, send=self._transmit, on_event=self._event
         )
+        self._sides = SideSockets(reactor, self._side_datagram)
         self._traffic = LoopingCall(self._tell_traffic)
         self._traffic.clock = clock
 
@@ -141,6 +146,7 @@ class Segment:
         self._pump.call(self._node.shutdown)
         self._pump.stop()
         self._reader.stop()
+        self._sides.close_all()
         self._plane.close()
 
     def use_map(self, network_map: NetworkMap, endpoints: Mapping[NodeId, tuple[SocketAddress, ...]]) -> None:
@@ -155,6 +161,10 @@ class Segment:
     def use_stun_servers(self, servers: Sequence[SocketAddress]) -> None:
         """Take over where to ask for our outer addresses."""
         self._pump.call(self._node.set_stun_servers, servers)
+
+    def use_port_mapped(self, outer: SocketAddress | None) -> None:
+        """Take over what the gateway maps to our data socket; None where it maps nothing."""
+        self._pump.call(self._node.set_port_mapped, outer)
 
     def use_unix_offset(self, offset: float) -> None:
         """Take over the difference of the wall clock to the reactor's."""
@@ -191,7 +201,11 @@ class Segment:
         self._pump.call(self._node.note_sent, totals)
 
     def _transmit(self, transmit: Transmit) -> None:
-        self._plane.send_datagram(transmit.destination, transmit.payload)
+        destination = transmit.destination
+        if isinstance(destination, SideAddress) and self._sides.has(destination.socket):
+            self._sides.send(destination, transmit.payload)
+        else:
+            self._plane.send_datagram(destination, transmit.payload)
 
     def _event(self, event: NodeEvent) -> None:
         match event:
@@ -231,8 +245,28 @@ class Segment:
                 self._owner.keep_mark(mark)
             case SurroundingsDoubted():
                 self._signalling.look()
+            case SideSocketsWanted() | SideSocketKept() | SideSocketsDropped():
+                self._side_event(event)
             case PeerStateChanged():
                 self._log_state(event)
+
+    def _side_event(self, event: SideSocketsWanted | SideSocketKept | SideSocketsDropped) -> None:
+        match event:
+            case SideSocketsWanted(peer, count):
+                numbers = self._sides.open(count)
+                _log.debug("{name}: {count} side sockets", name=self._names.get(peer, peer), count=len(numbers))
+                self._pump.call(self._node.side_sockets_opened, peer, numbers)
+            case SideSocketKept(number):
+                descriptor = self._sides.give_away(number)
+                if descriptor is not None:
+                    self._plane.add_side_socket(number, descriptor)
+            case SideSocketsDropped(numbers):
+                for number in numbers:
+                    if not self._sides.close(number):
+                        self._plane.remove_side_socket(number)
+
+    def _side_datagram(self, data: bytes, source: SideAddress) -> None:
+        self._pump.call(self._node.receive_datagram, data, source)
 
     def _log_path(self, event: PathSelected) -> None:
         _log.info(
@@ -253,15 +287,15 @@ class Segment:
     def _upcall(self, upcall: Upcall) -> None:
         call, node = self._pump.call, self._node
         match upcall:
-            case DatagramReceived(SocketAddress() as source, payload):
+            case DatagramReceived(source, payload):
                 call(node.receive_datagram, payload, source)
-            case ControlReceived(peer, SocketAddress() as source, payload):
+            case ControlReceived(peer, source, payload):
                 call(node.receive_control, peer, payload, source)
             case SessionConfirmed(peer, local_index):
                 call(node.session_confirmed, peer, local_index)
             case RekeyDue(peer):
                 call(node.rekey_due, peer)
-            case PeerRoamed(peer, SocketAddress() as source):
+            case PeerRoamed(peer, source):
                 call(node.peer_roamed, peer, source)
             case PathRefused(peer, errno):
                 call(node.path_refused, peer, errno)
