@@ -6,6 +6,7 @@ UDP, TCP and TLS; what keeps that from being abused is in `zerogo.turn.server`. 
 what it relays, and no frame: nodes encrypt end to end.
 
 - `turn`: from the configuration to a TURN server.
+- `metrics`, `notices`: what its operator is shown, in figures and once in words.
 - `service`: the sockets and their life.
 - `twistd`: the command line, `twistd -n zerogo-relay`.
 """

@@ -14,7 +14,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import DeferredList, inlineCallbacks, maybeDeferred
 from twisted.internet.ssl import CertificateOptions
-from twisted.internet.task import deferLater
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from zerogo.config.relay import RelayConfig
@@ -25,6 +25,7 @@ from zerogo.net.stun_server import StunDriver
 from zerogo.net.turn_server import TurnDriver
 from zerogo.observe.metrics import Metric, metrics_site
 from zerogo.relay.metrics import stun_metrics, turn_metrics
+from zerogo.relay.notices import LOOK_SECONDS, Notices
 from zerogo.relay.turn import public_addresses, seen_address, tls_context, turn_driver, turn_server
 from zerogo.stun.discovery import Places
 from zerogo.stun.limit import SourceLimiter
@@ -50,6 +51,8 @@ class RelayService(Service):
         self._udp: list[socket.socket] = []
         self._metrics: socket.socket | None = None
         self._metrics_port: Any = None
+        self._notices = Notices()
+        self._looking = LoopingCall(self._look)
         self._tcp: list[socket.socket] = []
         self._tls: list[socket.socket] = []
         self._tls_context: CertificateOptions | None = None
@@ -89,6 +92,8 @@ class RelayService(Service):
             site = metrics_site(self._collect)
             self._metrics_port = self._reactor.adoptStreamPort(self._metrics.fileno(), self._metrics.family, site)
         self._close_opened()
+        self._looking.clock = self._reactor
+        self._looking.start(LOOK_SECONDS, now=False)
 
     @inlineCallbacks
     def stopService(self) -> Any:
@@ -96,6 +101,8 @@ class RelayService(Service):
         super().stopService()  # type: ignore[no-untyped-call]
         self._close_opened()
         yield from self._drain()
+        if self._looking.running:
+            self._looking.stop()
         closing = [
             deferred for driver in (self._stun, self._driver) if driver is not None for deferred in driver.close()
         ]
@@ -157,6 +164,13 @@ class RelayService(Service):
             self.log.info("going on for {count} allocations", count=self.turn.allocations)
         while not self.turn.is_idle and self._reactor.seconds() < end:
             yield deferLater(self._reactor, DRAIN_CHECK_SECONDS, lambda: None)
+
+    def _look(self) -> None:
+        sentences = list(self._notices.stun(self.counters))
+        if self.turn is not None and self._driver is not None:
+            sentences += self._notices.turn(self.turn.counters, self._driver.stream_counters)
+        for sentence in sentences:
+            self.log.warn("{sentence}; this is told once", sentence=sentence)
 
     def _collect(self) -> Iterator[Metric]:
         yield from stun_metrics(self.counters)
