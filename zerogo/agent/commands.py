@@ -6,7 +6,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zerogo import __version__
-from zerogo.agent.reports import ControllerReport, PeerReport, StatusReport, peer_reports, plane_report
+from zerogo.agent.reports import (
+    ControllerReport,
+    PeerReport,
+    StatusReport,
+    peer_reports,
+    plane_report,
+    port_mapping_report,
+)
 from zerogo.errors import EnvironmentFault
 from zerogo.mesh.events import PeerState
 from zerogo.net.local_api import Arguments, Command
@@ -57,6 +64,7 @@ class LocalCommands:
             mtu=0 if place is None else place.mtu,
             ports=presence.ports,
             controller=self._controller(),
+            port_mapping=None if agent.mapping is None else port_mapping_report(agent.mapping.status()),
             plane=None if segment is None else plane_report(segment.plane_name, segment.counters()),
             refusals={} if segment is None else {str(key): count for key, count in segment.refusals().refusals.items()},
         )

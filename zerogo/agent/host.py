@@ -15,8 +15,31 @@ from zerogo.core import RandomBytes
 from zerogo.dataplane.interface import IDataplane
 from zerogo.ids import SocketAddress
 from zerogo.net.dial import ControllerAddress
+from zerogo.portmap.mapper import MapperStatus
 
 Endpoints = Callable[[ControllerAddress], IStreamClientEndpoint]
+
+
+class Mapping(Protocol):
+    """Keeps the data socket mapped at the gateway (`zerogo.net.portmap`)."""
+
+    def look(self, *, is_doubtful: bool = False) -> None: ...
+
+    def status(self) -> MapperStatus: ...
+
+    def stop(self) -> Deferred[None]: ...
+
+
+@frozen(kw_only=True)
+class MappingWish:
+    """What a `Mapping` needs of the agent."""
+
+    inner_of: Callable[[str], SocketAddress | None]
+    """Our data socket's address on one of our hosts."""
+    on_change: Callable[[SocketAddress | None], object]
+    """Is told the outer address, None when there is none."""
+    ignored: Callable[[], Sequence[str]]
+    """Interfaces that lead to no gateway."""
 
 
 class Watch(Protocol):
@@ -40,6 +63,8 @@ class Host:
     resolve: Callable[[Sequence[tuple[str, int]]], Deferred[list[SocketAddress]]]
     watch_addresses: Callable[[Callable[[list[str]], object], Sequence[str]], Watch]
     """Takes who is told, and the interfaces to ignore."""
+    map_port: Callable[[MappingWish], Mapping]
+    """Nothing is asked before `look`."""
     capabilities: tuple[str, ...]
     """What this machine can do, as told to the controller."""
     rng: RandomBytes

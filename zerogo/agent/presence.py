@@ -55,6 +55,7 @@ class Presence:
         self._held: tuple[Place, bytes] | None = None
         self._hosts: list[str] = []
         self._servers: list[SocketAddress] = []
+        self._port_mapped: SocketAddress | None = None
         self._endpoints: Endpoints = {}
         self.segment: Segment | None = None
         """None before the first map."""
@@ -102,6 +103,17 @@ class Presence:
         self._hosts = list(hosts)
         if self.segment is not None and self._devices is not None:
             self.segment.use_hosts(self._devices.local_addresses(self._hosts))
+
+    def data_address(self, host: str) -> SocketAddress | None:
+        """The data socket's address on one of the machine's hosts; None where there is no such socket."""
+        found = [] if self._devices is None else self._devices.local_addresses([host])
+        return next(iter(found), None)
+
+    def use_port_mapped(self, outer: SocketAddress | None) -> None:
+        """Take over what the gateway maps to our data socket."""
+        self._port_mapped = outer
+        if self.segment is not None:
+            self.segment.use_port_mapped(outer)
 
     def use_stun_servers(self, servers: Sequence[SocketAddress]) -> None:
         """Take over where to ask for our outer addresses."""
@@ -155,6 +167,7 @@ class Presence:
         self.segment.start()
         self.segment.use_hosts(self._devices.local_addresses(self._hosts))
         self.segment.use_stun_servers(self._servers)
+        self.segment.use_port_mapped(self._port_mapped)
 
     def _close_segment(self) -> None:
         if self.segment is not None:

@@ -15,6 +15,7 @@ from zerogo.control.messages import LinkReport
 from zerogo.dataplane.interface import PeerCounters, PlaneCounters
 from zerogo.mesh.events import PeerState
 from zerogo.mesh.status import PathStatus, PeerStatus
+from zerogo.portmap.mapper import MapperStatus, ProtocolStatus, Standing
 
 _MILLISECONDS_LIMIT = 3_600_000.0
 
@@ -76,6 +77,19 @@ class PlaneReport(msgspec.Struct, frozen=True, kw_only=True):
     counters: dict[str, int]
 
 
+class PortMappingReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gateway does for us."""
+
+    gateway: str
+    """Empty where there is none."""
+    protocols: dict[str, str]
+    """By protocol: `yes`, `asked`, `no`, or why it does not."""
+    used: str
+    """The protocol by which there is a mapping; empty where there is none."""
+    outer: str
+    seconds_left: float | None
+
+
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about an agent but its peers."""
 
@@ -97,6 +111,8 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     mtu: int
     ports: list[int]
     controller: ControllerReport
+    port_mapping: PortMappingReport | None = None
+    """None where the configuration wants none."""
     plane: PlaneReport | None
     refusals: dict[str, int]
     """Datagrams and messages that the core did not act on, by reason."""
@@ -161,6 +177,22 @@ def plane_report(name: str, counters: PlaneCounters) -> PlaneReport:
         offloads=attrs.asdict(counters.offloads),
         counters={counter.value: count for counter, count in counters.plane.items()},
     )
+
+
+def port_mapping_report(status: MapperStatus) -> PortMappingReport:
+    """Port mapping, for people and programs."""
+    return PortMappingReport(
+        gateway=status.gateway or "",
+        protocols={str(protocol): _standing(found) for protocol, found in status.protocols.items()},
+        used="" if status.used is None else str(status.used),
+        outer="" if status.outer is None else str(status.outer),
+        seconds_left=_age(status.seconds_left),
+    )
+
+
+def _standing(found: ProtocolStatus) -> str:
+    words = {Standing.ASKED: "asked", Standing.PRESENT: "yes", Standing.ABSENT: "no"}
+    return words.get(found.standing, found.reason)
 
 
 def link_reports(peers: Iterable[PeerStatus]) -> list[LinkReport]:

@@ -24,7 +24,7 @@ from twisted.logger import Logger
 
 from zerogo.agent.commands import LocalCommands
 from zerogo.agent.control import Controller, controller_addresses
-from zerogo.agent.host import Host, Watch
+from zerogo.agent.host import Host, Mapping, MappingWish, Watch
 from zerogo.agent.joining import settle_membership
 from zerogo.agent.presence import Presence
 from zerogo.agent.record import Membership
@@ -60,6 +60,8 @@ class AgentService(Service):
         self._token = token
         self._state = StateDir(config.state_dir)
         self._watch: Watch | None = None
+        self.mapping: Mapping | None = None
+        """None where the configuration wants none."""
         self._api: LocalApi | None = None
         self._housekeeping = LoopingCall(self._keep_house)
         self._housekeeping.clock = host.reactor
@@ -115,6 +117,8 @@ class AgentService(Service):
         self._save_map()
         self.presence.close()
         waiting: list[Deferred[Any]] = [self.controller.stop()]
+        if self.mapping is not None:
+            waiting.append(self.mapping.stop())
         if self._api is not None:
             waiting.append(self._api.stop())
         return DeferredList(waiting, consumeErrors=True)  # type: ignore[return-value]
@@ -137,6 +141,15 @@ class AgentService(Service):
         self.presence = Presence(
             self.config, host, self._state, self.identity, signalling=self.controller, failed=self.fail
         )
+
+        if self.config.port_mapping:
+            self.mapping = host.map_port(
+                MappingWish(
+                    inner_of=self.presence.data_address,
+                    on_change=self.presence.use_port_mapped,
+                    ignored=lambda: (self.presence.device_name, *self.config.ignore_interfaces),
+                )
+            )
 
     # The map on disk
 
@@ -222,7 +235,10 @@ class AgentService(Service):
         self._use_map(event.network_map)
 
     def _use_map(self, network_map: NetworkMap) -> None:
+        ports = self.presence.ports
         self.presence.use_map(network_map, self.membership.psk)
+        if self.mapping is not None and ports != self.presence.ports:
+            self.mapping.look()
         self._find_stun_servers()
 
     def _refused(self, sentence: str, is_final: bool) -> None:
@@ -263,6 +279,8 @@ class AgentService(Service):
         _log.info("Addresses of this machine: {hosts}", hosts=", ".join(hosts) or "none")
         before, self._hosts = self._hosts, hosts
         self.presence.use_hosts(hosts)
+        if self.mapping is not None:
+            self.mapping.look(is_doubtful=before is not None)
         if before is None:
             return
         self.controller.look([host for host in before if host not in hosts])

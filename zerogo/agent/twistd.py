@@ -16,7 +16,7 @@ from typing import Any
 from twisted.application.service import IService
 from twisted.python.usage import UsageError
 
-from zerogo.agent.host import Host, Watch
+from zerogo.agent.host import Host, Mapping, MappingWish, Watch
 from zerogo.agent.service import AgentService
 from zerogo.config.agent import AgentConfig
 from zerogo.config.options import RoleOptions
@@ -96,10 +96,14 @@ def real_host(reactor: Any) -> Host:
     from zerogo.dataplane.choice import make_plane
     from zerogo.net.addresses import AddressWatch
     from zerogo.net.dial import stream_endpoint
+    from zerogo.net.portmap import PortMapping
     from zerogo.net.resolve import resolve_places
 
     def watch(on_change: Callable[[list[str]], object], ignored: Sequence[str]) -> Watch:
         return AddressWatch(reactor, reactor, on_change, ignored=ignored)
+
+    def map_port(wish: MappingWish) -> Mapping:
+        return PortMapping(reactor, os.urandom, inner_of=wish.inner_of, on_change=wish.on_change, ignored=wish.ignored)
 
     return Host(
         reactor=reactor,
@@ -108,6 +112,7 @@ def real_host(reactor: Any) -> Host:
         endpoint_of=lambda address: stream_endpoint(reactor, address),
         resolve=lambda places: resolve_places(reactor, places),
         watch_addresses=watch,
+        map_port=map_port,
         capabilities=(AESGCM_CAPABILITY,) if has_aes() else (),
         rng=os.urandom,
         unix_time=time.time,

@@ -65,6 +65,8 @@ class AgentConfig:
     """The device's MTU; without it, the network's own."""
     port: int = option(PORT, 9993)
     """The UDP port of the data sockets; 0 takes a random one."""
+    port_mapping: bool = option(SWITCH, True)
+    """Ask the router to let members in at our UDP port, by PCP, NAT-PMP or UPnP."""
     ignore_interfaces: tuple[str, ...] = option(
         many(DEVICE_GLOB), ("docker*", "br-????????????", "virbr*", "cni*", "flannel*", "zerogo*")
     )

@@ -17,7 +17,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
 from zerogo.agent.devices import Place
-from zerogo.agent.host import Host
+from zerogo.agent.host import Host, MappingWish
 from zerogo.agent.service import AgentService
 from zerogo.config.agent import AgentConfig
 from zerogo.control.coordinator import Coordinator
@@ -34,6 +34,8 @@ from zerogo.net.dial import ControllerAddress
 from zerogo.net.pump import Pump
 from zerogo.net.websocket import accept_key
 from zerogo.noise.identity import Identity
+from zerogo.portmap.lease import MappingProtocol
+from zerogo.portmap.mapper import MapperStatus, ProtocolStatus, Standing
 from zerogo.test.net.fakes import ClientTransport
 from zerogo.testing.plane import MemoryPlane
 
@@ -283,6 +285,26 @@ class MemoryWatch:
         """Nothing is watched."""
 
 
+@define(eq=False)
+class MemoryMapping:
+    """A gateway that maps what the test says."""
+
+    wish: MappingWish
+    looks: list[bool] = field(factory=list)
+    is_stopped: bool = False
+
+    def look(self, *, is_doubtful: bool = False) -> None:
+        self.looks.append(is_doubtful)
+
+    def status(self) -> MapperStatus:
+        standing = {MappingProtocol.PCP: ProtocolStatus(Standing.DECLINED, "its owner does not allow it")}
+        return MapperStatus(gateway="192.0.2.254", protocols=standing, used=None, outer=None, seconds_left=None)
+
+    def stop(self) -> Deferred:
+        self.is_stopped = True
+        return succeed(None)
+
+
 class Machine:
     """A machine with an agent."""
 
@@ -318,6 +340,10 @@ class Machine:
         self.host = host
         self.watch.on_change([host])
 
+    def _map_port(self, wish: MappingWish) -> MemoryMapping:
+        self.mapping = MemoryMapping(wish)
+        return self.mapping
+
     def _host(self) -> Host:
         return Host(
             reactor=self.world.reactor,
@@ -326,6 +352,7 @@ class Machine:
             endpoint_of=self.world.controller.endpoint,
             resolve=lambda places: succeed([SocketAddress.of(host, port) for host, port in places]),
             watch_addresses=self._watch,
+            map_port=self._map_port,
             capabilities=("aesgcm",),
             rng=self.world.rng,
             unix_time=lambda: 1.8e9 + self.world.reactor.seconds(),
