@@ -25,7 +25,7 @@ ROOT = PACKAGE.parent
 PURE = (
     *("errors.py", "ids.py", "secret.py", "core.py"),
     *("wire/", "stun/", "policy/", "noise/", "ice/", "turn/", "portmap/", "switch/", "routing/", "exit/"),
-    *("mesh/", "control/"),
+    *("mesh/", "reach/", "control/"),
 )
 IMPURE_MODULES = frozenset(
     {"twisted", "autobahn", "klein", "socket", "asyncio", "time", "random", "os", "threading", "logging"}

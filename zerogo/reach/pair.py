@@ -1,0 +1,321 @@
+# -*- test-case-name: zerogo.test.reach.test_pair -*-
+"""Why two members are connected the way they are: one sentence, what the person could change, what was tried.
+
+Facts go in as they are known at one end, sentences come out. The cause is found in a fixed order, the most certain
+first: what an end is not (up, told, of a common family), what its NAT was seen to do, and only then that checks failed,
+which is left when nothing else explains it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+
+from attrs import field, frozen
+
+from zerogo.ice.candidate import CandidateKind
+from zerogo.ice.nature import NatBehaviour, NatMapping, PortPattern
+
+OUTER_KINDS = (CandidateKind.MAPPED, CandidateKind.SRFLX)
+"""Addresses that somebody outside knows us by."""
+
+
+@frozen
+class Place:
+    """One candidate of an end."""
+
+    kind: CandidateKind
+    is_ipv6: bool
+
+
+@frozen(kw_only=True)
+class End:
+    """What is known of one end."""
+
+    places: tuple[Place, ...] = ()
+    nat: NatBehaviour = field(factory=NatBehaviour)
+
+    def has(self, *kinds: CandidateKind, is_ipv6: bool | None = None) -> bool:
+        """Whether there is a candidate of one of these kinds, and of that family where one is given."""
+        return any(each.kind in kinds and is_ipv6 in (None, each.is_ipv6) for each in self.places)
+
+    @property
+    def direct_places(self) -> tuple[Place, ...]:
+        """All candidates but those at relays."""
+        return tuple(each for each in self.places if each.kind is not CandidateKind.RELAY)
+
+
+class Way(enum.StrEnum):
+    """What a path in use leads through."""
+
+    DIRECT = "direct"
+    RELAY = "relay"
+    MEMBERS = "members"
+
+
+@frozen(kw_only=True)
+class PathFacts:
+    """The path in use."""
+
+    way: Way
+    address: str = ""
+    local_kind: str = ""
+    remote_kind: str = ""
+    is_ipv6: bool = False
+    via: tuple[str, ...] = ()
+    """Names: of the relay, or of the members in between."""
+
+
+@frozen(kw_only=True)
+class PairFacts:
+    """A pair, seen from this end."""
+
+    name: str
+    state: str
+    """A value of `zerogo.mesh.events.PeerState`."""
+    reason: str = ""
+    """The core's own word on why there is no direct path; empty where there is none."""
+    path: PathFacts | None = None
+    ours: End = field(factory=End)
+    theirs: End = field(factory=End)
+    port: int = 0
+    """Our UDP port."""
+    wants_mapping: bool = True
+    """Whether this agent asks its gateway for a mapping."""
+    has_gateway: bool = True
+
+
+class Cause(enum.Enum):
+    """Why there is no direct path."""
+
+    NOTHING_HERE = enum.auto()
+    SHUT_DOWN = enum.auto()
+    NOT_HEARD = enum.auto()
+    NO_COMMON_FAMILY = enum.auto()
+    UDP_BLOCKED_HERE = enum.auto()
+    UDP_BLOCKED_THERE = enum.auto()
+    BOTH_HARD = enum.auto()
+    WE_HARD = enum.auto()
+    THEY_HARD = enum.auto()
+    CHECKS_FAILED = enum.auto()
+
+
+@frozen
+class Explanation:
+    """For a person."""
+
+    sentence: str
+    advice: tuple[str, ...] = ()
+    """What the person could change, the most promising first."""
+    details: tuple[str, ...] = ()
+
+
+def explain(pair: PairFacts) -> Explanation:
+    """Why this pair is connected as it is."""
+    details = tuple(_details(pair))
+    path = pair.path
+    if pair.state == "connected" and path is not None:
+        if path.way is Way.DIRECT:
+            return Explanation(f"{pair.name} is reached directly, {_direct(pair, path)}.", (), details)
+        cause = find_cause(pair)
+        sentence = f"{pair.name} is reached through {_via(path)}, because {_because(cause, pair)}."
+        return Explanation(sentence, tuple(_advice(cause, pair)), details)
+    if pair.state in ("connecting", "handshaking", "waiting") and not pair.reason:
+        return Explanation(f"{pair.name} is not reached yet: {_PROGRESS[pair.state]}.", (), details)
+    cause = find_cause(pair)
+    sentence = f"{pair.name} is not reached, because {_because(cause, pair)}."
+    return Explanation(sentence, tuple(_advice(cause, pair)), details)
+
+
+_PROGRESS = {
+    "waiting": "it is its turn in a moment",
+    "connecting": "addresses of both ends are being tried",
+    "handshaking": "there is a path, and keys are being agreed on it",
+}
+
+
+def find_cause(pair: PairFacts) -> Cause:
+    """Why there is no direct path between the ends."""
+    ours, theirs = pair.ours, pair.theirs
+    if not ours.direct_places:
+        return Cause.NOTHING_HERE
+    if "shut down" in pair.reason:
+        return Cause.SHUT_DOWN
+    if not theirs.places:
+        return Cause.NOT_HEARD
+    families = {each.is_ipv6 for each in ours.direct_places} & {each.is_ipv6 for each in theirs.direct_places}
+    if not families:
+        return Cause.NO_COMMON_FAMILY
+    if _is_blocked(ours):
+        return Cause.UDP_BLOCKED_HERE
+    if _is_blocked(theirs):
+        return Cause.UDP_BLOCKED_THERE
+    if ours.nat.is_hard and theirs.nat.is_hard:
+        return Cause.BOTH_HARD
+    if ours.nat.is_hard:
+        return Cause.WE_HARD
+    if theirs.nat.is_hard:
+        return Cause.THEY_HARD
+    return Cause.CHECKS_FAILED
+
+
+def _is_blocked(end: End) -> bool:
+    """Whether no server was ever heard by UDP, although a relay is: by another protocol, then."""
+    is_seen = end.has(*OUTER_KINDS) or end.nat.mapping is not NatMapping.UNKNOWN
+    return not is_seen and end.has(CandidateKind.RELAY)
+
+
+def _direct(pair: PairFacts, path: PathFacts) -> str:
+    at = f" at {path.address}" if path.address else ""
+    if (path.local_kind, path.remote_kind) == ("host", "host"):
+        where = "by IPv6, where no NAT is in the way" if path.is_ipv6 else "without a NAT in between"
+        return f"{where},{at}" if at else where
+    if path.remote_kind == "mapped":
+        return f"through a port that its gateway maps to it,{at}".rstrip(",")
+    if path.local_kind == "mapped":
+        return f"through a port that this machine's gateway maps,{at}".rstrip(",")
+    if pair.ours.nat.is_hard or pair.theirs.nat.is_hard:
+        whose = "this machine's" if pair.ours.nat.is_hard else "its"
+        return f"although {whose} NAT uses another port for each destination: the right port was found,{at}".rstrip(",")
+    nats = [("its", path.remote_kind), ("this machine's", path.local_kind)]
+    behind = " and ".join(f"{whose} NAT" for whose, kind in nats if kind in ("srflx", "prflx"))
+    return f"through {behind or 'the network in between'},{at}".rstrip(",")
+
+
+def _via(path: PathFacts) -> str:
+    names = ", ".join(path.via)
+    if path.way is Way.RELAY:
+        return f"the relay {names}" if names else "a relay"
+    if not names:
+        return "other members"
+    return f"the member{'s' if len(path.via) > 1 else ''} {names}"
+
+
+def _because(cause: Cause, pair: PairFacts) -> str:
+    match cause:
+        case Cause.NOTHING_HERE:
+            return "this machine has no address in any network"
+        case Cause.SHUT_DOWN:
+            return "it has shut down"
+        case Cause.NOT_HEARD:
+            return "it has not told its addresses: it is offline, or out of the controller's reach"
+        case Cause.NO_COMMON_FAMILY:
+            ours, theirs = _family(pair.ours), _family(pair.theirs)
+            return f"this machine has {ours} only and {pair.name} has {theirs} only"
+        case Cause.UDP_BLOCKED_HERE:
+            return "the network of this machine lets no UDP out"
+        case Cause.UDP_BLOCKED_THERE:
+            return f"the network of {pair.name} lets no UDP out"
+        case Cause.BOTH_HARD:
+            return (
+                "the NATs of both ends use another port for each destination, so neither can be told where to send to"
+            )
+        case Cause.WE_HARD:
+            return (
+                f"{_nat(pair.ours.nat, 'this machine')}, and the NAT of {pair.name} lets in only ports it has sent to"
+            )
+        case Cause.THEY_HARD:
+            return f"{_nat(pair.theirs.nat, pair.name)}, and this machine's NAT lets in only ports it has sent to"
+        case Cause.CHECKS_FAILED:
+            return pair.reason or "no pair of addresses carried datagrams both ways: a firewall stands in between"
+
+
+def _family(end: End) -> str:
+    return "IPv6" if any(each.is_ipv6 for each in end.direct_places) else "IPv4"
+
+
+def _nat(nat: NatBehaviour, whose: str) -> str:
+    ports = {
+        PortPattern.SEQUENTIAL: ", counted up",
+        PortPattern.RANDOM: ", drawn at random",
+        PortPattern.BLOCK: ", drawn from a block",
+    }.get(nat.ports, "")
+    return f"the NAT of {whose} uses another port for each destination{ports}"
+
+
+def _advice(cause: Cause, pair: PairFacts) -> list[str]:
+    match cause:
+        case Cause.NOTHING_HERE:
+            return ["Check that this machine's network is up."]
+        case Cause.SHUT_DOWN:
+            return [f"Start ZeroGo on {pair.name}."]
+        case Cause.NOT_HEARD:
+            return [f"Look at `zerogo status` on {pair.name}, and at this machine's connection to the controller."]
+        case Cause.NO_COMMON_FAMILY:
+            return ["Give one of the two the other address family, or run a relay that has both."]
+        case Cause.UDP_BLOCKED_HERE:
+            return [f"Have the firewall let UDP out, from port {pair.port}."]
+        case Cause.UDP_BLOCKED_THERE:
+            return [f"Have the firewall of {pair.name} let UDP out."]
+        case Cause.WE_HARD:
+            return [*_open_here(pair), *_ipv6(pair)]
+        case Cause.THEY_HARD:
+            return [*_open_there(pair), *_ipv6(pair)]
+        case Cause.BOTH_HARD | Cause.CHECKS_FAILED:
+            return [*_open_here(pair), *_open_there(pair), *_ipv6(pair)]
+
+
+def _open_here(pair: PairFacts) -> list[str]:
+    """One end that everybody can send to is enough, whatever the other's NAT does."""
+    if pair.ours.has(CandidateKind.MAPPED) or not pair.has_gateway:
+        return []
+    if not pair.wants_mapping:
+        return ["Set `port-mapping: true` in this machine's configuration."]
+    return [
+        f"Switch on UPnP, NAT-PMP or PCP in this machine's router, or forward UDP port {pair.port} to this machine."
+    ]
+
+
+def _open_there(pair: PairFacts) -> list[str]:
+    if pair.theirs.has(CandidateKind.MAPPED):
+        return []
+    return [f"Do the same at {pair.name}: `zerogo netcheck` there says what its router does."]
+
+
+def _ipv6(pair: PairFacts) -> list[str]:
+    lacking = [
+        whose
+        for whose, end in (("this machine", pair.ours), (pair.name, pair.theirs))
+        if not any(each.is_ipv6 for each in end.direct_places)
+    ]
+    return [f"Give {' and '.join(lacking)} IPv6, where no NAT is in the way."] if lacking else []
+
+
+def _details(pair: PairFacts) -> list[str]:
+    ours, theirs = pair.ours, pair.theirs
+    lines = [
+        f"this machine offers {_places(ours.places)}; NAT: {describe_nat(ours.nat)}",
+        f"{pair.name} offers {_places(theirs.places)}; NAT: {describe_nat(theirs.nat)}",
+    ]
+    if pair.reason:
+        lines.append(f"last failure: {pair.reason}")
+    return lines
+
+
+def _places(places: Sequence[Place]) -> str:
+    counts: dict[str, int] = {}
+    for place in places:
+        word = f"{place.kind.value} IPv{6 if place.is_ipv6 else 4}"
+        counts[word] = counts.get(word, 0) + 1
+    return ", ".join(word if count == 1 else f"{count} {word}" for word, count in counts.items()) or "nothing"
+
+
+_MAPPINGS = {
+    NatMapping.UNKNOWN: "not known",
+    NatMapping.NONE: "none",
+    NatMapping.STABLE: "one outer port for all destinations",
+    NatMapping.PER_DESTINATION: "another outer port for each destination",
+}
+_PATTERNS = {
+    PortPattern.UNKNOWN: "",
+    PortPattern.PRESERVED: ", the same as inside",
+    PortPattern.SEQUENTIAL: ", counted up",
+    PortPattern.BLOCK: ", out of a block",
+    PortPattern.RANDOM: ", drawn at random",
+}
+
+
+def describe_nat(nat: NatBehaviour) -> str:
+    """What a NAT does, in a few words."""
+    is_translating = nat.mapping in (NatMapping.STABLE, NatMapping.PER_DESTINATION)
+    return _MAPPINGS[nat.mapping] + (_PATTERNS[nat.ports] if is_translating else "")

@@ -1,0 +1,142 @@
+"""One sentence for each kind of pair; every combination gives one that is whole."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.ice.candidate import CandidateKind
+from zerogo.ice.nature import NatBehaviour, NatMapping, PortPattern
+from zerogo.reach.pair import Cause, End, PairFacts, PathFacts, Place, Way, describe_nat, explain, find_cause
+
+HARD = NatBehaviour(mapping=NatMapping.PER_DESTINATION, ports=PortPattern.RANDOM)
+EASY = NatBehaviour(mapping=NatMapping.STABLE, ports=PortPattern.PRESERVED)
+HOST4, HOST6 = Place(CandidateKind.HOST, False), Place(CandidateKind.HOST, True)
+OUTER, RELAY, MAPPED = (Place(kind, False) for kind in (CandidateKind.SRFLX, CandidateKind.RELAY, CandidateKind.MAPPED))
+HOME = End(places=(HOST4, OUTER, RELAY), nat=EASY)
+OFFICE = End(places=(HOST4, OUTER, RELAY), nat=HARD)
+FACTS = PairFacts(name="bob", state="unreachable", reason="no answer", ours=HOME, theirs=HOME, port=9993)
+BY_RELAY = PathFacts(way=Way.RELAY, via=("fra",))
+
+
+class CauseTests(SynchronousTestCase):
+    """Why there is no direct path."""
+
+    def cause(self, **changes: object) -> Cause:
+        return find_cause(evolve(FACTS, **changes))
+
+    def test_each_cause_has_its_facts(self) -> None:
+        six = End(places=(HOST6, RELAY))
+        blocked = End(places=(HOST4, RELAY))
+        for cause, changes in (
+            (Cause.NOTHING_HERE, {"ours": End(places=(RELAY,))}),
+            (Cause.SHUT_DOWN, {"reason": "the peer has shut down"}),
+            (Cause.NOT_HEARD, {"theirs": End()}),
+            (Cause.NO_COMMON_FAMILY, {"theirs": six}),
+            (Cause.UDP_BLOCKED_HERE, {"ours": blocked}),
+            (Cause.UDP_BLOCKED_THERE, {"theirs": blocked}),
+            (Cause.BOTH_HARD, {"ours": OFFICE, "theirs": OFFICE}),
+            (Cause.WE_HARD, {"ours": OFFICE}),
+            (Cause.THEY_HARD, {"theirs": OFFICE}),
+            (Cause.CHECKS_FAILED, {}),
+        ):
+            self.assertIs(self.cause(**changes), cause)
+
+
+class SentenceTests(SynchronousTestCase):
+    """What a person reads."""
+
+    def explain(self, **changes: object) -> tuple[str, tuple[str, ...]]:
+        explanation = explain(evolve(FACTS, **changes))
+        return explanation.sentence, explanation.advice
+
+    def direct(self, local: str, remote: str, **changes: object) -> str:
+        path = PathFacts(way=Way.DIRECT, address="203.0.113.5:4500", local_kind=local, remote_kind=remote)
+        return self.explain(state="connected", reason="", path=path, **changes)[0]
+
+    def test_direct_paths_say_what_they_lead_through(self) -> None:
+        self.assertEqual(
+            self.direct("host", "host"), "bob is reached directly, without a NAT in between, at 203.0.113.5:4500."
+        )
+        self.assertEqual(
+            self.direct("srflx", "prflx"),
+            "bob is reached directly, through its NAT and this machine's NAT, at 203.0.113.5:4500.",
+        )
+        self.assertEqual(
+            self.direct("host", "mapped"),
+            "bob is reached directly, through a port that its gateway maps to it, at 203.0.113.5:4500.",
+        )
+        self.assertIn("this machine's gateway maps", self.direct("mapped", "srflx"))
+        self.assertIn("the right port was found", self.direct("prflx", "srflx", ours=OFFICE))
+
+    def test_ipv6_is_named(self) -> None:
+        path = PathFacts(way=Way.DIRECT, local_kind="host", remote_kind="host", is_ipv6=True)
+        self.assertEqual(
+            self.explain(state="connected", reason="", path=path)[0],
+            "bob is reached directly, by IPv6, where no NAT is in the way.",
+        )
+
+    def test_relayed_pairs_say_by_whom_why_and_what_would_help(self) -> None:
+        sentence, advice = self.explain(state="connected", path=BY_RELAY, ours=OFFICE, theirs=OFFICE)
+        self.assertEqual(
+            sentence,
+            "bob is reached through the relay fra, because the NATs of both ends use another port for each "
+            "destination, so neither can be told where to send to.",
+        )
+        self.assertIn("forward UDP port 9993", advice[0])
+        self.assertIn("zerogo netcheck", advice[1])
+        self.assertIn("IPv6", advice[2])
+
+    def test_members_in_between_are_named(self) -> None:
+        for via, words in ((("carol",), "the member carol,"), (("carol", "dave"), "the members carol, dave,")):
+            path = PathFacts(way=Way.MEMBERS, via=via)
+            self.assertIn(f"through {words}", self.explain(state="connected", path=path, theirs=OFFICE)[0])
+
+    def test_unreached_peers_say_why(self) -> None:
+        self.assertEqual(self.explain()[0], "bob is not reached, because no answer.")
+        self.assertEqual(
+            self.explain(theirs=End())[0],
+            "bob is not reached, because it has not told its addresses: "
+            "it is offline, or out of the controller's reach.",
+        )
+        self.assertIn("this machine has IPv4 only and bob has IPv6 only", self.explain(theirs=End(places=(HOST6,)))[0])
+
+    def test_a_search_under_way_is_no_failure(self) -> None:
+        for state in ("waiting", "connecting", "handshaking"):
+            self.assertIn("is not reached yet", self.explain(state=state, reason="")[0])
+
+    def test_advice_is_about_what_can_be_changed(self) -> None:
+        _, advice = self.explain(ours=OFFICE, wants_mapping=False)
+        self.assertIn("port-mapping: true", advice[0])
+        mapped = evolve(OFFICE, places=(*OFFICE.places, MAPPED, HOST6))
+        self.assertEqual(self.explain(ours=mapped, theirs=evolve(mapped, nat=EASY))[1], ())
+        self.assertEqual(self.explain(ours=mapped)[1], ("Give bob IPv6, where no NAT is in the way.",))
+
+    def test_details_name_what_was_offered(self) -> None:
+        details = explain(evolve(FACTS, ours=OFFICE)).details
+        self.assertEqual(
+            details[0],
+            "this machine offers host IPv4, srflx IPv4, relay IPv4; "
+            "NAT: another outer port for each destination, drawn at random",
+        )
+        self.assertEqual(details[2], "last failure: no answer")
+
+    def test_every_combination_has_one_whole_sentence(self) -> None:
+        places = ((), (HOST4,), (HOST6,), (HOST4, RELAY), (HOST4, OUTER), (HOST4, MAPPED, RELAY))
+        nats = [NatBehaviour(mapping=mapping, ports=ports) for mapping in NatMapping for ports in PortPattern]
+        ends = [End(places=each, nat=nat) for each in places for nat in nats[::3]]
+        states = ("waiting", "connecting", "handshaking", "connected", "unreachable")
+        paths = (None, BY_RELAY, PathFacts(way=Way.MEMBERS), PathFacts(way=Way.DIRECT, remote_kind="srflx"))
+        for ours, theirs, (state, path, reason) in product(
+            ends[::2], ends[1::2], product(states, paths, ("", "no answer", "the peer has shut down"))
+        ):
+            found = explain(evolve(FACTS, ours=ours, theirs=theirs, state=state, path=path, reason=reason))
+            for sentence in (found.sentence, *found.advice):
+                self.assertTrue(sentence.endswith(".") and sentence[0] in "bGSDHCLW", sentence)
+                self.assertFalse("  " in sentence or ",," in sentence or ",." in sentence, sentence)
+
+    def test_nats_are_described(self) -> None:
+        for mapping, ports in product(NatMapping, PortPattern):
+            self.assertTrue(describe_nat(NatBehaviour(mapping=mapping, ports=ports)))
