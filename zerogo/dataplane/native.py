@@ -23,6 +23,7 @@ from zerogo.dataplane.interface import (
     PathRefused,
     PeerCounters,
     PeerEntry,
+    PeerPath,
     PeerRoamed,
     PlaneCounters,
     PlaneFault,
@@ -31,7 +32,7 @@ from zerogo.dataplane.interface import (
     SessionConfirmed,
     Upcall,
 )
-from zerogo.ids import Endpoint, SocketAddress
+from zerogo.ids import ChannelAddress, Endpoint, NodeId, RouteAddress, SideAddress, SocketAddress
 from zerogo.noise.keys import SessionKeys
 
 try:
@@ -42,25 +43,48 @@ except ImportError:
 
 def is_built() -> bool:
     """Whether the extension is there and of this release."""
-    return _native is not None and set(_native.COUNTERS) <= set(Counter)
+    return _native is not None and tuple(_native.COUNTERS) == tuple(Counter)
 
 
-def _pair(endpoint: Endpoint | None) -> tuple[str, int] | None:
-    return (endpoint.host, endpoint.port) if isinstance(endpoint, SocketAddress) else None
+def _spelt(endpoint: Endpoint) -> _native.Address:
+    """As the extension takes it: host, port, socket and channel; or the node ids of a route."""
+    match endpoint:
+        case SocketAddress(host, port):
+            return (host, port, 0, 0)
+        case SideAddress(socket, remote):
+            return (remote.host, remote.port, socket, 0)
+        case ChannelAddress(relay, channel):
+            return (relay.host, relay.port, 0, channel)
+        case RouteAddress(hops):
+            return [hop.raw for hop in hops]
+
+
+def _endpoint(spelt: _native.Address) -> Endpoint:
+    if isinstance(spelt, list):
+        return RouteAddress(tuple(map(NodeId, spelt)))
+    host, port, socket, channel = spelt
+    remote = SocketAddress.of(host, port)
+    if channel:
+        return ChannelAddress(remote, channel)
+    return SideAddress(socket, remote) if socket else remote
+
+
+def _path(path: PeerPath) -> tuple[_native.Address, int]:
+    return _spelt(path.endpoint), path.mtu
 
 
 def _upcall(message: tuple[Any, ...]) -> Upcall:
     match message:
-        case ("datagram", (host, port), payload):
-            return DatagramReceived(SocketAddress.of(host, port), payload)
-        case ("control", peer, (host, port), payload):
-            return ControlReceived(peer, SocketAddress.of(host, port), payload)
+        case ("datagram", source, payload):
+            return DatagramReceived(_endpoint(source), payload)
+        case ("control", peer, source, payload):
+            return ControlReceived(peer, _endpoint(source), payload)
         case ("confirmed", peer, local_index):
             return SessionConfirmed(peer, local_index)
         case ("rekey", peer):
             return RekeyDue(peer)
-        case ("roamed", peer, (host, port)):
-            return PeerRoamed(peer, SocketAddress.of(host, port))
+        case ("roamed", peer, source):
+            return PeerRoamed(peer, _endpoint(source))
         case ("refused", peer, errno):
             return PathRefused(peer, errno)
         case (_, reason):
@@ -85,6 +109,8 @@ class NativeDataplane:
             self._plane = _native.NativePlane(
                 settings.tap_fd,
                 list(settings.udp_fds),
+                settings.node_id.raw,
+                settings.mac1_key,
                 settings.mac.raw,
                 list(settings.addresses),
                 settings.mtu,
@@ -105,7 +131,8 @@ class NativeDataplane:
     def set_peer(self, entry: PeerEntry) -> None:
         """Make a member known to the switch, or change it."""
         if self._plane:
-            self._plane.set_peer(entry.peer, entry.mac.raw, list(entry.addresses), entry.is_bridge)
+            names = (entry.node_id.raw, entry.mac.raw)
+            self._plane.set_peer(entry.peer, *names, list(entry.addresses), entry.is_bridge)
 
     def remove_peer(self, peer: int) -> None:
         """Forget a member with its sessions, path, staged frames and learned addresses."""
@@ -125,30 +152,40 @@ class NativeDataplane:
 
     def set_path(self, peer: int, plan: PathPlan | None) -> None:
         """Send this peer's datagrams that way from now on; None holds them back."""
-        if self._plane:
-            self._plane.set_path(peer, _pair(plan.best.endpoint if plan else None), plan.best.mtu if plan else 0)
+        if self._plane is None:
+            return
+        if plan is None:
+            self._plane.set_path(peer, None, None, [])
+        else:
+            twin = _path(plan.twin) if plan.twin else None
+            self._plane.set_path(peer, _path(plan.best), twin, list(map(_path, plan.spread)))
 
     def set_forwarding(self, bytes_per_second: int) -> None:
-        """Carry other pairs' datagrams up to this rate: this plane carries none yet."""
+        """Carry other pairs' datagrams up to this rate."""
+        if self._plane:
+            self._plane.set_forwarding(bytes_per_second)
 
     def add_side_socket(self, number: int, fd: int) -> None:
-        """Take over a socket: this plane has no use for it yet."""
-        os.close(fd)
+        """Take over a bound, non-blocking UDP socket."""
+        if self._plane:
+            self._plane.add_side_socket(number, fd)
+        else:
+            os.close(fd)
 
     def remove_side_socket(self, number: int) -> None:
         """Close a side socket."""
+        if self._plane:
+            self._plane.remove_side_socket(number)
 
     def send_datagram(self, destination: Endpoint, payload: bytes) -> None:
         """Send as it is."""
-        where = _pair(destination)
-        if self._plane and where is not None:
-            self._plane.send_datagram(where, payload)
+        if self._plane:
+            self._plane.send_datagram(_spelt(destination), payload)
 
     def send_control(self, peer: int, payload: bytes, destination: Endpoint | None = None) -> None:
         """Seal a control message and send it by the peer's path, or straight to `destination`."""
-        where = _pair(destination)
-        if self._plane and (destination is None or where is not None):
-            self._plane.send_control(peer, payload, where)
+        if self._plane:
+            self._plane.send_control(peer, payload, _spelt(destination) if destination else None)
 
     def counters(self) -> PlaneCounters:
         """The latest snapshot; once closed, the last one taken."""
@@ -156,7 +193,7 @@ class NativeDataplane:
             values, switches = self._plane.counters()
             names = [field.name for field in fields(Offloads)]
             self._last = PlaneCounters(
-                plane=dict.fromkeys(Counter, 0) | dict(zip(map(Counter, _native.COUNTERS), values, strict=True)),
+                plane=dict(zip(Counter, values, strict=True)),
                 peers={row[0]: _peer_counters(row) for row in self._plane.peer_counters()},
                 offloads=Offloads(**dict(zip(names, switches, strict=True))),
             )
@@ -169,13 +206,14 @@ class NativeDataplane:
             plane.close()
 
 
-def _peer_counters(row: tuple[int, int, int, int, int, float | None, float | None]) -> PeerCounters:
-    _, bytes_in, bytes_out, datagrams_in, datagrams_out, last_receive_age, session_age = row
+def _peer_counters(row: _native.PeerRow) -> PeerCounters:
+    _, (bytes_in, bytes_out, datagrams_in, datagrams_out, forwarded_bytes), last_receive_age, session_age = row
     return PeerCounters(
         bytes_in=bytes_in,
         bytes_out=bytes_out,
         datagrams_in=datagrams_in,
         datagrams_out=datagrams_out,
+        forwarded_bytes=forwarded_bytes,
         last_receive_age=last_receive_age,
         session_age=session_age,
     )

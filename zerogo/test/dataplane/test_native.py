@@ -24,7 +24,7 @@ from zerogo.dataplane.interface import (
     SessionConfirmed,
     Upcall,
 )
-from zerogo.ids import MacAddress, NodeId, SocketAddress
+from zerogo.ids import ChannelAddress, MacAddress, NodeId, RouteAddress, SideAddress, SocketAddress
 from zerogo.noise.keys import SessionKeys
 from zerogo.wire.handshake import Suite
 
@@ -40,12 +40,16 @@ class UpcallTests(SynchronousTestCase):
 
     def test_each_message_becomes_its_upcall(self) -> None:
         address = SocketAddress.of(*SOURCE)
+        hops = (NodeId(bytes([1]) * 10), NodeId(bytes([2]) * 10))
+        by_route = [hop.raw for hop in hops]
         expected: list[tuple[tuple[object, ...], Upcall]] = [
-            (("datagram", SOURCE, b"x"), DatagramReceived(address, b"x")),
-            (("control", 3, SOURCE, b"y"), ControlReceived(3, address, b"y")),
+            (("datagram", (*SOURCE, 0, 0), b"x"), DatagramReceived(address, b"x")),
+            (("datagram", (*SOURCE, 7, 0), b"x"), DatagramReceived(SideAddress(7, address), b"x")),
+            (("datagram", (*SOURCE, 0, 0x4001), b"x"), DatagramReceived(ChannelAddress(address, 0x4001), b"x")),
+            (("control", 3, by_route, b"y"), ControlReceived(3, RouteAddress(hops), b"y")),
             (("confirmed", 3, 77), SessionConfirmed(3, 77)),
             (("rekey", 3), RekeyDue(3)),
-            (("roamed", 3, SOURCE), PeerRoamed(3, address)),
+            (("roamed", 3, (*SOURCE, 0, 0)), PeerRoamed(3, address)),
             (("refused", 3, 113), PathRefused(3, 113)),
             (("fault", "why"), PlaneFault("why")),
         ]
@@ -141,10 +145,49 @@ class RunningTests(SynchronousTestCase):
         self.assertIsInstance(self.upcall(), PathRefused)
 
     def test_what_is_no_address_or_key_is_refused(self) -> None:
-        self.assertRaises(ValueError, self.plane._plane.set_peer, 1, b"short", [], False)
-        self.assertRaises(ValueError, self.plane._plane.set_peer, 1, bytes(6), ["no address"], False)
+        self.assertRaises(ValueError, self.plane._plane.set_peer, 1, bytes(10), b"short", [], False)
+        self.assertRaises(ValueError, self.plane._plane.set_peer, 1, bytes(9), bytes(6), [], False)
+        self.assertRaises(ValueError, self.plane._plane.set_peer, 1, bytes(10), bytes(6), ["no address"], False)
+        self.assertRaises(ValueError, self.plane._plane.send_datagram, [bytes(10)], b"")
+        self.assertRaises(ValueError, self.plane._plane.set_path, 1, ([bytes(10), bytes(10)], 1200), None, [])
+        self.assertRaises(ValueError, self.plane._plane.add_side_socket, 0, 5)
         self.assertRaises(ValueError, self.plane._plane.add_session, 1, 1, 1, b"", b"", 1, True)
         self.assertRaises(ValueError, self.plane._plane.add_session, 1, 1, 1, bytes(32), bytes(32), 9, True)
+
+    def test_a_side_socket_sends_and_receives_until_it_is_removed(self) -> None:
+        side = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        side.bind(("127.0.0.1", 0))
+        side.setblocking(False)
+        address, where = side.getsockname(), SocketAddress.of(*self.stranger.getsockname())
+        self.plane.add_side_socket(9, side.detach())
+        self.plane.send_datagram(SideAddress(9, where), STUN)
+        self.assertEqual((STUN, address), self.stranger.recvfrom(100))
+        self.stranger.sendto(STUN, address)
+        self.assertEqual(DatagramReceived(SideAddress(9, where), STUN), self.upcall())
+        self.plane.remove_side_socket(9)
+        self.plane.send_datagram(SideAddress(9, where), STUN)
+        self.plane.send_datagram(where, b"after")
+        self.assertEqual(b"after", self.stranger.recv(100))
+        self.assertEqual(1, self.plane.counters().plane[Counter.DROPPED_NO_ENDPOINT])
+        again = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(again.close)
+        again.bind(address)
+
+    def test_side_sockets_are_bounded(self) -> None:
+        for number in range(1, 70):
+            side = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            side.setblocking(False)
+            self.plane.add_side_socket(number, side.detach())
+            self.plane.send_datagram(SideAddress(number, SocketAddress.of(*self.stranger.getsockname())), b"here")
+        self.plane.send_datagram(SocketAddress.of(*self.stranger.getsockname()), b"end")
+        self.assertEqual([b"here"] * 64 + [b"end"], [self.stranger.recv(100) for _ in range(65)])
+        self.assertEqual(5, self.plane.counters().plane[Counter.DROPPED_NO_ENDPOINT])
+
+    def test_an_initiation_for_somebody_else_does_not_come_up(self) -> None:
+        self.stranger.sendto(b"\x90" + bytes(163), self.address)
+        self.stranger.sendto(STUN, self.address)
+        self.assertEqual(STUN, getattr(self.upcall(), "payload", None))
+        self.assertEqual(1, self.plane.counters().plane[Counter.DROPPED_MAC1])
 
     def test_closing_carries_out_what_was_asked_before(self) -> None:
         self.plane.send_datagram(SocketAddress.of(*self.stranger.getsockname()), b"last words")

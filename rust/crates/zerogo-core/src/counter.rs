@@ -21,6 +21,9 @@ pub enum Counter {
     FragmentsOut,
     NeighborsAnswered,
     Flooded,
+    ForwardCarried,
+    ForwardDelivered,
+    TwinsOut,
     DroppedUnknownIndex,
     DroppedUnauthentic,
     DroppedReplay,
@@ -33,6 +36,12 @@ pub enum Counter {
     DroppedTapWrite,
     DroppedUdpSend,
     DroppedStorm,
+    DroppedMac1,
+    DroppedNoEndpoint,
+    DroppedForwardInvalid,
+    DroppedForwardRate,
+    DroppedForwardNoWay,
+    DroppedForwardTooLong,
     FallbackTapTso,
     FallbackTapUso,
     FallbackTapGsoWrite,
@@ -41,7 +50,7 @@ pub enum Counter {
 }
 
 /// All counters, in order, by the names of `status --json`.
-pub const NAMES: [&str; 31] = [
+pub const NAMES: [&str; 40] = [
     "tap_frames_in",
     "tap_frames_out",
     "tap_super_frames_in",
@@ -56,6 +65,9 @@ pub const NAMES: [&str; 31] = [
     "fragments_out",
     "neighbors_answered",
     "flooded",
+    "forward_carried",
+    "forward_delivered",
+    "twins_out",
     "dropped_unknown_index",
     "dropped_unauthentic",
     "dropped_replay",
@@ -68,6 +80,12 @@ pub const NAMES: [&str; 31] = [
     "dropped_tap_write",
     "dropped_udp_send",
     "dropped_storm",
+    "dropped_mac1",
+    "dropped_no_endpoint",
+    "dropped_forward_invalid",
+    "dropped_forward_rate",
+    "dropped_forward_no_way",
+    "dropped_forward_too_long",
     "fallback_tap_tso",
     "fallback_tap_uso",
     "fallback_tap_gso_write",
@@ -76,8 +94,14 @@ pub const NAMES: [&str; 31] = [
 ];
 
 /// The counters of one thread, which alone adds to them; others may read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tally([AtomicU64; NAMES.len()]);
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
+}
 
 impl Tally {
     /// Add `amount`.

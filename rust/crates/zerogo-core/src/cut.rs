@@ -12,6 +12,7 @@ use std::io::IoSliceMut;
 use crate::checksum::{complete_partial, fold, word_sum, write_pseudo_sum};
 use crate::packet::{TCP, Transport, be16, be32, put16};
 use crate::vnet::VNET_BYTES;
+use crate::way::WRAP_LIMIT;
 use crate::wire::{HEADER_BYTES, INNER_BYTES, LAST, OVERHEAD_BYTES, RUN_LENGTH_LIMIT, TAG_BYTES};
 
 /// Bytes of the largest frame a kernel hands out: an IP packet, Ethernet header, two VLAN tags.
@@ -21,7 +22,7 @@ pub const BASE: usize = 64;
 /// Frames that one super-frame may become.
 pub const SLOTS_LIMIT: usize = 160;
 const HEADERS_LIMIT: usize = 142;
-const BUFFER_BYTES: usize = BASE + FRAME_LIMIT + SLOTS_LIMIT * (OVERHEAD_BYTES + HEADERS_LIMIT);
+const BUFFER_BYTES: usize = BASE + FRAME_LIMIT + SLOTS_LIMIT * (OVERHEAD_BYTES + HEADERS_LIMIT + WRAP_LIMIT);
 const PLAIN: usize = HEADER_BYTES + INNER_BYTES;
 const FIN: u8 = 0x01;
 const PSH: u8 = 0x08;
@@ -30,6 +31,10 @@ const CWR: u8 = 0x80;
 /// What decides where everything is. Offsets count from the first header byte that is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
+    /// Room in a slot for what the way wants before a sealed datagram.
+    pub before: usize,
+    /// Room in a slot for what the way wants after a sealed datagram.
+    pub after: usize,
     /// Bytes of the frame that are not sent: 14 of an elided Ethernet header, or none.
     pub lead: usize,
     /// Where the IP header is.
@@ -47,14 +52,31 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// Bytes of a sealed slot.
-    pub fn slot_bytes(&self) -> usize {
+    /// Bytes of a sealed datagram.
+    pub fn datagram_bytes(&self) -> usize {
         OVERHEAD_BYTES + self.header_bytes + self.payload_bytes
+    }
+
+    /// Bytes of a sealed datagram and the room around it.
+    pub fn slot_bytes(&self) -> usize {
+        self.before + self.datagram_bytes() + self.after
+    }
+
+    /// Bytes of a slot that are no payload.
+    pub fn gap_bytes(&self) -> usize {
+        self.slot_bytes() - self.payload_bytes
+    }
+
+    /// Leave room in each slot.
+    pub fn within(self, before: usize, after: usize) -> Self {
+        Self { before, after, ..self }
     }
 
     /// How the frame with these headers is cut where each may have `payload_bytes`.
     pub fn new(frame: &[u8], lead: usize, network: usize, transport: &Transport, payload_bytes: usize) -> Self {
         Self {
+            before: 0,
+            after: 0,
             lead,
             network: network - lead,
             transport: transport.offset - lead,
@@ -106,6 +128,8 @@ const SMALL_FRAMES_LIMIT: u32 = 16;
 impl Default for Cutter {
     fn default() -> Self {
         let shape = Shape {
+            before: 0,
+            after: 0,
             lead: 14,
             network: 0,
             transport: 20,
@@ -127,8 +151,8 @@ impl Default for Cutter {
 
 impl Cutter {
     fn first_place(&self) -> std::ops::Range<usize> {
-        let start = BASE + PLAIN - self.shape.lead - VNET_BYTES;
-        start..BASE + PLAIN + self.shape.header_bytes + self.shape.payload_bytes
+        let headers = BASE + self.shape.before + PLAIN;
+        headers - self.shape.lead - VNET_BYTES..headers + self.shape.header_bytes + self.shape.payload_bytes
     }
 
     fn places(&self) -> usize {
@@ -147,7 +171,7 @@ impl Cutter {
         let (_, rest) = self.buffer.split_at_mut(first.start);
         let (place, mut rest) = rest.split_at_mut(first.len());
         vectors.push(IoSliceMut::new(place));
-        let gap = OVERHEAD_BYTES + self.shape.header_bytes;
+        let gap = self.shape.gap_bytes();
         for _ in 1..places {
             let (_, after) = rest.split_at_mut(gap);
             let (place, after) = after.split_at_mut(self.shape.payload_bytes);
@@ -209,7 +233,7 @@ impl Cutter {
     /// The caller has seen to it that it needs no more than `SLOTS_LIMIT` slots.
     pub fn load(&mut self, shape: Shape, frame: &[u8]) {
         self.expect(shape);
-        let headers = BASE + PLAIN;
+        let headers = BASE + shape.before + PLAIN;
         let (head, payload) = frame[shape.lead..].split_at(shape.header_bytes);
         self.buffer[headers..headers + head.len()].copy_from_slice(head);
         for (at, piece) in payload.chunks(shape.payload_bytes).enumerate() {
@@ -219,11 +243,12 @@ impl Cutter {
     }
 
     /// Write the headers of all frames of a super-frame whose payload, of `payload_bytes`, is in its places, and hand
-    /// each slot, with room for header and tag, to `seal`. Returns the number of slots; they lie from `BASE` on.
+    /// each slot, with room for header, tag and what goes around, to `seal`. Returns the number of slots; they lie from
+    /// `BASE` on.
     pub fn cut(&mut self, payload_bytes: usize, head: RunHead, mut seal: impl FnMut(&mut [u8])) -> usize {
         let shape = self.shape;
         let count = payload_bytes.div_ceil(shape.payload_bytes);
-        let mut template = Template::new(&shape, &self.buffer[BASE + PLAIN..][..shape.header_bytes]);
+        let mut template = Template::new(&shape, &self.buffer[BASE + shape.before + PLAIN..][..shape.header_bytes]);
         for index in 0..count {
             let is_last = index + 1 == count;
             let payload = shape.payload_bytes.min(payload_bytes - index * shape.payload_bytes);
@@ -231,10 +256,11 @@ impl Cutter {
             let ends_run = is_last || (index + 1) % RUN_LENGTH_LIMIT == 0;
             let position = (index % RUN_LENGTH_LIMIT) as u8 | if ends_run { LAST } else { 0 };
             let start = BASE + index * shape.slot_bytes();
-            let slot = &mut self.buffer[start..start + OVERHEAD_BYTES + shape.header_bytes + payload];
-            slot[HEADER_BYTES..PLAIN].copy_from_slice(&[head.kind_and_flags, head.band, run_id, position]);
-            let end = slot.len() - TAG_BYTES;
-            let packet = &mut slot[PLAIN..end];
+            let slot = &mut self.buffer[start..start + shape.gap_bytes() + payload];
+            let end = slot.len() - shape.after - TAG_BYTES;
+            let plaintext = &mut slot[shape.before + HEADER_BYTES..end];
+            let (inner, packet) = plaintext.split_at_mut(INNER_BYTES);
+            inner.copy_from_slice(&[head.kind_and_flags, head.band, run_id, position]);
             packet[..shape.header_bytes].copy_from_slice(template.bytes());
             template.write(packet, index, payload, is_last);
             if !head.elides {

@@ -9,20 +9,23 @@ use std::sync::atomic::Ordering;
 use crate::checksum::complete_partial;
 use crate::counter::Counter;
 use crate::cut::{BASE, Cutter, FRAME_LIMIT, Reading, RunHead, SLOTS_LIMIT, Shape};
+use crate::endpoint::Endpoint;
 use crate::fdb::{Mac, PeerNumber};
+use crate::flow::flow_of;
 use crate::fragment;
 use crate::outbox::{Blame, DatagramSink, Outbox};
 use crate::packet::{ETHERNET_BYTES, TCP, UDP, be16, checksum_offset, is_plain_ip, network_offset, transport_of};
-use crate::peer::{Peer, bump};
+use crate::peer::{Path, Peer, bump};
 use crate::segment::{Verdict, addresses};
 use crate::session::Session;
 use crate::shared::{Shared, TapSink};
 use crate::time::{NEVER, Nanos, SECOND};
 use crate::upcall::Upcall;
 use crate::vnet::{CHECKSUM_VALID, NEEDS_CHECKSUM, VNET_BYTES, Vnet};
+use crate::way::Way;
 use crate::wire::{
-    BAND_BULK, BAND_CONTROL, CONTROL, ETHERNET, ETHERNET_ELIDED, FLAG_PARTIAL, FLAG_VERIFIED, HEADER_BYTES,
-    INNER_BYTES, KEEPALIVE, OVERHEAD_BYTES, RUN_LENGTH_LIMIT, SEAL_BYTES, TAG_BYTES,
+    BAND_CONTROL, BAND_REAL_TIME, CONTROL, ETHERNET, ETHERNET_ELIDED, FLAG_PARTIAL, FLAG_VERIFIED, HEADER_BYTES,
+    INNER_BYTES, KEEPALIVE, OVERHEAD_BYTES, RUN_LENGTH_LIMIT, SEAL_BYTES, TAG_BYTES, is_carriable,
 };
 
 const REKEY_QUIET: Nanos = 5 * SECOND;
@@ -134,6 +137,38 @@ impl<S: DatagramSink> Outgoing<S> {
         None
     }
 
+    /// The way to an endpoint for datagrams of a band; `None` where it is a route whose first carrier cannot be reached.
+    pub(crate) fn way(&self, endpoint: &Endpoint, band: u8, now: Nanos) -> Option<Way> {
+        match endpoint {
+            Endpoint::Place(place) => Some(Way::direct(*place)),
+            Endpoint::Route(route) => {
+                let hop = self.shared.member(route.hops().first()?)?.hop(now)?;
+                Some(Way::routed(hop, &self.shared.own_id, route, band))
+            }
+        }
+    }
+
+    /// How a frame gets to a peer.
+    fn trip(&self, number: PeerNumber, frame: &[u8], now: Nanos) -> Result<Trip, Hindrance> {
+        let peer = self.peers.get(&number).ok_or(Hindrance::Peer)?;
+        let session = peer.usable_session(now).ok_or(Hindrance::Session)?;
+        let plan = peer.plan.as_ref().ok_or(Hindrance::Path)?;
+        // Most plans have one way, and then only the mark of the frame matters, to the receiver.
+        let flow = flow_of(frame);
+        let Path { endpoint, mtu } = plan.path(flow.hash);
+        let way = self.way(&endpoint, flow.band, now).ok_or(Hindrance::Way)?;
+        let twin = plan.twin.filter(|twin| flow.band == BAND_REAL_TIME && twin.endpoint != endpoint);
+        let twin = twin.and_then(|twin| Some((self.way(&twin.endpoint, flow.band, now)?, twin.mtu)));
+        let mut mtu = mtu.min(way.limit());
+        if let Some((way, twin_mtu)) = &twin {
+            // Both must carry the same sealed datagrams.
+            mtu = mtu.min(*twin_mtu).min(way.limit());
+        }
+        let twin = twin.map(|(way, _)| way);
+        let blame = if endpoint == plan.best.endpoint { Blame::Path(number) } else { Blame::Nobody };
+        Ok(Trip { number, session, way, mtu, twin, band: flow.band, blame })
+    }
+
     /// Send a frame with its virtio header, or keep it until that is possible. `is_own` says that it goes from our own
     /// address to the peer's own, so that its Ethernet header can be left out.
     pub(crate) fn send_frame(
@@ -143,74 +178,84 @@ impl<S: DatagramSink> Outgoing<S> {
         is_own: bool,
         now: Nanos,
     ) -> Option<Shape> {
-        let peer = self.peers.get_mut(&number)?;
-        let session = peer.usable_session(now);
-        let Some(session) = session.filter(|_| peer.destination.is_some()) else {
-            let is_keyless = peer.usable_session(now).is_none();
-            self.shared.sending.add(Counter::DroppedStaged, peer.stage(frame));
-            if is_keyless {
-                ask_rekey(&self.shared, peer, now);
+        let trip = match self.trip(number, &frame[VNET_BYTES..], now) {
+            Ok(trip) => trip,
+            Err(hindrance) => {
+                self.wait(number, frame, hindrance, now);
+                return None;
             }
-            return None;
         };
         let vnet = Vnet::parse(frame);
         let elides_ethernet = is_own && is_plain_ip(&frame[VNET_BYTES..]);
         if vnet.is_super() {
-            return self.send_super(number, &session, frame, &vnet, elides_ethernet, now);
+            return self.send_super(&trip, frame, &vnet, elides_ethernet, now);
         }
         let (kind, lead) = if elides_ethernet { (ETHERNET_ELIDED, ETHERNET_BYTES) } else { (ETHERNET, 0) };
         let flags = settle_checksum(&self.shared, frame, &vnet);
         let frame = &frame[VNET_BYTES..];
+        let peer = self.peers.get_mut(&number)?;
         note_data(peer, frame.len(), now);
-        let inner = [kind | flags, BAND_BULK, 0, 0];
-        send_plaintext(&self.shared, &mut self.outbox, peer, &session, [&inner, &frame[lead..]], now);
+        let inner = [kind | flags, trip.band, 0, 0];
+        send_plaintext(&self.shared, &mut self.outbox, peer, &trip, [&inner, &frame[lead..]], now);
         None
+    }
+
+    /// What becomes of a frame that cannot be sent.
+    fn wait(&mut self, number: PeerNumber, frame: &[u8], hindrance: Hindrance, now: Nanos) {
+        let Some(peer) = self.peers.get_mut(&number) else {
+            return;
+        };
+        match hindrance {
+            Hindrance::Peer => {}
+            Hindrance::Way => self.shared.sending.add(Counter::DroppedNoEndpoint, 1),
+            Hindrance::Path | Hindrance::Session => {
+                self.shared.sending.add(Counter::DroppedStaged, peer.stage(frame));
+                if hindrance == Hindrance::Session {
+                    ask_rekey(&self.shared, peer, now);
+                }
+            }
+        }
     }
 
     /// Send a super-frame that was read into its places; false where it must be looked at in one piece.
     fn send_in_place(&mut self, reader: &mut Cutter, size: usize, now: Nanos) -> bool {
         let head = reader.head();
         let (vnet, frame) = (Vnet::parse(head), &head[VNET_BYTES..]);
-        let Some(number) = self.route(frame) else {
+        let Some(number) = self.route(frame).filter(|_| vnet.is_super()) else {
             return false;
         };
-        let Some(peer) = self.peers.get_mut(&number) else {
-            return false;
-        };
-        let Some(session) = peer.usable_session(now).filter(|_| peer.destination.is_some()) else {
+        let Ok(trip) = self.trip(number, frame, now) else {
             return false;
         };
         let frame_bytes = size - VNET_BYTES;
-        let shape = vnet
-            .is_super()
-            .then(|| shape_of(&self.shared, peer, frame, frame_bytes, &vnet, is_plain_ip(frame)))
-            .flatten();
-        if shape != Some(*reader.shape()) {
+        if shape_of(&self.shared, &trip, frame, frame_bytes, &vnet, is_plain_ip(frame)) != Some(*reader.shape()) {
             return false;
         }
         let payload = frame_bytes - reader.shape().lead - reader.shape().header_bytes;
-        send_run(&self.shared, &mut self.outbox, reader, peer, &session, payload, &vnet, now);
+        let Some(peer) = self.peers.get_mut(&number) else {
+            return false;
+        };
+        send_run(&self.shared, &mut self.outbox, reader, peer, &trip, payload, &vnet, now);
         true
     }
 
     fn send_super(
         &mut self,
-        number: PeerNumber,
-        session: &Session,
+        trip: &Trip,
         frame: &[u8],
         vnet: &Vnet,
         elides_ethernet: bool,
         now: Nanos,
     ) -> Option<Shape> {
-        let peer = self.peers.get_mut(&number)?;
         let packet = &frame[VNET_BYTES..];
-        let Some(shape) = shape_of(&self.shared, peer, packet, packet.len(), vnet, elides_ethernet) else {
+        let Some(shape) = shape_of(&self.shared, trip, packet, packet.len(), vnet, elides_ethernet) else {
             self.shared.sending.add(Counter::DroppedMalformed, 1);
             return None;
         };
         self.mill.load(shape, packet);
         let payload = packet.len() - shape.lead - shape.header_bytes;
-        send_run(&self.shared, &mut self.outbox, &mut self.mill, peer, session, payload, vnet, now);
+        let peer = self.peers.get_mut(&trip.number)?;
+        send_run(&self.shared, &mut self.outbox, &mut self.mill, peer, trip, payload, vnet, now);
         Some(shape)
     }
 
@@ -219,7 +264,7 @@ impl<S: DatagramSink> Outgoing<S> {
         let Some(peer) = self.peers.get_mut(&number) else {
             return;
         };
-        if peer.usable_session(now).is_none() || peer.destination.is_none() {
+        if peer.usable_session(now).is_none() || peer.plan.is_none() {
             return;
         }
         for mut frame in peer.take_staged() {
@@ -233,12 +278,8 @@ impl<S: DatagramSink> Outgoing<S> {
 
     /// Send an empty datagram.
     pub(crate) fn send_keepalive(&mut self, number: PeerNumber, now: Nanos) {
-        let Some(peer) = self.peers.get_mut(&number) else {
-            return;
-        };
-        if let Some(session) = peer.usable_session(now) {
-            self.outbox.append(peer, &session, [&[KEEPALIVE, BAND_CONTROL, 0, 0], &[]], now);
-        }
+        let inner = [KEEPALIVE, BAND_CONTROL, 0, 0];
+        self.send_sealed(number, [&inner, &[]], None, now);
     }
 
     /// Seal a control message in the current session; it goes by the peer's path, or straight to `destination`.
@@ -246,30 +287,76 @@ impl<S: DatagramSink> Outgoing<S> {
         &mut self,
         number: PeerNumber,
         payload: &[u8],
-        destination: Option<std::net::SocketAddr>,
+        destination: Option<Endpoint>,
         now: Nanos,
     ) {
-        let Some(peer) = self.peers.get_mut(&number) else {
+        let inner = [CONTROL, BAND_CONTROL, 0, 0];
+        if payload.len() > crate::peer::PATH_MTU_MAXIMUM - OVERHEAD_BYTES
+            || self.send_sealed(number, [&inner, payload], destination, now)
+        {
             return;
-        };
-        let (Some(session), Some(to)) = (peer.usable_session(now), destination.or(peer.destination)) else {
+        }
+        if let Some(peer) = self.peers.get_mut(&number) {
             ask_rekey(&self.shared, peer, now);
-            return;
+        }
+    }
+
+    /// Seal a message that is no frame; false where there is no session, or no path and no destination.
+    fn send_sealed(
+        &mut self,
+        number: PeerNumber,
+        pieces: [&[u8]; 2],
+        destination: Option<Endpoint>,
+        now: Nanos,
+    ) -> bool {
+        let Some(peer) = self.peers.get(&number) else {
+            return true;
         };
-        if payload.len() > crate::peer::PATH_MTU_MAXIMUM - OVERHEAD_BYTES {
-            return;
+        let best = peer.plan.as_ref().map(|plan| plan.best.endpoint);
+        let (Some(session), Some(to)) = (peer.usable_session(now), destination.or(best)) else {
+            return false;
+        };
+        let Some(way) = self.way(&to, BAND_CONTROL, now) else {
+            self.shared.sending.add(Counter::DroppedNoEndpoint, 1);
+            return true;
+        };
+        if pieces[0].len() + pieces[1].len() + SEAL_BYTES > way.limit() {
+            self.shared.sending.add(Counter::DroppedForwardTooLong, 1);
+            return true;
         }
         let blame = if destination.is_some() { Blame::Nobody } else { Blame::Probe(number) };
-        let inner = [CONTROL, BAND_CONTROL, 0, 0];
-        if self.outbox.append_to(to, blame, &session, [&inner, payload], now) {
-            bump(&peer.shared.datagrams_out, 1);
+        if self.outbox.append(&way, blame, &session, pieces, now).is_none() {
+            return true;
         }
+        way.note_sent();
+        if let Some(peer) = self.peers.get_mut(&number) {
+            match destination {
+                None => peer.note_sent(1),
+                Some(_) => peer.shared.count_sent(1),
+            }
+        }
+        true
+    }
+
+    /// Send a datagram as it is.
+    pub(crate) fn send_datagram(&mut self, to: &Endpoint, datagram: &[u8], now: Nanos) {
+        let refusal = match self.way(to, BAND_CONTROL, now) {
+            None => Counter::DroppedNoEndpoint,
+            Some(way) if datagram.len() > way.limit() => Counter::DroppedForwardTooLong,
+            Some(_) if matches!(to, Endpoint::Route(_)) && !is_carriable(datagram) => Counter::DroppedForwardInvalid,
+            Some(way) => {
+                self.outbox.append_raw(&way, Blame::Nobody, datagram, now);
+                way.note_sent();
+                return;
+            }
+        };
+        self.shared.sending.add(refusal, 1);
     }
 
     /// Send what waits, and tell of what could not be sent.
     pub(crate) fn flush(&mut self, now: Nanos) {
         self.outbox.flush(now);
-        for (blame, errno) in self.outbox.take_failures() {
+        while let Some((blame, errno)) = self.outbox.take_failure() {
             match blame {
                 Blame::Path(number) => {
                     let Some(peer) = self.peers.get_mut(&number).filter(|peer| now >= peer.refused_quiet_until) else {
@@ -285,6 +372,28 @@ impl<S: DatagramSink> Outgoing<S> {
             }
         }
     }
+}
+
+/// How the datagrams of one frame get to its peer.
+struct Trip {
+    number: PeerNumber,
+    session: Arc<Session>,
+    way: Way,
+    /// Largest sealed datagram.
+    mtu: usize,
+    /// Where they go too.
+    twin: Option<Way>,
+    band: u8,
+    blame: Blame,
+}
+
+/// What is missing where a frame does not get to its peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hindrance {
+    Peer,
+    Session,
+    Path,
+    Way,
 }
 
 /// Tell the agent that a session is wanted, once in a while.
@@ -335,7 +444,7 @@ fn may_stay_partial(packet: &[u8], start: usize, offset: usize) -> bool {
 /// How to cut the frame of `size` bytes that begins with `head`; `None` where it is nothing that can be cut.
 fn shape_of(
     shared: &Shared,
-    peer: &Peer,
+    trip: &Trip,
     head: &[u8],
     size: usize,
     vnet: &Vnet,
@@ -345,7 +454,7 @@ fn shape_of(
     let network = network_offset(head)?;
     let transport = transport_of(head, network)?;
     let payload_bytes = if transport.protocol == TCP {
-        let room = peer.mtu.min(shared.mtu + OVERHEAD_BYTES + network - lead);
+        let room = trip.mtu.min(shared.mtu + OVERHEAD_BYTES + network - lead);
         room.checked_sub(OVERHEAD_BYTES + transport.headers_end - lead)?
     } else {
         usize::from(vnet.gso_size)
@@ -354,7 +463,8 @@ fn shape_of(
     if payload_bytes == 0 || payload.div_ceil(payload_bytes) > SLOTS_LIMIT {
         return None;
     }
-    Some(Shape::new(head, lead, network, &transport, payload_bytes))
+    let shape = Shape::new(head, lead, network, &transport, payload_bytes);
+    Some(shape.within(trip.way.before(), trip.way.after()))
 }
 
 /// Seal and send an inner header with its payload; in pieces where the path is too small for it.
@@ -362,19 +472,41 @@ fn send_plaintext<S: DatagramSink>(
     shared: &Shared,
     outbox: &mut Outbox<S>,
     peer: &mut Peer,
-    session: &Session,
+    trip: &Trip,
     pieces: [&[u8]; 2],
     now: Nanos,
 ) {
-    if pieces[0].len() + pieces[1].len() + SEAL_BYTES <= peer.mtu {
-        outbox.append(peer, session, pieces, now);
+    if pieces[0].len() + pieces[1].len() + SEAL_BYTES <= trip.mtu {
+        send_whole(shared, outbox, peer, trip, pieces, now);
         return;
     }
-    let (frame_id, mtu) = (peer.next_frame_id(), peer.mtu);
-    fragment::split(pieces[0], pieces[1], frame_id, mtu, |head, piece| {
+    let frame_id = peer.next_frame_id();
+    fragment::split(pieces[0], pieces[1], frame_id, trip.mtu, |head, piece| {
         shared.sending.add(Counter::FragmentsOut, 1);
-        outbox.append(peer, session, [&head, piece], now);
+        send_whole(shared, outbox, peer, trip, [&head, piece], now);
     });
+}
+
+/// Seal and send a plaintext that the path carries.
+fn send_whole<S: DatagramSink>(
+    shared: &Shared,
+    outbox: &mut Outbox<S>,
+    peer: &mut Peer,
+    trip: &Trip,
+    pieces: [&[u8]; 2],
+    now: Nanos,
+) {
+    let Some(datagram) = outbox.append(&trip.way, trip.blame, &trip.session, pieces, now) else {
+        return;
+    };
+    if let Some(way) = &trip.twin
+        && outbox.repeat(way, Blame::Nobody, datagram, now)
+    {
+        shared.sending.add(Counter::TwinsOut, 1);
+        way.note_sent();
+    }
+    trip.way.note_sent();
+    peer.note_sent(1);
 }
 
 /// Cut, seal and send the super-frame whose payload is in the places of a cutter.
@@ -384,16 +516,52 @@ fn send_run<S: DatagramSink>(
     outbox: &mut Outbox<S>,
     cutter: &mut Cutter,
     peer: &mut Peer,
-    session: &Session,
+    trip: &Trip,
     payload: usize,
     vnet: &Vnet,
     now: Nanos,
 ) {
     let shape = *cutter.shape();
+    let count = payload.div_ceil(shape.payload_bytes);
+    let head = run_head(shared, peer, &shape, trip.band, count, vnet);
+    shared.sending.add(Counter::TapSuperFramesIn, 1);
+    let counter = if head.elides { Counter::ChecksumsElided } else { Counter::ChecksumsCompleted };
+    shared.sending.add(counter, count);
+    note_data(peer, payload + count * (shape.lead + shape.header_bytes), now);
+    // What waits came before.
+    outbox.flush(now);
+    if shape.datagram_bytes() > trip.mtu {
+        cutter.cut(payload, head, |slot| {
+            let end = slot.len() - shape.after - TAG_BYTES;
+            let (inner, rest) = slot[shape.before + HEADER_BYTES..end].split_at(INNER_BYTES);
+            send_plaintext(shared, outbox, peer, trip, [inner, rest], now);
+        });
+        return;
+    }
+    let mut is_sealed = true;
+    cutter.cut(payload, head, |slot| {
+        let datagram = shape.before..slot.len() - shape.after;
+        is_sealed &= trip.session.seal(&mut slot[datagram.clone()]);
+        if let Some(way) = &trip.twin
+            && is_sealed
+            && outbox.append_raw(way, Blame::Nobody, &slot[datagram], now)
+        {
+            shared.sending.add(Counter::TwinsOut, 1);
+        }
+        is_sealed &= trip.way.wrap(slot);
+    });
+    if is_sealed {
+        let end = BASE + payload + count * shape.gap_bytes();
+        outbox.send_run(trip.way.place, trip.blame, &cutter.buffer, BASE..end, shape.slot_bytes(), now);
+        trip.way.note_sent();
+        peer.note_sent(count);
+    }
+}
+
+/// The inner header of the frames that a super-frame is cut into.
+fn run_head(shared: &Shared, peer: &mut Peer, shape: &Shape, band: u8, count: usize, vnet: &Vnet) -> RunHead {
     let elides = shared.checksum_elision && vnet.flags & NEEDS_CHECKSUM != 0;
     let kind = if shape.lead > 0 { ETHERNET_ELIDED } else { ETHERNET };
-    let kind_and_flags = kind | if elides { FLAG_PARTIAL } else { 0 };
-    let count = payload.div_ceil(shape.payload_bytes);
     let mut run_ids = [0; 2];
     if count > 1 {
         run_ids[0] = peer.next_run_id();
@@ -401,25 +569,5 @@ fn send_run<S: DatagramSink>(
     if count > RUN_LENGTH_LIMIT {
         run_ids[1] = peer.next_run_id();
     }
-    let head = RunHead { kind_and_flags, band: BAND_BULK, elides, run_ids };
-    shared.sending.add(Counter::TapSuperFramesIn, 1);
-    let counter = if elides { Counter::ChecksumsElided } else { Counter::ChecksumsCompleted };
-    shared.sending.add(counter, count);
-    note_data(peer, payload + count * (shape.lead + shape.header_bytes), now);
-    // What waits came before.
-    outbox.flush(now);
-    if shape.slot_bytes() > peer.mtu {
-        cutter.cut(payload, head, |slot| {
-            let plaintext = &slot[HEADER_BYTES..slot.len() - TAG_BYTES];
-            let (inner, rest) = plaintext.split_at(INNER_BYTES);
-            send_plaintext(shared, outbox, peer, session, [inner, rest], now);
-        });
-        return;
-    }
-    let mut is_sealed = true;
-    cutter.cut(payload, head, |slot| is_sealed &= session.seal(slot));
-    if is_sealed {
-        let end = BASE + payload + count * (OVERHEAD_BYTES + shape.header_bytes);
-        outbox.send_run(peer, &cutter.buffer, BASE..end, shape.slot_bytes(), now);
-    }
+    RunHead { kind_and_flags: kind | if elides { FLAG_PARTIAL } else { 0 }, band, elides, run_ids }
 }

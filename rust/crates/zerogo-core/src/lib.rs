@@ -6,7 +6,8 @@
 //! reference that the conformance suite holds this one against.
 //!
 //! - `wire`, `vnet`, `packet`, `checksum`: layouts.
-//! - `aead`, `replay`, `session`: sealing and opening.
+//! - `aead`, `replay`, `session`: sealing and opening; `door`: what is checked before.
+//! - `endpoint`, `way`: places, channels, routes, and what goes around a datagram on its way there.
 //! - `fdb`, `neighbor`, `storm`, `segment`: the switch.
 //! - `cut`, `merge`, `fragment`: super-frames and frames larger than a path.
 //! - `peer`, `shared`, `outbox`, `egress`, `verbs`, `ingress`, `upcall`: the plane's two directions.
@@ -17,8 +18,11 @@ pub mod aead;
 pub mod checksum;
 pub mod counter;
 pub mod cut;
+pub mod door;
 pub mod egress;
+pub mod endpoint;
 pub mod fdb;
+pub mod flow;
 pub mod fragment;
 pub mod ingress;
 pub mod merge;
@@ -35,4 +39,5 @@ pub mod time;
 pub mod upcall;
 pub mod verbs;
 pub mod vnet;
+pub mod way;
 pub mod wire;

@@ -3,14 +3,13 @@
 //! Datagrams of one size to one place make a train, that the kernel cuts. Nothing waits for a train to fill: all leave
 //! when the TAP has nothing more.
 
-use std::net::SocketAddr;
 use std::ops::Range;
-use std::sync::atomic::Ordering;
 
+use crate::endpoint::Place;
 use crate::fdb::PeerNumber;
-use crate::peer::{Peer, bump};
 use crate::session::Session;
-use crate::time::{NEVER, Nanos};
+use crate::time::Nanos;
+use crate::way::Way;
 use crate::wire::{HEADER_BYTES, SEAL_BYTES, TAG_BYTES};
 
 /// UDP_MAX_SEGMENTS before Linux 6.9; also what UDP_GRO puts together.
@@ -35,7 +34,7 @@ pub enum Blame {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Train {
     /// Where they go.
-    pub to: SocketAddr,
+    pub to: Place,
     /// Where they lie.
     pub range: Range<usize>,
     /// Bytes of each but the last.
@@ -58,58 +57,70 @@ pub struct Outbox<S> {
     buffer: Vec<u8>,
     used: usize,
     trains: Vec<Train>,
+    run: Vec<Train>,
     failures: Vec<(Blame, i32)>,
 }
 
 impl<S: DatagramSink> Outbox<S> {
     /// An empty one.
     pub fn new(sink: S) -> Self {
-        Self { sink, buffer: vec![0; BUFFER_BYTES], used: 0, trains: Vec::new(), failures: Vec::new() }
+        Self { sink, buffer: vec![0; BUFFER_BYTES], used: 0, trains: Vec::new(), run: Vec::new(), failures: Vec::new() }
     }
 
-    /// Seal the plaintext that `pieces` make and queue it on the peer's path.
-    pub fn append(&mut self, peer: &mut Peer, session: &Session, pieces: [&[u8]; 2], now: Nanos) {
-        let Some(to) = peer.destination else {
-            return;
-        };
-        if self.append_to(to, Blame::Path(peer.shared.number), session, pieces, now) {
-            note_sent(peer, 1);
-        }
-    }
-
-    /// Seal a plaintext and queue it to an address; false where the session has no more counters.
-    pub fn append_to(
+    /// Seal the plaintext that `pieces` make and queue it that way: where the sealed datagram lies in the buffer until
+    /// the next call. `None` where a session has no more counters.
+    pub fn append(
         &mut self,
-        to: SocketAddr,
+        way: &Way,
         blame: Blame,
         session: &Session,
         pieces: [&[u8]; 2],
         now: Nanos,
-    ) -> bool {
+    ) -> Option<Range<usize>> {
         let size = pieces[0].len() + pieces[1].len() + SEAL_BYTES;
-        let start = self.reserve(to, blame, size, now);
-        let slot = &mut self.buffer[start..start + size];
+        let whole = way.before() + size + way.after();
+        let start = self.reserve(way.place, blame, whole, now);
+        let datagram = start + way.before()..start + way.before() + size;
+        let slot = &mut self.buffer[datagram.clone()];
         let middle = HEADER_BYTES + pieces[0].len();
         slot[HEADER_BYTES..middle].copy_from_slice(pieces[0]);
         slot[middle..size - TAG_BYTES].copy_from_slice(pieces[1]);
-        if !session.seal(slot) {
+        if !session.seal(slot) || !way.wrap(&mut self.buffer[start..start + whole]) {
+            return None;
+        }
+        self.commit(way.place, blame, start, whole);
+        Some(datagram)
+    }
+
+    /// Queue a datagram that is complete; false where it cannot be wrapped.
+    pub fn append_raw(&mut self, way: &Way, blame: Blame, datagram: &[u8], now: Nanos) -> bool {
+        let whole = way.before() + datagram.len() + way.after();
+        if datagram.is_empty() || whole > BUFFER_BYTES {
             return false;
         }
-        self.commit(to, blame, start, size);
-        true
+        let start = self.reserve(way.place, blame, whole, now);
+        let begin = start + way.before();
+        self.buffer[begin..begin + datagram.len()].copy_from_slice(datagram);
+        self.finish(way, blame, start, whole)
     }
 
-    /// Queue a datagram as it is.
-    pub fn append_raw(&mut self, to: SocketAddr, datagram: &[u8], now: Nanos) {
-        if datagram.len() > BUFFER_BYTES {
-            return;
+    /// Queue a datagram of this buffer, that `append` has just put there, once more, another way.
+    pub fn repeat(&mut self, way: &Way, blame: Blame, datagram: Range<usize>, now: Nanos) -> bool {
+        let whole = way.before() + datagram.len() + way.after();
+        let start = self.reserve(way.place, blame, whole, now);
+        self.buffer.copy_within(datagram, start + way.before());
+        self.finish(way, blame, start, whole)
+    }
+
+    fn finish(&mut self, way: &Way, blame: Blame, start: usize, whole: usize) -> bool {
+        let is_wrapped = way.wrap(&mut self.buffer[start..start + whole]);
+        if is_wrapped {
+            self.commit(way.place, blame, start, whole);
         }
-        let start = self.reserve(to, Blame::Nobody, datagram.len(), now);
-        self.buffer[start..start + datagram.len()].copy_from_slice(datagram);
-        self.commit(to, Blame::Nobody, start, datagram.len());
+        is_wrapped
     }
 
-    fn joins(&self, to: SocketAddr, blame: Blame, size: usize) -> bool {
+    fn joins(&self, to: Place, blame: Blame, size: usize) -> bool {
         self.trains.last().is_some_and(|train| {
             train.to == to
                 && train.blame == blame
@@ -120,7 +131,7 @@ impl<S: DatagramSink> Outbox<S> {
         })
     }
 
-    fn reserve(&mut self, to: SocketAddr, blame: Blame, size: usize, now: Nanos) -> usize {
+    fn reserve(&mut self, to: Place, blame: Blame, size: usize, now: Nanos) -> usize {
         let is_full = self.trains.len() >= TRAINS_LIMIT && !self.joins(to, blame, size);
         if is_full || self.used + size > self.buffer.len() {
             self.flush(now);
@@ -128,7 +139,7 @@ impl<S: DatagramSink> Outbox<S> {
         self.used
     }
 
-    fn commit(&mut self, to: SocketAddr, blame: Blame, start: usize, size: usize) {
+    fn commit(&mut self, to: Place, blame: Blame, start: usize, size: usize) {
         let joins = self.joins(to, blame, size);
         self.used = start + size;
         if joins && let Some(train) = self.trains.last_mut() {
@@ -151,27 +162,23 @@ impl<S: DatagramSink> Outbox<S> {
         self.used = 0;
     }
 
-    /// Send a run of sealed slots of `segment` bytes, the last may be shorter, that lie in another buffer.
-    pub fn send_run(&mut self, peer: &mut Peer, buffer: &[u8], run: Range<usize>, segment: usize, now: Nanos) {
-        let Some(to) = peer.destination else {
-            return;
-        };
+    /// Send a run of wrapped slots of `segment` bytes, the last may be shorter, that lie in another buffer.
+    pub fn send_run(&mut self, to: Place, blame: Blame, buffer: &[u8], run: Range<usize>, segment: usize, now: Nanos) {
         let step = TRAIN_DATAGRAMS_LIMIT.min(TRAIN_BYTES_LIMIT / segment).max(1) * segment;
-        let blame = Blame::Path(peer.shared.number);
         let train = |start: usize| {
             let range = start..run.end.min(start + step);
             Train { to, count: range.len().div_ceil(segment), range, segment, blame }
         };
-        let trains: Vec<Train> = run.clone().step_by(step).map(train).collect();
+        self.run.clear();
+        self.run.extend(run.clone().step_by(step).map(train));
         let failures = &mut self.failures;
         let mut failed = |train: &Train, errno| failures.push((train.blame, errno));
-        self.sink.send(buffer, &trains, now, &mut failed);
-        note_sent(peer, run.len().div_ceil(segment));
+        self.sink.send(buffer, &self.run, now, &mut failed);
     }
 
-    /// What could not be sent since this was asked last.
-    pub fn take_failures(&mut self) -> Vec<(Blame, i32)> {
-        std::mem::take(&mut self.failures)
+    /// One of those that could not be sent, and why.
+    pub fn take_failure(&mut self) -> Option<(Blame, i32)> {
+        self.failures.pop()
     }
 
     /// The sockets.
@@ -180,20 +187,12 @@ impl<S: DatagramSink> Outbox<S> {
     }
 }
 
-fn note_sent(peer: &mut Peer, count: usize) {
-    bump(&peer.shared.datagrams_out, count);
-    peer.owes_confirmation = false;
-    peer.sent_since_tick = true;
-    peer.shared.keepalive_at.store(NEVER, Ordering::Relaxed);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::aead::Suite;
-    use crate::peer::PeerShared;
     use crate::session::tests::pair;
-    use std::sync::Arc;
+    use std::net::SocketAddr;
 
     struct Collect(Vec<Train>);
 
@@ -206,11 +205,10 @@ mod tests {
 
     fn lengths(sizes: &[usize]) -> Vec<(usize, usize)> {
         let (session, _) = pair(Suite::AesGcm);
-        let mut peer = Peer::new(Arc::new(PeerShared::new(1)));
-        peer.set_path(Some(SocketAddr::from(([192, 0, 2, 1], 1))), 1472);
+        let way = Way::direct(Place::direct(SocketAddr::from(([192, 0, 2, 1], 1))));
         let mut outbox = Outbox::new(Collect(Vec::new()));
         for size in sizes {
-            outbox.append(&mut peer, &session, [&[0; 4], &vec![0; *size - 36]], 0);
+            assert!(outbox.append(&way, Blame::Nobody, &session, [&[0; 4], &vec![0; *size - 36]], 0).is_some());
         }
         outbox.flush(0);
         outbox.sink_mut().0.iter().map(|train| (train.count, train.segment)).collect()

@@ -3,14 +3,15 @@
 //! `Peer` belongs to the thread that sends and decides; `PeerShared` is the part that the receiving thread needs too.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use crate::endpoint::{Endpoint, NodeId, Place};
 use crate::fdb::{Mac, PeerNumber};
 use crate::fragment::Reassembly;
 use crate::session::{REJECT_AFTER, REKEY_AFTER, REKEY_AFTER_MESSAGES, Session};
 use crate::time::{NEVER, Nanos, SECOND};
+use crate::way::Hop;
 
 /// The largest UDP payload of a path is taken to be at least this.
 pub const PATH_MTU_MINIMUM: usize = 640;
@@ -20,13 +21,78 @@ pub const PATH_MTU_MAXIMUM: usize = 65507;
 pub const STAGED_BYTES_LIMIT: usize = 256 * 1024;
 const REKEY_ON_RECEIVE: Nanos = REJECT_AFTER - 15 * SECOND;
 
+/// One way to a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// Where datagrams go.
+    pub endpoint: Endpoint,
+    /// Largest sealed datagram that arrives whole.
+    pub mtu: usize,
+}
+
+impl Path {
+    /// Sizes out of bounds are taken to be the nearest within.
+    pub fn new(endpoint: Endpoint, mtu: usize) -> Self {
+        Self { endpoint, mtu: mtu.clamp(PATH_MTU_MINIMUM, PATH_MTU_MAXIMUM) }
+    }
+}
+
+/// How a peer's datagrams go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Where all go that no other rule is for.
+    pub best: Path,
+    /// Where those of the real-time band go too.
+    pub twin: Option<Path>,
+    /// Flows are spread over the best and these.
+    pub spread: Vec<Path>,
+}
+
+impl Plan {
+    /// All of it goes one way.
+    pub fn by(endpoint: Endpoint, mtu: usize) -> Self {
+        Self { best: Path::new(endpoint, mtu), twin: None, spread: Vec::new() }
+    }
+
+    /// All its paths.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(&self.best).chain(&self.twin).chain(&self.spread)
+    }
+
+    /// The path of the flow with this hash.
+    pub fn path(&self, flow: u32) -> Path {
+        match flow as usize % (self.spread.len() + 1) {
+            0 => self.best,
+            at => self.spread[at - 1],
+        }
+    }
+
+    /// Where what is carried for other pairs goes: never by a route.
+    pub fn place(&self) -> Option<(Place, usize)> {
+        self.paths().find_map(|path| match path.endpoint {
+            Endpoint::Place(place) => Some((place, path.mtu)),
+            Endpoint::Route(_) => None,
+        })
+    }
+}
+
+/// What the receiving thread must know to tell roaming, and to send for others.
+#[derive(Debug, Default)]
+struct Sending {
+    endpoints: Vec<Endpoint>,
+    place: Option<(Place, usize)>,
+    session: Weak<Session>,
+}
+
 /// What both threads know of a peer.
 #[derive(Debug)]
 pub struct PeerShared {
     /// Its number.
     pub number: PeerNumber,
+    /// Its name.
+    pub node_id: NodeId,
     mac: AtomicU64,
-    destination: Mutex<Option<SocketAddr>>,
+    sending: Mutex<Sending>,
     /// Its unfinished frames; for the thread that receives.
     pub reassembly: Mutex<Reassembly>,
     /// Payload bytes of authentic datagrams, frames as they enter the TAP.
@@ -49,6 +115,10 @@ pub struct PeerShared {
     pub keepalive_at: AtomicU64,
     /// Until when no further roaming is told.
     pub roam_quiet_until: AtomicU64,
+    /// Bytes of other pairs' datagrams that came from this peer and were carried on.
+    pub forwarded_bytes: AtomicU64,
+    /// Whether anything was sent to it since the last tick.
+    pub sent_since_tick: AtomicBool,
 }
 
 /// Add to a counter that one thread writes.
@@ -58,13 +128,14 @@ pub fn bump(counter: &AtomicU64, amount: usize) {
 
 impl PeerShared {
     /// A peer of which nothing is known yet.
-    pub fn new(number: PeerNumber) -> Self {
+    pub fn new(number: PeerNumber, node_id: NodeId) -> Self {
         let zero = || AtomicU64::new(0);
         let never = || AtomicU64::new(NEVER);
         Self {
             number,
+            node_id,
             mac: zero(),
-            destination: Mutex::new(None),
+            sending: Mutex::default(),
             reassembly: Mutex::default(),
             bytes_in: zero(),
             bytes_out: zero(),
@@ -76,6 +147,8 @@ impl PeerShared {
             unanswered_since: never(),
             keepalive_at: never(),
             roam_quiet_until: zero(),
+            forwarded_bytes: zero(),
+            sent_since_tick: AtomicBool::new(false),
         }
     }
 
@@ -91,14 +164,32 @@ impl PeerShared {
         self.mac.store(number, Ordering::Relaxed);
     }
 
-    /// Where it is sent to.
-    pub fn destination(&self) -> Option<SocketAddr> {
-        *self.destination.lock().unwrap_or_else(PoisonError::into_inner)
+    fn sending(&self) -> MutexGuard<'_, Sending> {
+        self.sending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Send elsewhere.
-    pub fn set_destination(&self, destination: Option<SocketAddr>) {
-        *self.destination.lock().unwrap_or_else(PoisonError::into_inner) = destination;
+    /// Whether datagrams to it go to this endpoint.
+    pub fn is_sent_to(&self, endpoint: &Endpoint) -> bool {
+        self.sending().endpoints.contains(endpoint)
+    }
+
+    /// How to send it what is carried for others.
+    pub fn hop(&self, now: Nanos) -> Option<Hop> {
+        let sending = self.sending();
+        let session = sending.session.upgrade().filter(|session| now < session.expires_at && !session.is_gone())?;
+        let (place, mtu) = sending.place?;
+        Some(Hop { place, mtu, session })
+    }
+
+    /// Count datagrams that were sent to it.
+    pub fn count_sent(&self, count: usize) {
+        bump(&self.datagrams_out, count);
+    }
+
+    /// Something was sent to it, be it for others.
+    pub fn note_sent(&self) {
+        self.sent_since_tick.store(true, Ordering::Relaxed);
+        self.keepalive_at.store(NEVER, Ordering::Relaxed);
     }
 }
 
@@ -107,10 +198,8 @@ impl PeerShared {
 pub struct Peer {
     /// What the receiving thread knows too.
     pub shared: Arc<PeerShared>,
-    /// Where datagrams go.
-    pub destination: Option<SocketAddr>,
-    /// Largest UDP payload of the path.
-    pub mtu: usize,
+    /// How datagrams go; without it they wait.
+    pub plan: Option<Plan>,
     /// Sends and receives.
     pub current: Option<Arc<Session>>,
     /// Receives.
@@ -122,8 +211,6 @@ pub struct Peer {
     staged_bytes: usize,
     /// Whether the responder waits for us to be heard on the current session.
     pub owes_confirmation: bool,
-    /// Whether anything was sent since the last tick.
-    pub sent_since_tick: bool,
     /// Until when no session is asked for again.
     pub rekey_quiet_until: Nanos,
     /// Until when no refusal is told again.
@@ -137,15 +224,13 @@ impl Peer {
     pub fn new(shared: Arc<PeerShared>) -> Self {
         Self {
             shared,
-            destination: None,
-            mtu: 0,
+            plan: None,
             current: None,
             previous: None,
             next: None,
             staged: VecDeque::new(),
             staged_bytes: 0,
             owes_confirmation: false,
-            sent_since_tick: false,
             rekey_quiet_until: 0,
             refused_quiet_until: 0,
             run_id: 0,
@@ -153,13 +238,23 @@ impl Peer {
         }
     }
 
-    /// Where to send, and how large datagrams may be there.
-    pub fn set_path(&mut self, destination: Option<SocketAddr>, mtu: usize) {
-        self.destination = destination;
-        self.mtu = mtu.clamp(PATH_MTU_MINIMUM, PATH_MTU_MAXIMUM);
+    /// Send so from now on.
+    pub fn set_plan(&mut self, plan: Option<Plan>) {
         self.refused_quiet_until = 0;
         self.shared.roam_quiet_until.store(0, Ordering::Relaxed);
-        self.shared.set_destination(destination);
+        let mut sending = self.shared.sending();
+        sending.place = plan.as_ref().and_then(Plan::place);
+        sending.endpoints.clear();
+        sending.endpoints.extend(plan.iter().flat_map(Plan::paths).map(|path| path.endpoint));
+        drop(sending);
+        self.plan = plan;
+    }
+
+    /// Datagrams were sent by its path.
+    pub fn note_sent(&mut self, count: usize) {
+        self.owes_confirmation = false;
+        self.shared.count_sent(count);
+        self.shared.note_sent();
     }
 
     /// 1 to 255, in turn.
@@ -198,14 +293,13 @@ impl Peer {
     }
 
     /// Whether the session in use should be followed by a fresh one, judged once a second.
-    pub fn is_rekey_due(&self, received: bool, now: Nanos) -> bool {
+    pub fn is_rekey_due(&self, sent: bool, received: bool, now: Nanos) -> bool {
         let Some(session) = &self.current else {
             return false;
         };
         let age = now.saturating_sub(session.added_at);
         session.sent() >= REKEY_AFTER_MESSAGES
-            || (session.is_initiator
-                && ((self.sent_since_tick && age >= REKEY_AFTER) || (received && age >= REKEY_ON_RECEIVE)))
+            || (session.is_initiator && ((sent && age >= REKEY_AFTER) || (received && age >= REKEY_ON_RECEIVE)))
     }
 
     /// Put a fresh session into its slot; the sessions that fall out.
@@ -238,6 +332,7 @@ impl Peer {
 
     fn make_current(&mut self, session: Arc<Session>) -> Option<Arc<Session>> {
         let added_at = session.added_at;
+        self.shared.sending().session = Arc::downgrade(&session);
         let fallen = std::mem::replace(&mut self.previous, self.current.replace(session));
         self.shared.session_added_at.store(added_at, Ordering::Relaxed);
         fallen
@@ -250,6 +345,7 @@ impl Peer {
         }
         if self.current.take_if(|held| Arc::ptr_eq(held, session)).is_some() {
             self.shared.session_added_at.store(NEVER, Ordering::Relaxed);
+            self.shared.sending().session = Weak::new();
         }
     }
 
@@ -283,7 +379,7 @@ mod tests {
 
     #[test]
     fn the_law_of_sessions() {
-        let mut peer = Peer::new(Arc::new(PeerShared::new(1)));
+        let mut peer = Peer::new(Arc::new(PeerShared::new(1, [1; 10])));
         assert!(peer.add_session(session(&peer, 1, true)).is_empty());
         assert!(peer.add_session(session(&peer, 2, false)).is_empty());
         assert_eq!(slots(&peer), [Some(1), None, Some(2)]);
@@ -303,7 +399,7 @@ mod tests {
 
     #[test]
     fn staging_drops_the_oldest() {
-        let mut peer = Peer::new(Arc::new(PeerShared::new(1)));
+        let mut peer = Peer::new(Arc::new(PeerShared::new(1, [1; 10])));
         let dropped: usize = (0..300u32).map(|at| peer.stage(&[at as u8; 1024])).sum();
         assert_eq!(dropped, 300 - 256);
         assert_eq!(peer.take_staged()[0][0], 44);
@@ -312,7 +408,7 @@ mod tests {
 
     #[test]
     fn an_address_survives_its_number() {
-        let shared = PeerShared::new(1);
+        let shared = PeerShared::new(1, [1; 10]);
         shared.set_mac(&[2, 0x11, 0x22, 0x33, 0x44, 0xff]);
         assert_eq!(shared.mac(), [2, 0x11, 0x22, 0x33, 0x44, 0xff]);
     }

@@ -162,8 +162,8 @@ pub mod tests {
             suite,
             is_initiator,
         };
-        let one = Session::new(&parts(0, true), Arc::new(PeerShared::new(1)), 0);
-        (one, Session::new(&parts(1, false), Arc::new(PeerShared::new(2)), 0))
+        let one = Session::new(&parts(0, true), Arc::new(PeerShared::new(1, [1; 10])), 0);
+        (one, Session::new(&parts(1, false), Arc::new(PeerShared::new(2, [2; 10])), 0))
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::counter::{NAMES, Tally};
+use crate::door::Door;
+use crate::endpoint::NodeId;
 use crate::fdb::{Mac, PeerNumber};
 use crate::peer::PeerShared;
 use crate::segment::Segment;
@@ -32,6 +34,10 @@ pub struct Switches {
 
 /// The local host's end of the segment.
 pub struct Port {
+    /// Our own name.
+    pub node_id: NodeId,
+    /// The key of mac1 in initiations to us.
+    pub mac1_key: [u8; 32],
     /// The TAP's own address.
     pub mac: Mac,
     /// Our own addresses; no peer may claim them.
@@ -51,6 +57,12 @@ pub trait TapSink: Send + Sync {
 /// State that both threads use.
 #[derive(Debug)]
 pub struct Shared {
+    /// Our own name.
+    pub own_id: NodeId,
+    /// Where initiations knock.
+    pub door: Door,
+    /// Bytes per second of other pairs' datagrams that are carried on.
+    pub forwarding: AtomicU64,
     /// The TAP's own address.
     pub own_mac: Mac,
     /// Of the segment.
@@ -74,6 +86,7 @@ pub struct Shared {
     sessions: RwLock<HashMap<u32, Arc<Session>>>,
     version: AtomicU64,
     peers: Mutex<BTreeMap<PeerNumber, Arc<PeerShared>>>,
+    members: RwLock<HashMap<NodeId, Arc<PeerShared>>>,
 }
 
 impl Shared {
@@ -81,6 +94,9 @@ impl Shared {
     /// super-frames.
     pub fn new(port: &Port, switches: Switches, merges_udp: bool, bell: Box<dyn Bell>) -> Self {
         Self {
+            own_id: port.node_id,
+            door: Door::new(port.mac1_key),
+            forwarding: AtomicU64::new(0),
             own_mac: port.mac,
             mtu: port.mtu,
             checksum_elision: switches.checksum_elision,
@@ -95,6 +111,7 @@ impl Shared {
             sessions: RwLock::default(),
             version: AtomicU64::new(0),
             peers: Mutex::default(),
+            members: RwLock::default(),
         }
     }
 
@@ -106,6 +123,28 @@ impl Shared {
     /// All peers.
     pub fn peers(&self) -> MutexGuard<'_, BTreeMap<PeerNumber, Arc<PeerShared>>> {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The member of that name.
+    pub fn member(&self, node_id: &NodeId) -> Option<Arc<PeerShared>> {
+        self.members.read().unwrap_or_else(PoisonError::into_inner).get(node_id).cloned()
+    }
+
+    /// Make a member known.
+    pub fn insert_peer(&self, peer: Arc<PeerShared>) {
+        self.members.write().unwrap_or_else(PoisonError::into_inner).insert(peer.node_id, peer.clone());
+        self.peers().insert(peer.number, peer);
+    }
+
+    /// Forget a member.
+    pub fn remove_peer(&self, number: PeerNumber) {
+        let Some(peer) = self.peers().remove(&number) else {
+            return;
+        };
+        let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);
+        if members.get(&peer.node_id).is_some_and(|held| held.number == number) {
+            members.remove(&peer.node_id);
+        }
     }
 
     /// Grows whenever a session comes or goes.

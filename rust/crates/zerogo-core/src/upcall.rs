@@ -1,9 +1,9 @@
 //! What waits to be told to the agent, bounded: strangers can fill neither the queue nor the agent's time.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::endpoint::Endpoint;
 use crate::fdb::PeerNumber;
 use crate::storm::StormBudget;
 use crate::time::Nanos;
@@ -18,15 +18,15 @@ const STRANGERS_BURST: u64 = 1000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Upcall {
     /// A datagram of somebody unknown.
-    DatagramReceived(SocketAddr, Vec<u8>),
+    DatagramReceived(Endpoint, Vec<u8>),
     /// An authentic control message.
-    ControlReceived(PeerNumber, SocketAddr, Vec<u8>),
+    ControlReceived(PeerNumber, Endpoint, Vec<u8>),
     /// The first authentic datagram came in on this session.
     SessionConfirmed(PeerNumber, u32),
     /// A fresh session is wanted.
     RekeyDue(PeerNumber),
     /// Authentic datagrams come from another address than the peer's path.
-    PeerRoamed(PeerNumber, SocketAddr),
+    PeerRoamed(PeerNumber, Endpoint),
     /// The kernel refuses to send to this path, with that errno.
     PathRefused(PeerNumber, i32),
     /// The plane cannot go on.
@@ -91,7 +91,7 @@ impl Upcalls {
 
     /// Queue a datagram of somebody unknown; false where there is no place. STUN and handshakes have a budget each, so
     /// that one cannot starve the other.
-    pub fn add_stranger(&self, source: SocketAddr, datagram: &[u8], family: Stranger, now: Nanos) -> bool {
+    pub fn add_stranger(&self, source: Endpoint, datagram: &[u8], family: Stranger, now: Nanos) -> bool {
         let mut waiting = self.lock();
         if waiting.queue.len() >= UPCALLS_LIMIT {
             return false;
@@ -136,7 +136,7 @@ pub mod tests {
     #[test]
     fn strangers_are_bounded_apart() {
         let upcalls = Upcalls::new(Box::new(Mute));
-        let source = SocketAddr::from(([192, 0, 2, 1], 9));
+        let source = Endpoint::direct(([192, 0, 2, 1], 9).into());
         let taken = |family| (0..3000).filter(|_| upcalls.add_stranger(source, b"x", family, 0)).count();
         assert_eq!(taken(Stranger::Stun), 1000);
         assert_eq!(taken(Stranger::Handshake), 1000);
@@ -151,7 +151,7 @@ pub mod tests {
     #[test]
     fn other_upcalls_are_never_dropped() {
         let upcalls = Upcalls::new(Box::new(Mute));
-        let source = SocketAddr::from(([192, 0, 2, 1], 9));
+        let source = Endpoint::direct(([192, 0, 2, 1], 9).into());
         let control = Upcall::ControlReceived(1, source, vec![1]);
         assert_eq!((0..9000).filter(|_| upcalls.add(control.clone())).count(), 2 * UPCALLS_LIMIT);
         assert!(upcalls.add(Upcall::RekeyDue(1)));

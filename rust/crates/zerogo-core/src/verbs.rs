@@ -1,13 +1,14 @@
 //! The verbs of the agent and the clock's tick, as the sending thread carries them out.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::egress::{Outgoing, ask_rekey};
+use crate::endpoint::{Endpoint, NodeId};
 use crate::fdb::{Mac, PeerNumber};
 use crate::outbox::DatagramSink;
-use crate::peer::{Peer, PeerShared};
+use crate::peer::{Peer, PeerShared, Plan};
 use crate::session::{Session, SessionParts};
 use crate::time::{NEVER, Nanos, SECOND};
 
@@ -17,19 +18,21 @@ const UNANSWERED: Nanos = 15 * SECOND;
 /// What the agent, or the receiving thread, wants done.
 pub enum Verb {
     /// Make a member known, or change it.
-    SetPeer(PeerNumber, Mac, Vec<IpAddr>, bool),
+    SetPeer(PeerNumber, NodeId, Mac, Vec<IpAddr>, bool),
     /// Forget a member.
     RemovePeer(PeerNumber),
     /// Install a fresh session.
     AddSession(PeerNumber, SessionParts),
     /// Erase a session.
     RetireSession(u32),
-    /// Send a peer's datagrams that way, as long as that; `None` holds them back.
-    SetPath(PeerNumber, Option<SocketAddr>, usize),
+    /// Send a peer's datagrams so; `None` holds them back.
+    SetPath(PeerNumber, Option<Plan>),
+    /// Carry other pairs' datagrams up to this rate, bytes per second.
+    SetForwarding(u64),
     /// Send as it is.
-    SendDatagram(SocketAddr, Vec<u8>),
+    SendDatagram(Endpoint, Vec<u8>),
     /// Seal and send a control message.
-    SendControl(PeerNumber, Vec<u8>, Option<SocketAddr>),
+    SendControl(PeerNumber, Vec<u8>, Option<Endpoint>),
     /// The first authentic datagram came in on this session.
     Confirmed(PeerNumber, u32),
 }
@@ -38,7 +41,9 @@ impl<S: DatagramSink> Outgoing<S> {
     /// Carry out one verb; those about peers and sessions that are gone are ignored.
     pub fn obey(&mut self, verb: Verb, now: Nanos) {
         match verb {
-            Verb::SetPeer(number, mac, addresses, is_bridge) => self.set_peer(number, mac, &addresses, is_bridge),
+            Verb::SetPeer(number, node_id, mac, addresses, is_bridge) => {
+                self.set_peer(number, node_id, mac, &addresses, is_bridge);
+            }
             Verb::RemovePeer(number) => self.remove_peer(number),
             Verb::AddSession(number, parts) => self.add_session(number, &parts, now),
             Verb::RetireSession(local_index) => {
@@ -46,23 +51,24 @@ impl<S: DatagramSink> Outgoing<S> {
                     self.forget(&session);
                 }
             }
-            Verb::SetPath(number, destination, mtu) => {
+            Verb::SetPath(number, plan) => {
                 if let Some(peer) = self.peers.get_mut(&number) {
-                    peer.set_path(destination, mtu);
+                    peer.set_plan(plan);
                     self.send_staged(number, now);
                 }
             }
-            Verb::SendDatagram(to, datagram) => self.outbox.append_raw(to, &datagram, now),
+            Verb::SetForwarding(rate) => self.shared.forwarding.store(rate, Ordering::Relaxed),
+            Verb::SendDatagram(to, datagram) => self.send_datagram(&to, &datagram, now),
             Verb::SendControl(number, payload, destination) => self.send_control(number, &payload, destination, now),
             Verb::Confirmed(number, local_index) => self.confirmed(number, local_index, now),
         }
     }
 
-    fn set_peer(&mut self, number: PeerNumber, mac: Mac, addresses: &[IpAddr], is_bridge: bool) {
+    fn set_peer(&mut self, number: PeerNumber, node_id: NodeId, mac: Mac, addresses: &[IpAddr], is_bridge: bool) {
         let shared = &self.shared;
         let peer = self.peers.entry(number).or_insert_with(|| {
-            let known = Arc::new(PeerShared::new(number));
-            shared.peers().insert(number, known.clone());
+            let known = Arc::new(PeerShared::new(number, node_id));
+            shared.insert_peer(known.clone());
             Peer::new(known)
         });
         peer.shared.set_mac(&mac);
@@ -74,7 +80,7 @@ impl<S: DatagramSink> Outgoing<S> {
         if let Some(peer) = self.peers.remove(&number) {
             peer.sessions().iter().for_each(|session| self.shared.remove_session(session));
         }
-        self.shared.peers().remove(&number);
+        self.shared.remove_peer(number);
         self.shared.segment().remove_member(number);
         self.derive_routes();
     }
@@ -135,11 +141,11 @@ impl<S: DatagramSink> Outgoing<S> {
                 ask_rekey(&self.shared, peer, now);
             }
             let received = known.received_since_tick.swap(false, Ordering::Relaxed);
+            let sent = known.sent_since_tick.swap(false, Ordering::Relaxed);
             let is_waiting = !peer.staged.is_empty() && peer.usable_session(now).is_none();
-            if peer.is_rekey_due(received, now) || is_waiting {
+            if peer.is_rekey_due(sent, received, now) || is_waiting {
                 ask_rekey(&self.shared, peer, now);
             }
-            peer.sent_since_tick = false;
             known.reassembly.lock().unwrap_or_else(std::sync::PoisonError::into_inner).expire(now);
         }
         silent.into_iter().for_each(|number| self.send_keepalive(number, now));

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use zerogo_core::aead::{Cipher, SessionCipher, Suite};
+use zerogo_core::flow::flow_of;
 use zerogo_core::peer::PeerShared;
 use zerogo_core::session::{Session, SessionParts};
 use zerogo_core::wire::{
-    CONTROL, ETHERNET, ETHERNET_ELIDED, FLAG_PARTIAL, FLAG_VERIFIED, FRAGMENT, KEEPALIVE, LAST, parse_fragment,
-    parse_header,
+    CONTROL, ETHERNET, ETHERNET_ELIDED, FLAG_PARTIAL, FLAG_VERIFIED, FORWARD, FRAGMENT, KEEPALIVE, LAST, parse_forward,
+    parse_fragment, parse_header,
 };
-
-const FORWARD: u8 = 5;
 
 fn golden() -> Value {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../zerogo/test/vectors/golden.json");
@@ -63,7 +62,7 @@ fn golden_datagrams_are_sealed_and_opened_to_the_byte() {
         let tag = cipher.seal(counter, &header, &mut sealed);
         sealed.extend(tag);
         assert_eq!(sealed, datagram[16..], "{}", entry["name"]);
-        let owner = Arc::new(PeerShared::new(1));
+        let owner = Arc::new(PeerShared::new(1, [1; 10]));
         let parts = SessionParts {
             local_index: index,
             remote_index: 0,
@@ -91,7 +90,7 @@ fn sealed_headers_are_emitted_to_the_byte() {
             suite: Suite::from_number(number(&entry["suite"]) as u8).expect("a suite"),
             is_initiator: true,
         };
-        let session = Session::new(&parts, Arc::new(PeerShared::new(1)), 0);
+        let session = Session::new(&parts, Arc::new(PeerShared::new(1, [1; 10])), 0);
         let mut slot = vec![0; 16];
         slot.extend(plaintext(entry));
         slot.extend([0; 16]);
@@ -112,6 +111,31 @@ fn golden_fragments_are_read() {
         assert_eq!(u64::from(fragment.frame_id), number(&expected["frame_id"]));
         assert_eq!(u64::from(fragment.position), number(&expected["position"]));
         assert_eq!(Some(fragment.is_last), expected["is_last"].as_bool());
+        seen += 1;
+    }
+    assert!(seen > 0);
+}
+
+#[test]
+fn golden_frames_are_in_their_bands() {
+    let golden = golden();
+    let entries = golden["bands"].as_array().expect("frames");
+    assert!(entries.len() >= 8);
+    for entry in entries {
+        assert_eq!(u64::from(flow_of(&bytes(&entry["frame"])).band), number(&entry["band"]), "{}", entry["name"]);
+    }
+}
+
+#[test]
+fn golden_forwards_are_read() {
+    let golden = golden();
+    let entries = golden["transport"].as_array().expect("datagrams").iter();
+    let mut seen = 0;
+    for entry in entries.filter(|entry| entry["kind"] == "FORWARD") {
+        let payload = bytes(&entry["payload"]);
+        let forward = parse_forward(&payload).expect("a FORWARD");
+        assert_eq!(payload[0], forward.nodes.len() as u8);
+        assert_eq!(payload[payload.len() - forward.datagram.len()..], *forward.datagram);
         seen += 1;
     }
     assert!(seen > 0);

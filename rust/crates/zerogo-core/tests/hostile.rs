@@ -31,7 +31,7 @@ fn liar() -> Session {
         suite: Suite::AesGcm,
         is_initiator: true,
     };
-    let session = Session::new(&parts, std::sync::Arc::new(zerogo_core::peer::PeerShared::new(1)), 0);
+    let session = Session::new(&parts, std::sync::Arc::new(zerogo_core::peer::PeerShared::new(1, [1; 10])), 0);
     for _ in 0..100 {
         // The true session has used the first counters.
         session.seal(&mut [0; 36]);

@@ -9,6 +9,7 @@
 mod clock;
 mod event;
 mod plane;
+mod poll;
 mod receive;
 mod send;
 mod sockets;

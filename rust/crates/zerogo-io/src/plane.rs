@@ -18,10 +18,10 @@ use zerogo_core::verbs::Verb;
 use crate::clock::Clock;
 use crate::event::Event;
 use crate::receive::Receiver;
-use crate::send::{Sender, can_segment};
+use crate::send::{Sender, Thread, can_segment};
 use crate::sockets::{Sockets, set_option};
 use crate::tap::Tap;
-use crate::threads::{Inward, Outward, Post, VerbQueue};
+use crate::threads::{Inward, Order, Outward, Post, STOP, VerbQueue};
 
 const NICENESS: i32 = -10;
 
@@ -55,8 +55,8 @@ impl Bell for SharedBell {
 pub struct PeerRow {
     /// Its number.
     pub number: u64,
-    /// Bytes in and out, datagrams in and out.
-    pub counts: [u64; 4],
+    /// Bytes in and out, datagrams in and out, bytes carried on for others.
+    pub counts: [u64; 5],
     /// Since the last authentic datagram.
     pub last_receive_age: Option<Nanos>,
     /// Of the current session.
@@ -69,7 +69,7 @@ pub struct Plane {
     verbs: Arc<VerbQueue>,
     upcall_event: Arc<Event>,
     stop: Arc<AtomicBool>,
-    stop_event: Arc<Event>,
+    stop_event: Event,
     clock: Clock,
     threads: Vec<JoinHandle<()>>,
 }
@@ -91,7 +91,7 @@ impl Plane {
             verbs,
             upcall_event,
             stop: Arc::default(),
-            stop_event: Arc::new(Event::new()?),
+            stop_event: Event::new()?,
             clock: Clock::new(),
             threads: Vec::new(),
         };
@@ -100,17 +100,24 @@ impl Plane {
     }
 
     fn start(&mut self, tap: &Arc<Tap>, sockets: &Arc<Sockets>) -> io::Result<()> {
-        let sender = Sender::new(sockets.clone(), self.shared.clone());
-        let egress = Egress::new(self.shared.clone(), tap.clone(), sender);
-        let ingress = Ingress::new(self.shared.clone(), tap.clone(), Post(self.verbs.clone()));
-        let outward =
-            Outward { egress, tap: tap.clone(), verbs: self.verbs.clone(), stop: self.stop.clone(), clock: self.clock };
+        let sender = |thread| Sender::new(sockets.clone(), self.shared.clone(), thread);
+        let egress = Egress::new(self.shared.clone(), tap.clone(), sender(Thread::Outward));
+        let post = Post(self.verbs.clone());
+        let ingress = Ingress::new(self.shared.clone(), tap.clone(), post, sender(Thread::Inward));
+        sockets.poll.add(self.stop_event.descriptor(), STOP)?;
+        let outward = Outward {
+            egress,
+            tap: tap.clone(),
+            sockets: sockets.clone(),
+            verbs: self.verbs.clone(),
+            stop: self.stop.clone(),
+            clock: self.clock,
+        };
         let inward = Inward {
             ingress,
             receiver: Receiver::new(),
             sockets: sockets.clone(),
             stop: self.stop.clone(),
-            stop_event: self.stop_event.clone(),
             clock: self.clock,
         };
         self.spawn("zerogo-out", move || outward.run())?;
@@ -136,7 +143,17 @@ impl Plane {
 
     /// Have a verb carried out, after those before it.
     pub fn push(&self, verb: Verb) {
-        self.verbs.push(verb);
+        self.verbs.push(Order::Verb(verb));
+    }
+
+    /// Take over a bound, non-blocking UDP socket under a number from 1 up; at most 64 at a time.
+    pub fn add_side_socket(&self, number: u32, socket: OwnedFd) {
+        self.verbs.push(Order::AddSideSocket(number, socket));
+    }
+
+    /// Close a side socket.
+    pub fn remove_side_socket(&self, number: u32) {
+        self.verbs.push(Order::RemoveSideSocket(number));
     }
 
     /// Readable while upcalls wait.
@@ -165,7 +182,7 @@ impl Plane {
         let age = |at: u64| (at != NEVER).then(|| now.saturating_sub(at));
         let row = |(number, peer): (&u64, &Arc<zerogo_core::peer::PeerShared>)| PeerRow {
             number: *number,
-            counts: [&peer.bytes_in, &peer.bytes_out, &peer.datagrams_in, &peer.datagrams_out]
+            counts: [&peer.bytes_in, &peer.bytes_out, &peer.datagrams_in, &peer.datagrams_out, &peer.forwarded_bytes]
                 .map(|count| count.load(Ordering::Relaxed)),
             last_receive_age: age(peer.received_at.load(Ordering::Relaxed)),
             session_age: age(peer.session_added_at.load(Ordering::Relaxed)),
@@ -193,12 +210,15 @@ impl Drop for Plane {
 
 fn probe(tap: &Tap, sockets: &Sockets, wanted: Switches) -> Switches {
     let (tap_tso, tap_uso) = tap.set_offloads(wanted.tap_tso, wanted.tap_uso);
+    let merge = |socket: &OwnedFd| set_option(socket, libc::SOL_UDP, libc::UDP_GRO, 1);
+    let udp_gro = wanted.udp_gro && sockets.all().all(merge);
+    sockets.merges.store(udp_gro, Ordering::Relaxed);
     Switches {
         tap_tso,
         tap_uso,
         tap_gso_write: wanted.tap_gso_write && tap.takes_super_frames(),
         udp_gso: wanted.udp_gso && can_segment(sockets),
-        udp_gro: wanted.udp_gro && sockets.all().all(|socket| set_option(socket, libc::SOL_UDP, libc::UDP_GRO, 1)),
+        udp_gro,
         checksum_elision: wanted.checksum_elision,
     }
 }

@@ -9,7 +9,8 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use zerogo_core::counter::Counter;
+use zerogo_core::counter::{Counter, Tally};
+use zerogo_core::endpoint::{MAIN_SOCKET, Place};
 use zerogo_core::outbox::{DatagramSink, Train};
 use zerogo_core::shared::Shared;
 use zerogo_core::time::{Nanos, SECOND};
@@ -30,10 +31,29 @@ struct Message {
     segment: u16,
 }
 
-/// Sends for one plane.
+impl Message {
+    fn count(&self) -> usize {
+        match usize::from(self.segment) {
+            0 => 1,
+            segment => self.range.len().div_ceil(segment),
+        }
+    }
+}
+
+/// Which thread sends, and counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thread {
+    /// The one that reads the TAP.
+    Outward,
+    /// The one that receives, and carries for others.
+    Inward,
+}
+
+/// Sends for one thread of a plane.
 pub struct Sender {
     sockets: Arc<Sockets>,
     shared: Arc<Shared>,
+    thread: Thread,
     may_segment: bool,
     retry_at: Nanos,
     messages: Vec<Message>,
@@ -48,9 +68,16 @@ pub fn can_segment(sockets: &Sockets) -> bool {
 
 impl Sender {
     /// `shared` says whether trains may be cut by the kernel.
-    pub fn new(sockets: Arc<Sockets>, shared: Arc<Shared>) -> Self {
+    pub fn new(sockets: Arc<Sockets>, shared: Arc<Shared>, thread: Thread) -> Self {
         let may_segment = shared.segments.load(Ordering::Relaxed);
-        Self { sockets, shared, may_segment, retry_at: 0, messages: Vec::new() }
+        Self { sockets, shared, thread, may_segment, retry_at: 0, messages: Vec::new() }
+    }
+
+    fn tally(&self) -> &Tally {
+        match self.thread {
+            Thread::Outward => &self.shared.sending,
+            Thread::Inward => &self.shared.receiving,
+        }
     }
 
     fn plan(&mut self, trains: &[Train], now: Nanos) {
@@ -78,14 +105,9 @@ impl Sender {
 
     /// Count a message that was sent.
     fn note_sent(&self, message: &Message) {
-        let tally = &self.shared.sending;
-        match usize::from(message.segment) {
-            0 => tally.add(Counter::UdpDatagramsOut, 1),
-            segment => {
-                tally.add(Counter::UdpDatagramsOut, message.range.len().div_ceil(segment));
-                tally.add(Counter::UdpTrainsOut, 1);
-            }
-        }
+        let tally = self.tally();
+        tally.add(Counter::UdpDatagramsOut, message.count());
+        tally.add(Counter::UdpTrainsOut, usize::from(message.segment != 0));
     }
 
     /// A message was refused: plan it again where it was a train that need not be; else it is lost.
@@ -93,15 +115,14 @@ impl Sender {
         let segment = usize::from(message.segment);
         if segment != 0 && matches!(errno, libc::EIO | libc::EINVAL | libc::EMSGSIZE) {
             if errno != libc::EMSGSIZE {
-                self.shared.sending.add(Counter::FallbackUdpGso, 1);
+                self.tally().add(Counter::FallbackUdpGso, 1);
                 self.shared.segments.store(false, Ordering::Relaxed);
                 self.retry_at = now + RETRY_AFTER;
             }
             self.plan_apart(message.train, &trains[message.train]);
             return false;
         }
-        let lost = if segment == 0 { 1 } else { message.range.len().div_ceil(segment) };
-        self.shared.sending.add(Counter::DroppedUdpSend, lost);
+        self.tally().add(Counter::DroppedUdpSend, message.count());
         true
     }
 
@@ -118,7 +139,7 @@ impl Sender {
             let piece = &buffer[message.range.clone()];
             vectors[at] = libc::iovec { iov_base: piece.as_ptr().cast_mut().cast(), iov_len: piece.len() };
             let header = &mut headers[at].msg_hdr;
-            header.msg_namelen = write_address(&mut addresses[at], trains[message.train].to);
+            header.msg_namelen = write_address(&mut addresses[at], trains[message.train].to.remote);
             header.msg_name = (&raw mut addresses[at]).cast();
             header.msg_iov = &raw mut vectors[at];
             header.msg_iovlen = 1;
@@ -166,13 +187,19 @@ impl DatagramSink for Sender {
         self.plan(trains, now);
         let mut at = 0;
         while at < self.messages.len() {
-            let is_ipv6 = trains[self.messages[at].train].to.is_ipv6();
+            let to = trains[self.messages[at].train].to;
             let end = (at..self.messages.len())
-                .find(|next| trains[self.messages[*next].train].to.is_ipv6() != is_ipv6)
+                .find(|next| !is_same_socket(&trains[self.messages[*next].train].to, &to))
                 .unwrap_or(self.messages.len());
-            let result = match self.sockets.of_family(is_ipv6) {
+            let result = match self.sockets.of_place(&to) {
                 Some(socket) => self.transmit_patiently(socket.as_raw_fd(), buffer, trains, &self.messages[at..end]),
-                None => Err(libc::EAFNOSUPPORT),
+                None if to.socket == MAIN_SOCKET => Err(libc::EAFNOSUPPORT),
+                None => {
+                    let datagrams = self.messages[at..end].iter().map(Message::count).sum();
+                    self.tally().add(Counter::DroppedNoEndpoint, datagrams);
+                    at = end;
+                    continue;
+                }
             };
             match result {
                 Ok(sent) => {
@@ -189,6 +216,10 @@ impl DatagramSink for Sender {
             }
         }
     }
+}
+
+fn is_same_socket(one: &Place, other: &Place) -> bool {
+    one.socket == other.socket && one.remote.is_ipv6() == other.remote.is_ipv6()
 }
 
 /// Write an address as the kernel wants it; its length.

@@ -1,11 +1,12 @@
 //! The two threads of a plane.
 
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use zerogo_core::egress::Egress;
+use zerogo_core::endpoint::{MAIN_SOCKET, Place};
 use zerogo_core::ingress::{Confirmations, Ingress};
 use zerogo_core::time::{Nanos, SECOND};
 use zerogo_core::upcall::Bell;
@@ -15,7 +16,7 @@ use crate::clock::Clock;
 use crate::event::{Event, wait};
 use crate::receive::Receiver;
 use crate::send::Sender;
-use crate::sockets::Sockets;
+use crate::sockets::{Sockets, V4, V6};
 use crate::tap::Tap;
 
 const FRAMES_PER_TURN: usize = 64;
@@ -23,14 +24,23 @@ const BYTES_PER_TURN: usize = 256 * 1024;
 const BATCHES_PER_TURN: usize = 16;
 const EBADFD: i32 = 77;
 
-/// Verbs on their way to the thread that carries them out.
-#[derive(Default)]
-struct Waiting(Vec<Verb>);
+/// The number of the event that ends the receiving thread, in the set that it waits for.
+pub const STOP: u64 = 3 << 32;
+
+/// What the sending thread is to do.
+pub enum Order {
+    /// Of the plane.
+    Verb(Verb),
+    /// Take over a side socket.
+    AddSideSocket(u32, OwnedFd),
+    /// Close a side socket.
+    RemoveSideSocket(u32),
+}
 
 /// The queue of the sending thread.
 pub struct VerbQueue {
-    waiting: Mutex<Waiting>,
-    /// Rung while verbs wait.
+    waiting: Mutex<Vec<Order>>,
+    /// Rung while orders wait.
     pub event: Event,
 }
 
@@ -40,20 +50,20 @@ impl VerbQueue {
         Ok(Self { waiting: Mutex::default(), event: Event::new()? })
     }
 
-    /// Have a verb carried out, after those before it.
-    pub fn push(&self, verb: Verb) {
+    /// Have an order carried out, after those before it.
+    pub fn push(&self, order: Order) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.0.is_empty() {
+        if waiting.is_empty() {
             self.event.ring();
         }
-        waiting.0.push(verb);
+        waiting.push(order);
     }
 
-    /// Take all verbs.
-    pub fn take(&self) -> Vec<Verb> {
+    /// Take all orders.
+    pub fn take(&self) -> Vec<Order> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         self.event.silence();
-        std::mem::take(&mut waiting.0)
+        std::mem::take(&mut *waiting)
     }
 }
 
@@ -62,7 +72,7 @@ pub struct Post(pub Arc<VerbQueue>);
 
 impl Confirmations for Post {
     fn post(&self, verb: Verb) {
-        self.0.push(verb);
+        self.0.push(Order::Verb(verb));
     }
 }
 
@@ -72,6 +82,8 @@ pub struct Outward {
     pub egress: Egress<Sender>,
     /// What is read.
     pub tap: Arc<Tap>,
+    /// What is sent by.
+    pub sockets: Arc<Sockets>,
     /// What the agent wants done.
     pub verbs: Arc<VerbQueue>,
     /// Whether to end.
@@ -90,8 +102,8 @@ impl Outward {
             let [tap_is_ready, has_verbs] = wait(descriptors, libc::POLLIN, left as i32);
             let now = self.clock.now();
             if has_verbs {
-                for verb in self.verbs.take() {
-                    self.egress.out.obey(verb, now);
+                for order in self.verbs.take() {
+                    self.obey(order, now);
                 }
                 self.egress.flush(now);
                 if self.stop.load(Ordering::Acquire) {
@@ -105,6 +117,14 @@ impl Outward {
                 self.egress.out.tick(now);
                 tick_at = now + SECOND;
             }
+        }
+    }
+
+    fn obey(&mut self, order: Order, now: Nanos) {
+        match order {
+            Order::Verb(verb) => self.egress.out.obey(verb, now),
+            Order::AddSideSocket(number, socket) => self.sockets.add_side(number, socket),
+            Order::RemoveSideSocket(number) => self.sockets.remove_side(number),
         }
     }
 
@@ -131,15 +151,13 @@ impl Outward {
 /// The thread from the sockets to the TAP.
 pub struct Inward {
     /// The way in.
-    pub ingress: Ingress<Post>,
+    pub ingress: Ingress<Post, Sender>,
     /// Buffers.
     pub receiver: Receiver,
     /// What is read.
     pub sockets: Arc<Sockets>,
     /// Whether to end.
     pub stop: Arc<AtomicBool>,
-    /// Rung to end.
-    pub stop_event: Arc<Event>,
     /// The time.
     pub clock: Clock,
 }
@@ -147,32 +165,33 @@ pub struct Inward {
 impl Inward {
     /// Until told to stop; the reason where it cannot go on.
     pub fn run(mut self) -> Result<(), String> {
-        let [v4, v6] = self.sockets.numbers();
+        let sockets = self.sockets.clone();
         loop {
-            let [v4_is_ready, v6_is_ready, is_stopping] =
-                wait([v4, v6, self.stop_event.descriptor()], libc::POLLIN, -1);
-            if is_stopping && self.stop.load(Ordering::Acquire) {
-                return Ok(());
-            }
-            for (socket, is_ready) in [(v4, v4_is_ready), (v6, v6_is_ready)] {
-                if is_ready {
-                    self.drain(socket);
+            for number in sockets.poll.wait(-1) {
+                if number == STOP && self.stop.load(Ordering::Acquire) {
+                    return Ok(());
+                }
+                // A side socket may be gone since it was told.
+                if let Some(socket) = sockets.of_number(number) {
+                    let side = if matches!(number, V4 | V6) { MAIN_SOCKET } else { number as u32 };
+                    self.drain(socket.as_raw_fd(), side);
                 }
             }
         }
     }
 
     /// Take what a socket has, within the bounds of one turn.
-    fn drain(&mut self, socket: RawFd) {
+    fn drain(&mut self, descriptor: RawFd, socket: u32) {
         for _ in 0..BATCHES_PER_TURN {
             // An error is that of an earlier datagram, come back; there is no more to know of it here.
-            let Ok(has_more) = self.receiver.fill(socket) else {
+            let Ok(has_more) = self.receiver.fill(descriptor) else {
                 return;
             };
             let now = self.clock.now();
-            for (datagrams, segment, source) in self.receiver.arrivals() {
-                self.ingress.receive(datagrams, segment, source, now);
+            for (datagrams, segment, remote) in self.receiver.arrivals() {
+                self.ingress.receive(datagrams, segment, Place { socket, remote, channel: 0 }, now);
             }
+            self.ingress.flush(now);
             if !has_more {
                 return;
             }

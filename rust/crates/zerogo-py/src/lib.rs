@@ -14,14 +14,26 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 use zerogo_core::aead::Suite;
 use zerogo_core::counter::NAMES;
+use zerogo_core::endpoint::{Endpoint, MAIN_SOCKET, NodeId, Place, Route};
+use zerogo_core::peer::{Path, Plan};
 use zerogo_core::session::SessionParts;
 use zerogo_core::shared::{Port, Switches};
 use zerogo_core::upcall::Upcall;
 use zerogo_core::verbs::Verb;
 use zerogo_io::{Plane, PlaneOptions};
 
-type Address = (String, u16);
-type PeerRow = (u64, u64, u64, u64, u64, Option<f64>, Option<f64>);
+type PeerRow = (u64, [u64; 5], Option<f64>, Option<f64>);
+
+/// An endpoint as Python spells it.
+#[derive(FromPyObject)]
+enum Address {
+    /// Host, port, number of the socket (0: the main one of the family), channel (0: none).
+    Place(String, u16, u32, u16),
+    /// The raw node ids of a route.
+    Route(Vec<Vec<u8>>),
+}
+
+type PathRow = (Address, usize);
 
 const NANOS_PER_SECOND: f64 = 1e9;
 
@@ -35,8 +47,22 @@ fn parse_ip(text: &str) -> PyResult<IpAddr> {
     text.parse().map_err(|_| PyValueError::new_err("an IP address is wanted"))
 }
 
-fn parse_address(address: &Address) -> PyResult<SocketAddr> {
-    Ok(SocketAddr::new(parse_ip(&address.0)?, address.1))
+fn parse_endpoint(address: &Address) -> PyResult<Endpoint> {
+    match address {
+        Address::Place(host, port, socket, channel) => {
+            let remote = SocketAddr::new(parse_ip(host)?, *port);
+            Ok(Endpoint::Place(Place { socket: *socket, remote, channel: *channel }))
+        }
+        Address::Route(hops) => {
+            let hops: Vec<NodeId> = hops.iter().map(|hop| array(hop)).collect::<PyResult<_>>()?;
+            let route = Route::new(&hops).ok_or_else(|| PyValueError::new_err("a route of two or three is wanted"))?;
+            Ok(Endpoint::Route(route))
+        }
+    }
+}
+
+fn parse_path(row: &PathRow) -> PyResult<Path> {
+    Ok(Path::new(parse_endpoint(&row.0)?, row.1))
 }
 
 fn array<const LENGTH: usize>(bytes: &[u8]) -> PyResult<[u8; LENGTH]> {
@@ -70,12 +96,14 @@ fn take_descriptor(descriptor: RawFd) -> OwnedFd {
 impl NativePlane {
     /// Take over the descriptors, which must be open, and start; `switches` are those of `Offloads`, in order.
     #[new]
-    #[pyo3(signature = (tap_fd, udp_fds, mac, addresses, mtu, is_bridge, switches))]
+    #[pyo3(signature = (tap_fd, udp_fds, node_id, mac1_key, mac, addresses, mtu, is_bridge, switches))]
     #[expect(clippy::too_many_arguments, reason = "the settings of a plane, spelt out for Python")]
     fn new(
         py: Python<'_>,
         tap_fd: RawFd,
         udp_fds: Vec<RawFd>,
+        node_id: &[u8],
+        mac1_key: &[u8],
         mac: &[u8],
         addresses: Vec<String>,
         mtu: usize,
@@ -87,7 +115,8 @@ impl NativePlane {
         }
         let tap = take_descriptor(tap_fd);
         let sockets = udp_fds.into_iter().map(take_descriptor).collect();
-        let port = Port { mac: array(mac)?, addresses: parse_ips(&addresses)?, mtu, is_bridge };
+        let (node_id, mac1_key, mac) = (array(node_id)?, array(mac1_key)?, array(mac)?);
+        let port = Port { node_id, mac1_key, mac, addresses: parse_ips(&addresses)?, mtu, is_bridge };
         let [tap_tso, tap_uso, tap_gso_write, udp_gso, udp_gro, checksum_elision] = switches;
         let switches = Switches { tap_tso, tap_uso, tap_gso_write, udp_gso, udp_gro, checksum_elision };
         let plane = py
@@ -107,8 +136,8 @@ impl NativePlane {
         upcalls.into_iter().map(|upcall| upcall_tuple(py, upcall)).collect()
     }
 
-    fn set_peer(&self, peer: u64, mac: &[u8], addresses: Vec<String>, is_bridge: bool) -> PyResult<()> {
-        self.push(Verb::SetPeer(peer, array(mac)?, parse_ips(&addresses)?, is_bridge));
+    fn set_peer(&self, peer: u64, node_id: &[u8], mac: &[u8], addresses: Vec<String>, is_bridge: bool) -> PyResult<()> {
+        self.push(Verb::SetPeer(peer, array(node_id)?, array(mac)?, parse_ips(&addresses)?, is_bridge));
         Ok(())
     }
 
@@ -138,19 +167,40 @@ impl NativePlane {
         self.push(Verb::RetireSession(local_index));
     }
 
-    fn set_path(&self, peer: u64, destination: Option<Address>, mtu: usize) -> PyResult<()> {
-        let destination = destination.as_ref().map(parse_address).transpose()?;
-        self.push(Verb::SetPath(peer, destination, mtu));
+    /// Send a peer's datagrams so: the best path, that of copies, others to spread flows over; no path holds them back.
+    fn set_path(&self, peer: u64, best: Option<PathRow>, twin: Option<PathRow>, spread: Vec<PathRow>) -> PyResult<()> {
+        let best = best.as_ref().map(parse_path).transpose()?;
+        let twin = twin.as_ref().map(parse_path).transpose()?;
+        let spread = spread.iter().map(parse_path).collect::<PyResult<Vec<Path>>>()?;
+        self.push(Verb::SetPath(peer, best.map(|best| Plan { best, twin, spread })));
         Ok(())
     }
 
+    fn set_forwarding(&self, bytes_per_second: u64) {
+        self.push(Verb::SetForwarding(bytes_per_second));
+    }
+
+    /// Take over a bound, non-blocking UDP socket.
+    fn add_side_socket(&self, number: u32, fd: RawFd) -> PyResult<()> {
+        if fd < 0 || number == MAIN_SOCKET {
+            return Err(PyValueError::new_err("an open descriptor and a number from 1 up are wanted"));
+        }
+        let socket = take_descriptor(fd);
+        self.with(|plane| plane.add_side_socket(number, socket));
+        Ok(())
+    }
+
+    fn remove_side_socket(&self, number: u32) {
+        self.with(|plane| plane.remove_side_socket(number));
+    }
+
     fn send_datagram(&self, destination: Address, payload: &[u8]) -> PyResult<()> {
-        self.push(Verb::SendDatagram(parse_address(&destination)?, payload.to_vec()));
+        self.push(Verb::SendDatagram(parse_endpoint(&destination)?, payload.to_vec()));
         Ok(())
     }
 
     fn send_control(&self, peer: u64, payload: &[u8], destination: Option<Address>) -> PyResult<()> {
-        let destination = destination.as_ref().map(parse_address).transpose()?;
+        let destination = destination.as_ref().map(parse_endpoint).transpose()?;
         self.push(Verb::SendControl(peer, payload.to_vec(), destination));
         Ok(())
     }
@@ -166,16 +216,13 @@ impl NativePlane {
         (values, switches.map_or([false; 6], list))
     }
 
-    /// Per peer: number, bytes in and out, datagrams in and out, seconds since the last one came and of the session.
+    /// Per peer: number; bytes in and out, datagrams in and out, bytes carried on; seconds since the last one came and of
+    /// the session.
     fn peer_counters(&self) -> Vec<PeerRow> {
         let rows = self.with(Plane::peer_rows).unwrap_or_default();
         let seconds = |age: Option<u64>| age.map(|nanos| nanos as f64 / NANOS_PER_SECOND);
         rows.into_iter()
-            .map(|row| {
-                let [bytes_in, bytes_out, datagrams_in, datagrams_out] = row.counts;
-                let (received, session) = (seconds(row.last_receive_age), seconds(row.session_age));
-                (row.number, bytes_in, bytes_out, datagrams_in, datagrams_out, received, session)
-            })
+            .map(|row| (row.number, row.counts, seconds(row.last_receive_age), seconds(row.session_age)))
             .collect()
     }
 
@@ -186,21 +233,31 @@ impl NativePlane {
     }
 }
 
-fn address_tuple(address: SocketAddr) -> (String, u16) {
-    (address.ip().to_string(), address.port())
+/// The tuple that `Address` is read from; where the node ids of a route are, it is a list of them.
+fn spell<'py>(py: Python<'py>, endpoint: &Endpoint) -> PyResult<Bound<'py, PyAny>> {
+    match endpoint {
+        Endpoint::Place(Place { socket, remote, channel }) => {
+            let tuple = (remote.ip().to_string(), remote.port(), *socket, *channel).into_pyobject(py)?;
+            Ok(tuple.into_any())
+        }
+        Endpoint::Route(route) => {
+            let hops: Vec<_> = route.hops().iter().map(|hop| PyBytes::new(py, hop)).collect();
+            hops.into_pyobject(py)
+        }
+    }
 }
 
 fn upcall_tuple<'py>(py: Python<'py>, upcall: Upcall) -> PyResult<Bound<'py, PyTuple>> {
     match upcall {
         Upcall::DatagramReceived(source, payload) => {
-            ("datagram", address_tuple(source), PyBytes::new(py, &payload)).into_pyobject(py)
+            ("datagram", spell(py, &source)?, PyBytes::new(py, &payload)).into_pyobject(py)
         }
         Upcall::ControlReceived(peer, source, payload) => {
-            ("control", peer, address_tuple(source), PyBytes::new(py, &payload)).into_pyobject(py)
+            ("control", peer, spell(py, &source)?, PyBytes::new(py, &payload)).into_pyobject(py)
         }
         Upcall::SessionConfirmed(peer, local_index) => ("confirmed", peer, local_index).into_pyobject(py),
         Upcall::RekeyDue(peer) => ("rekey", peer).into_pyobject(py),
-        Upcall::PeerRoamed(peer, source) => ("roamed", peer, address_tuple(source)).into_pyobject(py),
+        Upcall::PeerRoamed(peer, source) => ("roamed", peer, spell(py, &source)?).into_pyobject(py),
         Upcall::PathRefused(peer, errno) => ("refused", peer, errno).into_pyobject(py),
         Upcall::Fault(reason) => ("fault", reason).into_pyobject(py),
     }

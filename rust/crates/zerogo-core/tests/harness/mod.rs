@@ -9,8 +9,10 @@ use std::sync::{Arc, Mutex};
 use zerogo_core::aead::Suite;
 use zerogo_core::counter::{Counter, NAMES};
 use zerogo_core::egress::Egress;
+use zerogo_core::endpoint::{Endpoint, Place};
 use zerogo_core::ingress::{Confirmations, HEADROOM, Ingress};
 use zerogo_core::outbox::{DatagramSink, Train};
+use zerogo_core::peer::Plan;
 use zerogo_core::session::SessionParts;
 use zerogo_core::shared::{Port, Shared, Switches, TapSink};
 use zerogo_core::time::Nanos;
@@ -50,14 +52,17 @@ impl Bell for Mute {
     fn silence(&self) {}
 }
 
+/// A train under way: where to, its bytes, and those of each datagram but the last.
+pub type Sent = (Place, Vec<u8>, usize);
+
 #[derive(Default)]
-pub struct Wire(Vec<(Vec<u8>, usize)>);
+pub struct Wire(Vec<Sent>);
 
 impl DatagramSink for Wire {
     fn send(&mut self, buffer: &[u8], trains: &[Train], _: Nanos, _: &mut dyn FnMut(&Train, i32)) {
         for train in trains {
             assert_eq!(train.count, train.range.len().div_ceil(train.segment));
-            self.0.push((buffer[train.range.clone()].to_vec(), train.segment));
+            self.0.push((train.to, buffer[train.range.clone()].to_vec(), train.segment));
         }
     }
 }
@@ -77,14 +82,15 @@ pub struct Node {
     pub tap: Arc<Frames>,
     pub shared: Arc<Shared>,
     pub egress: Egress<Wire>,
-    pub ingress: Ingress<Posted>,
+    pub ingress: Ingress<Posted, Wire>,
     posted: Posted,
 }
 
 impl Node {
     pub fn new(number: u8, switches: Switches, is_bridge: bool) -> Self {
         let mac = [2, 0, 0, 0, 0, number];
-        let port = Port { mac, addresses: vec![[10, 0, 0, number].into()], mtu: 1500, is_bridge };
+        let (node_id, mac1_key) = ([number; 10], [number; 32]);
+        let port = Port { node_id, mac1_key, mac, addresses: vec![[10, 0, 0, number].into()], mtu: 1500, is_bridge };
         let shared = Arc::new(Shared::new(&port, switches, true, Box::new(Mute)));
         let tap = Arc::new(Frames::default());
         let posted = Posted::default();
@@ -94,29 +100,31 @@ impl Node {
             tap: tap.clone(),
             shared: shared.clone(),
             egress: Egress::new(shared.clone(), tap.clone(), Wire::default()),
-            ingress: Ingress::new(shared, tap, posted.clone()),
+            ingress: Ingress::new(shared, tap, posted.clone(), Wire::default()),
             posted,
         }
     }
 
     /// A frame, with its virtio header, comes out of the TAP; the datagrams that it makes, as trains.
     pub fn emit(&mut self, frame: &[u8], now: Nanos) -> Vec<(Vec<u8>, usize)> {
-        let read = |vectors: &mut [IoSliceMut<'_>]| {
-            let mut rest = frame;
-            for vector in vectors {
-                let size = rest.len().min(vector.len());
-                vector[..size].copy_from_slice(&rest[..size]);
-                rest = &rest[size..];
-            }
-            Ok(frame.len() - rest.len())
-        };
-        self.egress.take(read, now).expect("a read that cannot fail");
+        self.egress.take(|vectors| fill(vectors, frame), now).expect("a read that cannot fail");
         self.sent(now)
     }
 
     pub fn sent(&mut self, now: Nanos) -> Vec<(Vec<u8>, usize)> {
+        self.sent_to(now).into_iter().map(|(_, train, segment)| (train, segment)).collect()
+    }
+
+    /// What was sent, and where to.
+    pub fn sent_to(&mut self, now: Nanos) -> Vec<Sent> {
         self.egress.flush(now);
         std::mem::take(&mut self.egress.out.sink_mut().0)
+    }
+
+    /// What was sent for others, and where to.
+    pub fn carried(&mut self, now: Nanos) -> Vec<Sent> {
+        self.ingress.flush(now);
+        std::mem::take(&mut self.ingress.sink_mut().0)
     }
 
     pub fn obey(&mut self, verb: Verb, now: Nanos) {
@@ -126,7 +134,7 @@ impl Node {
     pub fn receive(&mut self, train: &[u8], segment: usize, source: SocketAddr, now: Nanos) {
         let mut data = vec![0; HEADROOM];
         data.extend_from_slice(train);
-        self.ingress.receive(&mut data, segment, source, now);
+        self.ingress.receive(&mut data, segment, Place::direct(source), now);
         let verbs: Vec<Verb> = self.posted.0.lock().expect("no panic").drain(..).collect();
         verbs.into_iter().for_each(|verb| self.obey(verb, now));
     }
@@ -146,6 +154,17 @@ impl Node {
     }
 }
 
+/// What a kernel does with a frame that is read.
+pub fn fill(vectors: &mut [IoSliceMut<'_>], frame: &[u8]) -> std::io::Result<usize> {
+    let mut rest = frame;
+    for vector in vectors {
+        let size = rest.len().min(vector.len());
+        vector[..size].copy_from_slice(&rest[..size]);
+        rest = &rest[size..];
+    }
+    Ok(frame.len() - rest.len())
+}
+
 fn parts(near: u32, is_initiator: bool, suite: Suite) -> SessionParts {
     SessionParts {
         local_index: near,
@@ -163,8 +182,8 @@ pub fn pair(switches: [Switches; 2], suite: Suite, mtu: usize) -> [Node; 2] {
     for at in 0..2 {
         let (mac, address) = (nodes[1 - at].mac, nodes[1 - at].address);
         let ip = [10, 0, 0, 2 - at as u8].into();
-        nodes[at].obey(Verb::SetPeer(1, mac, vec![ip], false), 0);
-        nodes[at].obey(Verb::SetPath(1, Some(address), mtu), 0);
+        nodes[at].obey(Verb::SetPeer(1, [2 - at as u8; 10], mac, vec![ip], false), 0);
+        nodes[at].obey(Verb::SetPath(1, Some(Plan::by(Endpoint::direct(address), mtu))), 0);
     }
     nodes[1].obey(Verb::AddSession(1, parts(2, false, suite)), 0);
     nodes[0].obey(Verb::AddSession(1, parts(1, true, suite)), 0);
