@@ -10,10 +10,10 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup system demo test lint type rust unit netns bench build samples lock clean
+.PHONY: help setup system demo test lint type rust unit netns soak-sim bench build samples lock clean
 
 help: ## list the verbs
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: system $(INSTALLED) ## install all that the other verbs need: system packages (as root), .venv from requirements.lock
 
@@ -49,6 +49,9 @@ unit: setup ## the tests that need neither root nor a network
 
 netns: setup ## the tests in network namespaces (root)
 	@$(BIN)/python .ci/suite.py netns
+
+soak-sim: setup ## routes in 100,000 simulated networks that change (about an hour of one core)
+	@seq 0 1000 99000 | xargs -P $$(nproc) -I{} $(BIN)/python -m zerogo.testing.routing_sim {} 1000
 
 bench: setup ## the figures of docs/BENCHMARKS.md (root)
 	@.ci/bench-packages
