@@ -2,7 +2,8 @@
 """Which of a peer's paths to use: the cheapest living one, and not another one for every millisecond.
 
 `cost` is a pure function of a path; a scorer with the same signature takes its place. A path in use is left at once
-when it is dead; for a cheaper one only when that is better by max(15 %, 5 ms) and has been so for 3 seconds.
+when it is dead; for a cheaper one only when that is better by max(15 %, 5 ms) and has been so for 3 seconds. From a
+relay to a direct path that was proven it changes at once.
 """
 
 from __future__ import annotations
@@ -21,12 +22,17 @@ UNMEASURED_COST_SECONDS = 1.0
 _LOSS_COST_SECONDS = 0.5
 _HOST_BONUS_SECONDS = 0.005
 _IPV6_BONUS_SECONDS = 0.003
+_RELAY_COST_SHARE = 0.5
+_RELAY_COST_SECONDS = 0.03
+"""A relay carries for many, and somebody pays for it: any direct path that is not much worse is preferred."""
 
 
 def cost(path: Path) -> float:
-    """What a path costs, in seconds: smoothed RTT and a charge for loss, less a bonus for LAN and for IPv6."""
+    """What a path costs, in seconds: smoothed RTT, charges for loss and relays, less a bonus for LAN and for IPv6."""
     round_trip = path.measurement.smoothed
     total = UNMEASURED_COST_SECONDS if round_trip is None else round_trip
+    if path.is_relayed:
+        return total * (1 + _RELAY_COST_SHARE) + _RELAY_COST_SECONDS + path.measurement.loss * _LOSS_COST_SECONDS
     total += path.measurement.loss * _LOSS_COST_SECONDS
     total -= _HOST_BONUS_SECONDS if path.remote_candidate == "host" else 0.0
     total -= _IPV6_BONUS_SECONDS if far_address(path.destination).is_ipv6 else 0.0
@@ -65,6 +71,8 @@ class PathChoice:
         if best is self.active:
             self._rival = None
             return False
+        if self.active.is_relayed and not best.is_relayed and best.is_verified:
+            return True
         gain = self.scorer(self.active) - self.scorer(best)
         needed = max(BETTER_BY_SHARE * self.scorer(self.active), BETTER_BY_SECONDS)
         if gain < needed:

@@ -5,9 +5,8 @@ Most map to one verb of the data plane (`zerogo.dataplane.interface`): `PeerAdde
 `PeerRemoved` to `remove_peer`, `SessionReady` to `add_session`, `SessionRetired` to `retire_session`, `PathSelected` to
 `set_path`, `ControlToSend` to `send_control`. Three are about the controller: `SignalToSend`, `PunchWanted` and
 `SurroundingsDoubted`; three about sockets that are opened for hard NATs: `SideSocketsWanted`, `SideSocketKept` (which
-becomes `add_side_socket`) and `SideSocketsDropped`. `RelayStreamWanted` and `RelayStreamUnwanted` are for whoever can dial
-TCP and TLS. `HandshakeMarkChanged` goes to the disk; `PeerStateChanged` is for
-the log and for people.
+becomes `add_side_socket`) and `SideSocketsDropped`. `RelayStreamWanted` and `RelayStreamUnwanted` are for whoever can
+dial TCP and TLS. `HandshakeMarkChanged` goes to the disk; `PeerStateChanged` is for the log and for people.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from attrs import frozen
 
 from zerogo.core import Deadline, RandomBytes, TimerTable, Transmit
 from zerogo.errors import ParseError
-from zerogo.ids import Endpoint, NetworkId, NodeId, SocketAddress
+from zerogo.ids import ChannelAddress, Endpoint, NetworkId, NodeId, SocketAddress
 from zerogo.mesh.context import IndexPool, NodeContext, Pace, Timestamps
 from zerogo.mesh.credentials import derive_pair_secrets
 from zerogo.mesh.directory import Directory
@@ -33,17 +33,22 @@ from zerogo.mesh.events import (
 )
 from zerogo.mesh.outbox import Outbox
 from zerogo.mesh.peer import Peer
+from zerogo.mesh.relay import RelaySpec
+from zerogo.mesh.relays import Relays
+from zerogo.mesh.signal import Offer
 from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import NodeCounters, PeerStatus, Refusal
 from zerogo.mesh.surroundings import Surroundings
 from zerogo.noise.errors import NotAuthentic
 from zerogo.noise.identity import Identity
 from zerogo.noise.timestamp import HandshakeClock
+from zerogo.turn.client import TurnCredential
 from zerogo.wire.handshake import Suite
 
 SEARCHES_LIMIT = 64
+RELAYS = -1
 SURROUNDINGS = 0
-"""Key of the timer of what is not a peer's; peers count from 1."""
+"""Keys of the timers of what is not a peer's; peers count from 1."""
 DOUBT_GAP_SECONDS = 2.0
 """After the loss of a peer, the STUN servers and the controller are asked at most so often."""
 MISS_GAP_SECONDS = 3.0
@@ -87,6 +92,7 @@ class Node:
         )
         self._directory = Directory()
         self._surroundings = Surroundings(self._context, self._directory)
+        self._relays = Relays(self._context)
         self._door = Door(self._context, self._directory)
         self._timers: TimerTable[int] = TimerTable()
         self._last_number = SURROUNDINGS
@@ -100,7 +106,7 @@ class Node:
         for peer in self._directory.peers():
             spec = wanted.get(peer.spec.node_id.raw)
             if spec is None or spec.static_public != peer.spec.static_public:
-                self._remove(peer)
+                self._remove(peer, now)
             elif spec != peer.spec:
                 peer.change(spec, self._suite(spec))
                 self._outbox.tell(PeerChanged(peer.number, spec))
@@ -121,7 +127,9 @@ class Node:
     def network_changed(self, now: float) -> None:
         """The machine woke up, or is elsewhere, whether its addresses are the same or not: prove every path anew."""
         self._surroundings.network_changed(now)
+        self._relays.network_changed(now)
         self._prove_peers(now)
+        self._settle_relays(now)
         self._settle_surroundings(now)
 
     def set_port_mapped(self, outer: SocketAddress | None, now: float) -> None:
@@ -137,10 +145,32 @@ class Node:
 
     def receive_datagram(self, data: bytes, source: Endpoint, now: float) -> None:
         """A datagram that is not of a session: STUN, handshake, garbage. Never raises."""
-        peer = self._door.receive(data, source, self._surroundings, now)
-        if peer is not None:
-            self._settle(peer, now)
-        self._settle_surroundings(now)
+        if self._relays.receive(data, source, now):
+            self._settle_relays(now)
+        elif isinstance(source, ChannelAddress) and not self._relays.named_like(source):
+            self._outbox.refuse(Refusal.FOREIGN_CHANNEL)
+        else:
+            self._receive_own(data, source, now)
+
+    def use_relays(self, relays: Sequence[RelaySpec], now: float) -> None:
+        """The relays of the network and how to get to them, all of them."""
+        self._relays.use(relays, now)
+        self._settle_relays(now)
+
+    def use_relay_credentials(self, credentials: Mapping[str, TurnCredential], now: float) -> None:
+        """How this node may use the relays, by their names."""
+        self._relays.use_credentials(credentials, now)
+        self._settle_relays(now)
+
+    def relay_stream_opened(self, relay: str, address: SocketAddress, now: float) -> None:
+        """There is a stream to that relay: datagrams to `address` go into it, and those from there came out of it."""
+        self._relays.stream_opened(relay, address, now)
+        self._settle_relays(now)
+
+    def relay_stream_closed(self, relay: str, address: SocketAddress, now: float) -> None:
+        """That stream is gone."""
+        self._relays.stream_closed(relay, address, now)
+        self._settle_relays(now)
 
     def receive_control(self, peer: int, payload: bytes, source: Endpoint, now: float) -> None:
         """An authentic control message of a peer. Never raises."""
@@ -221,12 +251,17 @@ class Node:
     def shutdown(self, now: float) -> None:
         """Tell all peers that their sessions end; send what this yields before the data plane is closed."""
         for peer in self._directory.peers():
-            peer.shut_down()
+            peer.shut_down(now)
             self._timers.cancel(peer.number)
+        self._relays.close(now)
 
     def handle_timer(self, now: float) -> None:
         """Do what is due."""
         for number in self._timers.take_due(now):
+            if number == RELAYS:
+                self._relays.handle_timer(now)
+                self._settle_relays(now)
+                continue
             peer = self._directory.numbered(number)
             if peer is not None:
                 peer.handle_timer(now)
@@ -252,6 +287,10 @@ class Node:
         """Snapshots of all peers, in the order they were added."""
         return [peer.status(now) for peer in self._directory.peers()]
 
+    def offer(self) -> Offer:
+        """What all peers are told of where this node may be reached."""
+        return self._surroundings.offer
+
     def counters(self) -> NodeCounters:
         """How often input was refused, by reason."""
         return self._outbox.counters()
@@ -271,6 +310,7 @@ class Node:
             secrets=secrets,
             leads=identity.static_public < spec.static_public,
             suite=self._suite(spec),
+            relays=self._relays,
         )
         self._directory.add(peer)
         self._waiting[peer.number] = None
@@ -281,8 +321,8 @@ class Node:
         both = spec.capabilities & self._context.capabilities
         return Suite.AESGCM if AESGCM_CAPABILITY in both else Suite.CHACHAPOLY
 
-    def _remove(self, peer: Peer) -> None:
-        peer.clear()
+    def _remove(self, peer: Peer, now: float) -> None:
+        peer.clear(now)
         self._directory.remove(peer)
         self._door.forget(peer.spec.static_public)
         self._timers.cancel(peer.number)
@@ -307,6 +347,32 @@ class Node:
             peer.network_changed(self._surroundings.offer, now)
             self._settle(peer, now)
 
+    def _receive_own(self, data: bytes, source: Endpoint, now: float) -> None:
+        peer = self._door.receive(data, source, self._surroundings, now)
+        if peer is not None:
+            self._settle(peer, now)
+        self._settle_surroundings(now)
+
+    def _settle_relays(self, now: float) -> None:
+        version = self._relays.version
+        for payload, channel in self._relays.settle(now):
+            if channel is not None:
+                self._receive_own(payload, channel, now)
+        if self._relays.version != version:
+            self._surroundings.set_relayed(self._relays.relayed)
+            self._settle_surroundings(now)
+            for peer in self._directory.peers():
+                self._settle(peer, now)
+        self._arm_relays()
+
+    def _arm_relays(self) -> None:
+        self._relays.is_touched = False
+        at = self._relays.next_at()
+        if at is None:
+            self._timers.cancel(RELAYS)
+        else:
+            self._timers.set(RELAYS, at)
+
     def _settle(self, peer: Peer, now: float) -> None:
         for transmit in peer.settle(now):
             self._directory.note_request(transmit.payload, peer.number)
@@ -327,8 +393,12 @@ class Node:
         if peer.paths.is_in_doubt:
             self._doubt_surroundings(MISS_GAP_SECONDS, now)
         self._context.pace.connected = len(self._connected)
+        if self._relays.is_touched:
+            self._arm_relays()
 
     def _doubt_surroundings(self, gap: float, now: float) -> None:
+        self._relays.doubt(now)
+        self._timers.set(RELAYS, now)
         if self._surroundings.doubt(gap, now):
             self._outbox.tell(SurroundingsDoubted())
             self._timers.set(SURROUNDINGS, now)

@@ -13,6 +13,7 @@ from zerogo.mesh.events import PathKind
 from zerogo.mesh.measure import Measurement
 from zerogo.mesh.mtu import MAX_PLPMTU_IPV4, MAX_PLPMTU_IPV6, PathMtu
 from zerogo.mesh.status import PathStatus
+from zerogo.turn.message import CHANNEL_HEADER_BYTES
 
 
 @define(kw_only=True, eq=False)
@@ -23,6 +24,8 @@ class Path:
     local_candidate: str
     remote_candidate: str
     kind: PathKind = PathKind.DIRECT
+    relay: str = ""
+    """The relay's name, where it goes by one."""
     measurement: Measurement = Factory(Measurement)
     is_checked: bool
     """Whether a connectivity check of ICE succeeded on it; one that only an authentic datagram came by needs proof."""
@@ -38,12 +41,18 @@ class Path:
 
     def __attrs_post_init__(self) -> None:
         """Nothing is known of how large a datagram it carries."""
-        self.path_mtu = PathMtu(MAX_PLPMTU_IPV6 if far_address(self.destination).is_ipv6 else MAX_PLPMTU_IPV4)
+        largest = MAX_PLPMTU_IPV6 if far_address(self.destination).is_ipv6 else MAX_PLPMTU_IPV4
+        self.path_mtu = PathMtu(largest - (CHANNEL_HEADER_BYTES if self.is_relayed else 0))
 
     @property
     def mtu(self) -> int:
         """Largest UDP payload that it carries whole, as far as is known, bytes."""
         return self.path_mtu.size
+
+    @property
+    def is_relayed(self) -> bool:
+        """Whether a relay of the network carries it."""
+        return self.kind is PathKind.RELAY
 
     @property
     def is_usable(self) -> bool:
@@ -65,6 +74,7 @@ class Path:
         return PathStatus(
             destination=self.destination,
             kind=self.kind,
+            relay=self.relay,
             local_candidate=self.local_candidate,
             remote_candidate=self.remote_candidate,
             is_active=is_active,

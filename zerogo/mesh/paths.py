@@ -13,16 +13,16 @@ import errno
 
 from attrs import define, field
 
-from zerogo.ids import Endpoint
+from zerogo.ids import ChannelAddress, Endpoint
 from zerogo.mesh.choice import PathChoice
 from zerogo.mesh.context import NodeContext
-from zerogo.mesh.events import PathSelected
+from zerogo.mesh.events import PathKind, PathSelected
 from zerogo.mesh.path import Path
 from zerogo.mesh.probing import Prober
 from zerogo.mesh.status import PathStatus
 
 PATHS_LIMIT = 8
-"""Per peer; a further one replaces the oldest dead or unproven one, or is not taken."""
+"""Per peer, without those by relays; a further one replaces the oldest dead or unproven one, or is not taken."""
 ROAMED_FOR_SECONDS = 5.0
 LATER_SECONDS = 0.1
 DROP_DEAD_AFTER_SECONDS = 60.0
@@ -55,10 +55,15 @@ class Paths:
         return self._choice.active
 
     @property
+    def is_direct(self) -> bool:
+        """Whether there is a path in use, and no relay carries it."""
+        return self.active is not None and not self.active.is_relayed
+
+    @property
     def is_well(self) -> bool:
-        """Whether the path in use answers its probes."""
+        """Whether the path in use is a direct one that answers its probes."""
         active = self.active
-        return active is not None and active.is_verified and not active.measurement.unanswered
+        return self.is_direct and active is not None and active.is_verified and not active.measurement.unanswered
 
     @property
     def is_in_doubt(self) -> bool:
@@ -87,6 +92,20 @@ class Paths:
         if not path.is_alive:
             path.revive(now)
 
+    def relayed(self, channel: ChannelAddress, relay: str, now: float) -> None:
+        """The peer is met at a relay: this channel may be used."""
+        path = self._paths.get(channel)
+        if path is None:
+            path = self._new(channel, "relay", "relay", now, PathKind.RELAY, relay)
+        path.is_checked = True
+        path.revive(now)
+
+    def unrelayed(self, channel: ChannelAddress) -> None:
+        """The channel is void."""
+        path = self._paths.get(channel)
+        if path is not None:
+            self._drop(path)
+
     def lost(self, destination: Endpoint, now: float) -> None:
         """ICE lost its consent for a pair; what probes say inside the session weighs more."""
         path = self._paths.get(destination)
@@ -101,6 +120,8 @@ class Paths:
     def heard(self, source: Endpoint, now: float) -> None:
         """An authentic message came from `source`: a new address must be proven, a dead one gets another chance."""
         path = self._paths.get(source)
+        if path is None and isinstance(source, ChannelAddress):
+            return
         if path is None:
             path = self._add(source, "host", "prflx", now)
         elif not path.is_alive:
@@ -214,6 +235,7 @@ class Paths:
                 kind=path.kind,
                 local_candidate=path.local_candidate,
                 remote_candidate=path.remote_candidate,
+                relay=path.relay,
             )
         )
 
@@ -243,12 +265,26 @@ class Paths:
             self.active.next_probe_at = min(self.active.next_probe_at, now)
 
     def _add(self, destination: Endpoint, local: str, remote: str, now: float) -> Path | None:
-        if len(self._paths) >= PATHS_LIMIT and not self._make_room():
+        direct = sum(not path.is_relayed for path in self._paths.values())
+        if direct >= PATHS_LIMIT and not self._make_room():
             return None
+        return self._new(destination, local, remote, now)
+
+    def _new(
+        self,
+        destination: Endpoint,
+        local: str,
+        remote: str,
+        now: float,
+        kind: PathKind = PathKind.DIRECT,
+        relay: str = "",
+    ) -> Path:
         path = Path(
             destination=destination,
             local_candidate=local,
             remote_candidate=remote,
+            kind=kind,
+            relay=relay,
             is_checked=False,
             found_at=now,
             next_probe_at=now,
@@ -258,7 +294,7 @@ class Paths:
 
     def _make_room(self) -> bool:
         for path in self._paths.values():
-            if path is not self.active and not path.is_usable:
+            if path is not self.active and not path.is_usable and not path.is_relayed:
                 self._drop(path)
                 return True
         return False

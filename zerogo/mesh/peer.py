@@ -20,7 +20,9 @@ from zerogo.mesh.context import NodeContext
 from zerogo.mesh.credentials import PairSecrets
 from zerogo.mesh.events import ControlToSend, PeerState, PeerStateChanged
 from zerogo.mesh.keying import Keying
+from zerogo.mesh.meeting import Meeting
 from zerogo.mesh.paths import Paths
+from zerogo.mesh.relays import Relays
 from zerogo.mesh.search import Search
 from zerogo.mesh.signal import Offer
 from zerogo.mesh.spec import PeerSpec
@@ -45,18 +47,22 @@ class Peer:
     leads: bool
     """Whether this end asks for the start and opens the handshake: the one with the smaller static key."""
     _suite: Suite
+    _relays: Relays
     state: PeerState = field(default=PeerState.WAITING, init=False)
     search: Search = field(init=False)
     keying: Keying = field(init=False)
     paths: Paths = field(init=False)
+    meeting: Meeting = field(init=False)
     _doubt_at: float | None = field(default=None, init=False)
     _told_reason: str = field(default="", init=False)
+    _was_direct: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         """The parts of a peer that nothing is known of."""
         self.search = Search(self._context, self.spec, self.secrets, self.leads, self.number)
         self.keying = Keying(self._context, self.number, self.spec.static_public, self._suite, self.leads)
         self.paths = Paths(self._context, self.number)
+        self.meeting = Meeting(self._relays, self.number, self.leads)
 
     def change(self, spec: PeerSpec, suite: Suite) -> None:
         """Another record of the same node; the suite is for its next handshakes."""
@@ -102,16 +108,17 @@ class Peer:
             case None:
                 self.paths.heard(source, now)
 
-    def shut_down(self) -> None:
+    def shut_down(self, now: float) -> None:
         """Tell the peer that the session ends, and end it."""
         if self.keying.has_session:
             self._context.outbox.tell(ControlToSend(self.number, emit_control(Close(CloseReason.SHUTDOWN))))
-        self.clear()
+        self.clear(now)
 
-    def clear(self) -> None:
+    def clear(self, now: float) -> None:
         """Drop sessions and paths."""
         self._doubt_at = None
         self.search.punching.clear()
+        self.meeting.clear(now)
         self.keying.clear()
         self.paths.stop_probing()
         self.paths.clear()
@@ -128,12 +135,14 @@ class Peer:
     def next_at(self) -> float | None:
         """When `handle_timer` is wanted."""
         times = [self.search.next_at(), self._doubt_at, self.keying.next_at(), self.paths.next_at()]
+        times.append(self.meeting.next_at())
         return min((at for at in times if at is not None), default=None)
 
     def settle(self, now: float) -> list[Transmit]:
         """Pass on what changed between the parts; returns what the ICE agent wants sent."""
         self._take_ice_events(now)
         self.search.punching.settle(self.search.ice)
+        self._meet(now)
         if self.keying.has_session != self.paths.can_probe:
             if self.keying.has_session:
                 self.paths.start_probing(now)
@@ -162,6 +171,7 @@ class Peer:
             handshake_age=None if established_at is None else now - established_at,
             seconds_to_direct=self.search.seconds_to_direct,
             next_try_in=self.search.next_try_in(now),
+            theirs=self.search.signalling.remote_offer,
         )
 
     @property
@@ -182,6 +192,13 @@ class Peer:
                 case ChecksFailed(verdict):
                     self.search.checks_failed(verdict, now)
 
+    def _meet(self, now: float) -> None:
+        gone, places = self.meeting.settle(self.search.signalling.remote_offer.relayed, now)
+        for channel in gone:
+            self.paths.unrelayed(channel)
+        for place in places:
+            self.paths.relayed(place.channel, place.relay, now)
+
     def _settle_paths(self, now: float) -> None:
         active = self.paths.choose(now)
         self.paths.handle_timer(now)
@@ -192,13 +209,17 @@ class Peer:
 
     def _settle_state(self, now: float) -> None:
         state = self._current_state()
-        if self.state is PeerState.CONNECTED and state is not PeerState.CONNECTED:
+        is_connected = state is PeerState.CONNECTED
+        is_direct = is_connected and self.paths.is_direct
+        if self._was_direct and not is_direct:
             self.search.lost(now)
             if not self.search.failure:
                 self.search.begin_anew(now)
-                self._doubt(now)
-        elif state is PeerState.CONNECTED and self.state is not PeerState.CONNECTED:
+        elif is_direct and not self._was_direct:
             self.search.found(now)
+        if self.state is PeerState.CONNECTED and not is_connected and not self.search.failure:
+            self._doubt(now)
+        self._was_direct = is_direct
         self._tell_state(state)
 
     def _tell_state(self, state: PeerState) -> None:
@@ -223,7 +244,7 @@ class Peer:
 
     def _reason(self) -> str:
         if self.state is PeerState.CONNECTED:
-            return ""
+            return "" if self.paths.is_direct else self.search.failure
         return self.search.failure or self.keying.complaint
 
     def _doubt(self, now: float) -> None:
@@ -231,6 +252,6 @@ class Peer:
             self._doubt_at = now + (DOUBT_SECONDS if self.leads else FOLLOWER_DOUBT_SECONDS)
 
     def _closed_by_peer(self, now: float) -> None:
-        self.clear()
+        self.clear(now)
         self.search.renew_agent(now)
         self.search.fail(reasons.SHUT_DOWN, now)

@@ -22,6 +22,8 @@ FAST_SECONDS = 0.2
 YOUNG_SECONDS = 2.0
 YOUNG_STANDBY_SECONDS = 0.5
 STANDBY_SECONDS = 5.0
+RELAY_STANDBY_SECONDS = 12.0
+"""Often enough to keep it known that it works; the relay keeps its own mapping in the NAT."""
 RECENTLY_DEAD_SECONDS = 10.0
 DEAD_FAST_SECONDS = 1.0
 DATA_SHARE = 0.5
@@ -146,4 +148,6 @@ class Prober:
             return FAST_SECONDS
         if is_active:
             return self._context.pace.steady_seconds * (DATA_SHARE if self._carries_data else 1.0)
-        return YOUNG_STANDBY_SECONDS if is_young else STANDBY_SECONDS
+        if is_young:
+            return YOUNG_STANDBY_SECONDS
+        return RELAY_STANDBY_SECONDS if path.is_relayed else STANDBY_SECONDS

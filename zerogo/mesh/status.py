@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import enum
 
-from attrs import frozen
+from attrs import field, frozen
 
 from zerogo.ids import Endpoint, NodeId
 from zerogo.mesh.events import PathKind, PeerState
+from zerogo.mesh.signal import Offer
 
 
 @frozen(kw_only=True)
@@ -17,6 +18,8 @@ class PathStatus:
 
     destination: Endpoint
     kind: PathKind
+    relay: str
+    """The name of the relay that it goes by; empty for none."""
     local_candidate: str
     remote_candidate: str
     is_active: bool
@@ -50,6 +53,8 @@ class PeerStatus:
     """From the moment the peer was added, or lost, to its first direct path with a session."""
     next_try_in: float | None
     """Seconds until a peer that is not connected is tried again."""
+    theirs: Offer = field(factory=Offer)
+    """What the peer told last of where it may be reached."""
 
 
 class Refusal(enum.StrEnum):
@@ -71,6 +76,7 @@ class Refusal(enum.StrEnum):
     MALFORMED_CONTROL = "malformed_control"
     STALE_ANSWER = "stale_answer"
     MALFORMED_SIGNAL = "malformed_signal"
+    FOREIGN_CHANNEL = "foreign_channel"
     UNKNOWN_SIGNAL_SENDER = "unknown_signal_sender"
     TOO_MANY_CANDIDATES = "too_many_candidates"
     INVALID_PEER = "invalid_peer"

@@ -40,6 +40,7 @@ from zerogo.mesh.events import (
     PeerState,
     PeerStateChanged,
     PunchWanted,
+    RelayStreamWanted,
     SessionReady,
     SessionRetired,
     SideSocketKept,
@@ -59,9 +60,11 @@ from zerogo.testing.internet import Host, Internet, LinkQuality, Site
 from zerogo.testing.nat import NatBehaviour
 from zerogo.testing.pair import DrivenCore
 from zerogo.testing.plane import MemoryPlane
+from zerogo.testing.relay import VirtualRelay
 from zerogo.testing.side import SimulatedSideSockets
 
 DATA_PORT = 9993
+STREAM_PORT = 40_000
 STUN_PORT = 3478
 NETWORK = NetworkId(b"virtu")
 PSK = b"\x5a" * 32
@@ -148,6 +151,8 @@ class Member:
     clock_ahead: float = 0.0
     unix_wrong_by: float = 0.0
     """Seconds by which its wall clock is wrong."""
+    udp_is_blocked: bool = False
+    """Whether a firewall drops what it sends by UDP."""
     knows: tuple[SocketAddress, ...] = ()
     """Endpoints that its disk remembers for every peer."""
     keeps_mark: bool = True
@@ -157,6 +162,8 @@ class Member:
     driven: DrivenCore[NodeEvent] = field(init=False)
     sides: SimulatedSideSockets = field(init=False)
     is_up: bool = field(default=False, init=False)
+    streams: dict[SocketAddress, Callable[[bytes], object]] = field(factory=dict, init=False)
+    """By the loopback address that stands for each."""
     inbox: list[tuple[float, str, bytes]] = field(factory=list, init=False)
     """What arrived: when, from whom, which payload."""
     log: list[tuple[float, NodeEvent]] = field(factory=list, init=False)
@@ -177,7 +184,7 @@ class Member:
     def start(self) -> None:
         """A fresh process: new node, new plane, same identity."""
         settings = NodeSettings(identity=self.identity, network=NETWORK, psk=self.psk, handshake_mark=self.mark)
-        self.numbers = {}
+        self.numbers, self.streams = {}, {}
         self.node = Node(settings, self.rng, UNIX_START + self.unix_wrong_by - self.clock_ahead)
         internet = self.mesh.internet
         self.driven = DrivenCore(
@@ -201,8 +208,16 @@ class Member:
         self.is_up = True
         self.update_addresses()
         self.driven.call(self.node.set_stun_servers, self.mesh.stun_servers)
+        self.use_relays()
         self.update_peers()
         self._tick(self.plane)
+
+    def use_relays(self) -> None:
+        """Tell the node the relays and how it may use them."""
+        relays = self.mesh.relays.values()
+        user = str(self.identity.node_id)
+        self.driven.call(self.node.use_relays, [relay.spec for relay in relays])
+        self.driven.call(self.node.use_relay_credentials, {relay.name: relay.credential(user) for relay in relays})
 
     def kill(self) -> None:
         """As kill -9 does."""
@@ -286,7 +301,27 @@ class Member:
             self.sides.close(number)
 
     def _send_out(self, destination: SocketAddress, payload: bytes) -> None:
-        self.mesh.internet.send(self.host, DATA_PORT, destination, payload)
+        if destination in self.streams:
+            self.streams[destination](payload)
+        elif not self.udp_is_blocked:
+            self.mesh.internet.send(self.host, DATA_PORT, destination, payload)
+
+    def _open_stream(self, name: str) -> None:
+        """What a bridge does: datagrams to a loopback address go over a connection, opened in a round trip."""
+        relay = self.mesh.relays[name]
+        bridge = SocketAddress("127.0.0.1", STREAM_PORT + len(self.streams))
+        clock, way = self.mesh.clock, self.mesh.stream_delay
+
+        def to_member(data: bytes) -> None:
+            clock.call_later(way, lambda: self.plane.receive_datagram(data, bridge) if self.is_up else None)
+
+        def opened() -> None:
+            take = relay.open_stream(SocketAddress(self.host.addresses[0], bridge.port), to_member)
+            self.streams[bridge] = lambda data: clock.call_later(way, lambda: take(data))
+            if self.is_up:
+                self.driven.call(self.node.relay_stream_opened, name, bridge)
+
+        clock.call_later(2 * way, opened)
 
     def _on_frame(self, peer: int, frame: bytes) -> None:
         self.inbox.append((self.mesh.clock.now, self.numbers[peer], frame[14:]))
@@ -331,6 +366,8 @@ class Member:
                 self.mesh.switchboard.signal(self.identity.node_id, to, blob)
             case PunchWanted(to):
                 self.mesh.switchboard.punch(self.identity.node_id, to)
+            case RelayStreamWanted(name):
+                self._open_stream(name)
             case SideSocketsWanted(peer, count):
                 self.driven.call(self.node.side_sockets_opened, peer, self.sides.open(count))
             case SideSocketKept(number):
@@ -352,6 +389,9 @@ class VirtualMesh:
         self.internet = Internet(self.clock, seed, quality or LinkQuality())
         self.switchboard = Switchboard(self.clock)
         self.members: dict[str, Member] = {}
+        self.relays: dict[str, VirtualRelay] = {}
+        self.stream_delay = 0.020
+        """One way between a member and a relay, for streams."""
         self.stun_servers = [self._add_stun_server(number) for number in range(stun_servers)]
 
     def add_member(
@@ -366,6 +406,12 @@ class VirtualMesh:
         self.members[name] = member
         self.switchboard.members[member.identity.node_id] = member
         return member
+
+    def add_relay(self, name: str) -> VirtualRelay:
+        """A relay with a public address, for members that are started from now on."""
+        host = self.internet.add_host(name, self.internet.add_site(f"site of {name}"))
+        self.relays[name] = VirtualRelay(name, self.internet, host)
+        return self.relays[name]
 
     def start(self) -> None:
         """Start all members."""

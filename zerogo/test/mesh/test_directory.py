@@ -9,6 +9,7 @@ from zerogo.ids import SocketAddress
 from zerogo.mesh.credentials import derive_pair_secrets
 from zerogo.mesh.directory import TRANSACTIONS_LIMIT, Directory
 from zerogo.mesh.peer import Peer
+from zerogo.mesh.relays import Relays
 from zerogo.stun.integrity import Integrity
 from zerogo.stun.message import parse
 from zerogo.test.mesh.parts import ANN, BOB, NETWORK, context, spec
@@ -19,7 +20,15 @@ def peer() -> Peer:
     """Bob as Ann sees him."""
     shared = context()
     secrets = derive_pair_secrets(ANN, BOB.static_public, NETWORK)
-    return Peer(number=5, spec=spec(BOB), context=shared, secrets=secrets, leads=True, suite=Suite.CHACHAPOLY)
+    return Peer(
+        number=5,
+        spec=spec(BOB),
+        context=shared,
+        secrets=secrets,
+        leads=True,
+        suite=Suite.CHACHAPOLY,
+        relays=Relays(shared),
+    )
 
 
 class DirectoryTests(SynchronousTestCase):
