@@ -4,6 +4,8 @@
     probe         1 | id 4 | padding ...            padding makes a probe as long as the data it stands for
     probe answer  2 | id 4                          answered on the path the probe came by
     close         3 | reason 1                      the sender has dropped the session
+    link request  4 | ...                           `zerogo.wire.links`
+    link advert   5 | ...
 
 Numbers behind names are lengths in bytes.
 """
@@ -16,6 +18,16 @@ import struct
 from attrs import frozen
 
 from zerogo.errors import ParseError
+from zerogo.wire.links import (
+    TYPE_LINK_ADVERT,
+    TYPE_LINK_REQUEST,
+    LinkAdvert,
+    LinkRequest,
+    emit_advert,
+    emit_request,
+    parse_advert,
+    parse_request,
+)
 
 _PROBE = struct.Struct("!BI")
 _CLOSE = struct.Struct("!BB")
@@ -54,7 +66,7 @@ class Close:
     reason: int
 
 
-ControlMessage = Probe | ProbeAnswer | Close
+ControlMessage = Probe | ProbeAnswer | Close | LinkRequest | LinkAdvert
 
 
 def emit_control(message: ControlMessage) -> bytes:
@@ -66,6 +78,10 @@ def emit_control(message: ControlMessage) -> bytes:
             return _PROBE.pack(TYPE_PROBE_ANSWER, probe_id)
         case Close(reason):
             return _CLOSE.pack(TYPE_CLOSE, reason)
+        case LinkRequest():
+            return emit_request(message)
+        case LinkAdvert():
+            return emit_advert(message)
 
 
 def parse_control(payload: bytes) -> ControlMessage | None:
@@ -82,4 +98,8 @@ def parse_control(payload: bytes) -> ControlMessage | None:
         if len(payload) < _CLOSE.size:
             raise ParseError("a close without a reason")
         return Close(_CLOSE.unpack_from(payload)[1])
+    if kind == TYPE_LINK_REQUEST:
+        return parse_request(payload)
+    if kind == TYPE_LINK_ADVERT:
+        return parse_advert(payload)
     return None

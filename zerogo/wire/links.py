@@ -1,5 +1,5 @@
 # -*- test-case-name: zerogo.test.wire.test_links -*-
-"""What members tell each other of their links (docs/PROTOCOL.md, section 5.4): two kinds of control message.
+"""What members tell each other of their links (docs/PROTOCOL.md, section 5.5): two kinds of control message.
 
     request   4 | flags 1 | count 1 | count x node id 10
     advert    5 | origin 10 | sequence 8 | count 1 | count x link 13 | signature 64

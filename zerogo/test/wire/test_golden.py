@@ -25,6 +25,7 @@ from zerogo.wire.control import Close, ControlMessage, Probe, ProbeAnswer, emit_
 from zerogo.wire.datagram import DatagramKind, classify
 from zerogo.wire.forward import Forward, emit_forward, parse_forward
 from zerogo.wire.handshake import Suite
+from zerogo.wire.links import AdvertisedLink, LinkAdvert, LinkRequest, signed_part
 from zerogo.wire.transport import (
     INNER_BYTES,
     Fragment,
@@ -263,3 +264,30 @@ class TransportTests(SynchronousTestCase):
                 handshake_hash=bytes(32),
             )
         )
+
+
+class LinkTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        golden = load()
+        self.cases: Case = golden["links"]
+        self.origin = identity(golden["initiator"])
+        self.network = NetworkId(raw(golden["network"]["raw"]))
+
+    def test_the_request_is_emitted_and_parsed(self) -> None:
+        case = self.cases["request"]
+        request = LinkRequest(tuple(NodeId.parse(node) for node in case["nodes"]), case["ask_on"])
+        self.assertEqual(emit_control(request).hex(), case["payload"])
+        self.assertEqual(parse_control(raw(case["payload"])), request)
+
+    def test_the_advert_is_signed_emitted_and_parsed(self) -> None:
+        case = self.cases["advert"]
+        links = tuple(
+            AdvertisedLink(NodeId.parse(link["node"]), link["latency"], link["loss"], link["jitter"])
+            for link in case["links"]
+        )
+        signed = signed_part(self.network, self.origin.node_id, case["sequence"], links)
+        self.assertEqual(signed.hex(), case["signed"])
+        advert = LinkAdvert(self.origin.node_id, case["sequence"], links, self.origin.sign(signed))
+        self.assertEqual(emit_control(advert).hex(), case["payload"])
+        self.assertEqual(parse_control(raw(case["payload"])), advert)
+        self.origin.public.verify(signed, advert.signature)

@@ -41,7 +41,7 @@ ADVERTS = st.builds(
 
 
 class LayoutTests(SynchronousTestCase):
-    """The bytes of docs/PROTOCOL.md, section 5.4."""
+    """The bytes of docs/PROTOCOL.md, section 5.5."""
 
     def test_request(self) -> None:
         self.assertEqual(emit_request(LinkRequest((ANN, BOB))), b"\x04\x00\x02" + b"a" * 10 + b"b" * 10)
