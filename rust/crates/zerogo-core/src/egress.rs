@@ -148,13 +148,13 @@ impl<S: DatagramSink> Outgoing<S> {
         }
     }
 
-    /// How a frame gets to a peer.
-    fn trip(&self, number: PeerNumber, frame: &[u8], now: Nanos) -> Result<Trip, Hindrance> {
+    /// How a frame of `size` bytes, that begins with `frame`, gets to a peer.
+    fn trip(&self, number: PeerNumber, frame: &[u8], size: usize, now: Nanos) -> Result<Trip, Hindrance> {
         let peer = self.peers.get(&number).ok_or(Hindrance::Peer)?;
         let session = peer.usable_session(now).ok_or(Hindrance::Session)?;
         let plan = peer.plan.as_ref().ok_or(Hindrance::Path)?;
         // Most plans have one way, and then only the mark of the frame matters, to the receiver.
-        let flow = flow_of(frame);
+        let flow = flow_of(frame, size);
         let Path { endpoint, mtu } = plan.path(flow.hash);
         let way = self.way(&endpoint, flow.band, now).ok_or(Hindrance::Way)?;
         let twin = plan.twin.filter(|twin| flow.band == BAND_REAL_TIME && twin.endpoint != endpoint);
@@ -178,7 +178,8 @@ impl<S: DatagramSink> Outgoing<S> {
         is_own: bool,
         now: Nanos,
     ) -> Option<Shape> {
-        let trip = match self.trip(number, &frame[VNET_BYTES..], now) {
+        let packet = &frame[VNET_BYTES..];
+        let trip = match self.trip(number, packet, packet.len(), now) {
             Ok(trip) => trip,
             Err(hindrance) => {
                 self.wait(number, frame, hindrance, now);
@@ -224,10 +225,10 @@ impl<S: DatagramSink> Outgoing<S> {
         let Some(number) = self.route(frame).filter(|_| vnet.is_super()) else {
             return false;
         };
-        let Ok(trip) = self.trip(number, frame, now) else {
+        let frame_bytes = size - VNET_BYTES;
+        let Ok(trip) = self.trip(number, frame, frame_bytes, now) else {
             return false;
         };
-        let frame_bytes = size - VNET_BYTES;
         if shape_of(&self.shared, &trip, frame, frame_bytes, &vnet, is_plain_ip(frame)) != Some(*reader.shape()) {
             return false;
         }

@@ -28,16 +28,17 @@ fn mix(hash: u64, bytes: &[u8]) -> u64 {
     })
 }
 
-/// The flow of an Ethernet frame; of what carries no IP, that of its addresses.
-pub fn flow_of(frame: &[u8]) -> Flow {
+/// The flow of an Ethernet frame of `size` bytes that begins with `frame`; of what carries no IP, that of its addresses.
+pub fn flow_of(frame: &[u8], size: usize) -> Flow {
     let packet = network_offset(frame).map(|network| &frame[network..]);
+    let beyond = size - frame.len();
     let hash = packet.and_then(flow_hash).unwrap_or_else(|| mix(0, &frame[..frame.len().min(ETHERNET_BYTES)]));
     let hash = ((hash ^ hash >> 29).wrapping_mul(MULTIPLIER) >> 32) as u32;
-    Flow { hash, band: packet.map_or(BAND_BULK, band_of) }
+    Flow { hash, band: packet.map_or(BAND_BULK, |packet| band_of(packet, packet.len() + beyond)) }
 }
 
-/// The band of an IP packet.
-fn band_of(packet: &[u8]) -> u8 {
+/// The band of an IP packet of `size` bytes.
+fn band_of(packet: &[u8], size: usize) -> u8 {
     if packet.len() < 20 {
         return BAND_BULK;
     }
@@ -51,7 +52,7 @@ fn band_of(packet: &[u8]) -> u8 {
         32 | 34 | 36 | 38 | 40 | 44 | 46 | 48 | 56 => BAND_REAL_TIME,
         // LE, CS1, AF11 to AF13.
         1 | 8 | 10 | 12 | 14 => BAND_BULK,
-        _ if protocol == UDP && packet.len() <= SMALL_UDP_BYTES => BAND_REAL_TIME,
+        _ if protocol == UDP && size <= SMALL_UDP_BYTES => BAND_REAL_TIME,
         _ => BAND_BULK,
     }
 }
@@ -82,18 +83,29 @@ mod tests {
         frame
     }
 
+    fn flow(frame: &[u8]) -> Flow {
+        flow_of(frame, frame.len())
+    }
+
+    #[test]
+    fn a_super_frame_is_judged_as_a_whole() {
+        let head = udp(1, 0, 0);
+        assert_eq!((flow(&head).band, flow_of(&head, 5000).band), (BAND_REAL_TIME, BAND_BULK));
+        assert_eq!(flow(&head).hash, flow_of(&head, 5000).hash);
+    }
+
     #[test]
     fn ports_tell_flows_apart_and_fragments_stay_together() {
-        assert_eq!(flow_of(&udp(1, 0, 0)), flow_of(&udp(1, 0, 0)));
-        assert_ne!(flow_of(&udp(1, 0, 0)).hash, flow_of(&udp(2, 0, 0)).hash);
-        assert_eq!(flow_of(&udp(1, 0, 0x20)).hash, flow_of(&udp(2, 0, 0x20)).hash);
+        assert_eq!(flow(&udp(1, 0, 0)), flow(&udp(1, 0, 0)));
+        assert_ne!(flow(&udp(1, 0, 0)).hash, flow(&udp(2, 0, 0)).hash);
+        assert_eq!(flow(&udp(1, 0, 0x20)).hash, flow(&udp(2, 0, 0x20)).hash);
     }
 
     #[test]
     fn cut_short_frames_have_a_flow() {
         let frame = udp(1, 0, 0);
         for length in 0..frame.len() {
-            flow_of(&frame[..length]);
+            flow(&frame[..length]);
         }
     }
 }

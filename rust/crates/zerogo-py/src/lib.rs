@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_op_in_unsafe_fn)]
 
+mod relay;
+
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::sync::{Mutex, PoisonError};
@@ -87,8 +89,9 @@ impl NativePlane {
 
 /// Take over a descriptor that Python hands us.
 fn take_descriptor(descriptor: RawFd) -> OwnedFd {
-    // SAFETY: `NativePlane(...)` is documented to own the descriptors it is given from the call on, whether it succeeds
-    // or not; its one caller, `zerogo.dataplane.native`, passes each once and forgets it.
+    // SAFETY: `NativePlane(...)` and `RelayForwarder.add_socket` are documented to own the descriptors they are given
+    // from the call on, whether it succeeds or not; their callers, `zerogo.dataplane.native` and `zerogo.net.turn_native`,
+    // pass each once and forget it.
     unsafe { OwnedFd::from_raw_fd(descriptor) }
 }
 
@@ -267,5 +270,6 @@ fn upcall_tuple<'py>(py: Python<'py>, upcall: Upcall) -> PyResult<Bound<'py, PyT
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("COUNTERS", PyTuple::new(module.py(), NAMES)?)?;
+    module.add_class::<relay::RelayForwarder>()?;
     module.add_class::<NativePlane>()
 }
