@@ -20,6 +20,8 @@ class PlaneContext:
     tap_fd: int
     mtu: int
     own_mac: bytes
+    node_id: bytes
+    mac1_key: bytes = field(repr=False)
     offloads: Offloads
     tally: Tally
     segment: Segment

@@ -18,6 +18,7 @@ from attrs import define, frozen
 
 from zerogo.dataplane.checksum import complement, complete_partial, word_sum, write_pseudo_sum
 from zerogo.dataplane.packet import CHECKSUM_OFFSET, TCP
+from zerogo.dataplane.place import CHANNEL_HEADER_BYTES
 from zerogo.dataplane.slots import SEAL_BYTES, Column, LayoutCache, SealedSlots, network_order
 from zerogo.dataplane.vnet import VNET_BYTES
 from zerogo.switch.frame import ETHERNET_BYTES
@@ -45,6 +46,8 @@ class Shape:
     """Of each frame but the last."""
     protocol: int
     is_ipv4: bool
+    wrap: int = 0
+    """Bytes before each sealed datagram."""
 
 
 class CutLayout:
@@ -52,7 +55,8 @@ class CutLayout:
 
     def __init__(self, shape: Shape, clear: memoryview, sealed: memoryview) -> None:
         self.shape = shape
-        self.slots = SealedSlots(sealed, clear, _CLEAR_BASE, shape.header_bytes + shape.payload_bytes + OVERHEAD_BYTES)
+        size = shape.header_bytes + shape.payload_bytes + OVERHEAD_BYTES
+        self.slots = SealedSlots(sealed, clear, _CLEAR_BASE, size, shape.wrap)
         stride, count = self.slots.stride, self.slots.count
         starts = range(_CLEAR_BASE, _CLEAR_BASE + count * stride, stride)
         header_bytes = INNER_BYTES + shape.header_bytes
@@ -84,7 +88,7 @@ class Cutter:
 
     def __init__(self) -> None:
         self.clear = memoryview(bytearray(_BUFFER_BYTES))
-        self.sealed = memoryview(bytearray(_BUFFER_BYTES + 128 * SEAL_BYTES))
+        self.sealed = memoryview(bytearray(_BUFFER_BYTES + 128 * (SEAL_BYTES + CHANNEL_HEADER_BYTES)))
         self._layouts: LayoutCache[Shape, CutLayout] = LayoutCache(self._make, _LAYOUTS_LIMIT)
         self.layout = self._layouts.get(Shape(ETHERNET_BYTES, 0, 20, 52, 1384, TCP, True))
 

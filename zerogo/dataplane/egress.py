@@ -1,26 +1,32 @@
 # -*- test-case-name: zerogo.test.dataplane.test_egress -*-
 """From the TAP to the data sockets: read a frame, find its peer, cut, seal, send.
 
-Small datagrams of one size to one peer, read in one go, gather in a train; nothing waits for a train to fill: it
-leaves when the TAP has nothing more. A super-frame is a train of its own.
+Small datagrams of one size on one course, read in one go, gather in a train; nothing waits for a train to fill: it
+leaves when the TAP has nothing more. A super-frame is a train of its own. What becomes of trains: `departure`.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+from typing import NamedTuple
 
+from zerogo.dataplane.band import band_of
 from zerogo.dataplane.checksum import complete_partial
 from zerogo.dataplane.context import PlaneContext
 from zerogo.dataplane.cut import Cutter, Run, Shape
+from zerogo.dataplane.departure import Departure
 from zerogo.dataplane.fragment import fragments
 from zerogo.dataplane.messages import PATH_REFUSED, REKEY_DUE
 from zerogo.dataplane.packet import CHECKSUM_OFFSET, TCP, Transport, network_offset, transport_of
 from zerogo.dataplane.peers import Peer
+from zerogo.dataplane.place import Place
 from zerogo.dataplane.sealing import SealedSession
 from zerogo.dataplane.slots import SEAL_BYTES
+from zerogo.dataplane.train import Train
 from zerogo.dataplane.transmit import TRAIN_BYTES_LIMIT, TRAIN_DATAGRAMS_LIMIT
 from zerogo.dataplane.vnet import CHECKSUM_VALID, GSO_ECN, NEEDS_CHECKSUM, NO_OFFLOAD, VNET, VNET_BYTES
+from zerogo.dataplane.way import Course
 from zerogo.switch.frame import ETHERNET_BYTES
 from zerogo.switch.segment import Answer, Flood, Unicast
 from zerogo.wire.transport import FLAG_PARTIAL, FLAG_VERIFIED, INNER, INNER_BYTES, OVERHEAD_BYTES, Band, Kind
@@ -29,22 +35,28 @@ FRAMES_PER_TURN = 64
 BYTES_PER_TURN = 256 * 1024
 REKEY_QUIET_SECONDS = 5.0
 """WireGuard's Rekey-Timeout: one `RekeyDue` in so long."""
-REFUSED_QUIET_SECONDS = 1.0
 _DHCP_PORTS = (67, 68)
-_BULK = int(Band.BULK)
 _KEEPALIVE = memoryview(bytearray(INNER.pack(Kind.KEEPALIVE, Band.CONTROL, 0, 0)))
+
+
+class Errand(NamedTuple):
+    """How a super-frame goes."""
+
+    course: Course
+    session: SealedSession
+    band: int
 
 
 class Egress:
     """The way out. One frame at a time; nothing is kept but the pending train."""
 
-    def __init__(self, context: PlaneContext, cutter: Cutter | None = None) -> None:
+    def __init__(self, context: PlaneContext, departure: Departure, cutter: Cutter | None = None) -> None:
         self._context = context
+        self._departure = departure
         self._cutter = cutter or Cutter()
         self._clear = self._cutter.clear
         self._sealed = self._cutter.sealed
-        self._train_peer: Peer | None = None
-        self._train_size = self._train_used = self._train_count = 0
+        self._train = Train(self._sealed, departure.transmit)
 
     def drain(self, now: float) -> None:
         """Take what the TAP has, within the bounds of one turn, and send it."""
@@ -104,24 +116,28 @@ class Egress:
         :param is_own: whether it goes from our own address to the peer's own: its Ethernet header can be left out.
         """
         session = peer.usable_session(now)
-        if session is None or peer.destination is None:
+        if session is None or peer.courses is None:
             self._context.tally.dropped_staged += peer.stage(bytearray(frame))
             if session is None:
                 self.ask_rekey(peer, now)
             return
         vnet = VNET.unpack_from(frame)
-        is_ip = is_own and len(frame) > 44 and self._is_plain_ip(frame)
+        size = len(frame)
+        is_ip = is_own and size > 44 and self._is_plain_ip(frame)
+        network = VNET_BYTES + ETHERNET_BYTES if is_ip else network_offset(frame, VNET_BYTES, size)
+        band = band_of(frame, network, size)
+        course = peer.courses.of(band, frame, network, size)
         if vnet[1] & ~GSO_ECN:
-            self._send_super(peer, session, frame, vnet, is_ip, now)
+            self._send_super(peer, Errand(course, session, band), frame, vnet, is_ip, now)
             return
         lead = VNET_BYTES + (ETHERNET_BYTES if is_ip else 0)
         flags = self._settle_checksum(frame, vnet)
         begin = lead - INNER_BYTES
-        INNER.pack_into(frame, begin, (Kind.ETHERNET_ELIDED if is_ip else Kind.ETHERNET) | flags, _BULK, 0, 0)
-        peer.bytes_out += len(frame) - VNET_BYTES
+        INNER.pack_into(frame, begin, (Kind.ETHERNET_ELIDED if is_ip else Kind.ETHERNET) | flags, band, 0, 0)
+        peer.bytes_out += size - VNET_BYTES
         if peer.unanswered_since is None:
             peer.unanswered_since = now
-        self.send_plaintext(peer, session, frame[begin:], now)
+        self.send_plaintext(peer, course, session, frame[begin:], now)
 
     @staticmethod
     def _is_plain_ip(frame: memoryview) -> bool:
@@ -165,72 +181,46 @@ class Egress:
         port = packet[transport + 2] << 8 | packet[transport + 3]
         return located[1] != TCP and port in _DHCP_PORTS
 
-    def send_plaintext(self, peer: Peer, session: SealedSession, plaintext: memoryview, now: float) -> None:
-        """Seal and send an inner header with its payload; in pieces where the path is too small for it."""
+    def send_plaintext(
+        self, peer: Peer, course: Course, session: SealedSession, plaintext: memoryview, now: float
+    ) -> None:
+        """Seal and send an inner header with its payload; in pieces where the course is too small for it."""
         size = len(plaintext) + SEAL_BYTES
-        if size > peer.mtu:
+        if size > course.mtu:
             frame_id = peer.next_frame_id()
-            for piece in fragments(plaintext, frame_id, peer.mtu):
+            for piece in fragments(plaintext, frame_id, course.mtu):
                 self._context.tally.fragments_out += 1
-                self._append(peer, session, memoryview(piece), now)
+                self._train.append(course, session, memoryview(piece), now)
             return
-        self._append(peer, session, plaintext, now)
-
-    def _append(self, peer: Peer, session: SealedSession, plaintext: memoryview, now: float) -> None:
-        size = len(plaintext) + SEAL_BYTES
-        used = self._train_used
-        if (
-            peer is not self._train_peer
-            or size > self._train_size
-            or used != self._train_size * self._train_count
-            or used + size > TRAIN_BYTES_LIMIT
-            or self._train_count >= TRAIN_DATAGRAMS_LIMIT
-        ):
-            self.flush(now)
-            self._train_peer, self._train_size = peer, size
-            used = 0
-        if session.seal(plaintext, self._sealed[used : used + size]):
-            self._train_used = used + size
-            self._train_count += 1
+        self._train.append(course, session, plaintext, now)
 
     def flush(self, now: float) -> None:
-        """Send the pending train."""
-        peer, count, used = self._train_peer, self._train_count, self._train_used
-        self._train_peer = None
-        self._train_used = self._train_count = 0
-        if peer is not None and count:
-            self._transmit(peer, self._sealed[:used], self._train_size, count, now)
-
-    def _transmit(self, peer: Peer, train: memoryview, size: int, count: int, now: float) -> None:
-        if peer.destination is None:
-            return
-        failure = self._context.sender.send_train(train, size, peer.destination, now)
-        peer.datagrams_out += count
-        peer.owes_confirmation = False
-        peer.keepalive_at = None
-        peer.sent_since_tick = True
-        if failure and now >= peer.refused_quiet_until:
-            peer.refused_quiet_until = now + REFUSED_QUIET_SECONDS
-            self._context.upcalls.add((PATH_REFUSED, peer.peer, failure))
+        """Send the pending train, and what of it waits for a carrier."""
+        self._train.flush(now)
+        self._departure.flush(now)
 
     def _send_in_place(self, peer: Peer, size: int, vnet: tuple[int, ...], now: float) -> bool:
         """Send a super-frame that was read into its places; False where it must be looked at in one piece."""
         session = peer.usable_session(now)
         layout = self._cutter.layout
-        if session is None or peer.destination is None or not layout.shape.lead:
+        if session is None or peer.courses is None or not layout.shape.lead:
             return False
         start = layout.frame_start
         head = self._clear[start - VNET_BYTES : start + ETHERNET_BYTES + layout.shape.header_bytes]
         if not self._is_plain_ip(head):
             return False
-        shape = self._shape_of(peer, head[VNET_BYTES:], size, vnet, True)
-        if shape != layout.shape:
+        packet = head[VNET_BYTES:]
+        band = band_of(packet, ETHERNET_BYTES, size)
+        course = peer.courses.of(band, packet, ETHERNET_BYTES, size)
+        if self._shape_of(course, packet, size, vnet, True) != layout.shape:
             return False
         payload = size - ETHERNET_BYTES - layout.shape.header_bytes
-        self._send_run(peer, session, payload, vnet, now)
+        self._send_run(peer, Errand(course, session, band), payload, vnet, now)
         return True
 
-    def _shape_of(self, peer: Peer, head: memoryview, size: int, vnet: tuple[int, ...], is_ip: bool) -> Shape | None:
+    def _shape_of(
+        self, course: Course, head: memoryview, size: int, vnet: tuple[int, ...], is_ip: bool
+    ) -> Shape | None:
         """How to cut the frame of `size` bytes that begins with `head`; None where it is nothing that can be cut."""
         lead = ETHERNET_BYTES if is_ip else 0
         network = ETHERNET_BYTES if is_ip else network_offset(head, 0, len(head))
@@ -242,19 +232,20 @@ class Egress:
         payload = vnet[3]
         if protocol == TCP:
             # Sizes that are multiples of 8 let the fields of all headers be written at once (see `slots`).
-            room = min(peer.mtu, self._context.mtu + OVERHEAD_BYTES + network - lead) & ~7
+            room = min(course.mtu, self._context.mtu + OVERHEAD_BYTES + network - lead)
+            room = (room + course.wrap & ~7) - course.wrap
             payload = room - OVERHEAD_BYTES - header_bytes
         if payload <= 0 or size <= headers_end:
             return None
         is_ipv4 = head[network] >> 4 == 4
-        return Shape(lead, network - lead, transport - lead, header_bytes, payload, protocol, is_ipv4)
+        return Shape(lead, network - lead, transport - lead, header_bytes, payload, protocol, is_ipv4, course.wrap)
 
     def _send_super(
-        self, peer: Peer, session: SealedSession, frame: memoryview, vnet: tuple[int, ...], is_ip: bool, now: float
+        self, peer: Peer, errand: Errand, frame: memoryview, vnet: tuple[int, ...], is_ip: bool, now: float
     ) -> None:
         """Cut and send a super-frame that lies in one piece."""
         packet = frame[VNET_BYTES:]
-        shape = self._shape_of(peer, packet, len(packet), vnet, is_ip)
+        shape = self._shape_of(errand.course, packet, len(packet), vnet, is_ip)
         if shape is None:
             self._context.tally.dropped_malformed += 1
             return
@@ -266,18 +257,18 @@ class Egress:
             self._context.tally.dropped_malformed += 1
             return
         previous, self._cutter.layout = self._cutter.layout, layout
-        self._send_run(peer, session, payload, vnet, now)
+        self._send_run(peer, errand, payload, vnet, now)
         if not layout.takes_all:
             self._cutter.layout = previous
 
-    def _send_run(self, peer: Peer, session: SealedSession, payload: int, vnet: tuple[int, ...], now: float) -> None:
+    def _send_run(self, peer: Peer, errand: Errand, payload: int, vnet: tuple[int, ...], now: float) -> None:
         """Cut, seal and send the super-frame whose payload is in the places of the cutter's layout."""
         context, layout = self._context, self._cutter.layout
         context.tally.tap_super_frames_in += 1
         elides = context.offloads.checksum_elision and bool(vnet[0] & NEEDS_CHECKSUM)
         kind = Kind.ETHERNET_ELIDED if layout.shape.lead else Kind.ETHERNET
         run_id = peer.next_run_id() if payload > layout.shape.payload_bytes else 0
-        inner = (kind | (FLAG_PARTIAL if elides else 0), _BULK, run_id)
+        inner = (kind | (FLAG_PARTIAL if elides else 0), errand.band, run_id)
         run = self._cutter.cut(layout, payload, inner)
         if elides:
             context.tally.checksums_elided += run.count
@@ -287,46 +278,47 @@ class Egress:
         if peer.unanswered_since is None:
             peer.unanswered_since = now
         peer.bytes_out += payload + run.count * (ETHERNET_BYTES + layout.shape.header_bytes)
-        self.flush(now)
-        if run.slots.size > peer.mtu:
-            self._send_pieces(peer, session, run, now)
+        self._train.flush(now)
+        course = errand.course
+        if run.slots.size > course.mtu:
+            self._send_pieces(peer, errand, run, now)
             return
-        end = session.seal_run(run, self._sealed)
-        size = run.slots.size
+        end = errand.session.seal_run(run, self._sealed, course.way.channel)
+        size = run.slots.step
         step = min(TRAIN_DATAGRAMS_LIMIT, TRAIN_BYTES_LIMIT // size) * size
         for at in range(0, end, step):
             train = self._sealed[at : min(at + step, end)]
-            self._transmit(peer, train, size, -(-len(train) // size), now)
+            self._departure.transmit(course, train, size, -(-len(train) // size), now)
 
-    def _send_pieces(self, peer: Peer, session: SealedSession, run: Run, now: float) -> None:
+    def _send_pieces(self, peer: Peer, errand: Errand, run: Run, now: float) -> None:
         """Send the frames of a run that are larger than the path, each in fragments."""
         for index in range(run.count):
             size = run.last_bytes if index == run.count - 1 else run.slots.stride
-            self.send_plaintext(peer, session, run.slots.plaintexts[index][:size], now)
+            self.send_plaintext(peer, errand.course, errand.session, run.slots.plaintexts[index][:size], now)
 
     def send_staged(self, peer: Peer, now: float) -> None:
         """Send what was kept for a peer that can be reached; else, where it awaits one, a keepalive."""
         session = peer.usable_session(now)
-        if session is None or peer.destination is None:
+        if session is None or peer.courses is None:
             return
         for frame in peer.take_staged():
             is_own = bytes(frame[VNET_BYTES : VNET_BYTES + 12]) in self._context.routes
             self.send_frame(peer, memoryview(frame), now, is_own)
-        if peer.owes_confirmation and self._train_peer is not peer:
-            self.send_keepalive(peer, now)
         self.flush(now)
+        if peer.owes_confirmation:
+            self.send_keepalive(peer, now)
 
     def send_keepalive(self, peer: Peer, now: float) -> None:
         """Send an empty datagram."""
         session = peer.usable_session(now)
-        if session is not None:
-            self._append(peer, session, _KEEPALIVE, now)
+        if session is not None and peer.courses is not None:
+            self._train.append(peer.courses.by_band[Band.CONTROL][0], session, _KEEPALIVE, now)
             self.flush(now)
 
-    def send_control(self, peer: Peer, payload: bytes, destination: tuple[str, int] | None, now: float) -> None:
+    def send_control(self, peer: Peer, payload: bytes, destination: Place | None, now: float) -> None:
         """Seal a control message in the current session; it goes by the peer's path, or straight to `destination`."""
         session = peer.usable_session(now)
-        where = destination or peer.destination
+        where = destination or (peer.courses.places[0] if peer.courses else None)
         if session is None or where is None:
             self.ask_rekey(peer, now)
             return
@@ -334,7 +326,7 @@ class Egress:
         plaintext = memoryview(INNER.pack(Kind.CONTROL, Band.CONTROL, 0, 0) + payload)
         out = self._sealed[: len(plaintext) + SEAL_BYTES]
         if session.seal(plaintext, out):
-            failure = self._context.sender.send(out, where)
+            failure = self._departure.send(where, out, Band.CONTROL, now)
             peer.datagrams_out += 1
             if destination is None and failure not in (0, errno.EMSGSIZE):
                 self._context.upcalls.add((PATH_REFUSED, peer.peer, failure))

@@ -5,7 +5,9 @@ Order of checks: type and length, receiver index, age of the session, replay win
 datagram costs a counter and nothing else. Then the switch: what a peer may not send does not enter the TAP.
 
 A train of consecutive counters on one session, which is what a sender's train arrives as, is opened by one call; any
-other mixture datagram by datagram, with the same result.
+other mixture datagram by datagram, with the same result. That goes for trains in a channel too.
+
+There are two of these: one for what the sockets have, one for what is taken out of FORWARD (`carrying`).
 """
 
 from __future__ import annotations
@@ -16,12 +18,22 @@ from collections.abc import Callable
 
 from attrs import define
 
+from zerogo.dataplane.carrying import Carrying
 from zerogo.dataplane.checksum import complete_partial, write_pseudo_sum
 from zerogo.dataplane.context import PlaneContext
+from zerogo.dataplane.door import is_for_us
 from zerogo.dataplane.merge import UDP_SEGMENTS_LIMIT, Merger
 from zerogo.dataplane.messages import CONTROL_RECEIVED, PEER_ROAMED, SESSION_CONFIRMED
 from zerogo.dataplane.packet import CHECKSUM_OFFSET, UDP, network_offset, transport_of
-from zerogo.dataplane.peers import Address, Peer
+from zerogo.dataplane.peers import Peer
+from zerogo.dataplane.place import (
+    CHANNEL,
+    CHANNEL_FIRST_BYTE,
+    CHANNEL_HEADER,
+    CHANNEL_HEADER_BYTES,
+    CHANNEL_LAST_BYTE,
+    Place,
+)
 from zerogo.dataplane.sealing import SealedSession
 from zerogo.dataplane.slots import SEAL_BYTES, LayoutCache, SealedSlots
 from zerogo.dataplane.transmit import UDP_GRO
@@ -33,6 +45,7 @@ from zerogo.wire.datagram import (
     STUN_MAGIC_COOKIE,
     TYPE_COOKIE_REPLY,
     TYPE_INITIATION,
+    TYPE_RESPONSE,
     TYPE_TRANSPORT,
 )
 from zerogo.wire.transport import (
@@ -43,7 +56,6 @@ from zerogo.wire.transport import (
     KIND_MASK,
     LAST_OF_RUN,
     OVERHEAD_BYTES,
-    Band,
     Kind,
 )
 
@@ -57,8 +69,9 @@ _CLEAR_BASE = 64
 _CLEAR_BYTES = _BUFFER_BYTES + _CLEAR_BASE
 _LAYOUTS_LIMIT = 32
 _HEAD_BYTES = VNET_BYTES + ETHERNET_BYTES
-_LONE_ELIDED = (Kind.ETHERNET_ELIDED | FLAG_PARTIAL) << 24 | Band.BULK << 16
-"""The inner header of an IP packet of no run whose checksum was left partial."""
+_LONE_ELIDED = (Kind.ETHERNET_ELIDED | FLAG_PARTIAL) << 24
+_BUT_BAND = 0xFF00FFFF
+"""The inner header of an IP packet of no run whose checksum was left partial, whatever its band."""
 _ICMPV6_OR_EXTENSION = (58, 0, 43, 60)
 
 
@@ -71,7 +84,7 @@ class _Train:
     slots: SealedSlots
     count: int
     last_bytes: int
-    source: Address
+    source: Place
 
     def plaintext_bytes(self, index: int) -> int:
         return self.last_bytes if index == self.count - 1 else self.slots.stride
@@ -81,20 +94,25 @@ class Ingress:
     """The way in. Keeps nothing between trains but the pieces of fragmented frames."""
 
     def __init__(self, context: PlaneContext, send_staged: Callable[[Peer, float], None]) -> None:
+        self.carrying: Carrying | None = None
+        """Takes FORWARD datagrams; without it there are none, since they themselves came that way."""
         self._context = context
         self._send_staged = send_staged
         self.buffer = self._sealed = memoryview(bytearray(_BUFFER_BYTES))
         """Where `receive` finds the datagrams."""
         self._clear = memoryview(bytearray(_CLEAR_BYTES))
-        self._layouts: LayoutCache[int, SealedSlots] = LayoutCache(
-            lambda size: SealedSlots(self._sealed, self._clear, _CLEAR_BASE, size), _LAYOUTS_LIMIT
+        self._layouts: LayoutCache[tuple[int, int], SealedSlots] = LayoutCache(
+            lambda shape: SealedSlots(self._sealed, self._clear, _CLEAR_BASE, *shape), _LAYOUTS_LIMIT
         )
         self._merger = Merger(self._clear, _CLEAR_BASE)
         self._merger.takes_udp = context.tap.merges_udp
         self._ancillary_bytes = socket.CMSG_SPACE(4) * 2
 
-    def drain(self, sock: socket.socket, now: float) -> None:
-        """Take what a socket has, within the bounds of one turn."""
+    def drain(self, sock: socket.socket, now: float, side: Place = ()) -> None:
+        """Take what a socket has, within the bounds of one turn.
+
+        :param side: of a side socket, what goes before the address in the places of those who send to it.
+        """
         for _ in range(TRAINS_PER_TURN):
             try:
                 size, ancillary, flags, source = sock.recvmsg_into([self._sealed], self._ancillary_bytes)
@@ -110,59 +128,74 @@ class Ingress:
             if flags & socket.MSG_TRUNC or segment <= 0:
                 self._context.tally.dropped_malformed += 1
                 continue
-            self.receive(size, min(segment, size), source[:2], now)
+            count = -(-size // min(segment, size))
+            self._context.tally.udp_datagrams_in += count
+            if count > 1:
+                self._context.tally.udp_trains_in += 1
+            self.receive(size, min(segment, size), side + source[:2], now)
 
-    def receive(self, size: int, segment: int, source: Address, now: float) -> None:
+    def receive(self, size: int, segment: int, source: Place, now: float) -> None:
         """Datagrams of `segment` bytes, the last may be shorter, lie in the buffer: `size` bytes in all."""
-        count = -(-size // segment)
-        self._context.tally.udp_datagrams_in += count
-        if count > 1:
-            self._context.tally.udp_trains_in += 1
-        if count > 1 and segment >= OVERHEAD_BYTES and self._receive_run(size, segment, source, now):
-            return
-        for at in range(0, size, segment):
-            self._receive_one(at, min(at + segment, size), source, now)
+        if size <= segment or not self._receive_run(size, segment, source, now):
+            for at in range(0, size, segment):
+                self._receive_one(at, min(at + segment, size), source, now)
+        if self.carrying is not None:
+            self.carrying.flush(now)
 
-    def _receive_run(self, size: int, segment: int, source: Address, now: float) -> bool:
+    def _receive_run(self, size: int, segment: int, source: Place, now: float) -> bool:
         """Open a train at once; False where it must be looked at datagram by datagram (nothing was changed then)."""
-        slots = self._layouts.get(segment)
+        wrap = CHANNEL_HEADER_BYTES if self._sealed[0] >> 4 == CHANNEL_FIRST_BYTE >> 4 and len(source) == 2 else 0
+        if segment < OVERHEAD_BYTES + wrap:
+            return False
+        slots = self._layouts.get((segment - wrap, wrap))
         full = size // segment
         if full > slots.count:
             return False
         heads = list(slots.heads.iter_unpack(self._sealed[: full * segment]))
-        word, index, counter = heads[0]
+        *lead, word, index, counter = heads[0]
         session = self._context.table.sessions.get(index)
         if word != TYPE_TRANSPORT << 24 or session is None or now >= session.expires_at:
             return False
-        if heads != [(word, index, number) for number in range(counter, counter + full)]:
+        if heads != [(*lead, word, index, number) for number in range(counter, counter + full)]:
             return False
+        if lead:
+            if lead[0] & 0xFFFF != slots.size:
+                return False
+            source = (CHANNEL, lead[0] >> 16, *source)
         if not session.window.is_ahead(counter, full) or not session.open_run(slots, 0, full, counter):
             return False
         peer = self._context.table.peers[session.owner]
-        last_bytes = self._open_tail(session, slots, full, size - full * segment, (word, index, counter + full))
+        last_bytes = self._open_tail(session, slots, full, size - full * segment, (*lead, word, index, counter + full))
         count = full + 1 if last_bytes else full
         self._note(peer, session, count, now)
         self._deliver_train(_Train(peer, session, slots, count, last_bytes or slots.stride, source), now)
         if size > full * segment and not last_bytes:
-            self._receive_one(full * segment, size, source, now)
+            self._receive_one(full * segment, size, source[-2:], now)
         return True
 
     def _open_tail(
-        self, session: SealedSession, slots: SealedSlots, index: int, size: int, head: tuple[int, int, int]
+        self, session: SealedSession, slots: SealedSlots, index: int, size: int, head: tuple[int, ...]
     ) -> int:
         """Open the shorter datagram at the end of a train, if it is the next of the session; bytes of its plaintext."""
+        size -= slots.wrap
         if size < OVERHEAD_BYTES or index >= slots.count:
             return 0
-        at = index * slots.size
-        if slots.heads.unpack_from(self._sealed, at) != head or not session.window.is_ahead(head[2], 1):
+        at = index * slots.step
+        if slots.wrap:
+            head = (head[0] & ~0xFFFF | size, *head[1:])
+        if slots.heads.unpack_from(self._sealed, at) != head or not session.window.is_ahead(head[-1], 1):
             return 0
+        at += slots.wrap
         datagram, out = self._sealed[at : at + size], slots.plaintexts[index][: size - SEAL_BYTES]
-        return size - SEAL_BYTES if session.open(datagram, head[2], out) else 0
+        return size - SEAL_BYTES if session.open(datagram, head[-1], out) else 0
 
-    def _receive_one(self, begin: int, end: int, source: Address, now: float) -> None:
+    def _receive_one(self, begin: int, end: int, source: Place, now: float) -> None:
         """One datagram, of anybody."""
         tally = self._context.tally
         if self._sealed[begin] != TYPE_TRANSPORT:
+            if CHANNEL_FIRST_BYTE <= self._sealed[begin] <= CHANNEL_LAST_BYTE:
+                self._receive_channel_data(begin, end, source, now)
+                return
             self._pass_stranger(bytes(self._sealed[begin:end]), source, now)
             return
         if end - begin < OVERHEAD_BYTES:
@@ -187,12 +220,25 @@ class Ingress:
             self._note(peer, session, 1, now)
             self._deliver(peer, _CLEAR_BASE, _CLEAR_BASE + size, (source, is_newest), now)
 
-    def _pass_stranger(self, datagram: bytes, source: Address, now: float) -> None:
+    def _receive_channel_data(self, begin: int, end: int, relay: Place, now: float) -> None:
+        """What a relay passed on; only by the main sockets, and not within other ChannelData or FORWARD."""
+        if len(relay) == 2 and end - begin > CHANNEL_HEADER_BYTES:
+            number, length = CHANNEL_HEADER.unpack_from(self._sealed, begin)
+            begin += CHANNEL_HEADER_BYTES
+            if 0 < length <= end - begin:
+                self._receive_one(begin, begin + length, (CHANNEL, number, *relay), now)
+                return
+        self._context.tally.dropped_malformed += 1
+
+    def _pass_stranger(self, datagram: bytes, source: Place, now: float) -> None:
         first = datagram[0]
         is_handshake = TYPE_INITIATION <= first <= TYPE_COOKIE_REPLY
         is_stun = first <= 0x03 and len(datagram) >= STUN_HEADER_BYTES and datagram[4:8] == STUN_MAGIC_COOKIE
         if not (is_handshake or is_stun) or len(datagram) > STRANGER_LIMIT:
             self._context.tally.dropped_malformed += 1
+            return
+        if first in (TYPE_INITIATION, TYPE_RESPONSE) and not is_for_us(self._context.mac1_key, datagram):
+            self._context.tally.dropped_mac1 += 1
             return
         self._context.upcalls.add_stranger(source, datagram, is_handshake, now)
 
@@ -206,11 +252,16 @@ class Ingress:
             self._context.upcalls.add((SESSION_CONFIRMED, peer.peer, session.local_index))
             self._send_staged(peer, now)
 
-    def _note_frames(self, peer: Peer, source: Address | None, now: float) -> None:
+    def _note_frames(self, peer: Peer, source: Place | None, now: float) -> None:
         """Frames came, `source` is where the newest came from."""
         if peer.keepalive_at is None:
             peer.keepalive_at = now + KEEPALIVE_SECONDS
-        if source is not None and source != peer.destination and now >= peer.roam_quiet_until:
+        if source is not None:
+            self._note_source(peer, source, now)
+
+    def _note_source(self, peer: Peer, source: Place, now: float) -> None:
+        is_known = peer.courses is not None and source in peer.courses.places
+        if not is_known and now >= peer.roam_quiet_until:
             peer.roam_quiet_until = now + ROAM_QUIET_SECONDS
             self._context.upcalls.add((PEER_ROAMED, peer.peer, source))
 
@@ -236,7 +287,7 @@ class Ingress:
 
         The local kernel is then asked once for all of them, and hands them to their socket one by one.
         """
-        if word != _LONE_ELIDED or not self._merger.takes_udp:
+        if word & _BUT_BAND != _LONE_ELIDED or not self._merger.takes_udp:
             return False
         at = _CLEAR_BASE + index * train.slots.stride + INNER_BYTES
         return self._clear[at + (9 if self._clear[at] >> 4 == 4 else 6)] == UDP
@@ -268,12 +319,13 @@ class Ingress:
     def _open_again(self, train: _Train, first: int, count: int) -> None:
         """Bring back the plaintexts of slots whose headers were overwritten."""
         for index in range(first, first + count):
-            at, size = index * train.slots.size, train.plaintext_bytes(index)
-            counter = train.slots.heads.unpack_from(self._sealed, at)[2]
+            at, size = index * train.slots.step, train.plaintext_bytes(index)
+            counter = train.slots.heads.unpack_from(self._sealed, at)[-1]
+            at += train.slots.wrap
             begin = _CLEAR_BASE + index * train.slots.stride
             train.session.open(self._sealed[at : at + size + SEAL_BYTES], counter, self._clear[begin : begin + size])
 
-    def _deliver(self, peer: Peer, begin: int, end: int, came: tuple[Address, bool], now: float) -> None:
+    def _deliver(self, peer: Peer, begin: int, end: int, came: tuple[Place, bool], now: float) -> None:
         """One plaintext in the clear buffer; what lies before it there may be overwritten.
 
         :param came: from where, and whether it is the newest datagram of its session.
@@ -290,8 +342,19 @@ class Ingress:
         elif kind == Kind.FRAGMENT:
             self._note_frames(peer, source if is_newest else None, now)
             self._deliver_fragment(peer, bytes(self._clear[begin + INNER_BYTES : end]), now)
+        elif kind == Kind.FORWARD:
+            self._deliver_forward(peer, begin, end, came, now)
         elif kind != Kind.KEEPALIVE:
             self._context.tally.dropped_malformed += 1
+
+    def _deliver_forward(self, peer: Peer, begin: int, end: int, came: tuple[Place, bool], now: float) -> None:
+        source, is_newest = came
+        if is_newest:
+            self._note_source(peer, source, now)
+        if self.carrying is None:
+            self._context.tally.dropped_forward_invalid += 1
+        else:
+            self.carrying.take(peer, self._clear[begin:end], now)
 
     def _deliver_fragment(self, peer: Peer, payload: bytes, now: float) -> None:
         self._context.tally.fragments_in += 1

@@ -33,6 +33,7 @@ from zerogo.dataplane.limits import REJECT_AFTER_MESSAGES as REJECT_AFTER_MESSAG
 from zerogo.dataplane.limits import REJECT_AFTER_SECONDS as REJECT_AFTER_SECONDS
 from zerogo.dataplane.limits import REKEY_AFTER_MESSAGES as REKEY_AFTER_MESSAGES
 from zerogo.dataplane.limits import REKEY_AFTER_SECONDS as REKEY_AFTER_SECONDS
+from zerogo.dataplane.limits import SIDE_SOCKETS_LIMIT as SIDE_SOCKETS_LIMIT
 from zerogo.dataplane.limits import STAGED_BYTES_LIMIT as STAGED_BYTES_LIMIT
 from zerogo.dataplane.limits import UPCALLS_LIMIT as UPCALLS_LIMIT
 from zerogo.dataplane.offloads import Offloads as Offloads
@@ -224,7 +225,8 @@ class IDataplane(Protocol):
         """Carry other pairs' datagrams up to this rate; 0, as a plane begins, carries none."""
 
     def add_side_socket(self, number: int, fd: int) -> None:
-        """Take over a bound, non-blocking UDP socket; it is `SideAddress.socket` `number`. At most 64 at a time."""
+        """Take over a bound, non-blocking UDP socket; it is `SideAddress.socket` `number`. At most 64 at a time:
+        one more is closed at once."""
 
     def remove_side_socket(self, number: int) -> None:
         """Close a side socket; what would go by it is counted and dropped."""

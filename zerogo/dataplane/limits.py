@@ -8,5 +8,7 @@ KEEPALIVE_SECONDS = 10.0
 """A plane that received data and sent nothing for so long sends a keepalive."""
 STAGED_BYTES_LIMIT = 256 * 1024
 """Frames kept per peer while it has no session or no path; the oldest are dropped first."""
+SIDE_SOCKETS_LIMIT = 64
+"""Side sockets at a time; one more is closed at once."""
 UPCALLS_LIMIT = 4096
 """Upcalls waiting to be polled; beyond it unauthenticated datagrams are dropped and counted, nothing else is."""

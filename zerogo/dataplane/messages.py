@@ -3,7 +3,8 @@
 
 A message is a tuple, its first item a number below; `marshal` writes it. Both ends are this very program and
 interpreter, joined by a socket pair that nobody else can reach, which is the case marshal is made for; it costs the
-worker no import. Addresses are (text, port), keys and MACs bytes, times monotonic seconds (one clock in both).
+worker no import. Endpoints are tuples (see `zerogo.dataplane.place`), keys, ids and MACs bytes, times monotonic seconds
+(one clock in both). With ADD_SIDE_SOCKET goes a descriptor.
 """
 
 from __future__ import annotations
@@ -11,7 +12,20 @@ from __future__ import annotations
 import marshal
 from typing import Any
 
-OPEN, SET_PEER, REMOVE_PEER, ADD_SESSION, RETIRE_SESSION, SET_PATH, SEND_DATAGRAM, SEND_CONTROL, CLOSE = range(1, 10)
+(
+    OPEN,
+    SET_PEER,
+    REMOVE_PEER,
+    ADD_SESSION,
+    RETIRE_SESSION,
+    SET_PATH,
+    SEND_DATAGRAM,
+    SEND_CONTROL,
+    SET_FORWARDING,
+    ADD_SIDE_SOCKET,
+    REMOVE_SIDE_SOCKET,
+    CLOSE,
+) = range(1, 13)
 (
     DATAGRAM_RECEIVED,
     CONTROL_RECEIVED,

@@ -12,14 +12,10 @@ from zerogo.dataplane.fragment import Reassembly
 from zerogo.dataplane.limits import REJECT_AFTER_SECONDS, REKEY_AFTER_MESSAGES, REKEY_AFTER_SECONDS, STAGED_BYTES_LIMIT
 from zerogo.dataplane.sealing import SealedSession
 from zerogo.dataplane.vnet import NO_OFFLOAD
+from zerogo.dataplane.way import Courses
 
 REKEY_ON_RECEIVE_SECONDS = REJECT_AFTER_SECONDS - 15.0
 """An initiator that only receives renews so long before the end (WireGuard: 180 - 10 - 5)."""
-PATH_MTU_MINIMUM = 640
-"""Largest UDP payload is taken to be at least this; smaller claims would make runs of too many segments."""
-PATH_MTU_MAXIMUM = 65507
-
-Address = tuple[str, int]
 
 
 class Peer:
@@ -27,11 +23,12 @@ class Peer:
 
     def __init__(self, peer: int) -> None:
         self.peer = peer
+        self.node_id = b""
         self.mac = bytes(6)
         self.is_bridge = False
         self.head_ipv4 = self.head_ipv6 = b""
-        self.destination: Address | None = None
-        self.mtu = 0
+        self.courses: Courses | None = None
+        """How it is reached; None while it is not."""
         self.current: SealedSession | None = None
         self.previous: SealedSession | None = None
         self.next: SealedSession | None = None
@@ -39,6 +36,7 @@ class Peer:
         self.staged_bytes = 0
         self.reassembly = Reassembly()
         self.bytes_in = self.bytes_out = self.datagrams_in = self.datagrams_out = 0
+        self.forwarded_bytes = 0
         self.received_at: float | None = None
         self.sent_since_tick = self.received_since_tick = False
         self.keepalive_at: float | None = None
@@ -53,11 +51,6 @@ class Peer:
         self.mac = mac
         self.head_ipv4 = NO_OFFLOAD + own_mac + mac + b"\x08\x00"
         self.head_ipv6 = NO_OFFLOAD + own_mac + mac + b"\x86\xdd"
-
-    def set_path(self, destination: Address | None, mtu: int) -> None:
-        """Where to send, and how large datagrams may be there."""
-        self.destination = destination
-        self.mtu = min(max(mtu, PATH_MTU_MINIMUM), PATH_MTU_MAXIMUM)
 
     def next_run_id(self) -> int:
         """1 to 255, in turn."""
@@ -111,6 +104,7 @@ class PeerTable:
 
     def __init__(self) -> None:
         self.peers: dict[int, Peer] = {}
+        self.by_node: dict[bytes, Peer] = {}
         self.sessions: dict[int, SealedSession] = {}
 
     def obtain(self, peer: int) -> Peer:
@@ -120,10 +114,19 @@ class PeerTable:
             entry = self.peers[peer] = Peer(peer)
         return entry
 
+    def name(self, peer: Peer, node_id: bytes) -> None:
+        """Have a peer found by its node id."""
+        if self.by_node.get(peer.node_id) is peer:
+            del self.by_node[peer.node_id]
+        peer.node_id = node_id
+        self.by_node[node_id] = peer
+
     def remove(self, peer: int) -> None:
         """Forget a peer and its sessions."""
         entry = self.peers.pop(peer, None)
         if entry is not None:
+            if self.by_node.get(entry.node_id) is entry:
+                del self.by_node[entry.node_id]
             for session in (entry.current, entry.previous, entry.next):
                 self._forget(session)
 

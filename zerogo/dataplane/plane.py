@@ -6,7 +6,9 @@ from __future__ import annotations
 import errno
 import socket
 
+from zerogo.dataplane.carrying import Carrying
 from zerogo.dataplane.context import PlaneContext
+from zerogo.dataplane.departure import Departure
 from zerogo.dataplane.egress import Egress
 from zerogo.dataplane.ingress import Ingress
 from zerogo.dataplane.messages import (
@@ -18,19 +20,23 @@ from zerogo.dataplane.messages import (
     RETIRE_SESSION,
     SEND_CONTROL,
     SEND_DATAGRAM,
+    SET_FORWARDING,
     SET_PATH,
     SET_PEER,
     Message,
 )
 from zerogo.dataplane.offloads import Offloads
-from zerogo.dataplane.peers import Address, Peer
+from zerogo.dataplane.peers import Peer
+from zerogo.dataplane.place import SIDE
 from zerogo.dataplane.sealing import SealedSession
 from zerogo.dataplane.tally import Tally
 from zerogo.dataplane.tapdevice import set_offloads
 from zerogo.dataplane.tapwriter import TapWriter
 from zerogo.dataplane.transmit import UDP_GRO, DatagramSender
 from zerogo.dataplane.upcalls import UpcallQueue
+from zerogo.dataplane.way import Courses, Plan
 from zerogo.switch.segment import Segment
+from zerogo.wire.transport import Band
 
 UNANSWERED_SECONDS = 15.0
 """WireGuard's Keepalive-Timeout and Rekey-Timeout: after data without any answer for so long, ask for a session."""
@@ -41,9 +47,13 @@ class Plane:
 
     def __init__(self, context: PlaneContext) -> None:
         self._context = context
-        self._egress = Egress(self._context)
-        self.ingress = Ingress(self._context, self._egress.send_staged)
+        self._departure = Departure(context)
+        self._egress = Egress(context, self._departure)
+        self.ingress = Ingress(context, self._egress.send_staged)
         """The way in; public so that datagrams can be handed to it without a socket."""
+        unwrapped = Ingress(context, self._egress.send_staged)
+        self._carrying = Carrying(context, self._departure, unwrapped.buffer, unwrapped.receive)
+        self.ingress.carrying = self._carrying
         self._reported: dict[int, tuple[object, ...]] = {}
         self._reported_plane: tuple[object, ...] = ()
 
@@ -56,21 +66,33 @@ class Plane:
         """The TAP has frames."""
         self._egress.drain(now)
 
-    def socket_readable(self, sock: socket.socket, now: float) -> None:
-        """A data socket has datagrams."""
-        self.ingress.drain(sock, now)
+    def socket_readable(self, sock: socket.socket, now: float, side: int = 0) -> None:
+        """A data socket has datagrams; `side` is its number, if it is one of the side."""
+        self.ingress.drain(sock, now, (SIDE, side) if side else ())
+
+    def add_side(self, number: int, sock: socket.socket) -> None:
+        """A side socket, from now on this plane's."""
+        if self._context.offloads.udp_gro:
+            _enable_gro([sock])
+        self._context.sender.add_side(number, sock)
+
+    def remove_side(self, number: int) -> None:
+        """Close a side socket."""
+        self._context.sender.remove_side(number)
 
     def obey(self, message: Message, now: float) -> None:
         """Carry out one verb of the agent; those about peers that are gone are ignored."""
         verb = message[0]
         if verb == SEND_DATAGRAM:
-            self._context.sender.send(message[2], message[1])
+            self._departure.send(message[1], message[2], Band.CONTROL, now)
         elif verb == SET_PEER:
             self._set_peer(*message[1:])
         elif verb == REMOVE_PEER:
             self._remove_peer(message[1])
         elif verb == RETIRE_SESSION:
             self._context.table.retire(message[1])
+        elif verb == SET_FORWARDING:
+            self._carrying.set_rate(message[1])
         elif message[1] in self._context.table.peers:
             self._obey_about(self._context.table.peers[message[1]], message, now)
 
@@ -79,18 +101,21 @@ class Plane:
         if verb == ADD_SESSION:
             self._add_session(peer, message, now)
         elif verb == SET_PATH:
-            self._set_path(peer, message[2], message[3], now)
+            self._set_path(peer, message[2], now)
         elif verb == SEND_CONTROL:
             self._egress.send_control(peer, message[2], message[3], now)
 
-    def _set_peer(self, number: int, mac: bytes, addresses: list[str], is_bridge: bool) -> None:
+    def _set_peer(self, number: int, node_id: bytes, mac: bytes, addresses: list[str], is_bridge: bool) -> None:
         peer = self._context.table.obtain(number)
+        self._context.table.name(peer, node_id)
+        self._carrying.forget()
         peer.set_mac(mac, self._context.own_mac)
         self._context.segment.set_member(number, mac, addresses, is_bridge)
         self._derive_routes()
 
     def _remove_peer(self, number: int) -> None:
         self._context.table.remove(number)
+        self._carrying.forget()
         self._context.segment.remove_member(number)
         self._reported.pop(number, None)
         self._derive_routes()
@@ -112,8 +137,8 @@ class Plane:
             peer.owes_confirmation = True
             self._egress.send_staged(peer, now)
 
-    def _set_path(self, peer: Peer, destination: Address | None, mtu: int, now: float) -> None:
-        peer.set_path(destination, mtu)
+    def _set_path(self, peer: Peer, plan: Plan | None, now: float) -> None:
+        peer.courses = None if plan is None else Courses(peer.peer, plan, self._context.node_id)
         peer.roam_quiet_until = peer.refused_quiet_until = 0.0
         self._egress.send_staged(peer, now)
 
@@ -143,7 +168,8 @@ class Plane:
         rows = []
         for number, peer in context.table.peers.items():
             added_at = peer.current.added_at if peer.current else None
-            row = (peer.bytes_in, peer.bytes_out, peer.datagrams_in, peer.datagrams_out, peer.received_at, added_at)
+            counts = (peer.bytes_in, peer.bytes_out, peer.datagrams_in, peer.datagrams_out, peer.forwarded_bytes)
+            row = (*counts, peer.received_at, added_at)
             if self._reported.get(number) != row:
                 self._reported[number] = row
                 rows.append((number, *row))
@@ -154,9 +180,10 @@ class Plane:
 def start_plane(opening: Message, tap_fd: int, sockets: list[socket.socket]) -> Plane:
     """A plane on these descriptors, with what the kernel grants of the offloads that are switched on.
 
-    `opening` is the OPEN message: MAC, addresses, MTU, whether a bridge, offloads as pairs of name and switch.
+    `opening` is the OPEN message: node id, mac1 key, MAC, addresses, MTU, whether a bridge, offloads as pairs of name
+    and switch.
     """
-    _, mac, addresses, mtu, is_bridge, switches = opening
+    _, node_id, mac1_key, mac, addresses, mtu, is_bridge, switches = opening
     wanted = Offloads(**dict(switches))
     tally = Tally()
     _, knows_uso = set_offloads(tap_fd, tso=True, uso=True)
@@ -171,7 +198,8 @@ def start_plane(opening: Message, tap_fd: int, sockets: list[socket.socket]) -> 
     tally.fallback_tap_gso_write = int(wanted.tap_gso_write and not tap.merges)
     used = Offloads(tap_tso=tso, tap_uso=uso, udp_gro=gro, checksum_elision=wanted.checksum_elision)
     segment = Segment(mac, addresses, is_bridge)
-    return Plane(PlaneContext(tap_fd, mtu, mac, used, tally, segment, tap, sender, UpcallQueue(tally)))
+    upcalls = UpcallQueue(tally)
+    return Plane(PlaneContext(tap_fd, mtu, mac, node_id, mac1_key, used, tally, segment, tap, sender, upcalls))
 
 
 def _enable_gro(sockets: list[socket.socket]) -> bool:

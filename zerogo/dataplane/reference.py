@@ -38,15 +38,17 @@ from zerogo.dataplane.interface import (
     Upcall,
 )
 from zerogo.dataplane.messages import Message
-from zerogo.ids import Endpoint, SocketAddress
+from zerogo.dataplane.places import endpoint_of, place_of, ways_of
+from zerogo.ids import Endpoint
 from zerogo.noise.keys import SessionKeys
 
 _CONTROL_BUFFER_BYTES = 4 * 1024 * 1024
 _CLOSE_WAIT_SECONDS = 2.0
 
 
-def _pair(endpoint: Endpoint | None) -> tuple[str, int] | None:
-    return (endpoint.host, endpoint.port) if isinstance(endpoint, SocketAddress) else None
+def _close(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 class ReferenceDataplane:
@@ -57,7 +59,8 @@ class ReferenceDataplane:
     def __init__(self) -> None:
         self._control: socket.socket | None = None
         self._worker: subprocess.Popen[bytes] | None = None
-        self._outgoing: deque[bytes] = deque()
+        self._outgoing: deque[tuple[bytes, list[int]]] = deque()
+        """Records with the descriptors that go along; those are ours to close once they have gone."""
         self._plane: dict[Counter, int] = dict.fromkeys(Counter, 0)
         self._offloads = Offloads()
         self._rows: dict[int, tuple[PeerCounters, float | None, float | None]] = {}
@@ -88,7 +91,8 @@ class ReferenceDataplane:
         self._control = ours
         switches = tuple(asdict(settings.offloads).items())
         addresses = list(settings.addresses)
-        self._say((messages.OPEN, settings.mac.raw, addresses, settings.mtu, settings.is_bridge, switches))
+        identity = (settings.node_id.raw, settings.mac1_key, settings.mac.raw)
+        self._say((messages.OPEN, *identity, addresses, settings.mtu, settings.is_bridge, switches))
 
     def wakeup_fd(self) -> int:
         """Readable while upcalls wait; -1 once closed."""
@@ -120,16 +124,16 @@ class ReferenceDataplane:
 
     def _hear(self, message: Message) -> Upcall | None:
         match message:
-            case (messages.DATAGRAM_RECEIVED, (host, port), payload):
-                return DatagramReceived(SocketAddress.of(host, port), payload)
-            case (messages.CONTROL_RECEIVED, peer, (host, port), payload):
-                return ControlReceived(peer, SocketAddress.of(host, port), payload)
+            case (messages.DATAGRAM_RECEIVED, source, payload):
+                return DatagramReceived(endpoint_of(source), payload)
+            case (messages.CONTROL_RECEIVED, peer, source, payload):
+                return ControlReceived(peer, endpoint_of(source), payload)
             case (messages.SESSION_CONFIRMED, peer, local_index):
                 return SessionConfirmed(peer, local_index)
             case (messages.REKEY_DUE, peer):
                 return RekeyDue(peer)
-            case (messages.PEER_ROAMED, peer, (host, port)):
-                return PeerRoamed(peer, SocketAddress.of(host, port))
+            case (messages.PEER_ROAMED, peer, source):
+                return PeerRoamed(peer, endpoint_of(source))
             case (messages.PATH_REFUSED, peer, errno):
                 return PathRefused(peer, errno)
             case (messages.PLANE_FAULT, reason):
@@ -138,33 +142,51 @@ class ReferenceDataplane:
                 self._plane = dict(zip(Counter, values, strict=True))
                 self._offloads = Offloads(**dict(switches))
             case (messages.PEER_COUNTERS, rows):
-                for peer, bytes_in, bytes_out, datagrams_in, datagrams_out, received_at, added_at in rows:
+                for peer, bytes_in, bytes_out, datagrams_in, datagrams_out, forwarded, received_at, added_at in rows:
                     counted = PeerCounters(
-                        bytes_in=bytes_in, bytes_out=bytes_out, datagrams_in=datagrams_in, datagrams_out=datagrams_out
+                        bytes_in=bytes_in,
+                        bytes_out=bytes_out,
+                        datagrams_in=datagrams_in,
+                        datagrams_out=datagrams_out,
+                        forwarded_bytes=forwarded,
                     )
                     self._rows[peer] = (counted, received_at, added_at)
         return None
 
-    def _say(self, message: Message) -> None:
-        if self._control is not None:
-            self._outgoing.append(messages.encode(message))
-            self._flush()
+    def _say(self, message: Message, descriptor: int = -1) -> None:
+        """Send a message, and a descriptor that is this plane's to close."""
+        descriptors = [] if descriptor < 0 else [descriptor]
+        if self._control is None:
+            _close(descriptors)
+            return
+        self._outgoing.append((messages.encode(message), descriptors))
+        self._flush()
 
     def _flush(self) -> None:
         while self._outgoing and self._control is not None:
+            record, descriptors = self._outgoing[0]
             try:
-                self._control.send(self._outgoing[0])
+                if descriptors:
+                    socket.send_fds(self._control, [record], descriptors)
+                else:
+                    self._control.send(record)
             except BlockingIOError:
                 return
             except OSError:
                 # The worker is gone; the next poll says so.
-                self._outgoing.clear()
+                self._drop_outgoing()
                 return
+            _close(descriptors)
             self._outgoing.popleft()
+
+    def _drop_outgoing(self) -> None:
+        while self._outgoing:
+            _close(self._outgoing.popleft()[1])
 
     def set_peer(self, entry: PeerEntry) -> None:
         """Make a member known to the switch, or change it."""
-        self._say((messages.SET_PEER, entry.peer, entry.mac.raw, list(entry.addresses), entry.is_bridge))
+        ids = (entry.node_id.raw, entry.mac.raw)
+        self._say((messages.SET_PEER, entry.peer, *ids, list(entry.addresses), entry.is_bridge))
 
     def remove_peer(self, peer: int) -> None:
         """Forget a member with its sessions, path, staged frames and learned addresses."""
@@ -182,30 +204,27 @@ class ReferenceDataplane:
 
     def set_path(self, peer: int, plan: PathPlan | None) -> None:
         """Send this peer's datagrams that way from now on; None holds them back."""
-        destination = _pair(plan.best.endpoint) if plan else None
-        self._say((messages.SET_PATH, peer, destination, plan.best.mtu if plan else 0))
+        self._say((messages.SET_PATH, peer, ways_of(plan)))
 
     def set_forwarding(self, bytes_per_second: int) -> None:
-        """Carry other pairs' datagrams up to this rate: this plane carries none yet."""
+        """Carry other pairs' datagrams up to this rate."""
+        self._say((messages.SET_FORWARDING, bytes_per_second))
 
     def add_side_socket(self, number: int, fd: int) -> None:
-        """Take over a socket: this plane has no use for it yet."""
-        os.close(fd)
+        """Take over a bound UDP socket under that number."""
+        self._say((messages.ADD_SIDE_SOCKET, number), fd)
 
     def remove_side_socket(self, number: int) -> None:
         """Close a side socket."""
+        self._say((messages.REMOVE_SIDE_SOCKET, number))
 
     def send_datagram(self, destination: Endpoint, payload: bytes) -> None:
-        """Send as it is."""
-        where = _pair(destination)
-        if where is not None:
-            self._say((messages.SEND_DATAGRAM, where, payload))
+        """Send as it is, wrapped as the endpoint asks."""
+        self._say((messages.SEND_DATAGRAM, place_of(destination), payload))
 
     def send_control(self, peer: int, payload: bytes, destination: Endpoint | None = None) -> None:
         """Seal a control message and send it by the peer's path, or straight to `destination`."""
-        where = _pair(destination)
-        if destination is None or where is not None:
-            self._say((messages.SEND_CONTROL, peer, payload, where))
+        self._say((messages.SEND_CONTROL, peer, payload, None if destination is None else place_of(destination)))
 
     def counters(self) -> PlaneCounters:
         """The latest snapshot."""
@@ -229,7 +248,7 @@ class ReferenceDataplane:
             except subprocess.TimeoutExpired:
                 worker.kill()
                 worker.wait()
-        self._outgoing.clear()
+        self._drop_outgoing()
         if self._control is not None:
             self._control.close()
             self._control = None

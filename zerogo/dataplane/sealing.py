@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 from zerogo.dataplane.cut import Run, column_of
 from zerogo.dataplane.limits import REJECT_AFTER_MESSAGES, REJECT_AFTER_SECONDS
-from zerogo.dataplane.slots import SLOTS_LIMIT, NonceRow, SealedSlots, network_order
+from zerogo.dataplane.slots import SEAL_BYTES, SLOTS_LIMIT, NonceRow, SealedSlots, network_order
 from zerogo.noise.replay import ReplayWindow
 from zerogo.wire.datagram import TYPE_TRANSPORT
 from zerogo.wire.transport import HEADER, HEADER_BYTES
@@ -86,8 +86,11 @@ class SealedSession:
         self._next_counter = first + count
         return first
 
-    def seal_run(self, run: Run, sealed: memoryview) -> int:
-        """Seal all plaintexts of a run into the sealed slots; bytes in `sealed` that are to be sent, 0 if exhausted."""
+    def seal_run(self, run: Run, sealed: memoryview, channel: int = 0) -> int:
+        """Seal all plaintexts of a run into the sealed slots; bytes in `sealed` that are to be sent, 0 if exhausted.
+
+        :param channel: of the ChannelData headers, where the slots have room for them.
+        """
         count, slots = run.count, run.slots
         first = self._take(count)
         if first < 0:
@@ -99,11 +102,17 @@ class SealedSession:
         full = count if run.last_bytes == slots.stride else count - 1
         # `map` into a queue of length 0 runs the cipher over the whole train without a step of the interpreter.
         deque(map(self._encrypt, views[:full], slots.plaintexts, slots.associated, slots.ciphertexts), maxlen=0)
-        end = count * slots.size
+        end = count * slots.step
+        last_size = slots.size
         if full < count:
             end += run.last_bytes - slots.stride
-            out = sealed[full * slots.size + HEADER_BYTES : end]
+            last_size = run.last_bytes + SEAL_BYTES
+            out = sealed[full * slots.step + slots.wrap + HEADER_BYTES : end]
             self._encrypt(views[full], slots.plaintexts[full][: run.last_bytes], slots.associated[full], out)
+        if slots.wraps is not None:
+            words = [channel << 16 | slots.size] * count
+            words[-1] = channel << 16 | last_size
+            slots.wraps.write(0, network_order("I", words))
         return end
 
     def seal(self, plaintext: memoryview, out: memoryview) -> bool:

@@ -105,19 +105,25 @@ class NonceRow:
 
 
 class SealedSlots:
-    """The places of a train of datagrams of `size` bytes in the two buffers: sealed, and in clear."""
+    """The places of a train of datagrams of `size` bytes in the two buffers: sealed, and in clear.
 
-    def __init__(self, sealed: memoryview, clear: memoryview, clear_base: int, size: int) -> None:
+    In the sealed buffer `wrap` bytes go before each datagram, 4 for a ChannelData header or none.
+    """
+
+    def __init__(self, sealed: memoryview, clear: memoryview, clear_base: int, size: int, wrap: int = 0) -> None:
         self.size = size
+        self.wrap = wrap
+        self.step = step = wrap + size
         self.stride = stride = size - SEAL_BYTES
-        self.count = count = min(len(sealed) // size, (len(clear) - clear_base) // stride, SLOTS_LIMIT)
-        starts = range(0, count * size, size)
+        self.count = count = min(len(sealed) // step, (len(clear) - clear_base) // stride, SLOTS_LIMIT)
+        starts = range(wrap, count * step, step)
         self.associated = [sealed[at : at + HEADER_BYTES] for at in starts]
         self.ciphertexts = [sealed[at + HEADER_BYTES : at + size] for at in starts]
         self.plaintexts = [clear[at : at + stride] for at in range(clear_base, clear_base + count * stride, stride)]
-        self.prefixes = Column(sealed, 0, size, count, "Q")
-        self.counters = Column(sealed, 8, size, count, "Q")
-        self.heads = struct.Struct(f"!IIQ{size - HEADER_BYTES}x")
+        self.wraps = Column(sealed, 0, step, count, "I") if wrap else None
+        self.prefixes = Column(sealed, wrap, step, count, "Q")
+        self.counters = Column(sealed, wrap + 8, step, count, "Q")
+        self.heads = struct.Struct(f"!{'I' if wrap else ''}IIQ{size - HEADER_BYTES}x")
         self.inner_words = struct.Struct(f"!I{stride - INNER_BYTES}x")
 
 

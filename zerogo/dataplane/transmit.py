@@ -13,6 +13,7 @@ import socket
 import struct
 from collections.abc import Callable
 
+from zerogo.dataplane.place import CHANNEL, CHANNEL_HEADER, SIDE, Address, Place
 from zerogo.dataplane.tally import Tally
 
 UDP_SEGMENT = 103
@@ -25,14 +26,13 @@ RETRY_SECONDS = 60.0
 _FULL_WAIT_MS = 5
 _SEGMENT = struct.Struct("=H")
 
-Address = tuple[str, int]
-
 
 class DatagramSender:
-    """Owns neither sockets nor buffers; `refused` is told of an address the kernel cannot send to, and the errno."""
+    """Owns no buffers, and of the sockets those at the side."""
 
     def __init__(self, sockets: list[socket.socket], tally: Tally, may_segment: bool) -> None:
         self._by_family = {sock.family: sock for sock in sockets}
+        self._sides: dict[int, socket.socket] = {}
         self._tally = tally
         self.segments = may_segment and self._can_segment()
         self._may_segment = self.segments
@@ -48,13 +48,44 @@ class DatagramSender:
             return False
         return True
 
-    def send(self, datagram: bytes | memoryview, destination: Address) -> int:
-        """Send one datagram; 0, or the errno of why not."""
-        family = socket.AF_INET6 if ":" in destination[0] else socket.AF_INET
-        sock = self._by_family.get(family)
+    def add_side(self, number: int, sock: socket.socket) -> None:
+        """Send by this socket what is for the side of that number."""
+        self.remove_side(number)
+        self._sides[number] = sock
+
+    def remove_side(self, number: int) -> socket.socket | None:
+        """Close a side socket; None where there is none of that number."""
+        sock = self._sides.pop(number, None)
+        if sock is not None:
+            sock.close()
+        return sock
+
+    def _outlet(self, place: Place) -> tuple[socket.socket | None, Address]:
+        """The socket, if it is there, and what the kernel is told."""
+        if len(place) == 2:
+            return self._by_family.get(socket.AF_INET6 if ":" in place[0] else socket.AF_INET), (place[0], place[1])
+        kind, number, host, port = place
+        if kind == SIDE:
+            return self._sides.get(number), (host, port)
+        return self._by_family.get(socket.AF_INET6 if ":" in host else socket.AF_INET), (host, port)
+
+    def _no_outlet(self, place: Place, count: int) -> int:
+        if place[0] == SIDE:
+            self._tally.dropped_no_endpoint += count
+            return 0
+        self._tally.dropped_udp_send += count
+        return errno.EAFNOSUPPORT
+
+    def send(self, datagram: bytes | memoryview, place: Place) -> int:
+        """Send one datagram, into a channel with the header that this asks for; 0, or the errno of why not."""
+        if place[0] == CHANNEL:
+            datagram = CHANNEL_HEADER.pack(place[1], len(datagram)) + datagram
+        return self._send_whole(datagram, place)
+
+    def _send_whole(self, datagram: bytes | memoryview, place: Place) -> int:
+        sock, destination = self._outlet(place)
         if sock is None:
-            self._tally.dropped_udp_send += 1
-            return errno.EAFNOSUPPORT
+            return self._no_outlet(place, 1)
         failure = self._attempt(sock, lambda: sock.sendto(datagram, destination))
         if failure:
             self._tally.dropped_udp_send += 1
@@ -62,19 +93,21 @@ class DatagramSender:
             self._tally.udp_datagrams_out += 1
         return failure
 
-    def send_train(self, train: memoryview, size: int, destination: Address, now: float) -> int:
-        """Send datagrams of `size` bytes, the last may be shorter, that lie one after the other; 0, or an errno."""
+    def send_train(self, train: memoryview, size: int, place: Place, now: float) -> int:
+        """Send datagrams of `size` bytes, the last may be shorter, that lie one after the other; 0, or an errno.
+
+        Those for a channel have its header already.
+        """
         count = -(-len(train) // size)
         if count == 1:
-            return self.send(train, destination)
+            return self._send_whole(train, place)
         if not self.segments and self._may_segment and now >= self._retry_at:
             self.segments = True
         if not self.segments:
-            return self._send_apart(train, size, destination)
-        sock = self._by_family.get(socket.AF_INET6 if ":" in destination[0] else socket.AF_INET)
+            return self._send_apart(train, size, place)
+        sock, destination = self._outlet(place)
         if sock is None:
-            self._tally.dropped_udp_send += count
-            return errno.EAFNOSUPPORT
+            return self._no_outlet(place, count)
         ancillary = self._ancillary.get(size)
         if ancillary is None:
             ancillary = self._ancillary[size] = [(socket.SOL_UDP, UDP_SEGMENT, _SEGMENT.pack(size))]
@@ -83,9 +116,9 @@ class DatagramSender:
             self._tally.fallback_udp_gso += 1
             self.segments = False
             self._retry_at = now + RETRY_SECONDS
-            return self._send_apart(train, size, destination)
+            return self._send_apart(train, size, place)
         if failure == errno.EMSGSIZE:
-            return self._send_apart(train, size, destination)
+            return self._send_apart(train, size, place)
         if failure:
             self._tally.dropped_udp_send += count
             return failure
@@ -93,10 +126,10 @@ class DatagramSender:
         self._tally.udp_trains_out += 1
         return 0
 
-    def _send_apart(self, train: memoryview, size: int, destination: Address) -> int:
+    def _send_apart(self, train: memoryview, size: int, place: Place) -> int:
         failure = 0
         for at in range(0, len(train), size):
-            failure = self.send(train[at : at + size], destination) or failure
+            failure = self._send_whole(train[at : at + size], place) or failure
         return failure
 
     @staticmethod

@@ -15,7 +15,16 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from zerogo.dataplane.messages import CLOSE, PLANE_FAULT, RECORD_LIMIT, decode, encode
+from zerogo.dataplane.limits import SIDE_SOCKETS_LIMIT
+from zerogo.dataplane.messages import (
+    ADD_SIDE_SOCKET,
+    CLOSE,
+    PLANE_FAULT,
+    RECORD_LIMIT,
+    REMOVE_SIDE_SOCKET,
+    decode,
+    encode,
+)
 from zerogo.dataplane.plane import Plane, start_plane
 
 TICK_SECONDS = 1.0
@@ -29,11 +38,13 @@ class Channel:
         self._control = control
         self.is_full = False
         """Whether upcalls wait for the agent to read."""
+        self.descriptors: list[int] = []
+        """That came with the last record."""
 
     def receive(self) -> bytes | None:
         """The next record; None where there is none yet. Raises `EOFError` where the agent is gone."""
         try:
-            record = self._control.recv(RECORD_LIMIT)
+            record, self.descriptors, _, _ = socket.recv_fds(self._control, RECORD_LIMIT, 1)
         except BlockingIOError:
             return None
         except OSError as error:
@@ -62,6 +73,7 @@ class Loop:
         self._tap_fd = tap_fd
         self._sockets = sockets
         self._plane: Plane | None = None
+        self._sides: dict[int, socket.socket] = {}
         self._poll = select.epoll()
         self._poll.register(control, select.EPOLLIN)
         self._ready: dict[int, Callable[[float], None]] = {control.fileno(): self._obey}
@@ -80,7 +92,10 @@ class Loop:
         events = self._poll.poll(wait)
         now = time.monotonic()
         for descriptor, _ in events:
-            self._ready[descriptor](now)
+            # A side socket may have been closed by a verb of this very turn.
+            ready = self._ready.get(descriptor)
+            if ready is not None:
+                ready(now)
         if self._plane is None:
             return
         if now >= self._tick_at:
@@ -99,6 +114,10 @@ class Loop:
                 raise EOFError
             if self._plane is None:
                 self._open(start_plane(message, self._tap_fd, self._sockets))
+            elif message[0] in (ADD_SIDE_SOCKET, REMOVE_SIDE_SOCKET):
+                self._remove_side(self._plane, message[1])
+                for descriptor in self._channel.descriptors:
+                    self._add_side(self._plane, message[1], descriptor)
             else:
                 self._plane.obey(message, now)
 
@@ -111,6 +130,24 @@ class Loop:
             self._poll.register(sock, select.EPOLLIN)
         plane.report()
 
+    def _add_side(self, plane: Plane, number: int, descriptor: int) -> None:
+        sock = socket.socket(fileno=descriptor)
+        sock.setblocking(False)
+        if len(self._sides) >= SIDE_SOCKETS_LIMIT:
+            sock.close()
+            return
+        self._sides[number] = sock
+        plane.add_side(number, sock)
+        self._ready[descriptor] = _reader(plane, sock, number)
+        self._poll.register(sock, select.EPOLLIN)
+
+    def _remove_side(self, plane: Plane, number: int) -> None:
+        sock = self._sides.pop(number, None)
+        if sock is not None:
+            self._poll.unregister(sock)
+            del self._ready[sock.fileno()]
+            plane.remove_side(number)
+
     def _tell(self, plane: Plane) -> None:
         waiting = plane.upcalls.waiting
         while waiting and self._channel.send(encode(waiting[0])):
@@ -120,8 +157,8 @@ class Loop:
             self._poll.modify(self._control, select.EPOLLIN | (select.EPOLLOUT if waiting else 0))
 
 
-def _reader(plane: Plane, sock: socket.socket) -> Callable[[float], None]:
-    return lambda now: plane.socket_readable(sock, now)
+def _reader(plane: Plane, sock: socket.socket, side: int = 0) -> Callable[[float], None]:
+    return lambda now: plane.socket_readable(sock, now, side)
 
 
 def _report_fault(control: socket.socket, reason: str) -> None:

@@ -39,7 +39,7 @@ from zerogo.wire.handshake import Suite
 from zerogo.wire.transport import INNER_BYTES, OVERHEAD_BYTES
 
 STUN_BINDING = b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(12)
-INITIATION = b"\x90\x01\x01\x00" + bytes(144)
+INITIATION = b"\x90\x01\x01\x00" + bytes(128)
 ETH_P_ALL = 3
 
 
@@ -311,12 +311,13 @@ class DataplaneConformance(PlaneCase):
     def test_stun_and_handshakes_come_up_as_they_came(self) -> None:
         (left, right) = self.open()
         stranger = self.stranger(left.host)
-        for payload in (STUN_BINDING, INITIATION):
+        initiation = right.host.handshake(INITIATION)
+        for payload in (STUN_BINDING, initiation):
             stranger.sendto(payload, ("192.0.2.2", DATA_PORT))
         self.wait(lambda: len(right.of(DatagramReceived)) == 2, "both datagrams")
         source = SocketAddress.of(*stranger.getsockname())
         self.assertEqual(
-            [DatagramReceived(source, STUN_BINDING), DatagramReceived(source, INITIATION)], right.of(DatagramReceived)
+            [DatagramReceived(source, STUN_BINDING), DatagramReceived(source, initiation)], right.of(DatagramReceived)
         )
 
     def test_a_flood_of_strangers_is_bounded_and_traffic_goes_on(self) -> None:
@@ -324,7 +325,7 @@ class DataplaneConformance(PlaneCase):
         stranger = self.stranger(left.host)
         for _ in range(6000):
             with contextlib.suppress(BlockingIOError):
-                stranger.sendto(INITIATION, ("192.0.2.2", DATA_PORT))
+                stranger.sendto(right.host.handshake(INITIATION), ("192.0.2.2", DATA_PORT))
         self.counts(right, Counter.DROPPED_UPCALL_QUEUE, 100)
         self.transfer(left.host, right.host, MEGABYTE)
 

@@ -13,16 +13,22 @@ from zerogo.dataplane.context import PlaneContext
 from zerogo.dataplane.messages import ADD_SESSION, SET_PATH, SET_PEER
 from zerogo.dataplane.offloads import Offloads
 from zerogo.dataplane.packet import CHECKSUM_OFFSET
+from zerogo.dataplane.place import CHANNEL, CHANNEL_HEADER, Place
 from zerogo.dataplane.plane import Plane
 from zerogo.dataplane.tally import Tally
 from zerogo.dataplane.tapwriter import TapWriter
 from zerogo.dataplane.upcalls import UpcallQueue
 from zerogo.dataplane.vnet import GSO_ECN, GSO_TCPV4, GSO_TCPV6, GSO_UDP, NEEDS_CHECKSUM, VNET, VNET_BYTES
+from zerogo.dataplane.way import Plan
+from zerogo.noise.cookie import mac
 from zerogo.switch.segment import Segment
 
-MACS = (bytes.fromhex("027a00000001"), bytes.fromhex("027a00000002"))
-IPV4 = (bytes([10, 77, 0, 1]), bytes([10, 77, 0, 2]))
-IPV6 = tuple(bytes.fromhex("fd77") + bytes(13) + bytes([number]) for number in (1, 2))
+_NUMBERS = (1, 2, 3, 4)
+MACS = tuple(bytes([2, 0x7A, 0, 0, 0, number]) for number in _NUMBERS)
+IPV4 = tuple(bytes([10, 77, 0, number]) for number in _NUMBERS)
+IPV6 = tuple(bytes.fromhex("fd77") + bytes(13) + bytes([number]) for number in _NUMBERS)
+NODES = tuple(bytes([number]) * 10 for number in _NUMBERS)
+MAC1_KEY = b"\x0f" * 32
 CWR, PSH, FIN, ACK = 0x80, 0x08, 0x01, 0x10
 CHACHAPOLY, AESGCM = 1, 2
 SOURCE = ("192.0.2.1", 9993)
@@ -74,18 +80,30 @@ def plain(frame: bytes) -> bytes:
     return bytes(VNET_BYTES) + frame
 
 
+def signed(body: bytes, key: bytes = MAC1_KEY) -> bytes:
+    """A handshake message with mac1 for a plane of ours; mac2 is zeros."""
+    return body + mac(key, body) + bytes(16)
+
+
+def straight(place: Place, mtu: int = 1472) -> Plan:
+    """A plan of one way."""
+    return (place, mtu), None, ()
+
+
 class MemorySender:
     """Stands where the data sockets are; keeps trains as (destination, bytes, datagram size)."""
 
     def __init__(self) -> None:
         self.segments = True
         self.failure = 0
-        self.trains: list[tuple[tuple[str, int], bytes, int]] = []
+        self.trains: list[tuple[Place, bytes, int]] = []
 
-    def send(self, datagram: bytes, destination: tuple[str, int]) -> int:
+    def send(self, datagram: bytes, destination: Place) -> int:
+        if destination[0] == CHANNEL:
+            datagram = CHANNEL_HEADER.pack(destination[1], len(datagram)) + datagram
         return self.send_train(memoryview(bytes(datagram)), len(datagram), destination, 0.0)
 
-    def send_train(self, train: memoryview, size: int, destination: tuple[str, int], now: float) -> int:
+    def send_train(self, train: memoryview, size: int, destination: Place, now: float) -> int:
         self.trains.append((destination, bytes(train), size))
         return self.failure
 
@@ -116,8 +134,8 @@ class MemoryPlane:
         addresses = [socket.inet_ntop(socket.AF_INET, IPV4[self.number]), f"fd77::{self.number + 1}"]
         segment = Segment(MACS[self.number], addresses, self.is_bridge)
         self.context = PlaneContext(
-            descriptor, self.mtu, MACS[self.number], self.offloads, self.tally, segment, writer, self.sender,  # type: ignore[arg-type]
-            UpcallQueue(self.tally),
+            descriptor, self.mtu, MACS[self.number], NODES[self.number], MAC1_KEY, self.offloads, self.tally, segment,
+            writer, self.sender, UpcallQueue(self.tally),  # type: ignore[arg-type]
         )  # fmt: skip
         self.plane = Plane(self.context)
         self.frames()
@@ -128,8 +146,8 @@ class MemoryPlane:
 
     def meet(self, other: MemoryPlane, path_mtu: int = 1472, is_bridge: bool = False) -> None:
         addresses = [socket.inet_ntop(socket.AF_INET, IPV4[other.number]), f"fd77::{other.number + 1}"]
-        self.plane.obey((SET_PEER, 1, MACS[other.number], addresses, is_bridge), 0.0)
-        self.plane.obey((SET_PATH, 1, ("192.0.2.1", 9993), path_mtu), 0.0)
+        self.plane.obey((SET_PEER, 1, NODES[other.number], MACS[other.number], addresses, is_bridge), 0.0)
+        self.plane.obey((SET_PATH, 1, straight(("192.0.2.1", 9993), path_mtu)), 0.0)
 
     def write(self, *frames: bytes, now: float = 1.0) -> None:
         """Frames come out of the kernel; sent in one turn."""
@@ -146,7 +164,7 @@ class MemoryPlane:
             except BlockingIOError:
                 return frames
 
-    def receive(self, train: bytes, size: int, source: tuple[str, int] = SOURCE, now: float = 1.0) -> None:
+    def receive(self, train: bytes, size: int, source: Place = SOURCE, now: float = 1.0) -> None:
         """A train comes in from the network."""
         ingress = self.plane.ingress
         ingress.buffer[: len(train)] = train

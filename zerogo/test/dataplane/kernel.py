@@ -33,6 +33,7 @@ from zerogo.dataplane.interface import (
 from zerogo.dataplane.sockets import open_data_sockets
 from zerogo.dataplane.tap import TapSettings, configure_tap, open_tap
 from zerogo.ids import MacAddress, NodeId, SocketAddress
+from zerogo.noise.cookie import mac
 from zerogo.noise.keys import SessionKeys
 from zerogo.wire.handshake import Suite
 
@@ -87,6 +88,10 @@ class Host:
     @property
     def addresses(self) -> list[str]:
         return [f"10.77.0.{self.number}", f"fd77::{self.number}"]
+
+    def handshake(self, body: bytes) -> bytes:
+        """A handshake message that is meant for this host; what counts of it here is mac1."""
+        return body + mac(self.mac1_key, body) + bytes(16)
 
     def entry(self, peer: int, is_bridge: bool = False) -> PeerEntry:
         """What another host's switch knows of it, under the number `peer`."""
@@ -191,7 +196,7 @@ def connect(ends: list[End], suite: Suite = Suite.CHACHAPOLY, base: int = 0) -> 
     """Give two ends a session, as after a handshake: the initiator has it when it has the response, which the
     responder sent after it had the session."""
     initiator, responder = session_pair(suite, base)
-    response = b"\x91" + base.to_bytes(4, "big") + bytes(75)
+    response = ends[0].host.handshake(b"\x91" + base.to_bytes(4, "big") + bytes(75))
     ends[1].plane.add_session(1, responder)
     ends[1].plane.send_datagram(ends[0].host.underlay(), response)
     wait_until(ends, lambda: any(upcall.payload == response for upcall in ends[0].of(DatagramReceived)), "the response")

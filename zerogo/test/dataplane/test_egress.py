@@ -72,8 +72,8 @@ class EgressTests(SynchronousTestCase):
         self.addCleanup(twin.close)
         keys = bytes(32), bytes(range(32))
         for peer in (1, 2):
-            twin.plane.obey((SET_PEER, peer, bytes([2, 0, 0, 0, 0, peer]), [], True), 0.0)
-            twin.plane.obey((SET_PATH, peer, f.SOURCE, 1472), 0.0)
+            twin.plane.obey((SET_PEER, peer, b"\x09" * 10, bytes([2, 0, 0, 0, 0, peer]), [], True), 0.0)
+            twin.plane.obey((SET_PATH, peer, f.straight(f.SOURCE, 1472)), 0.0)
             twin.plane.obey((ADD_SESSION, peer, (peer, 77), keys, f.CHACHAPOLY, True), 0.0)
         for destination in (b"\xff" * 6, bytes([2, 9, 9, 9, 9, 9])):
             frame = bytearray(f.partial(f.ip_frame(17, f.udp_message(os.urandom(900))), 17))
@@ -91,11 +91,11 @@ class EgressTests(SynchronousTestCase):
         self.assertEqual(0, self.left.tally.checksums_completed)
 
     def test_frames_wait_for_a_path(self) -> None:
-        self.left.plane.obey((SET_PATH, 1, None, 0), 1.0)
+        self.left.plane.obey((SET_PATH, 1, None), 1.0)
         frames = [f.plain(f.ip_frame(17, f.udp_message(bytes([number])))) for number in range(3)]
         self.left.write(*frames)
         self.assertEqual([], self.left.sender.trains)
-        self.left.plane.obey((SET_PATH, 1, ("192.0.2.1", 9993), 1472), 1.0)
+        self.left.plane.obey((SET_PATH, 1, f.straight(("192.0.2.1", 9993), 1472)), 1.0)
         self.right.take_trains_of(self.left)
         self.assertEqual(frames, self.right.frames())
 

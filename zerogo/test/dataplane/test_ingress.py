@@ -208,18 +208,30 @@ class PathTests(IngressCase):
 class StrangerTests(IngressCase):
     def test_stun_and_handshakes_go_up_and_the_rest_does_not(self) -> None:
         stun = b"\0\1\0\0\x21\x12\xa4\x42" + bytes(12)
-        for datagram in (stun, b"\x90" + bytes(150), b"\x92" + bytes(63)):
+        for datagram in (stun, f.signed(b"\x90" + bytes(130)), b"\x92" + bytes(63)):
             self.right.receive(datagram, len(datagram), ELSEWHERE)
         self.assertEqual(3, len(self.right.upcalls()))
-        for datagram in (stun[:19], b"\0\1\0\0" + bytes(20), b"\x40" * 20, b"\x94" * 40, b"\x90" * 1501, b"\x93"):
+        for datagram in (stun[:19], b"\0\1\0\0" + bytes(20), b"\x40" * 20, b"\x94" * 40, b"\x92" * 1501, b"\x93"):
             self.right.receive(datagram, len(datagram), ELSEWHERE)
         self.assertEqual([], self.right.upcalls())
         self.assertEqual(6, self.right.tally.dropped_malformed)
         self.assertEqual([], self.right.sender.trains)
 
     def test_a_train_of_strangers_comes_up_one_by_one(self) -> None:
-        self.right.receive(b"\x90" * 300, 100, ELSEWHERE)
-        self.assertEqual([(DATAGRAM_RECEIVED, ELSEWHERE, b"\x90" * 100)] * 3, self.right.upcalls())
+        response = f.signed(b"\x91" * 100)
+        self.right.receive(response * 3, len(response), ELSEWHERE)
+        self.assertEqual([(DATAGRAM_RECEIVED, ELSEWHERE, response)] * 3, self.right.upcalls())
+
+    def test_handshakes_for_others_use_up_no_budget(self) -> None:
+        wrong = f.signed(b"\x90" + bytes(130), key=b"other" * 6)
+        for _ in range(5000):
+            self.right.receive(wrong, len(wrong), ELSEWHERE)
+        for short in (b"\x90", b"\x91" * 32):
+            self.right.receive(short, len(short), ELSEWHERE)
+        right = f.signed(b"\x90" + bytes(130))
+        self.right.receive(right, len(right), ELSEWHERE)
+        self.assertEqual([(DATAGRAM_RECEIVED, ELSEWHERE, right)], self.right.upcalls())
+        self.assertEqual((5002, 0), (self.right.tally.dropped_mac1, self.right.tally.dropped_upcall_queue))
 
 
 class ChecksumTests(IngressCase):

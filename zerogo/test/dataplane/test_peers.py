@@ -3,7 +3,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.dataplane.limits import REJECT_AFTER_SECONDS, REKEY_AFTER_SECONDS, STAGED_BYTES_LIMIT
-from zerogo.dataplane.peers import PATH_MTU_MINIMUM, REKEY_ON_RECEIVE_SECONDS, Peer, PeerTable
+from zerogo.dataplane.peers import REKEY_ON_RECEIVE_SECONDS, Peer, PeerTable
 from zerogo.dataplane.sealing import SealedSession
 
 
@@ -111,11 +111,6 @@ class StagingTests(SynchronousTestCase):
         self.assertEqual([1, 2], [frame[0] for frame in peer.take_staged()])
         self.assertEqual([], peer.take_staged())
         self.assertEqual(0, peer.staged_bytes)
-
-    def test_a_path_is_taken_to_carry_a_minimum(self) -> None:
-        peer = Peer(1)
-        peer.set_path(("192.0.2.1", 1), 10)
-        self.assertEqual(PATH_MTU_MINIMUM, peer.mtu)
 
     def test_run_ids_go_round_without_zero(self) -> None:
         peer = Peer(1)

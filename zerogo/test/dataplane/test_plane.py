@@ -31,7 +31,7 @@ class PlaneTests(SynchronousTestCase):
         keys = (bytes(32), bytes(32))
         for message in (
             (ADD_SESSION, 9, (1, 2), keys, 1, True),
-            (SET_PATH, 9, ("192.0.2.1", 1), 1472),
+            (SET_PATH, 9, f.straight(("192.0.2.1", 1), 1472)),
             (SEND_CONTROL, 9, b"x", None),
             (REMOVE_PEER, 9),
             (RETIRE_SESSION, 9),
@@ -82,12 +82,12 @@ class PlaneTests(SynchronousTestCase):
         self.addCleanup(right.close)
         left.meet(right)
         right.meet(left)
-        left.plane.obey((SET_PATH, 1, None, 0), 0.0)
+        left.plane.obey((SET_PATH, 1, None), 0.0)
         f.give_session(left, right)
         self.assertEqual([], left.sender.trains)
-        left.plane.obey((SET_PATH, 1, ("192.0.2.1", 9993), 1472), 1.0)
+        left.plane.obey((SET_PATH, 1, f.straight(("192.0.2.1", 9993), 1472)), 1.0)
         self.assertEqual([OVERHEAD_BYTES], [len(train) for _, train, _ in left.sender.trains])
-        left.plane.obey((SET_PATH, 1, ("192.0.2.2", 9993), 1472), 2.0)
+        left.plane.obey((SET_PATH, 1, f.straight(("192.0.2.2", 9993), 1472)), 2.0)
         self.assertEqual(1, len(left.sender.trains))
 
     def test_counters_are_told_when_they_change(self) -> None:

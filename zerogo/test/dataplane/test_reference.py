@@ -70,10 +70,10 @@ class ReferenceDataplaneTests(SynchronousTestCase):
         self.plane.remove_peer(3)
         self.assertEqual(
             [
-                (m.SET_PEER, 3, mac.raw, ["10.0.0.1"], True),
+                (m.SET_PEER, 3, NODE.raw, mac.raw, ["10.0.0.1"], True),
                 (m.ADD_SESSION, 3, (1, 2), (b"s" * 32, b"r" * 32), 2, True),
-                (m.SET_PATH, 3, PAIR, 1400),
-                (m.SET_PATH, 3, None, 0),
+                (m.SET_PATH, 3, ((PAIR, 1400), None, ())),
+                (m.SET_PATH, 3, None),
                 (m.SEND_DATAGRAM, PAIR, b"stun"),
                 (m.SEND_CONTROL, 3, b"probe", None),
                 (m.SEND_CONTROL, 3, b"probe", PAIR),
@@ -115,7 +115,7 @@ class ReferenceDataplaneTests(SynchronousTestCase):
         switches = (("tap_tso", False),)
         self.tell(
             (m.PLANE_COUNTERS, tuple(range(len(Counter))), switches),
-            (m.PEER_COUNTERS, [(3, 10, 20, 1, 2, 0.0, None)]),
+            (m.PEER_COUNTERS, [(3, 10, 20, 1, 2, 7, 0.0, None)]),
         )
         self.assertEqual([], self.plane.poll_upcalls())
         snapshot = self.plane.counters()

@@ -6,9 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from zerogo import ids
 from zerogo.errors import ParseError
 from zerogo.ids import NodeId
-from zerogo.wire.forward import Forward, emit_forward, first_forward, head_bytes, overhead_bytes, parse_forward
+from zerogo.wire.forward import Forward, emit_forward, first_forward, parse_forward
+from zerogo.wire.route import NODE_ID_BYTES, head_bytes, overhead_bytes
 
 NODES = [NodeId(bytes([number]) * 10) for number in range(5)]
 DATAGRAM = b"\x93" + bytes(39)
@@ -83,3 +85,6 @@ class ForwardTests(SynchronousTestCase):
             if number < 3:
                 forward = forward.onward()
         self.assertEqual((NODES[2], NODES[1], NODES[0]), forward.back)
+
+    def test_an_id_is_as_long_here_as_there(self) -> None:
+        self.assertEqual(ids.NODE_ID_BYTES, NODE_ID_BYTES)

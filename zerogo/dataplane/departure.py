@@ -1,0 +1,96 @@
+# -*- test-case-name: zerogo.test.dataplane.test_departure -*-
+"""How sealed datagrams leave: into a socket, into a channel, wrapped for a carrier, by two ways at once.
+
+A datagram that goes by a route is sealed once more, as FORWARD, for the first carrier, and joins a train to that one.
+Carriers put what they carry for others into the same train (`zerogo.dataplane.carrying`).
+"""
+
+from __future__ import annotations
+
+from zerogo.dataplane.context import PlaneContext
+from zerogo.dataplane.messages import PATH_REFUSED
+from zerogo.dataplane.place import Place, is_route
+from zerogo.dataplane.slots import SEAL_BYTES
+from zerogo.dataplane.train import Train
+from zerogo.dataplane.way import PATH_MTU_MAXIMUM, Course, Way
+from zerogo.wire.route import is_carriable
+from zerogo.wire.transport import INNER, Kind
+
+REFUSED_QUIET_SECONDS = 1.0
+NO_WAY = "dropped_forward_no_way"
+TOO_LONG = "dropped_forward_too_long"
+"""Counters: no session with the next member or no path but a route to it; larger than that path carries."""
+_BUFFER_BYTES = 1 << 17
+
+
+class Departure:
+    """The last step before the sockets."""
+
+    def __init__(self, context: PlaneContext) -> None:
+        self._context = context
+        self.carried = Train(memoryview(bytearray(_BUFFER_BYTES)), self.transmit)
+        """FORWARD datagrams under way to their next carrier."""
+
+    def flush(self, now: float) -> None:
+        """Send what waits for a carrier."""
+        self.carried.flush(now)
+
+    def transmit(self, course: Course, train: memoryview, size: int, count: int, now: float) -> None:
+        """Send `count` datagrams of a course, each `size` bytes after the one before; the last may be shorter."""
+        peer = self._context.table.peers.get(course.peer)
+        if peer is None:
+            return
+        way, wrap = course.way, course.wrap
+        failure = 0
+        if way.head:
+            for at in range(0, len(train), size):
+                self._send_by_route(way, train[at : at + size], course.band, now)
+        else:
+            failure = self._context.sender.send_train(train, size, way.place, now)
+        if course.twin is not None:
+            for at in range(0, len(train), size):
+                self._send_way(course.twin, train[at + wrap : at + size], course.band, now)
+            self._context.tally.twins_out += count
+        peer.datagrams_out += count
+        peer.owes_confirmation = False
+        peer.keepalive_at = None
+        peer.sent_since_tick = True
+        if failure and course.is_best and now >= peer.refused_quiet_until:
+            peer.refused_quiet_until = now + REFUSED_QUIET_SECONDS
+            self._context.upcalls.add((PATH_REFUSED, peer.peer, failure))
+
+    def send(self, place: Place, datagram: bytes | memoryview, band: int, now: float) -> int:
+        """Send one datagram, sealed or not, to any place; 0, or an errno."""
+        if not is_route(place):
+            return self._context.sender.send(datagram, place)
+        self._send_by_route(Way(place, PATH_MTU_MAXIMUM, self._context.node_id), datagram, band, now)
+        self.flush(now)
+        return 0
+
+    def _send_way(self, way: Way, datagram: memoryview, band: int, now: float) -> None:
+        if way.head:
+            self._send_by_route(way, datagram, band, now)
+        else:
+            self._context.sender.send(datagram, way.place)
+
+    def _send_by_route(self, way: Way, datagram: bytes | memoryview, band: int, now: float) -> None:
+        tally = self._context.tally
+        if not way.is_valid or not is_carriable(datagram[0]):
+            tally.dropped_forward_invalid += 1
+            return
+        plaintext = b"".join((INNER.pack(Kind.FORWARD, band, 0, 0), way.head, datagram))
+        failure = self.hand_on(way.carrier, memoryview(plaintext), now)
+        if failure:
+            tally.add("dropped_no_endpoint" if failure == NO_WAY else failure)
+
+    def hand_on(self, node_id: bytes, plaintext: memoryview, now: float) -> str:
+        """Seal a FORWARD, inner header and all, for the member that is to have it next; "", or what to count."""
+        peer = self._context.table.by_node.get(node_id)
+        course = None if peer is None or peer.courses is None else peer.courses.hop
+        session = None if peer is None else peer.usable_session(now)
+        if course is None or session is None:
+            return NO_WAY
+        if len(plaintext) + SEAL_BYTES > course.mtu:
+            return TOO_LONG
+        self.carried.append(course, session, plaintext, now)
+        return ""

@@ -1,0 +1,100 @@
+# -*- test-case-name: zerogo.test.dataplane.test_way -*-
+"""Ways to a peer, and the courses that its datagrams take: by a way, and perhaps by its twin too.
+
+A plan becomes courses when it is set, so that a frame finds its own by its band and, where flows are spread, its hash.
+"""
+
+from __future__ import annotations
+
+from zerogo.dataplane.band import flow_hash
+from zerogo.dataplane.place import CHANNEL, CHANNEL_HEADER_BYTES, Place, is_route
+from zerogo.errors import ParseError
+from zerogo.wire.route import emit_head, parse_head
+from zerogo.wire.transport import Band
+
+PATH_MTU_MINIMUM = 640
+"""Largest UDP payload is taken to be at least this; smaller claims would make runs of too many segments."""
+PATH_MTU_MAXIMUM = 65507
+Claim = tuple[Place, int]
+"""A place and the MTU there, bytes."""
+Plan = tuple[Claim, Claim | None, tuple[Claim, ...]]
+
+
+class Way:
+    """One way to a place. A route has the head that goes before what is carried, and who carries it first."""
+
+    __slots__ = ("carrier", "channel", "head", "is_valid", "mtu", "place")
+
+    def __init__(self, place: Place, mtu: int, own_id: bytes) -> None:
+        self.place = place
+        self.mtu = min(max(mtu, PATH_MTU_MINIMUM), PATH_MTU_MAXIMUM)
+        self.channel: int = place[1] if place[0] == CHANNEL else 0
+        self.carrier = b""
+        self.head = b""
+        self.is_valid = True
+        if is_route(place):
+            self.carrier = place[1]
+            self.head = emit_head(1, (own_id, *place[1:]))
+            self.is_valid = _is_sound(self.head)
+
+
+def _is_sound(head: bytes) -> bool:
+    try:
+        parse_head(head)
+    except ParseError:
+        return False
+    return True
+
+
+class Course:
+    """How some of a peer's datagrams go. What is sealed for it fits its way and its twin."""
+
+    __slots__ = ("band", "is_best", "mtu", "peer", "twin", "way", "wrap")
+
+    def __init__(self, peer: int, way: Way, twin: Way | None, band: int, is_best: bool) -> None:
+        self.peer = peer
+        self.way = way
+        self.twin = twin if twin is not None and twin.place != way.place else None
+        self.mtu = way.mtu if self.twin is None else min(way.mtu, self.twin.mtu)
+        self.band = band
+        """Of all that takes it, where that must be told (on routes); else of any."""
+        self.wrap = CHANNEL_HEADER_BYTES if way.channel else 0
+        """Bytes before each sealed datagram, for the ChannelData header."""
+        self.is_best = is_best
+
+
+class Courses:
+    """All courses of one peer."""
+
+    __slots__ = ("by_band", "hop", "places")
+
+    def __init__(self, peer: int, plan: Plan, own_id: bytes) -> None:
+        best, twin, spread = plan
+        ways = [Way(place, mtu, own_id) for place, mtu in (best, *spread)]
+        twin_way = None if twin is None else Way(*twin, own_id)
+        self.by_band = _by_band(peer, ways, twin_way)
+        known = ways[:1] + ([] if twin_way is None else [twin_way]) + ways[1:]
+        self.places = [way.place for way in known]
+        """Where authentic datagrams of the peer may come from without having roamed."""
+        first = next((way for way in known if not way.head), None)
+        self.hop = None if first is None else Course(peer, first, None, Band.BULK, first is ways[0])
+        """How it is sent what others' datagrams, or ours for others, are wrapped in: never by a route."""
+
+    def of(self, band: int, frame: memoryview, network: int, size: int) -> Course:
+        """That of a frame of `size` bytes whose IP header begins at `network`, 0 where it has none."""
+        courses = self.by_band[band]
+        return courses[0] if len(courses) == 1 else courses[flow_hash(frame, network, size) % len(courses)]
+
+
+def _by_band(peer: int, ways: list[Way], twin: Way | None) -> list[list[Course]]:
+    rows = []
+    for band in (Band.CONTROL, Band.REALTIME, Band.BULK):
+        row = []
+        for number, way in enumerate(ways[:1] if band is Band.CONTROL else ways):
+            row.append(Course(peer, way, twin if band is Band.REALTIME else None, int(band), number == 0))
+        rows.append(row)
+    if twin is None and not any(way.head for way in ways):
+        # Nobody needs to be told the bands apart: frames of all of them may share a train.
+        rows[Band.REALTIME] = rows[Band.BULK]
+        rows[Band.CONTROL] = rows[Band.BULK][:1]
+    return rows
