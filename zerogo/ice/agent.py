@@ -430,7 +430,7 @@ class IceAgent:
         else:
             pair.consent.grant(now)
         if was_in_doubt:
-            self._events.append(PairValid(pair.endpoint, pair.local_kind, pair.remote.kind, pair.rtt, mapped))
+            self._events.append(PairValid(pair.endpoint, pair.local_kind, pair.remote.kind, pair.likely_rtt, mapped))
         self._arm_consent(pair)
         self._reselect(now)
         self._pace(now)
@@ -477,7 +477,7 @@ class IceAgent:
             self._arm_consent(previous)
         if choice is None:
             return
-        self._events.append(PairSelected(choice.endpoint, choice.local_kind, choice.remote.kind, choice.rtt))
+        self._events.append(PairSelected(choice.endpoint, choice.local_kind, choice.remote.kind, choice.likely_rtt))
         self._arm_consent(choice)
         if self._controlling:
             self._send_check(choice, CHECK_SCHEDULE, now)

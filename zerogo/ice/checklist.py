@@ -29,6 +29,7 @@ ADMISSIONS_LIMIT = 100
 """New pairs between two rounds."""
 ORDINARY_CHECKS_LIMIT = 20
 """Ordinary checks under way at a time."""
+LIKELY_BOUND_SECONDS = 0.2
 SAMPLES_LIMIT = 8
 """Round trips remembered per pair."""
 
@@ -109,6 +110,14 @@ class CandidatePair:
     def rtt(self) -> float:
         """The smallest of the latest round trips, seconds; an upper bound while there is no exact one."""
         return min(self._samples) if self._samples else self._bound
+
+    @property
+    def likely_rtt(self) -> float | None:
+        """The smallest of the latest round trips, seconds; None while there is but a bound that may be far off.
+
+        A check that was repeated for half a second before the peer's NAT opened shows half a second.
+        """
+        return self.rtt if self._samples or self._bound <= LIKELY_BOUND_SECONDS else None
 
     def add_sample(self, rtt: float, is_exact: bool) -> None:
         """Note a round trip, seconds."""

@@ -15,8 +15,8 @@ class PairValid:
     remote: Endpoint
     local_kind: CandidateKind
     remote_kind: CandidateKind
-    rtt: float
-    """Seconds, at most."""
+    rtt: float | None
+    """Seconds; None while nothing is known that would be near it."""
     mapped: SocketAddress
     """The source address of our check as the peer saw it."""
 
@@ -28,7 +28,7 @@ class PairSelected:
     remote: Endpoint
     local_kind: CandidateKind
     remote_kind: CandidateKind
-    rtt: float
+    rtt: float | None
 
 
 @frozen

@@ -83,13 +83,16 @@ class HardEnd:
     """Where the peer expects to be seen, if both are hard."""
     _kept: dict[int, None] = field(factory=dict, init=False)
 
-    def begin(self, theirs: Offer, *, crosses: bool, now: float) -> None:
-        """Checks began; unless they find something, try to be reached by the peer."""
+    def begin(self, theirs: Offer, *, crosses: bool, began_at: float, now: float) -> None:
+        """Checks began; unless they find something, try to be reached by the peer, of which this is known now.
+
+        :param crosses: whether the peer is behind such a NAT, too.
+        """
         self._targets, self._crosses = _targets(theirs), crosses
         if self.stage in (Stage.IDLE, Stage.WAITING) and (self._targets or crosses):
             self.stage = Stage.WAITING
-            self._due_at = max(now + SOUND_AFTER_SECONDS, self._ready_at)
-            self._spread_at = now + SPREAD_AFTER_SECONDS
+            self._due_at = max(began_at + SOUND_AFTER_SECONDS, self._ready_at, now)
+            self._spread_at = max(began_at, self._ready_at - SOUND_AFTER_SECONDS) + SPREAD_AFTER_SECONDS
 
     def told(self, window: PortWindow, now: float) -> None:
         """The peer, which is behind a hard NAT too, told where it expects to be seen."""

@@ -37,6 +37,7 @@ class Punching:
     _context: NodeContext
     _peer: int
     recipe: Recipe = field(default=Recipe.PLAIN, init=False)
+    _began_at: float | None = field(default=None, init=False)
     hard: HardEnd = field(init=False)
     easy: EasyEnd = field(init=False)
 
@@ -52,12 +53,18 @@ class Punching:
 
     def begin(self, ours: Offer, theirs: Offer, now: float) -> None:
         """The checks of both ends begin."""
+        self._began_at = now
+        self.learn(ours, theirs, now)
+
+    def learn(self, ours: Offer, theirs: Offer, now: float) -> None:
+        """What is known of either end may have changed, also after the checks began."""
         self.recipe = recipe_for(ours.nat, theirs.nat)
-        if ours.nat.is_hard and self.recipe in (Recipe.PREDICTION, Recipe.BIRTHDAY):
-            self.hard.begin(theirs, crosses=theirs.nat.is_hard, now=now)
+        is_tried = self.recipe in (Recipe.PREDICTION, Recipe.BIRTHDAY)
+        if self._began_at is not None and ours.nat.is_hard and is_tried:
+            self.hard.begin(theirs, crosses=theirs.nat.is_hard, began_at=self._began_at, now=now)
 
     def told(self, window: PortWindow, theirs: Offer, ours: Offer, ice: IceAgent, now: float) -> None:
-        """A signal of the peer carried a window."""
+        """A signal of the peer carried a window; `learn` was told of the rest of it."""
         if ours.nat.is_hard:
             self.hard.told(window, now)
         else:
@@ -79,6 +86,7 @@ class Punching:
 
     def clear(self) -> None:
         """The peer is gone: close everything."""
+        self._began_at = None
         self.easy.stop()
         self.hard.clear()
 

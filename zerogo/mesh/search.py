@@ -114,6 +114,7 @@ class Search:
     def set_offer(self, offer: Offer, now: float) -> None:
         """What this node knows about its own addresses; told to the peer if it is being looked for."""
         before, self._offer = self._offer, offer
+        self.punching.learn(offer, self.signalling.remote_offer, now)
         self._add_local_candidates(now)
         is_news = (offer.candidates, offer.nat, offer.relayed) != (before.candidates, before.nat, before.relayed)
         is_found = self.seconds_to_direct is not None
@@ -130,6 +131,7 @@ class Search:
         for candidate in self.signalling.remote_offer.candidates:
             self.ice.add_remote_candidate(candidate, now)
         self._timers.cancel(_Timer.PATIENCE)
+        self.punching.learn(self._offer, self.signalling.remote_offer, now)
         window = self.signalling.remote.window if self.signalling.remote is not None else None
         if window is not None:
             self.punching.told(window, self.signalling.remote_offer, self._offer, self.ice, now)
