@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from zerogo import __version__
 from zerogo.agent.reports import (
     ControllerReport,
+    OfferReport,
     PeerReport,
     StatusReport,
+    offer_report,
     peer_reports,
     plane_report,
     port_mapping_report,
@@ -64,6 +66,7 @@ class LocalCommands:
             mtu=0 if place is None else place.mtu,
             ports=presence.ports,
             controller=self._controller(),
+            offer=OfferReport() if segment is None else offer_report(segment.offer()),
             port_mapping=None if agent.mapping is None else port_mapping_report(agent.mapping.status()),
             plane=None if segment is None else plane_report(segment.plane_name, segment.counters()),
             refusals={} if segment is None else {str(key): count for key, count in segment.refusals().refusals.items()},

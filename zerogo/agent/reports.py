@@ -14,6 +14,7 @@ import msgspec
 from zerogo.control.messages import LinkReport
 from zerogo.dataplane.interface import PeerCounters, PlaneCounters
 from zerogo.mesh.events import PeerState
+from zerogo.mesh.signal import Offer
 from zerogo.mesh.status import PathStatus, PeerStatus
 from zerogo.portmap.mapper import MapperStatus, ProtocolStatus, Standing
 
@@ -26,6 +27,8 @@ class PathReport(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     """`direct`; ways through members and relays have names of their own."""
     address: str
+    relay: str = ""
+    """The name of the relay that it goes by; empty for none."""
     local_candidate: str
     remote_candidate: str
     is_active: bool
@@ -36,6 +39,19 @@ class PathReport(msgspec.Struct, frozen=True, kw_only=True):
     loss: float
     """0 to 1."""
     mtu: int
+
+
+class OfferReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an end says it may be reached, and what its NAT was seen to do."""
+
+    candidates: list[str] = []
+    """Each `KIND ADDRESS:PORT`; `host`, `mapped` or `srflx`."""
+    relayed: list[str] = []
+    """Each `RELAY ADDRESS:PORT`; the relay at home first."""
+    mapping: str = "unknown"
+    """`none`, `stable`, `per-destination` or `unknown`."""
+    ports: str = "unknown"
+    """`preserved`, `sequential`, `block`, `random` or `unknown`."""
 
 
 class PeerReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +68,8 @@ class PeerReport(msgspec.Struct, frozen=True, kw_only=True):
     handshake_age_seconds: float | None
     seconds_to_direct: float | None
     next_try_in_seconds: float | None
+    offer: OfferReport = OfferReport()
+    """What it told of itself."""
     bytes_in: int
     bytes_out: int
     datagrams_in: int
@@ -111,6 +129,8 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     mtu: int
     ports: list[int]
     controller: ControllerReport
+    offer: OfferReport = OfferReport()
+    """What the members are told of us."""
     port_mapping: PortMappingReport | None = None
     """None where the configuration wants none."""
     plane: PlaneReport | None
@@ -131,6 +151,7 @@ def path_report(path: PathStatus) -> PathReport:
     return PathReport(
         kind=path.kind.value,
         address=str(path.destination),
+        relay=path.relay,
         local_candidate=path.local_candidate,
         remote_candidate=path.remote_candidate,
         is_active=path.is_active,
@@ -140,6 +161,16 @@ def path_report(path: PathStatus) -> PathReport:
         jitter_ms=_ms(path.jitter),
         loss=round(path.loss, 4),
         mtu=path.mtu,
+    )
+
+
+def offer_report(offer: Offer) -> OfferReport:
+    """What an end tells of itself, for people and programs."""
+    return OfferReport(
+        candidates=[f"{each.kind.value} {each.address}" for each in offer.candidates],
+        relayed=[f"{each.relay} {each.address}" for each in offer.relayed],
+        mapping=offer.nat.mapping.value,
+        ports=offer.nat.ports.value,
     )
 
 
@@ -156,6 +187,7 @@ def peer_report(peer: PeerStatus, counters: PeerCounters) -> PeerReport:
         handshake_age_seconds=_age(peer.handshake_age),
         seconds_to_direct=_age(peer.seconds_to_direct),
         next_try_in_seconds=_age(peer.next_try_in),
+        offer=offer_report(peer.theirs),
         bytes_in=counters.bytes_in,
         bytes_out=counters.bytes_out,
         datagrams_in=counters.datagrams_in,

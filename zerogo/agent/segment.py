@@ -53,6 +53,7 @@ from zerogo.mesh.events import (
     SurroundingsDoubted,
 )
 from zerogo.mesh.node import Node
+from zerogo.mesh.signal import Offer
 from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import NodeCounters, PeerStatus
 from zerogo.net.plane import UpcallReader
@@ -187,6 +188,10 @@ class Segment:
     def peers(self) -> list[PeerStatus]:
         """All peers as they are at this moment."""
         return self._node.peer_status(self._clock.seconds())
+
+    def offer(self) -> Offer:
+        """What all peers are told of where this machine may be reached."""
+        return self._node.offer()
 
     def refusals(self) -> NodeCounters:
         """What the core refused."""

@@ -7,13 +7,17 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.agent.reports import PeerReport, link_reports, peer_reports, plane_report
 from zerogo.control.messages import StatusReport, emit_message, parse_member_message
 from zerogo.dataplane.interface import Counter, PeerCounters, PlaneCounters
+from zerogo.ice.candidate import Candidate
+from zerogo.ice.nature import NatBehaviour, NatMapping, PortPattern
 from zerogo.ids import NodeId, SocketAddress
 from zerogo.mesh.events import PathKind, PeerState
+from zerogo.mesh.signal import Offer, Relayed
 from zerogo.mesh.status import PathStatus, PeerStatus
 
 PATH = PathStatus(
     destination=SocketAddress("192.0.2.7", 9993),
     kind=PathKind.DIRECT,
+    relay="",
     local_candidate="host",
     remote_candidate="srflx",
     is_active=True,
@@ -41,6 +45,21 @@ LOST = evolve(PEER, peer=4, name="anna", state=PeerState.UNREACHABLE, reason="no
 
 
 class ReportTests(SynchronousTestCase):
+    def test_relays_and_what_a_peer_offers_are_named(self) -> None:
+        address = SocketAddress("203.0.113.5", 40000)
+        offer = Offer(
+            candidates=(Candidate.host(SocketAddress("2001:db8::7", 9993)), Candidate.port_mapped(address, address)),
+            nat=NatBehaviour(mapping=NatMapping.PER_DESTINATION, ports=PortPattern.RANDOM),
+            relayed=(Relayed(relay="fra", address=address),),
+        )
+        path = evolve(PATH, kind=PathKind.RELAY, relay="fra")
+        report = peer_reports([evolve(PEER, path=path, theirs=offer)], PlaneCounters())[0]
+        assert report.path is not None
+        self.assertEqual((report.path.kind, report.path.relay), ("relay", "fra"))
+        self.assertEqual(report.offer.candidates, ["host [2001:db8::7]:9993", "mapped 203.0.113.5:40000"])
+        self.assertEqual(report.offer.relayed, ["fra 203.0.113.5:40000"])
+        self.assertEqual((report.offer.mapping, report.offer.ports), ("per-destination", "random"))
+
     def test_peers_come_by_name_with_what_the_plane_counted(self) -> None:
         counters = PlaneCounters(peers={3: PeerCounters(bytes_in=10, bytes_out=20)})
         anna, bob = peer_reports([PEER, LOST], counters)
