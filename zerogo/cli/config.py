@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
+from zerogo.cli.groups import Commands
 from zerogo.config.load import default_path, load
 from zerogo.config.sample import ROLES, effective, sample
 
 
-@click.group()
+@click.group(cls=Commands)
 def config() -> None:
     """Configuration files: check one, see what is in force, print a sample."""
 

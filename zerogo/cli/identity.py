@@ -8,13 +8,14 @@ from pathlib import Path
 
 import click
 
+from zerogo.cli.groups import Commands
 from zerogo.config.agent import AgentConfig
 from zerogo.config.identity_file import IDENTITY_FILE, create_identity, load_identity
 from zerogo.config.load import default_path, load
 from zerogo.noise.identity import Identity
 
 
-@click.group()
+@click.group(cls=Commands)
 def identity() -> None:
     """This machine's identity: show it, or make one."""
 

@@ -13,6 +13,7 @@ from types import FrameType
 import click
 from rich.console import Console
 
+from zerogo.cli.groups import Commands
 from zerogo.lab.errors import LabFault
 from zerogo.lab.laboratory import Lab, require_root
 from zerogo.lab.loader import load_scenario, shipped_scenarios
@@ -24,7 +25,7 @@ _FILE_COLUMNS = 140
 """Where the output goes to a file or a pipe."""
 
 
-@click.group()
+@click.group(cls=Commands)
 def lab() -> None:
     """A small internet in network namespaces: sites behind NATs, links, faults, and checks."""
 

@@ -12,6 +12,8 @@ from zerogo.agent.joining import NoNetwork
 from zerogo.agent.state_dir import StateDir, socket_path
 from zerogo.cli.agent_client import AgentClient, AgentSilent, agent_config, agent_options
 from zerogo.cli.daemon import Daemon
+from zerogo.control.netmap import SignedMap
+from zerogo.errors import ZeroGoError
 
 STOP_SECONDS = 10.0
 
@@ -29,10 +31,11 @@ def leave(config: Path | None, state_dir: Path | None, yes: bool, force: bool) -
     membership = state.membership()
     if membership is None:
         raise NoNetwork("this machine is in no network")
+    client = AgentClient(socket_path(found))
+    network = _network_name(client, state) or str(membership.network)
     if not yes:
         name = membership.name or "this machine"
-        click.confirm(f"Take {name} out of network {membership.network}?", abort=True)
-    client = AgentClient(socket_path(found))
+        click.confirm(f"Take {name} out of the network {network}?", abort=True)
     try:
         was_told = client.leave(force)
     except AgentSilent:
@@ -44,7 +47,21 @@ def leave(config: Path | None, state_dir: Path | None, yes: bool, force: bool) -
     _wait(client)
     Daemon("agent", found.state_dir).stop()
     state.forget_network()
-    click.echo("This machine has left the network." if was_told else "Left; the controller was not told.")
+    left = f"This machine has left the network {network}"
+    click.echo(f"{left}." if was_told else f"{left}; the controller was not told.")
+
+
+def _network_name(client: AgentClient, state: StateDir) -> str:
+    """As the agent knows it, or the map on disk does; empty where neither is there."""
+    try:
+        return client.status().network_name
+    except AgentSilent:
+        pass
+    try:
+        blob = state.signed_map()
+        return "" if blob is None else SignedMap.decode(blob).network_map.name
+    except (ZeroGoError, OSError):
+        return ""
 
 
 def _wait(client: AgentClient) -> None:

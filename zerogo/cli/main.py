@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import click
 
 from zerogo import __version__
+from zerogo.cli.groups import Commands
 from zerogo.errors import ZeroGoError
 
 COMMANDS = {
@@ -27,6 +28,8 @@ COMMANDS = {
     "status": "zerogo.cli.status:status",
     "peers": "zerogo.cli.peers:peers",
     "ping": "zerogo.cli.ping:ping",
+    "why": "zerogo.cli.why:why",
+    "netcheck": "zerogo.cli.netcheck:netcheck",
     "networks": "zerogo.cli.networks:networks",
     "members": "zerogo.cli.members:members",
     "invite": "zerogo.cli.invite:invite",
@@ -38,7 +41,7 @@ COMMANDS = {
 INTERRUPTED = 130
 
 
-class LazyCommands(click.Group):
+class LazyCommands(Commands):
     """Imports the module of a subcommand when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

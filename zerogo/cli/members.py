@@ -22,6 +22,7 @@ from zerogo.cli.controller_option import (
     print_table,
     state_dir_option,
 )
+from zerogo.cli.groups import Commands
 from zerogo.cli.owner_api import OwnerApi
 from zerogo.cli.tables import age_text, ms_text
 
@@ -59,7 +60,7 @@ class _Chosen:
         return changed
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Commands, invoke_without_command=True)
 @state_dir_option
 @network_option
 @json_option

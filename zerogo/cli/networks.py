@@ -16,11 +16,12 @@ from zerogo.cli.controller_option import (
     print_table,
     state_dir_option,
 )
+from zerogo.cli.groups import Commands
 
 _FIELDS = ("id", "name", "ipv4", "ipv6", "mtu", "approval", "psk_mode", "members", "pending", "revision", "created_at")
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Commands, invoke_without_command=True)
 @state_dir_option
 @json_option
 @click.pass_context

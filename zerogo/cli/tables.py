@@ -45,8 +45,12 @@ def ms_text(milliseconds: float | None) -> str:
 
 
 def path_text(path: PathReport) -> str:
-    """`direct 192.0.2.7:9993 (host to srflx)`."""
-    return f"{path.kind} {path.address} ({path.local_candidate} to {path.remote_candidate})"
+    """`direct 192.0.2.7:9993 (host to srflx)`, or `via relay fra`."""
+    if path.kind == "relay":
+        return f"via relay {path.relay or path.address}"
+    if path.kind != "direct":
+        return f"via {path.address}"
+    return f"direct {path.address} ({path.local_candidate} to {path.remote_candidate})"
 
 
 def terminal_width() -> int | None:
@@ -95,6 +99,8 @@ def _needed(columns: Mapping[str, Sequence[Text]]) -> int:
 def _path_cell(peer: PeerReport) -> Text:
     if peer.path is not None and peer.state == "connected":
         path = peer.path
+        if path.kind != "direct":
+            return Text(path_text(path), style="yellow")
         return Text(f"{path.kind} {path.address} {path.local_candidate}-{path.remote_candidate}", style="green")
     return Text(peer.state, style=_STATE_STYLES.get(peer.state, "yellow"))
 

@@ -32,13 +32,13 @@ class LeaveTests(SynchronousTestCase):
 
     def test_it_asks_first(self) -> None:
         done = self.run_leave(answer="n\n")
-        self.assertIn("Take anna out of network", done.output)
+        self.assertIn("Take anna out of the network home?", done.output)
         self.assertEqual((done.exit_code, self.agent.left), (1, []))
         self.assertIsNotNone(self.state.membership())
 
     def test_it_tells_the_agent_and_forgets(self) -> None:
         done = self.run_leave("--yes")
-        self.assertIn("has left the network", done.output)
+        self.assertIn("has left the network home.", done.output)
         self.assertIsNone(self.state.membership())
 
     def test_a_controller_that_cannot_be_told_keeps_the_membership(self) -> None:

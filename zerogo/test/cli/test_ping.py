@@ -2,13 +2,15 @@
 
 import json
 
+import msgspec
 from click.testing import CliRunner
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.cli import ping as module
 from zerogo.cli.agent_client import AgentClient
-from zerogo.cli.ping import NoSuchPeer, find_peer, ping
-from zerogo.test.cli.fake_agent import BOB, CAROL, FakeAgent
+from zerogo.cli.peer_names import NoSuchPeer
+from zerogo.cli.ping import ping
+from zerogo.test.cli.fake_agent import BOB, PATH, FakeAgent
 
 
 class MemoryPinger:
@@ -57,6 +59,7 @@ class PingTests(SynchronousTestCase):
         done = self.run_ping("bob", "-c", "2", "--json", answers=[0.010, None])
         document = json.loads(done.output)
         self.assertEqual((document["sent"], document["received"], document["rtt_max_ms"]), (2, 1, 10.0))
+        self.assertEqual([reply["rtt_ms"] for reply in document["replies"]], [10.0, None])
 
     def test_the_ipv6_address_is_taken_where_it_is_wanted(self) -> None:
         self.run_ping("bob", "-6", "-c", "1", answers=[0.01])
@@ -64,8 +67,20 @@ class PingTests(SynchronousTestCase):
         done = self.run_ping("carol", "-6", answers=[])
         self.assertIsInstance(done.exception, NoSuchPeer)
 
-    def test_a_peer_is_found_by_name_node_id_or_address(self) -> None:
-        for name in ("bob", BOB.node_id, "10.1.0.3", "fd00::3"):
-            self.assertIs(find_peer([CAROL, BOB], name), BOB)
-        error = self.assertRaises(NoSuchPeer, find_peer, [CAROL, BOB], "dave")
-        self.assertIn("carol, bob", str(error))
+    def test_a_path_that_changes_is_told(self) -> None:
+        relayed = msgspec.structs.replace(PATH, kind="relay", relay="fra", address="192.0.2.1:3478 channel 0x4000")
+        bob = msgspec.structs.replace(BOB, path=relayed)
+        steps = [[bob], [bob], [BOB]]
+        self.patch(FakeAgent, "peers", lambda agent: steps.pop(0))
+        done = self.run_ping("bob", "-c", "2", answers=[0.030, 0.012])
+        lines = done.output.splitlines()
+        self.assertEqual(lines[0], "bob (10.1.0.3): 30.00 ms, via relay fra")
+        self.assertEqual(lines[1], "path: via relay fra -> direct 192.0.2.7:9993 (host to srflx)")
+        self.assertEqual(lines[2], "bob (10.1.0.3): 12.00 ms, direct 192.0.2.7:9993 (host to srflx)")
+        self.assertNotIn("zerogo why", done.output)
+
+    def test_who_stays_relayed_is_told_where_to_read_why(self) -> None:
+        bob = msgspec.structs.replace(BOB, path=msgspec.structs.replace(PATH, kind="relay", relay="fra"))
+        self.agent.peer_list = [bob]
+        done = self.run_ping("bob", "-c", "1", answers=[0.030])
+        self.assertIn("`zerogo why bob` says why there is no direct path.", done.output)
