@@ -29,3 +29,17 @@ agent = ServiceMaker(
     "Makes this machine a member of a private network.",
     "zerogo-agent",
 )
+
+gateway = ServiceMaker(
+    "ZeroGo gateway",
+    "zerogo.gateway.twistd",
+    "Takes SOCKS5 and HTTP proxy users, whose traffic leaves through edges.",
+    "zerogo-gateway",
+)
+
+edge = ServiceMaker(
+    "ZeroGo edge",
+    "zerogo.edge.twistd",
+    "Lets traffic of a gateway's users leave from this machine.",
+    "zerogo-edge",
+)

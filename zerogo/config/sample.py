@@ -12,10 +12,18 @@ from pathlib import Path
 
 from zerogo.config.agent import AgentConfig
 from zerogo.config.controller import ControllerConfig
+from zerogo.config.edge import EdgeConfig
+from zerogo.config.gateway import GatewayConfig
 from zerogo.config.relay import RelayConfig
 from zerogo.config.schema import ListOption, Option, documentation, options_of
 
-ROLES: dict[str, type] = {"agent": AgentConfig, "controller": ControllerConfig, "relay": RelayConfig}
+ROLES: dict[str, type] = {
+    "agent": AgentConfig,
+    "controller": ControllerConfig,
+    "relay": RelayConfig,
+    "gateway": GatewayConfig,
+    "edge": EdgeConfig,
+}
 _WIDTH = 100
 
 

@@ -86,6 +86,11 @@ class Tunnel:
         return self._log_start + len(self._log)
 
     @property
+    def acknowledged(self) -> int:
+        """The first position that can still be sent again."""
+        return self._log_start
+
+    @property
     def replayable(self) -> int:
         """Bytes kept for another carrier."""
         return self._log_bytes

@@ -1,12 +1,14 @@
 # -*- test-case-name: zerogo.test.net.test_tcp -*-
-"""What control connections ask of the kernel's TCP (tcp(7)), where it can."""
+"""What connections ask of the kernel's TCP (tcp(7)), where it can."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 
+UNSENT_BYTES = 256 * 1024
 _TCP_THIN_LINEAR_TIMEOUTS = 16
+_TCP_NOTSENT_LOWAT = 25
 
 
 def repeat_soon(transport: object) -> None:
@@ -19,3 +21,12 @@ def repeat_soon(transport: object) -> None:
         # Other kernels lack the option, and a connection that is closing its socket.
         with contextlib.suppress(OSError, AttributeError):
             get_handle().setsockopt(socket.IPPROTO_TCP, _TCP_THIN_LINEAR_TIMEOUTS, 1)
+
+
+def keep_queue_short(transport: object) -> None:
+    """Have the kernel take more only while less than `UNSENT_BYTES` are not yet under way (Linux; elsewhere nothing
+    happens): what waits, waits where turns are taken."""
+    get_handle = getattr(transport, "getHandle", None)
+    if get_handle is not None:
+        with contextlib.suppress(OSError, AttributeError):
+            get_handle().setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, UNSENT_BYTES)

@@ -1,0 +1,90 @@
+# -*- test-case-name: zerogo.test.edge.test_service -*-
+"""The owner's page: what leaves here, and a button that stops it. On 127.0.0.1 only.
+
+A page of another site, open in the same browser, may make requests here but cannot set the header `X-ZeroGo` on them,
+so the verbs want it; and a name that was made to lead to 127.0.0.1 shows in the Host header.
+"""
+
+from __future__ import annotations
+
+import json
+from html import escape
+
+from twisted.web.resource import Resource
+from twisted.web.server import Request
+
+from zerogo.edge.tunnel import EdgeTunnel
+
+_HOSTS = ("127.0.0.1", "localhost")
+
+
+def facts(tunnel: EdgeTunnel) -> dict[str, object]:
+    """What there is to tell."""
+    return {
+        "state": "paused" if tunnel.is_paused else str(tunnel.condition),
+        "reason": tunnel.reason,
+        "streams": tunnel.streams,
+        "rtt_ms": None if tunnel.rtt is None else round(tunnel.rtt * 1000, 1),
+        "streams_since_start": tunnel.counters.streams,
+        "refused": tunnel.counters.refused,
+        "failed": tunnel.counters.failed,
+        "bytes_out": tunnel.counters.sent,
+        "bytes_in": tunnel.counters.received,
+        "recent": list(tunnel.recent),
+    }
+
+
+class StatusPage(Resource):
+    """`GET /`, `GET /status` as JSON, `POST /pause` and `POST /resume`."""
+
+    isLeaf = True
+
+    def __init__(self, tunnel: EdgeTunnel) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._tunnel = tunnel
+
+    def render_GET(self, request: Request) -> bytes:
+        if not _is_local(request):
+            return _refuse(request)
+        request.setHeader(b"Cache-Control", b"no-store")
+        request.setHeader(
+            b"Content-Security-Policy", b"default-src 'none'; script-src 'unsafe-inline'; connect-src 'self'"
+        )
+        if request.path == b"/status":
+            request.setHeader(b"Content-Type", b"application/json")
+            return json.dumps(facts(self._tunnel)).encode() + b"\n"
+        if request.path != b"/":
+            request.setResponseCode(404)
+            return b"no such page\n"
+        request.setHeader(b"Content-Type", b"text/html; charset=utf-8")
+        return _page(facts(self._tunnel)).encode()
+
+    def render_POST(self, request: Request) -> bytes:
+        if not _is_local(request) or not request.getHeader(b"X-ZeroGo"):
+            return _refuse(request)
+        if request.path not in (b"/pause", b"/resume"):
+            request.setResponseCode(404)
+            return b"no such verb\n"
+        self._tunnel.pause(request.path == b"/pause")
+        return b"ok\n"
+
+
+def _is_local(request: Request) -> bool:
+    host = request.getRequestHostname()
+    return (host.decode("latin-1") if isinstance(host, bytes) else str(host)) in _HOSTS
+
+
+def _refuse(request: Request) -> bytes:
+    request.setResponseCode(403)
+    return b"only from this machine, by its owner\n"
+
+
+def _page(found: dict[str, object]) -> str:
+    shown = {key: ", ".join(value) if isinstance(value, list) else str(value) for key, value in found.items()}
+    rows = "".join(f"<tr><td>{escape(key.replace('_', ' '))}<td>{escape(text)}" for key, text in shown.items())
+    verb = "resume" if found["state"] == "paused" else "pause"
+    script = f"fetch('/{verb}',{{method:'POST',headers:{{'X-ZeroGo':'1'}}}}).then(()=>location.reload())"
+    return (
+        "<!doctype html><meta charset=utf-8><title>ZeroGo edge</title><h1>ZeroGo edge</h1>"
+        f'<p><button onclick="{script}">{verb}</button><table>{rows}</table>'
+    )

@@ -1,0 +1,189 @@
+# -*- test-case-name: zerogo.test.gateway.test_service -*-
+"""The sockets of a gateway: opened with privileges, served without, drained and closed at the end."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks
+from twisted.internet.ssl import CertificateOptions
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.threadpool import ThreadPool
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+
+from zerogo.config.gateway import GatewayConfig
+from zerogo.config.identity_file import IDENTITY_FILE, load_or_create_identity
+from zerogo.config.private_file import make_private_directory, write_private
+from zerogo.control.token import join_host_port
+from zerogo.core import RandomBytes
+from zerogo.exit.choose import Policy
+from zerogo.exit.reason import Reason
+from zerogo.gateway.accounts import FileAccounts
+from zerogo.gateway.hub import Hub
+from zerogo.gateway.tokens import TOKEN_FILE, TokenEdges, edge_token, load_or_create_secret
+from zerogo.gateway.users import CountingMeter, UserDesk
+from zerogo.ids import SocketAddress
+from zerogo.net.addresses import main_address, read_interfaces
+from zerogo.net.exit_http import HttpSession
+from zerogo.net.exit_places import EDGE_PATH
+from zerogo.net.exit_ports import Accounts, EdgeDirectory, Meter
+from zerogo.net.exit_server import EdgeServer
+from zerogo.net.exit_socks import SocksSession
+from zerogo.net.exit_user import SessionMaker, UserFactory
+from zerogo.net.listening import open_tcp_socket, server_context
+
+DRAIN_CHECK_SECONDS = 0.1
+SWEEP_SECONDS = 30.0
+THREADS = 2
+BOTH: dict[int, SessionMaker] = {5: SocksSession, 0: HttpSession}
+
+
+class GatewayService(Service):
+    """A gateway. `reactor` is IReactorTime, IReactorSocket, IReactorUDP and IReactorFromThreads.
+
+    Accounts, edges and meter are those of the configuration file where none are given.
+    """
+
+    log = Logger()
+
+    def __init__(self, config: GatewayConfig, reactor: Any, rng: RandomBytes) -> None:
+        self._config = config
+        self._reactor = reactor
+        self._rng = rng
+        self.accounts: Accounts | None = None
+        self.directory: EdgeDirectory | None = None
+        self.meter: Meter = CountingMeter()
+        self.hub: Hub | None = None
+        self.desk: UserDesk | None = None
+        self.edges: EdgeServer | None = None
+        self._pool = ThreadPool(0, THREADS, "passwords")
+        self._opened: list[tuple[str, socket.socket]] = []
+        self._ports: list[Any] = []
+        self._factories: list[UserFactory] = []
+        self._tls: CertificateOptions | None = None
+
+    def privilegedStartService(self) -> None:
+        """Open the sockets; raises `AddressRefused`, `CertificateRefused`."""
+        config = self._config
+        if config.edge_certificate is not None and config.edge_key is not None:
+            self._tls = server_context(config.edge_certificate, config.edge_key, (b"http/1.1",))
+        places = {
+            "both": config.listen,
+            "socks": config.socks_listen,
+            "http": config.http_listen,
+            "edges": config.edge_listen,
+        }
+        try:
+            for kind, addresses in places.items():
+                for address in addresses:
+                    self._opened.append((kind, open_tcp_socket(address)))
+        except Exception:
+            self._close_opened()
+            raise
+
+    def startService(self) -> None:
+        """Begin; raises `PrivateFileError`."""
+        super().startService()  # type: ignore[no-untyped-call]
+        config = self._config
+        make_private_directory(config.state_dir)
+        identity = load_or_create_identity(config.state_dir / IDENTITY_FILE)
+        secret = load_or_create_secret(config.state_dir, self._rng)
+        token = edge_token(identity, secret, self._public_addresses(), self._tls is not None)
+        write_private(config.state_dir / TOKEN_FILE, token.format().encode("ascii") + b"\n")
+        self._pool.start()
+        accounts = self.accounts or FileAccounts(config, self._reactor, self._in_thread, self._rng)
+        directory = self.directory or TokenEdges(secret, config.denied_edges)
+        self.hub = Hub(directory, Policy(config.policy), self._reactor, self._rng)
+        self.desk = UserDesk(self.hub, accounts, self.meter, self._reactor, config.datagram_address)
+        self.edges = EdgeServer(self.hub, identity, self._reactor, self._rng)
+        self._serve(self.desk, self.edges)
+        self._sweep = LoopingCall(self.desk.end_idle, config.idle_minutes * 60.0)
+        self._sweep.clock = self._reactor
+        self._sweep.start(SWEEP_SECONDS, now=False)
+
+    @inlineCallbacks
+    def stopService(self) -> Any:
+        """Let streams go on for a while, then end them."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        self._close_opened()
+        closing: list[Deferred[object]] = [port.stopListening() for port in self._ports]
+        self._ports.clear()
+        if self.hub is not None and self.desk is not None:
+            self._sweep.stop()
+            self.hub.drain()
+            end = self._reactor.seconds() + self._config.drain_seconds
+            while self.desk.live and self._reactor.seconds() < end:
+                yield deferLater(self._reactor, DRAIN_CHECK_SECONDS, lambda: None)
+            for live in self.desk.live:
+                live.kill(Reason.DRAINING)
+            self.hub.close()
+            for factory in self._factories:
+                factory.close_all()
+            self._pool.stop()
+        yield DeferredList(closing)
+
+    def ports(self, kind: str) -> list[int]:
+        """The TCP ports that are listened on; of the kinds `both`, `socks`, `http` and `edges`."""
+        return [port.getHost().port for port in self._ports if getattr(port, "exit_kind", "") == kind]
+
+    def _in_thread(self, function: Callable[..., bool], *arguments: object) -> Deferred[bool]:
+        return deferToThreadPool(self._reactor, self._pool, function, *arguments)
+
+    def _public_addresses(self) -> list[str]:
+        if self._config.public_addresses:
+            return list(self._config.public_addresses)
+        port = next((opened.getsockname()[1] for kind, opened in self._opened if kind == "edges"), 0)
+        return [join_host_port(main_address(read_interfaces()) or "127.0.0.1", port)]
+
+    def _serve(self, desk: UserDesk, edges: EdgeServer) -> None:
+        balancers = frozenset(self._config.balancers)
+        sessions: dict[str, dict[int, SessionMaker]] = {
+            "both": BOTH,
+            "socks": {5: SocksSession},
+            "http": {0: HttpSession},
+        }
+        for kind, opened in self._opened:
+            factory: Any
+            if kind == "edges":
+                factory = _edge_site(edges)
+                if self._tls is not None:
+                    factory = TLSMemoryBIOFactory(self._tls, False, factory)
+            else:
+                factory = UserFactory(desk, sessions[kind], balancers, self._config.connections)
+                self._factories.append(factory)
+            host, number = opened.getsockname()[:2]
+            family = opened.family
+            self._ports.append(self._reactor.adoptStreamPort(opened.fileno(), family, factory))
+            self._ports[-1].exit_kind = kind
+            self.log.info("{kind} on TCP {address}", kind=_KINDS[kind], address=str(SocketAddress.of(host, number)))
+        self._close_opened()
+
+    def _close_opened(self) -> None:
+        for _, opened in self._opened:
+            opened.close()
+        self._opened.clear()
+
+
+_KINDS = {"both": "SOCKS5 and HTTP proxy", "socks": "SOCKS5", "http": "HTTP proxy", "edges": "edges"}
+
+
+def _edge_site(edges: EdgeServer) -> Site:
+    root = Resource()
+    node = root
+    parts = EDGE_PATH.strip("/").encode("ascii").split(b"/")
+    for part in parts[:-1]:
+        below = Resource()
+        node.putChild(part, below)
+        node = below
+    node.putChild(parts[-1], edges.web_resource())
+    site = Site(root)
+    site.noisy = False
+    site.displayTracebacks = False
+    return site

@@ -1,0 +1,211 @@
+# -*- test-case-name: zerogo.test.net.test_exit_opening -*-
+"""A stream of a user that is being opened: on one edge, and where that is safe, on another (`zerogo.exit.retry`).
+
+What the user sends meanwhile goes along at once, within `EARLY_LIMIT`, and is kept for the next edge until OPENED.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from attrs import frozen
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from zerogo.errors import LocalError
+from zerogo.exit.choose import Demand
+from zerogo.exit.edges import EdgeState
+from zerogo.exit.frames import Datagram, Opened
+from zerogo.exit.grant import Grant
+from zerogo.exit.reason import MEANINGS, Reason
+from zerogo.exit.retry import EDGE_FAULTS, Attempts
+from zerogo.exit.socks5 import EARLY_LIMIT
+from zerogo.ids import SocketAddress
+from zerogo.net.exit_tunnel import TunnelDriver
+
+_log = Logger(namespace="zerogo.exit")
+
+
+class EdgeTunnel(Protocol):
+    """An edge that is here."""
+
+    driver: TunnelDriver
+    state: EdgeState
+    openings: dict[Opening, None]
+    """Told `carrier_lost` when the carrier breaks."""
+
+
+class EdgeChoice(Protocol):
+    """Who knows the edges."""
+
+    def edge_for(self, grant: Grant, demand: Demand) -> EdgeTunnel | None: ...
+
+
+@frozen
+class OpenStream:
+    """A stream that is there."""
+
+    edge: EdgeTunnel
+    number: int
+    opened: Opened
+
+    def ended(self) -> None:
+        """It is over: the edge has one less."""
+        self.edge.state.stream_ended()
+
+
+class OpeningOwner(Protocol):
+    """Who wanted the stream. Exactly one of the two is called, unless it is cancelled."""
+
+    def stream_opened(self, stream: OpenStream) -> None:
+        """Take it over at once (`TunnelDriver.own`): data follow."""
+
+    def stream_failed(self, reason: Reason, sentence: str) -> None: ...
+
+
+class Opening:
+    """One stream until it is open. `begin` may fail at once."""
+
+    def __init__(
+        self, choice: EdgeChoice, grant: Grant, demand: Demand, owner: OpeningOwner, clock: IReactorTime
+    ) -> None:
+        self._choice = choice
+        self._grant = grant
+        self._demand = demand
+        self._owner = owner
+        self._clock = clock
+        self._attempts = Attempts(clock.seconds())
+        self._early = bytearray()
+        self._edge: EdgeTunnel | None = None
+        self._number = 0
+        self._tried_at = 0.0
+        self._limit: IDelayedCall | None = None
+        self._is_over = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the owner was told what came of it."""
+        return self._is_over
+
+    @property
+    def tried(self) -> tuple[str, ...]:
+        """The edges that were asked, oldest first."""
+        return tuple(self._attempts.tried)
+
+    def begin(self) -> None:
+        """Ask the first edge."""
+        seconds = self._attempts.seconds_left(self._clock.seconds())
+        self._limit = self._clock.callLater(seconds, self._late)
+        self._try()
+
+    def write(self, data: bytes) -> bool:
+        """Early bytes; False where the user should wait."""
+        self._early += data
+        if self._edge is not None and not self._is_over:
+            self._edge.driver.write(self._number, data)
+        return len(self._early) < EARLY_LIMIT
+
+    def cancel(self) -> None:
+        """It is not wanted any more."""
+        if not self._is_over:
+            self._give_up_edge(Reason.CANCELLED, is_edges_fault=False)
+            self._end()
+
+    def carrier_lost(self) -> None:
+        """The edge's carrier broke; whether it comes back, nobody knows."""
+        if self._edge is not None and not self._is_over:
+            self._failed(Reason.CARRIER_LOST, "")
+
+    def _try(self) -> None:
+        demand = self._demand
+        demand = Demand(
+            command=demand.command,
+            target=demand.target,
+            wish=demand.wish,
+            zones=demand.zones,
+            excluded=demand.excluded + self.tried,
+        )
+        edge = self._choice.edge_for(self._grant, demand)
+        if edge is None:
+            self._finish(self._attempts.verdict(Reason.NO_EDGE), "")
+            return
+        self._attempts.begin(edge.state.profile.edge)
+        self._tried_at = self._clock.seconds()
+        try:
+            self._number = edge.driver.open(demand.command, demand.target, self)
+        except LocalError:
+            self._again_or_finish(Reason.OVERLOADED, "")
+            return
+        self._edge = edge
+        edge.openings[self] = None
+        edge.state.dial_began()
+        if self._early:
+            edge.driver.write(self._number, bytes(self._early))
+
+    def _failed(self, reason: Reason, sentence: str) -> None:
+        self._give_up_edge(reason, is_edges_fault=reason in EDGE_FAULTS)
+        self._again_or_finish(reason, sentence)
+
+    def _again_or_finish(self, reason: Reason, sentence: str) -> None:
+        if self._attempts.may_retry(reason, bool(self._early), self._clock.seconds()):
+            _log.debug("trying another edge: {reason}", reason=reason.name)
+            self._try()
+        else:
+            self._finish(reason, sentence)
+
+    def _give_up_edge(self, reason: Reason, *, is_edges_fault: bool) -> None:
+        edge, self._edge = self._edge, None
+        if edge is not None:
+            edge.openings.pop(self, None)
+            now = self._clock.seconds()
+            edge.state.dial_failed(is_edges_fault, now - self._tried_at, now)
+            edge.driver.reset(self._number, Reason.CANCELLED)
+
+    def _late(self) -> None:
+        self._give_up_edge(Reason.TIMED_OUT, is_edges_fault=False)
+        self._finish(Reason.TIMED_OUT, "")
+
+    def _finish(self, reason: Reason, sentence: str) -> None:
+        self._end()
+        self._owner.stream_failed(reason, sentence or MEANINGS[reason].sentence)
+
+    def _end(self) -> None:
+        self._is_over = True
+        self._early.clear()
+        if self._limit is not None and self._limit.active():
+            self._limit.cancel()
+
+    # ----- the stream
+
+    def opened(self, opened: Opened) -> None:
+        """The edge has it. The end of a BIND's first half leaves us in charge until `accepted`."""
+        edge = self._edge
+        if edge is None or self._is_over:
+            return
+        now = self._clock.seconds()
+        edge.openings.pop(self, None)
+        edge.state.dial_succeeded(now - self._tried_at, now)
+        self._end()
+        self._owner.stream_opened(OpenStream(edge, self._number, opened))
+
+    def reset(self, reason: Reason, sentence: str) -> None:
+        """The edge could not."""
+        if not self._is_over:
+            self._failed(reason, sentence)
+
+    def accepted(self, address: SocketAddress) -> None:
+        """Not before it is open."""
+
+    def received(self, data: bytes) -> None:
+        """An edge that sends before OPENED breaks the protocol."""
+        self.reset(Reason.PROTOCOL, "")
+
+    def finished(self) -> None:
+        """An edge that ends before OPENED breaks the protocol."""
+        self.reset(Reason.PROTOCOL, "")
+
+    def datagram(self, datagram: Datagram) -> None:
+        """Not before it is open; dropped."""
+
+    def writable(self) -> None:
+        """Early data are bounded by themselves."""

@@ -1,0 +1,231 @@
+# -*- test-case-name: zerogo.test.net.test_exit_server -*-
+"""The gateway's WebSocket end for edges: Autobahn, with every limit set; below it the sealed channel and the tunnel.
+
+    OPEN -channel open, join-> ADMITTING -welcome-> ATTACHED: messages go to the tunnel
+
+Reading never stops: what arrives is bounded by credit. Writing does while the transport's buffer is full; then what
+waits, waits in the tunnel, where it is ordered by turns.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from autobahn.twisted.resource import WebSocketResource
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.websocket import USES_NVX
+from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.resource import IResource
+from zope.interface import implementer
+
+from zerogo.control.channel import EXIT, FRAME_LIMIT, ChannelResponder
+from zerogo.core import RandomBytes
+from zerogo.errors import RemoteError
+from zerogo.exit.greeting import Answer, Join, Refusal, emit_greeting, parse_join
+from zerogo.ids import NodeId
+from zerogo.net.exit_tunnel import TunnelDriver
+from zerogo.net.tcp import keep_queue_short
+from zerogo.net.websocket import PROTOCOL
+from zerogo.noise.identity import Identity
+
+CONNECTIONS_LIMIT = 60_000
+HANDSHAKE_SECONDS = 10
+UNADMITTED_LIMIT = 2048
+"""Connections that have not been admitted; more are turned away before their handshake."""
+
+_log = Logger(namespace="zerogo.exit.server")
+
+
+class EdgeHub(Protocol):
+    """Who takes edges in."""
+
+    def join(self, edge: NodeId, join: Join, address: str) -> Deferred[tuple[Answer, TunnelDriver | None]]:
+        """Never fails: a refusal is an answer without a tunnel."""
+
+    def carrier_lost(self, driver: TunnelDriver, carrier: object) -> None:
+        """That tunnel has no carrier any more."""
+
+
+class _QuietLog:
+    """Autobahn's log, all at level debug."""
+
+    def debug(self, message: str, /, **values: object) -> None:
+        _log.debug(message, **values)
+
+    trace = info = warn = error = critical = debug
+
+
+@implementer(IPushProducer)
+class _EdgeProtocol(WebSocketServerProtocol):
+    """One edge's WebSocket: the carrier of its tunnel."""
+
+    factory: EdgeServer
+    transport: Any
+    log = _QuietLog()
+    is_writable = True
+    _channel: ChannelResponder | None = None
+    _driver: TunnelDriver | None = None
+    _is_asked = False
+    _is_dropped = False
+    _timer: Any = None
+
+    def onConnect(self, request: ConnectionRequest) -> str | None:
+        if request.origin:
+            raise ConnectionDeny(ConnectionDeny.FORBIDDEN, "edges only")  # type: ignore[no-untyped-call]
+        if self.factory.unadmitted >= UNADMITTED_LIMIT:
+            raise ConnectionDeny(ConnectionDeny.SERVICE_UNAVAILABLE, "too many")  # type: ignore[no-untyped-call]
+        return PROTOCOL if PROTOCOL in request.protocols else None
+
+    def onOpen(self) -> None:
+        self.factory.unadmitted += 1
+        self.transport.unregisterProducer()
+        self.transport.registerProducer(self, True)
+        keep_queue_short(self.transport)
+        self._channel = ChannelResponder(self.factory.identity, self.factory.rng, EXIT)
+        self._timer = self.factory.reactor.callLater(HANDSHAKE_SECONDS, self.drop, "no greeting")
+        self._flush()
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        channel = self._channel
+        if not isBinary or channel is None or self._is_dropped:
+            self.drop("binary messages only")
+            return
+        try:
+            for message in channel.receive(payload):
+                self._receive(message)
+        except RemoteError as error:
+            _log.debug("an edge at {source}: {reason}", source=self.source, reason=str(error))
+            self.drop(str(error))
+            return
+        if self._driver is None:
+            self._flush()
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        self._cancel_timer()
+        if self._channel is not None:
+            self._channel = None
+            self._admitted()
+        driver, self._driver = self._driver, None
+        if driver is not None:
+            self.factory.hub.carrier_lost(driver, self)
+
+    @property
+    def source(self) -> str:
+        """Where the edge is seen."""
+        return str(getattr(self.transport.getPeer(), "host", ""))
+
+    def _receive(self, message: bytes) -> None:
+        if self._driver is not None:
+            self._driver.receive(message)
+            return
+        if self._is_asked or self._channel is None:
+            self.drop("a message before the welcome")
+            return
+        self._is_asked = True
+        join = parse_join(message)
+        edge = NodeId.from_key(self._channel.remote_static)
+        self.factory.hub.join(edge, join, self.source).addCallbacks(self._answered, self._failed, callbackArgs=(join,))
+
+    def _answered(self, result: tuple[Answer, TunnelDriver | None], join: Join) -> None:
+        answer, driver = result
+        if self._channel is None or self._is_dropped:
+            return
+        self._cancel_timer()
+        self._channel.send(emit_greeting(answer))
+        self._flush()
+        if driver is None:
+            self.drop(answer.sentence if isinstance(answer, Refusal) else "")
+            return
+        self._admitted()
+        self._driver = driver
+        driver.attach(self, join.received if getattr(answer, "is_resumed", False) else 0)
+
+    def _failed(self, failure: Failure) -> None:
+        _log.failure("A bug in taking in an edge", failure=failure)
+        self.drop("a fault of the gateway")
+
+    _is_admitted = False
+
+    def _admitted(self) -> None:
+        if not self._is_admitted:
+            self._is_admitted = True
+            self.factory.unadmitted -= 1
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
+    def _flush(self) -> None:
+        if self._channel is not None and self.state == self.STATE_OPEN:
+            for frame in self._channel.outgoing():
+                self.sendMessage(frame, isBinary=True)  # type: ignore[no-untyped-call]
+
+    # ----- the carrier of a tunnel
+
+    def send(self, message: bytes) -> None:
+        """Seal and send."""
+        if self._channel is not None:
+            self._channel.send(message)
+            self._flush()
+
+    def drop(self, reason: str) -> None:
+        """Close, without waiting for the other end for long."""
+        if self._is_dropped:
+            return
+        self._is_dropped = True
+        self._cancel_timer()
+        if self.state == self.STATE_OPEN:
+            self.sendClose(1000, reason.encode()[:100].decode(errors="ignore"))
+        else:
+            self.dropConnection(abort=True)
+
+    def pauseProducing(self) -> None:
+        self.is_writable = False
+
+    def resumeProducing(self) -> None:
+        self.is_writable = True
+        if self._driver is not None:
+            self._driver.flush_soon()
+
+    def stopProducing(self) -> None:
+        self.is_writable = False
+
+
+class EdgeServer(WebSocketServerFactory):
+    """All edges' WebSockets of a gateway."""
+
+    protocol = _EdgeProtocol  # type: ignore[assignment]
+
+    def __init__(self, hub: EdgeHub, identity: Identity, reactor: IReactorTime, rng: RandomBytes) -> None:
+        super().__init__(server="", reactor=reactor)  # type: ignore[no-untyped-call]
+        if not USES_NVX:
+            _log.warn("Autobahn runs without its native code (NVX): edges will be slow")
+        self.hub = hub
+        self.identity = identity
+        self.rng = rng
+        self.unadmitted = 0
+        self.setProtocolOptions(  # type: ignore[no-untyped-call]
+            webStatus=False,
+            maxFramePayloadSize=FRAME_LIMIT,
+            maxMessagePayloadSize=FRAME_LIMIT,
+            maxConnections=CONNECTIONS_LIMIT,
+            requireMaskedClientFrames=True,
+            autoPingInterval=0,
+            openHandshakeTimeout=HANDSHAKE_SECONDS,
+            closeHandshakeTimeout=2,
+            allowedOrigins=[],
+            allowNullOrigin=False,
+            trustXForwardedFor=0,
+            tcpNoDelay=True,
+        )
+
+    def web_resource(self) -> IResource:
+        """What to hang into a Site."""
+        self.startFactory()  # type: ignore[no-untyped-call]
+        resource: IResource = WebSocketResource(self)  # type: ignore[no-untyped-call]
+        return resource

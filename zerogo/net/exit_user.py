@@ -1,0 +1,217 @@
+# -*- test-case-name: zerogo.test.gateway.test_service -*-
+"""A user's connection to a gateway: which protocol it speaks, who the user is, and the streams that follow.
+
+One port takes both: SOCKS5 begins with a byte 5, HTTP with a letter. From a listed balancer a PROXY header comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from zerogo.errors import ParseError
+from zerogo.exit.choose import Demand
+from zerogo.exit.grant import AccessRefused, Grant
+from zerogo.exit.proxy_protocol import parse_proxy_header
+from zerogo.exit.rate import RateLimit
+from zerogo.exit.reason import Reason
+from zerogo.exit.username import UserName
+from zerogo.net.exit_opening import Opening, OpeningOwner, OpenStream
+from zerogo.net.exit_ports import LiveStream, StreamMeter
+from zerogo.secret import Secret
+
+FIRST_BYTE_SECONDS = 10.0
+
+_log = Logger(namespace="zerogo.exit.user")
+
+
+@frozen
+class Entry:
+    """A user who is in: what they may do, what they asked for in the user name."""
+
+    grant: Grant
+    name: UserName
+
+
+class Desk(Protocol):
+    """The gateway, as a user's connection knows it."""
+
+    clock: IReactorTime
+    reactor: Any
+    advertised: str
+    """The address that users are told to send datagrams to; empty: the one they connected to."""
+
+    def may_skip_password(self, source: str) -> bool: ...
+
+    def enter(self, username: str, password: Secret | None, source: str) -> Deferred[Entry]:
+        """Fails with `AccessRefused`, also where the user name asks for what there is not."""
+
+    def open(self, entry: Entry, demand: Demand, owner: OpeningOwner) -> Opening | None:
+        """Begin to open a stream; None where the user has too many, and `stream_failed` was called."""
+
+    def record(
+        self, entry: Entry, demand: Demand, stream: OpenStream, source: str, kill: Callable[[Reason], None]
+    ) -> tuple[LiveStream, StreamMeter]:
+        """A stream is there: count it."""
+
+    def limits(self, entry: Entry) -> tuple[RateLimit, RateLimit]:
+        """Up and down, of the user."""
+
+    def closed(self, entry: Entry) -> None:
+        """What `open` began is over."""
+
+
+class Session(Protocol):
+    """What speaks on the connection once it is known what it speaks."""
+
+    def receive(self, data: bytes) -> None: ...
+
+    def finished(self) -> None: ...
+
+    def lost(self, is_clean: bool) -> None: ...
+
+
+SessionMaker = Callable[["UserProtocol"], Session]
+
+
+@implementer(IHalfCloseableProtocol)
+class UserProtocol(TwistedProtocol):
+    """One connection."""
+
+    transport: Any
+
+    def __init__(self, factory: UserFactory) -> None:
+        self.desk = factory.desk
+        self.source = ""
+        """The user's address."""
+        self._factory = factory
+        self._session: Session | None = None
+        self._buffer = b""
+        self._is_header_due = False
+        self._timer: IDelayedCall | None = None
+
+    def close(self) -> None:
+        """Send what is there, then close."""
+        if self.transport is not None:
+            self.transport.loseConnection()
+
+    def connectionMade(self) -> None:
+        self.transport.setTcpNoDelay(True)
+        self.source = str(getattr(self.transport.getPeer(), "host", ""))
+        self._is_header_due = self.source in self._factory.balancers
+        self._timer = self.desk.clock.callLater(FIRST_BYTE_SECONDS, self._silent)
+        self._factory.connected(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._session is not None:
+            self._session.receive(data)
+            return
+        self._buffer += data
+        if self._is_header_due and not self._take_header():
+            return
+        if self._buffer:
+            self._begin()
+
+    def readConnectionLost(self) -> None:
+        if self._session is not None:
+            self._session.finished()
+        else:
+            self.close()
+
+    def writeConnectionLost(self) -> None:
+        """We closed it ourselves."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._cancel_timer()
+        self._factory.disconnected(self)
+        if self._session is not None:
+            from twisted.internet.error import ConnectionDone
+
+            self._session.lost(bool(reason.check(ConnectionDone)))
+
+    def _silent(self) -> None:
+        _log.debug("{source} said nothing", source=self.source)
+        self.transport.abortConnection()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+    def _take_header(self) -> bool:
+        try:
+            header = parse_proxy_header(self._buffer)
+        except ParseError as error:
+            _log.warn("{source}: {reason}", source=self.source, reason=str(error))
+            self._buffer = b""
+            self.transport.abortConnection()
+            return False
+        if header is None:
+            return False
+        self._is_header_due = False
+        self._buffer = self._buffer[header.length :]
+        if header.source is not None:
+            self.source = header.source.host
+        return True
+
+    def _begin(self) -> None:
+        self._cancel_timer()
+        make = self._factory.sessions.get(5 if self._buffer[0] == 5 else 0)
+        if make is None:
+            self.close()
+            return
+        data, self._buffer = self._buffer, b""
+        self._session = make(self)
+        self._session.receive(data)
+
+
+class UserFactory(Factory[UserProtocol]):
+    """Connections of users. `sessions` are by the first byte: 5 for SOCKS5, 0 for the rest."""
+
+    noisy = False
+
+    def __init__(
+        self, desk: Desk, sessions: dict[int, SessionMaker], balancers: frozenset[str], connections_limit: int
+    ) -> None:
+        self.desk = desk
+        self.sessions = sessions
+        self.balancers = balancers
+        self._limit = connections_limit
+        self._connections: dict[UserProtocol, None] = {}
+
+    @property
+    def connections(self) -> int:
+        """How many there are."""
+        return len(self._connections)
+
+    def buildProtocol(self, addr: object) -> UserProtocol | None:
+        return UserProtocol(self) if len(self._connections) < self._limit else None
+
+    def connected(self, protocol: UserProtocol) -> None:
+        """One more."""
+        self._connections[protocol] = None
+
+    def disconnected(self, protocol: UserProtocol) -> None:
+        """One fewer."""
+        self._connections.pop(protocol, None)
+
+    def close_all(self) -> None:
+        """Break all off."""
+        for protocol in list(self._connections):
+            protocol.transport.abortConnection()
+
+
+def refusal_of(failure: Failure) -> AccessRefused:
+    """Why a user was not let in; what is no refusal is a bug, and is logged."""
+    if isinstance(failure.value, AccessRefused):
+        return failure.value
+    _log.failure("A bug in letting a user in", failure=failure)
+    return AccessRefused("something went wrong", Reason.INTERNAL)
