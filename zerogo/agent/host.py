@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from zerogo.agent.devices import Devices
+from zerogo.agent.relays import MakeBridge
 from zerogo.config.agent import AgentConfig
 from zerogo.core import RandomBytes
 from zerogo.dataplane.interface import IDataplane
@@ -63,6 +64,7 @@ class Host:
     resolve: Callable[[Sequence[tuple[str, int]]], Deferred[list[SocketAddress]]]
     watch_addresses: Callable[[Callable[[list[str]], object], Sequence[str]], Watch]
     """Takes who is told, and the interfaces to ignore."""
+    make_bridge: MakeBridge
     map_port: Callable[[MappingWish], Mapping]
     """Nothing is asked before `look`."""
     capabilities: tuple[str, ...]

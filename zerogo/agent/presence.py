@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from zerogo.agent.devices import Devices, Place
 from zerogo.agent.host import Host
 from zerogo.agent.joining import own_place
+from zerogo.agent.relays import Relays
 from zerogo.agent.segment import Segment, SegmentOwner, Signalling
 from zerogo.agent.state_dir import ENDPOINTS_LIMIT, Endpoints, StateDir
 from zerogo.config.agent import AgentConfig
@@ -42,6 +43,7 @@ class Presence:
         identity: Identity,
         *,
         signalling: Signalling,
+        relays: Relays,
         failed: Callable[[str], object],
     ) -> None:
         self._config = config
@@ -49,6 +51,7 @@ class Presence:
         self._state = state
         self._identity = identity
         self._signalling = signalling
+        self._relays = relays
         self._failed = failed
         self._devices: Devices | None = None
         self._is_given = False
@@ -161,18 +164,25 @@ class Presence:
             handshake_mark=self._state.handshake_mark(),
         )
         node = Node(settings, self._host.rng, self._unix_offset())
-        owner = SegmentOwner(keep_mark=self._state.save_handshake_mark, plane_failed=self._failed)
+        owner = SegmentOwner(
+            keep_mark=self._state.save_handshake_mark,
+            plane_failed=self._failed,
+            relay_stream_wanted=self._relays.stream_wanted,
+            relay_stream_unwanted=self._relays.stream_unwanted,
+        )
         reactor = self._host.reactor
         self.segment = Segment(node, plane, reactor, reactor, signalling=self._signalling, owner=owner)
         self.segment.start()
         self.segment.use_hosts(self._devices.local_addresses(self._hosts))
         self.segment.use_stun_servers(self._servers)
         self.segment.use_port_mapped(self._port_mapped)
+        self._relays.attach(self.segment)
 
     def _close_segment(self) -> None:
         if self.segment is not None:
             self.remember_endpoints()
             self.segment.stop()
+            self._relays.stop()
             self.segment = None
             self._held = None
 

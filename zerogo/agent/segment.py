@@ -44,6 +44,8 @@ from zerogo.mesh.events import (
     PeerState,
     PeerStateChanged,
     PunchWanted,
+    RelayStreamUnwanted,
+    RelayStreamWanted,
     SessionReady,
     SessionRetired,
     SideSocketKept,
@@ -53,12 +55,14 @@ from zerogo.mesh.events import (
     SurroundingsDoubted,
 )
 from zerogo.mesh.node import Node
+from zerogo.mesh.relay import RelaySpec
 from zerogo.mesh.signal import Offer
 from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import NodeCounters, PeerStatus
 from zerogo.net.plane import UpcallReader
 from zerogo.net.pump import Pump
 from zerogo.net.side_sockets import SideSockets
+from zerogo.turn.client import TurnCredential
 
 TRAFFIC_SECONDS = 1.0
 """How often the core is told how much each peer was sent."""
@@ -84,6 +88,9 @@ class SegmentOwner:
     """Put a handshake mark on the disk before this returns."""
     plane_failed: Callable[[str], object]
     """The plane cannot go on."""
+    relay_stream_wanted: Callable[[str], object]
+    """Nothing comes back from the relay of that name by UDP."""
+    relay_stream_unwanted: Callable[[str], object]
 
 
 def peer_spec(record: MemberRecord, endpoints: Mapping[NodeId, tuple[SocketAddress, ...]]) -> PeerSpec:
@@ -167,6 +174,22 @@ class Segment:
         """Take over what the gateway maps to our data socket; None where it maps nothing."""
         self._pump.call(self._node.set_port_mapped, outer)
 
+    def use_relays(self, relays: Sequence[RelaySpec]) -> None:
+        """Take over the network's relays and where they are."""
+        self._pump.call(self._node.use_relays, relays)
+
+    def use_relay_credentials(self, credentials: Mapping[str, TurnCredential]) -> None:
+        """Take over how the relays, by name, may be used."""
+        self._pump.call(self._node.use_relay_credentials, credentials)
+
+    def relay_stream_opened(self, relay: str, address: SocketAddress) -> None:
+        """There is a stream to that relay; `address` stands for it."""
+        self._pump.call(self._node.relay_stream_opened, relay, address)
+
+    def relay_stream_closed(self, relay: str, address: SocketAddress) -> None:
+        """There is none any more."""
+        self._pump.call(self._node.relay_stream_closed, relay, address)
+
     def use_unix_offset(self, offset: float) -> None:
         """Take over the difference of the wall clock to the reactor's."""
         self._node.set_unix_offset(offset)
@@ -248,6 +271,10 @@ class Segment:
                 self._signalling.request_punch(to)
             case HandshakeMarkChanged(mark):
                 self._owner.keep_mark(mark)
+            case RelayStreamWanted(relay):
+                self._owner.relay_stream_wanted(relay)
+            case RelayStreamUnwanted(relay):
+                self._owner.relay_stream_unwanted(relay)
             case SurroundingsDoubted():
                 self._signalling.look()
             case SideSocketsWanted() | SideSocketKept() | SideSocketsDropped():
@@ -275,9 +302,10 @@ class Segment:
 
     def _log_path(self, event: PathSelected) -> None:
         _log.info(
-            "{name}: {kind} path to {destination} ({local} to {remote}), datagrams of up to {mtu} bytes",
+            "{name}: {kind} path{relay} to {destination} ({local} to {remote}), datagrams of up to {mtu} bytes",
             name=self._names.get(event.peer, event.peer),
             kind=event.kind.value,
+            relay=f" by {event.relay}" if event.relay else "",
             destination=str(event.destination),
             local=event.local_candidate,
             remote=event.remote_candidate,

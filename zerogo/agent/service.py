@@ -28,11 +28,22 @@ from zerogo.agent.host import Host, Mapping, MappingWish, Watch
 from zerogo.agent.joining import settle_membership
 from zerogo.agent.presence import Presence
 from zerogo.agent.record import Membership
+from zerogo.agent.relays import Relays
 from zerogo.agent.reports import link_reports
 from zerogo.agent.state_dir import StateDir, socket_path
 from zerogo.config.agent import AgentConfig
-from zerogo.control.member import MapUpdated, MemberEvent, Pending, PunchAt, Refused, Registered, SignalReceived
+from zerogo.control.member import (
+    MapUpdated,
+    MemberEvent,
+    Pending,
+    PunchAt,
+    Refused,
+    Registered,
+    RelayCredentials,
+    SignalReceived,
+)
 from zerogo.control.netmap import NetworkMap, SignedMap
+from zerogo.control.relays import relays_near
 from zerogo.control.token import JoinToken, split_host_port
 from zerogo.errors import EnvironmentFault, ParseError, RemoteError
 from zerogo.ids import SocketAddress
@@ -77,6 +88,7 @@ class AgentService(Service):
     membership: Membership
     controller: Controller
     presence: Presence
+    relays: Relays
 
     # Twisted's life cycle
 
@@ -138,10 +150,16 @@ class AgentService(Service):
             on_event=self._controller_said,
         )
         self.controller.publish(host.capabilities)
+        self.relays = Relays(host.resolve, host.make_bridge, lambda: self.presence.ports)
         self.presence = Presence(
-            self.config, host, self._state, self.identity, signalling=self.controller, failed=self.fail
+            self.config,
+            host,
+            self._state,
+            self.identity,
+            signalling=self.controller,
+            relays=self.relays,
+            failed=self.fail,
         )
-
         if self.config.port_mapping:
             self.mapping = host.map_port(
                 MappingWish(
@@ -211,6 +229,8 @@ class AgentService(Service):
             case PunchAt(peer, delay):
                 if self.presence.segment is not None:
                     self.presence.segment.punch(peer, delay)
+            case RelayCredentials(credentials):
+                self.relays.use_credentials(credentials)
             case Refused(_, sentence, is_final):
                 self._refused(sentence, is_final)
             case _:
@@ -239,7 +259,7 @@ class AgentService(Service):
         self.presence.use_map(network_map, self.membership.psk)
         if self.mapping is not None and ports != self.presence.ports:
             self.mapping.look()
-        self._find_stun_servers()
+        self._find_servers()
 
     def _refused(self, sentence: str, is_final: bool) -> None:
         self.pending = ""
@@ -285,12 +305,13 @@ class AgentService(Service):
             return
         self.controller.look([host for host in before if host not in hosts])
         if hosts:
-            self._find_stun_servers()
+            self._find_servers()
 
-    def _find_stun_servers(self) -> None:
+    def _find_servers(self) -> None:
         network_map = self.presence.network_map
         if network_map is None:
             return
+        self.relays.use_places(relays_near(network_map.relays, self.controller.hosts))
         places = []
         for text in network_map.stun_servers_near(self.controller.hosts):
             try:

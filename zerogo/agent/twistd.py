@@ -17,9 +17,11 @@ from twisted.application.service import IService
 from twisted.python.usage import UsageError
 
 from zerogo.agent.host import Host, Mapping, MappingWish, Watch
+from zerogo.agent.relays import Bridge, Told
 from zerogo.agent.service import AgentService
 from zerogo.config.agent import AgentConfig
 from zerogo.config.options import RoleOptions
+from zerogo.control.relays import RelayPlace
 from zerogo.control.token import JoinToken
 from zerogo.errors import ParseError
 from zerogo.mesh.node import AESGCM_CAPABILITY
@@ -97,10 +99,19 @@ def real_host(reactor: Any) -> Host:
     from zerogo.net.addresses import AddressWatch
     from zerogo.net.dial import stream_endpoint
     from zerogo.net.portmap import PortMapping
+    from zerogo.net.relay_bridge import RelayBridge
+    from zerogo.net.relay_dial import proxy_of, stream_ways
     from zerogo.net.resolve import resolve_places
 
     def watch(on_change: Callable[[list[str]], object], ignored: Sequence[str]) -> Watch:
         return AddressWatch(reactor, reactor, on_change, ignored=ignored)
+
+    proxy = proxy_of(os.environ)
+
+    def make_bridge(
+        places: tuple[RelayPlace, ...], data_ports: Callable[[], Sequence[int]], opened: Told, closed: Told
+    ) -> Bridge:
+        return RelayBridge(reactor, stream_ways(reactor, places, proxy), data_ports, opened=opened, closed=closed)
 
     def map_port(wish: MappingWish) -> Mapping:
         return PortMapping(reactor, os.urandom, inner_of=wish.inner_of, on_change=wish.on_change, ignored=wish.ignored)
@@ -112,6 +123,7 @@ def real_host(reactor: Any) -> Host:
         endpoint_of=lambda address: stream_endpoint(reactor, address),
         resolve=lambda places: resolve_places(reactor, places),
         watch_addresses=watch,
+        make_bridge=make_bridge,
         map_port=map_port,
         capabilities=(AESGCM_CAPABILITY,) if has_aes() else (),
         rng=os.urandom,

@@ -240,6 +240,20 @@ class ControllerInMemory:
 
 
 @define(eq=False)
+class MemoryBridge:
+    """A stream to a relay that never opens."""
+
+    places: object
+    is_running: bool = False
+
+    def start(self) -> None:
+        self.is_running = True
+
+    def stop(self) -> None:
+        self.is_running = False
+
+
+@define(eq=False)
 class MemoryDevices:
     """Devices that need no kernel."""
 
@@ -318,6 +332,7 @@ class Machine:
         self.planes: list[MemoryPlane] = []
         self.frames: list[tuple[int, bytes]] = []
         self.ended: list[int] = []
+        self.bridges: list[MemoryBridge] = []
         self.agent: AgentService | None = None
 
     def start(self, token: JoinToken | None = None) -> AgentService:
@@ -352,12 +367,17 @@ class Machine:
             endpoint_of=self.world.controller.endpoint,
             resolve=lambda places: succeed([SocketAddress.of(host, port) for host, port in places]),
             watch_addresses=self._watch,
+            make_bridge=self._make_bridge,
             map_port=self._map_port,
             capabilities=("aesgcm",),
             rng=self.world.rng,
             unix_time=lambda: 1.8e9 + self.world.reactor.seconds(),
             end_process=self.ended.append,
         )
+
+    def _make_bridge(self, places: object, data_ports: object, opened: object, closed: object) -> MemoryBridge:
+        self.bridges.append(MemoryBridge(places))
+        return self.bridges[-1]
 
     def _watch(self, on_change: Callable[[list[str]], object], ignored: Sequence[str]) -> MemoryWatch:
         self.watch = MemoryWatch(on_change, [self.host])

@@ -1,0 +1,314 @@
+# -*- test-case-name: zerogo.test.net.test_relay_bridge -*-
+"""A stream to a relay, behind a UDP socket on the loopback interface.
+
+A data plane speaks UDP only. Where UDP is blocked, what it sends to the bridge's address goes into a TCP or TLS
+connection to a TURN relay, framed as TURN frames it (RFC 8656 section 12.5), and each message that comes out of the
+connection goes to the data socket from that address. So for the plane and the mesh core the relay simply is at
+`127.0.0.1:port`.
+
+    data socket  <- UDP, loopback ->  bridge  <- TCP | TLS | through an HTTP proxy ->  relay
+
+All ways to the relay are dialled at once. The first messages go to every one that is connected; the first from which an
+answer comes is kept, the others are closed. When it is lost, all are dialled again, after `REDIAL_SECONDS`.
+
+What is carried is datagrams: while the connection is full they are dropped, and little may wait in it, because what
+waits is late. Only datagrams from our own data sockets are taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from attrs import define, frozen
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IHandshakeListener,
+    IPushProducer,
+    IStreamClientEndpoint,
+)
+from twisted.internet.protocol import DatagramProtocol, Factory, Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from zerogo.errors import ParseError
+from zerogo.ids import SocketAddress
+from zerogo.net.tcp import repeat_soon
+from zerogo.turn.framing import StreamFramer
+
+LOOPBACK = "127.0.0.1"
+REDIAL_SECONDS = (0.2, 1.0, 2.0, 5.0, 15.0, 30.0)
+WAITING_BYTES = 32 * 1024
+"""In a connection, before datagrams are dropped: 50 ms at 5 Mbit/s."""
+FIRST_DATAGRAMS_LIMIT = 8
+DATAGRAM_BYTES = 2048
+
+_log = Logger(namespace="zerogo.net.relay_bridge")
+
+
+@frozen
+class StreamWay:
+    """One way to a relay's stream. `what` is for the log: `tcp`, `tls`."""
+
+    what: str
+    endpoint: IStreamClientEndpoint
+    trusts: Callable[[Any], bool] | None = None
+    """For TLS: whether the certificate that the relay showed is the right one. None: TLS itself has seen to that."""
+    is_tls: bool = False
+
+
+@define
+class BridgeCounters:
+    """Since the bridge began."""
+
+    foreign: int = 0
+    """Datagrams from other sockets than ours."""
+    dropped: int = 0
+    """Datagrams for which there was no room, or no connection."""
+    malformed: int = 0
+    """Connections that held something else than TURN."""
+    distrusted: int = 0
+
+
+@implementer(IPushProducer, IHandshakeListener)
+class _Stream(Protocol):
+    """One connection; tells its bridge when it is ready, of messages, and of its end."""
+
+    transport: Any
+
+    def __init__(self, bridge: RelayBridge, way: StreamWay) -> None:
+        self.way = way
+        self.is_full = False
+        self.is_ready = False
+        self._bridge = bridge
+        self._framer = StreamFramer()
+
+    def send(self, datagram: bytes) -> bool:
+        """Send one message; False where there is no room."""
+        if self.is_full:
+            return False
+        self.transport.write(datagram + bytes(-len(datagram) % 4))
+        return True
+
+    def close(self) -> None:
+        """Close at once."""
+        self.transport.abortConnection()
+
+    def connectionMade(self) -> None:
+        """TCP is connected."""
+        inner: Any = getattr(self.transport, "transport", None) or self.transport
+        inner.bufferSize = WAITING_BYTES
+        self.transport.setTcpNoDelay(True)
+        repeat_soon(self.transport)
+        self.transport.registerProducer(self, True)
+        if not self.way.is_tls:
+            self._ready()
+
+    def handshakeCompleted(self) -> None:
+        """TLS is, too."""
+        if self.way.trusts is not None and not self.way.trusts(self.transport.getPeerCertificate()):
+            self._bridge.counters.distrusted += 1
+            self.close()
+            return
+        self._ready()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is closed."""
+        self._bridge.stream_ended(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Part of the stream."""
+        try:
+            messages = self._framer.receive(data)
+        except ParseError:
+            self._bridge.counters.malformed += 1
+            self.close()
+            return
+        for message in messages:
+            self._bridge.message_received(self, message)
+
+    def pauseProducing(self) -> None:
+        """There is no room."""
+        self.is_full = True
+
+    def resumeProducing(self) -> None:
+        """There is room again."""
+        self.is_full = False
+
+    def stopProducing(self) -> None:
+        """The connection is closing."""
+        self.is_full = True
+
+    def _ready(self) -> None:
+        self.is_ready = True
+        self._bridge.stream_ready(self)
+
+
+class _StreamFactory(Factory):
+    noisy = False
+
+    def __init__(self, bridge: RelayBridge, way: StreamWay) -> None:
+        self._bridge = bridge
+        self._way = way
+
+    def buildProtocol(self, addr: IAddress | None) -> _Stream:
+        return self._bridge.make_stream(self._way)
+
+
+class _Loopback(DatagramProtocol):
+    """The side that the data plane sees."""
+
+    noisy = False
+    transport: Any
+
+    def __init__(self, bridge: RelayBridge) -> None:
+        self._bridge = bridge
+
+    def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
+        self._bridge.datagram_received(datagram, addr[0], addr[1])
+
+
+class RelayBridge:
+    """One relay's. `opened` and `closed` are told the loopback address when the relay is connected, and not any more.
+
+    :param data_ports: gives the ports of our data sockets, that for IPv4 among them.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        ways: Sequence[StreamWay],
+        data_ports: Callable[[], Sequence[int]],
+        *,
+        opened: Callable[[SocketAddress], object],
+        closed: Callable[[SocketAddress], object],
+    ) -> None:
+        self.counters = BridgeCounters()
+        self._reactor = reactor
+        self._ways = tuple(ways)
+        self._data_ports = data_ports
+        self._opened = opened
+        self._closed = closed
+        self._loopback = _Loopback(self)
+        self._port: Any = None
+        self._dialling: dict[Deferred[Any], StreamWay] = {}
+        self._streams: dict[_Stream, None] = {}
+        self._kept: _Stream | None = None
+        self._first: list[bytes] = []
+        self._is_told = False
+        self._tries = 0
+        self._redial: IDelayedCall | None = None
+        self._is_stopped = False
+
+    @property
+    def address(self) -> SocketAddress:
+        """What stands for the relay."""
+        found = self._port.getHost()
+        return SocketAddress(LOOPBACK, found.port)
+
+    def start(self) -> None:
+        """Dial."""
+        self._port = self._reactor.listenUDP(0, self._loopback, interface=LOOPBACK, maxPacketSize=DATAGRAM_BYTES)
+        self._dial()
+
+    def stop(self) -> None:
+        """Close everything; nothing is told any more."""
+        self._is_stopped = True
+        if self._redial is not None and self._redial.active():
+            self._redial.cancel()
+        for attempt in list(self._dialling):
+            attempt.cancel()
+        for stream in list(self._streams):
+            stream.close()
+        if self._port is not None:
+            self._port.stopListening()
+
+    def datagram_received(self, datagram: bytes, host: str, port: int) -> None:
+        """Something came to the loopback address."""
+        if host != LOOPBACK or port not in self._data_ports():
+            self.counters.foreign += 1
+        elif self._kept is not None:
+            self.counters.dropped += not self._kept.send(datagram)
+        elif len(self._first) < FIRST_DATAGRAMS_LIMIT:
+            self._first.append(datagram)
+            for stream in self._streams:
+                if stream.is_ready:
+                    stream.send(datagram)
+        else:
+            self.counters.dropped += 1
+
+    def stream_ready(self, stream: _Stream) -> None:
+        """A connection is there."""
+        if self._is_stopped or self._kept is not None:
+            stream.close()
+            return
+        for datagram in self._first:
+            stream.send(datagram)
+        if not self._is_told:
+            self._is_told = True
+            self._opened(self.address)
+
+    def message_received(self, stream: _Stream, message: bytes) -> None:
+        """The relay says something."""
+        if self._kept is None:
+            self._keep(stream)
+        if stream is self._kept:
+            for port in self._data_ports()[:1]:
+                self._loopback.transport.write(message, (LOOPBACK, port))
+
+    def stream_ended(self, stream: _Stream) -> None:
+        """A connection is gone."""
+        self._streams.pop(stream, None)
+        if stream is self._kept or not (self._streams or self._dialling or self._kept):
+            self._kept = None
+            self._all_lost()
+
+    def _dial(self) -> None:
+        self._redial = None
+        for way in self._ways:
+            factory = _StreamFactory(self, way)
+            attempt: Deferred[Any] = way.endpoint.connect(factory)
+            self._dialling[attempt] = way
+            attempt.addCallbacks(self._dialled, self._failed, callbackArgs=(attempt,), errbackArgs=(attempt, way))
+
+    def make_stream(self, way: StreamWay) -> _Stream:
+        """The protocol for a connection that is about to be."""
+        stream = _Stream(self, way)
+        self._streams[stream] = None
+        return stream
+
+    def _dialled(self, protocol: object, attempt: Deferred[Any]) -> None:
+        self._dialling.pop(attempt, None)
+
+    def _failed(self, failure: Failure, attempt: Deferred[Any], way: StreamWay) -> None:
+        self._dialling.pop(attempt, None)
+        if self._is_stopped or failure.check(CancelledError):
+            return
+        _log.debug("No {what} to the relay: {reason}", what=way.what, reason=failure.getErrorMessage())
+        if not (self._streams or self._dialling or self._kept):
+            self._all_lost()
+
+    def _keep(self, stream: _Stream) -> None:
+        self._kept, self._tries = stream, 0
+        self._first.clear()
+        _log.info("The relay is reached by {what}", what=stream.way.what)
+        for attempt in list(self._dialling):
+            attempt.cancel()
+        for other in list(self._streams):
+            if other is not stream:
+                other.close()
+
+    def _all_lost(self) -> None:
+        self._first.clear()
+        if self._is_stopped:
+            return
+        if self._is_told:
+            self._is_told = False
+            self._closed(self.address)
+        if self._redial is None or not self._redial.active():
+            delay = REDIAL_SECONDS[min(self._tries, len(REDIAL_SECONDS) - 1)]
+            self._tries += 1
+            self._redial = self._reactor.callLater(delay, self._dial)
