@@ -25,6 +25,7 @@ from zerogo.dataplane.interface import (
 )
 from zerogo.ids import SocketAddress
 from zerogo.noise.session import TransportSession
+from zerogo.test.dataplane.endpoint_conformance import EndpointConformance
 from zerogo.test.dataplane.kernel import (
     DATA_PORT,
     End,
@@ -34,7 +35,7 @@ from zerogo.test.dataplane.kernel import (
     introduce,
     session_pair,
 )
-from zerogo.test.dataplane.planecase import MEGABYTE, PlaneCase
+from zerogo.test.dataplane.planecase import MEGABYTE
 from zerogo.wire.handshake import Suite
 from zerogo.wire.transport import INNER_BYTES, OVERHEAD_BYTES
 
@@ -47,7 +48,7 @@ def sequence_number(payload: bytes) -> int:
     return int.from_bytes(payload[:4], "big")
 
 
-class DataplaneConformance(PlaneCase):
+class DataplaneConformance(EndpointConformance):
     """The suite. `self` is a trial test case."""
 
     # -- frames ------------------------------------------------------------------------------------------------------

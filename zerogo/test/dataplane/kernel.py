@@ -28,6 +28,7 @@ from zerogo.dataplane.interface import (
     PathPlan,
     PeerEntry,
     PlaneSettings,
+    SessionConfirmed,
     Upcall,
 )
 from zerogo.dataplane.sockets import open_data_sockets
@@ -128,6 +129,20 @@ class Wire:
             host.run("ip", "addr", "add", f"2001:db8:77::{host.number}/64", "dev", "wire", "nodad")
             host.run("ip", "link", "set", "wire", "up")
 
+    def add_far_host(self) -> Host:
+        """A third host that only the right one reaches: what the left one sends it, the right one must carry."""
+        far, right = Host(f"{self.prefix}f", 3), self.hosts[1]
+        self.hosts.append(far)
+        run("ip", "netns", "add", far.namespace)
+        right.run("ip", "link", "add", "far", "type", "veth", "peer", "name", "wire", "netns", far.namespace)
+        far.run("ip", "link", "set", "lo", "up")
+        far.run("ip", "link", "set", "wire", "up")
+        far.run("ip", "addr", "add", f"192.0.2.{far.number}/32", "dev", "wire")
+        far.run("ip", "route", "add", f"192.0.2.{right.number}/32", "dev", "wire")
+        right.run("ip", "link", "set", "far", "up")
+        right.run("ip", "route", "add", f"192.0.2.{far.number}/32", "dev", "far", "src", f"192.0.2.{right.number}")
+        return far
+
     def close(self) -> None:
         for host in self.hosts:
             subprocess.run(["ip", "netns", "del", host.namespace], capture_output=True)
@@ -201,6 +216,22 @@ def connect(ends: list[End], suite: Suite = Suite.CHACHAPOLY, base: int = 0) -> 
     ends[1].plane.send_datagram(ends[0].host.underlay(), response)
     wait_until(ends, lambda: any(upcall.payload == response for upcall in ends[0].of(DatagramReceived)), "the response")
     ends[0].plane.add_session(1, initiator)
+
+
+def join(left: End, right: End, base: int) -> None:
+    """Two ends of several, with a path and a session; a peer's number is that of its host."""
+    for end, other in ((left, right), (right, left)):
+        end.plane.set_peer(other.host.entry(other.host.number))
+        end.plane.set_path(other.host.number, PathPlan.by(other.host.underlay(), 1472))
+    initiator, responder = session_pair(base=base)
+    right.plane.add_session(left.host.number, responder)
+    response = left.host.handshake(b"\x91" + base.to_bytes(4, "big") + bytes(75))
+    right.plane.send_datagram(left.host.underlay(), response)
+    arrived = DatagramReceived(right.host.underlay(), response)
+    wait_until([left, right], lambda: arrived in left.upcalls, "the response")
+    left.plane.add_session(right.host.number, initiator)
+    confirmed = SessionConfirmed(left.host.number, responder.local_index)
+    wait_until([left, right], lambda: confirmed in right.upcalls, "the session to be confirmed")
 
 
 def wait_until(ends: list[End], is_true: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
