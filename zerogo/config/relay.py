@@ -10,7 +10,7 @@ from attrs import frozen
 
 from zerogo.config.schema import option, section
 from zerogo.config.turn_values import ADDRESS_RANGE, CREDENTIAL, IP_ADDRESS, PORT_RANGE, Credential, PortRange
-from zerogo.config.values import LOG_FORMAT, LOG_LEVELS, PATH, SOCKET_ADDRESS, integer, many, secret, text
+from zerogo.config.values import LOG_FORMAT, LOG_LEVELS, PATH, SOCKET_ADDRESS, integer, many, one_of, secret, text
 from zerogo.ids import SocketAddress
 from zerogo.policy.addresses import Network
 from zerogo.secret import Secret
@@ -71,6 +71,9 @@ class RelayConfig:
     """The private key of the certificate (PEM)."""
     quota: RelayQuota = section(RelayQuota)
     """Limits of one user, and of all."""
+    data_plane: str = option(one_of(("auto", "native", "reference")), "auto")
+    """What forwards the datagrams of permitted channels: native is a thread in Rust, reference is Python; auto takes
+    native where it was built."""
     drain_seconds: int = option(integer(0, 3600, "seconds"), 5)
     """How long to go on for those who are relayed when the relay is stopped; nobody new is taken then."""
     alternate_server: tuple[SocketAddress, ...] = option(many(SOCKET_ADDRESS), (), "[203.0.113.8:3478]")

@@ -21,6 +21,7 @@ from zope.interface import implementer
 from zerogo.errors import ParseError
 from zerogo.ids import SocketAddress
 from zerogo.net.datagram import AddressRefused, open_udp_socket
+from zerogo.net.turn_forwarding import NativeForwarding
 
 DRAWS = 64
 """So many ports are tried before the range counts as used up."""
@@ -50,15 +51,19 @@ class RelayedSocket:
         self.relayed = relayed
         self._socket = opened
         self._receive = receive
-        self._is_whole = False
 
     def send(self, payload: bytes, peer: SocketAddress, dont_fragment: bool) -> None:
         """Send one datagram; raises `OSError` where the kernel refuses."""
-        if dont_fragment is not self._is_whole:
-            level, option = _MTU_DISCOVER[self._socket.family]
-            self._socket.setsockopt(level, option, _PMTUDISC_PROBE if dont_fragment else _PMTUDISC_DONT)
-            self._is_whole = dont_fragment
-        self._socket.sendto(payload, (peer.host, peer.port))
+        if not dont_fragment:
+            self._socket.sendto(payload, (peer.host, peer.port))
+            return
+        # At once back to how it was: others send by this socket too (`turn_forwarding`).
+        level, option = _MTU_DISCOVER[self._socket.family]
+        self._socket.setsockopt(level, option, _PMTUDISC_PROBE)
+        try:
+            self._socket.sendto(payload, (peer.host, peer.port))
+        finally:
+            self._socket.setsockopt(level, option, _PMTUDISC_DONT)
 
     def close(self) -> None:
         """Nothing may be sent after this."""
@@ -110,6 +115,7 @@ class RelayedSockets:
     :param first: lowest port.
     :param last: highest port.
     :param receive: see `RelayedSocket`.
+    :param forwarding: reads the sockets in place of the reactor.
     """
 
     log = Logger()
@@ -121,7 +127,9 @@ class RelayedSockets:
         last: int,
         reactor: IReactorFDSet,
         receive: Receive,
+        forwarding: NativeForwarding | None = None,
     ) -> None:
+        self._forwarding = forwarding
         self._public = {":" in host: host for host in public}
         self._first = first
         self._last = last
@@ -157,7 +165,10 @@ class RelayedSockets:
         """Close one."""
         found = self._open.pop(relayed, None)
         if found is not None:
-            self._reactor.removeReader(found)
+            if self._forwarding is None:
+                self._reactor.removeReader(found)
+            else:
+                self._forwarding.release(relayed)
             found.close()
 
     def close_all(self) -> None:
@@ -196,7 +207,10 @@ class RelayedSockets:
     def _adopt(self, opened: socket.socket, port: int, is_ipv6: bool) -> SocketAddress:
         relayed = SocketAddress(self._public[is_ipv6], port)
         adopted = self._open[relayed] = RelayedSocket(opened, relayed, self._receive)
-        self._reactor.addReader(adopted)
+        if self._forwarding is None:
+            self._reactor.addReader(adopted)
+        else:
+            self._forwarding.lend(relayed, opened)
         return relayed
 
     def _may_try_again(self, error: AddressRefused) -> bool:

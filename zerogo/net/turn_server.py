@@ -6,6 +6,7 @@ UDP listeners, TurnStreamFactory  <->  TurnServer (core, in a Pump)  <->  Relaye
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
 from functools import lru_cache
@@ -24,11 +25,13 @@ from zerogo.errors import ParseError
 from zerogo.ids import SocketAddress
 from zerogo.net.pump import Pump
 from zerogo.net.relayed import DATAGRAM_BYTES, RelayedSockets
+from zerogo.net.turn_forwarding import NativeForwarding, Tally
 from zerogo.net.turn_stream import StreamCounters, TurnStreamFactory
 from zerogo.turn.allocation import ClientAddress, ClientTransport
 from zerogo.turn.events import (
     AllocationEnded,
     AllocationMade,
+    FlowPermitted,
     Output,
     RelayReleased,
     RelayWanted,
@@ -76,31 +79,68 @@ class _UdpListener(DatagramProtocol):
             self.transport.write(payload, (address.host, address.port))
 
 
+class _SendingListener:
+    """One UDP socket that clients send to, which the forwarder reads; answers leave by it."""
+
+    def __init__(self, opened: socket.socket) -> None:
+        self._socket = socket.socket(fileno=os.dup(opened.fileno()))
+
+    def send(self, payload: bytes, address: SocketAddress) -> None:
+        """Raises `OSError` where the kernel refuses."""
+        self._socket.sendto(payload, (address.host, address.port))
+
+    def close(self) -> None:
+        """Nothing may be sent after this."""
+        self._socket.close()
+
+
 class TurnDriver:
     """One core with all its sockets. `reactor` is IReactorTime, IReactorSocket and IReactorFDSet.
 
     :param public: the addresses that relayed addresses are on, as peers see them.
     :param ports: first and last port of relayed addresses.
+    :param forwarding: forwards what the core permits as flows, and reads all UDP sockets; else the reactor does.
     """
 
     log = Logger()
 
-    def __init__(self, server: TurnServer, reactor: Any, public: tuple[str, ...], ports: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        server: TurnServer,
+        reactor: Any,
+        public: tuple[str, ...],
+        ports: tuple[int, int],
+        forwarding: NativeForwarding | None = None,
+    ) -> None:
         self.counters = DriverCounters()
         self.stream_counters = StreamCounters()
         self._server = server
         self._reactor = reactor
-        self._relayed = RelayedSockets(public, *ports, reactor, self._peer_sent)
+        self._forwarding = forwarding
+        self._relayed = RelayedSockets(public, *ports, reactor, self._peer_sent, forwarding)
         self._pump: Pump[ServerEvent, Output] = Pump(
             server, reactor, outputs=server.transmits, send=self._send, on_event=self._on_event
         )
-        self._udp: dict[int, _UdpListener] = {}
+        self._udp: dict[int, _UdpListener | _SendingListener] = {}
         self._streams: dict[int, TurnStreamFactory] = {}
         self._closers: list[Callable[[], Deferred[object]]] = []
+        if forwarding is not None:
+            forwarding.start(reactor, self.message_received, self._peer_sent)
+
+    @property
+    def forwarded(self) -> Tally:
+        """What was forwarded without the core."""
+        return Tally() if self._forwarding is None else self._forwarding.tally
 
     def listen_udp(self, opened: socket.socket) -> int:
         """Serve clients on an opened UDP socket, which the reactor takes over; returns the number of the listener."""
         number = self._next_listener()
+        if self._forwarding is not None:
+            sending = self._udp[number] = _SendingListener(opened)
+            self._forwarding.listen(number, opened)
+            opened.close()
+            self._closers.append(lambda: maybeDeferred(sending.close))
+            return number
         listener = self._udp[number] = _UdpListener(number, self.message_received)
         port = self._reactor.adoptDatagramPort(opened.fileno(), opened.family, listener, DATAGRAM_BYTES)
         opened.close()
@@ -131,6 +171,8 @@ class TurnDriver:
         for factory in self._streams.values():
             factory.close_all()
         self._relayed.close_all()
+        if self._forwarding is not None:
+            self._forwarding.close()
         closing = [close() for close in self._closers]
         self._closers.clear()
         return closing
@@ -169,6 +211,9 @@ class TurnDriver:
             self._open_relay(event)
         elif isinstance(event, RelayReleased):
             self._relayed.close(event.relayed)
+        elif isinstance(event, FlowPermitted):
+            if self._forwarding is not None:
+                self._forwarding.permit(event)
         elif isinstance(event, AllocationMade):
             self.counters.allocated += 1
             self.log.debug(
@@ -178,6 +223,8 @@ class TurnDriver:
                 relayed=str(event.relayed),
             )
         elif isinstance(event, AllocationEnded):
+            if self._forwarding is not None:
+                self._forwarding.ended(event.client)
             self.log.debug(
                 "{user} gave {relayed} back ({reason}); {out} bytes to peers, {back} from them",
                 user=event.user,

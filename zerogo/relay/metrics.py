@@ -29,7 +29,7 @@ def stun_metrics(counters: ResponderCounters) -> Iterator[Metric]:
 
 def turn_metrics(server: TurnServer, driver: TurnDriver) -> Iterator[Metric]:
     """Of the TURN service."""
-    counters, streams = server.counters, driver.stream_counters
+    counters, streams, forwarded = server.counters, driver.stream_counters, driver.forwarded
     yield Metric("zerogo_relay_allocations", "gauge", "Relayed addresses that are lent.", {"": server.allocations})
     yield Metric("zerogo_relay_users", "gauge", "Users on the books.", {"": server.users})
     yield Metric("zerogo_relay_draining", "gauge", "Whether nothing new is lent.", {"": server.is_draining})
@@ -43,14 +43,20 @@ def turn_metrics(server: TurnServer, driver: TurnDriver) -> Iterator[Metric]:
         "zerogo_relay_datagrams_total",
         "counter",
         "Datagrams relayed.",
-        {"to-peers": counters.to_peers, "to-clients": counters.to_clients},
+        {
+            "to-peers": counters.to_peers + forwarded.to_peers,
+            "to-clients": counters.to_clients + forwarded.to_clients,
+        },
         "direction",
     )
     yield Metric(
         "zerogo_relay_bytes_total",
         "counter",
         "Bytes of payload relayed.",
-        {"to-peers": counters.bytes_to_peers, "to-clients": counters.bytes_to_clients},
+        {
+            "to-peers": counters.bytes_to_peers + forwarded.bytes_to_peers,
+            "to-clients": counters.bytes_to_clients + forwarded.bytes_to_clients,
+        },
         "direction",
     )
     yield Metric(
@@ -59,10 +65,10 @@ def turn_metrics(server: TurnServer, driver: TurnDriver) -> Iterator[Metric]:
         "Datagrams and messages that were not relayed.",
         {
             "unpermitted": counters.unpermitted,
-            "bandwidth": counters.over_bandwidth,
-            "queue-full": counters.overflowed,
+            "bandwidth": counters.over_bandwidth + forwarded.over_bandwidth,
+            "queue-full": counters.overflowed + forwarded.overflowed,
             "client-does-not-read": streams.dropped,
-            "kernel": driver.counters.unsendable,
+            "kernel": driver.counters.unsendable + forwarded.unsendable,
             "malformed": counters.malformed,
             "ignored": counters.ignored,
         },

@@ -26,7 +26,7 @@ from zerogo.net.turn_server import TurnDriver
 from zerogo.observe.metrics import Metric, metrics_site
 from zerogo.relay.metrics import stun_metrics, turn_metrics
 from zerogo.relay.notices import LOOK_SECONDS, Notices
-from zerogo.relay.turn import public_addresses, seen_address, tls_context, turn_driver, turn_server
+from zerogo.relay.turn import make_forwarding, public_addresses, seen_address, tls_context, turn_driver, turn_server
 from zerogo.stun.discovery import Places
 from zerogo.stun.limit import SourceLimiter
 from zerogo.stun.server import ANSWERS_BURST, ANSWERS_PER_SECOND, BindingResponder, ResponderCounters
@@ -134,8 +134,12 @@ class RelayService(Service):
         self._listen_udp(self._stun.listen_udp, "STUN")
 
     def _serve_turn(self) -> None:
-        self.turn = turn_server(self._config, self._public, self._binding)
-        driver = self._driver = turn_driver(self._config, self.turn, self._public, self._reactor)
+        forwarding = make_forwarding(self._config)
+        self.turn = turn_server(self._config, self._public, self._binding, forwarding)
+        driver = self._driver = turn_driver(self._config, self.turn, self._public, self._reactor, forwarding)
+        self.log.info(
+            "data is forwarded by {what}", what="the interpreter" if forwarding is None else "the native core"
+        )
         self._listen_udp(driver.listen_udp, "STUN and TURN")
         for opened in self._tcp:
             self.log.info("answering TURN on TCP {address}", address=str(_address(opened)))

@@ -12,24 +12,46 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.logger import Logger
 
 from zerogo.config.relay import RelayConfig
+from zerogo.errors import EnvironmentFault
 from zerogo.ids import SocketAddress
 from zerogo.net.addresses import choose_addresses, read_interfaces
 from zerogo.net.listening import TURN_PROTOCOLS, server_context
 from zerogo.net.relayed import outgoing_address
+from zerogo.net.turn_forwarding import NativeForwarding, native_forwarding
 from zerogo.net.turn_server import TurnDriver
 from zerogo.policy.addresses import AddressRule, parse_address, special_range
 from zerogo.stun.server import BindingResponder
 from zerogo.turn.credentials import Authorities, Authority, StaticUsers, TimedUsers
 from zerogo.turn.gate import PeerGate
-from zerogo.turn.quota import Quota
+from zerogo.turn.quota import Quota, make_bandwidth
 from zerogo.turn.server import ServerSettings, TurnServer
+
+
+class ForwardingMissing(EnvironmentFault):
+    """The native core is wanted, and was not built."""
+
+    code = "E-RELAY-NATIVE"
+
+    def __init__(self) -> None:
+        super().__init__("data-plane is native, but this installation has no native core; write auto or reference")
+
 
 LOOPBACK = "127.0.0.1"
 
 _log = Logger(namespace="zerogo.relay")
 
 
-def turn_server(config: RelayConfig, public: tuple[str, ...], binding: BindingResponder) -> TurnServer:
+def make_forwarding(config: RelayConfig) -> NativeForwarding | None:
+    """What forwards without the interpreter, where it is wanted and was built. Raises `ForwardingMissing`."""
+    found = None if config.data_plane == "reference" else native_forwarding()
+    if found is None and config.data_plane == "native":
+        raise ForwardingMissing()
+    return found
+
+
+def turn_server(
+    config: RelayConfig, public: tuple[str, ...], binding: BindingResponder, forwarding: NativeForwarding | None
+) -> TurnServer:
     """The core of a relay that `config` describes."""
     secrets = () if config.auth_secret is None else (config.auth_secret,)
     authorities: list[Authority] = [StaticUsers({each.user: each.password for each in config.credentials})]
@@ -42,13 +64,21 @@ def turn_server(config: RelayConfig, public: tuple[str, ...], binding: BindingRe
         has_ipv4=any(":" not in host for host in public),
         has_ipv6=any(":" in host for host in public),
         alternates=config.alternate_server,
+        permits_flows=forwarding is not None,
+        make_bandwidth=make_bandwidth if forwarding is None else forwarding.bucket,
     )
     return TurnServer(settings, os.urandom, time.time, binding)
 
 
-def turn_driver(config: RelayConfig, server: TurnServer, public: tuple[str, ...], reactor: Any) -> TurnDriver:
+def turn_driver(
+    config: RelayConfig,
+    server: TurnServer,
+    public: tuple[str, ...],
+    reactor: Any,
+    forwarding: NativeForwarding | None,
+) -> TurnDriver:
     """The driver of the core."""
-    return TurnDriver(server, reactor, public, (config.port_range.first, config.port_range.last))
+    return TurnDriver(server, reactor, public, (config.port_range.first, config.port_range.last), forwarding)
 
 
 def public_addresses(config: RelayConfig) -> tuple[str, ...]:

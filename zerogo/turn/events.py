@@ -6,6 +6,7 @@ from attrs import frozen
 
 from zerogo.ids import SocketAddress
 from zerogo.turn.allocation import ClientAddress
+from zerogo.turn.quota import Bandwidth
 
 
 @frozen
@@ -37,7 +38,7 @@ class AllocationMade:
 
 @frozen
 class AllocationEnded:
-    """A client has its address no more; bytes are payload to and from peers."""
+    """A client has its address no more; bytes are payload to and from peers, but for what went by flows."""
 
     client: ClientAddress
     user: str
@@ -47,7 +48,35 @@ class AllocationEnded:
     bytes_in: int
 
 
-ServerEvent = RelayWanted | RelayReleased | AllocationMade | AllocationEnded
+@frozen
+class ClientEnd:
+    """A client's channel."""
+
+    client: ClientAddress
+    channel: int
+
+
+@frozen
+class PeerEnd:
+    """A peer of a relayed address, outside the relay."""
+
+    relayed: SocketAddress
+    peer: SocketAddress
+
+
+@frozen
+class FlowPermitted:
+    """What comes from `source` may go to `destination` without being asked about, until `expires_at`, while its payload
+    is taken from the bandwidth of all `payers`; told with the first datagram that went so. Ends with either allocation.
+    """
+
+    source: ClientEnd | PeerEnd
+    destination: ClientEnd | PeerEnd
+    payers: tuple[Bandwidth, ...]
+    expires_at: float
+
+
+ServerEvent = RelayWanted | RelayReleased | AllocationMade | AllocationEnded | FlowPermitted
 
 
 @frozen

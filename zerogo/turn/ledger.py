@@ -6,7 +6,7 @@ Whatever is in here belongs to a user that has proven who it is, and is counted 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from attrs import frozen
 
@@ -15,7 +15,7 @@ from zerogo.ids import SocketAddress
 from zerogo.stun.message import Message
 from zerogo.turn.allocation import Allocation, ClientAddress
 from zerogo.turn.door import Admitted
-from zerogo.turn.quota import Books, Quota, Usage
+from zerogo.turn.quota import Bandwidth, Books, Quota, Usage, make_bandwidth
 
 RESERVATION_SECONDS = 30.0
 TOKEN_BYTES = 8
@@ -44,8 +44,10 @@ class Reservation:
 class Ledger:
     """The tables."""
 
-    def __init__(self, quota: Quota, rng: RandomBytes) -> None:
-        self.books = Books(quota)
+    def __init__(
+        self, quota: Quota, rng: RandomBytes, make: Callable[[float, float], Bandwidth] = make_bandwidth
+    ) -> None:
+        self.books = Books(quota, make=make)
         self._rng = rng
         self._by_client: dict[ClientAddress, Allocation] = {}
         self._by_relayed: dict[SocketAddress, Allocation] = {}

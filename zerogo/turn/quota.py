@@ -8,6 +8,8 @@ longest ago and holds no allocation is struck off; where all hold one, no new us
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
+from typing import Protocol
 
 from attrs import define, frozen
 
@@ -31,6 +33,14 @@ class Quota:
     """Relayed in both directions together, payload only: 100 Mbit/s."""
 
 
+class Bandwidth(Protocol):
+    """How much a user may send and be sent."""
+
+    def takes(self, amount: float, now: float) -> bool: ...
+
+    def release(self) -> None: ...
+
+
 class TokenBucket:
     """Allows `burst` at once and `rate` a second in the long run."""
 
@@ -49,13 +59,21 @@ class TokenBucket:
         self._tokens -= amount
         return True
 
+    def release(self) -> None:
+        """Nothing is held."""
+
+
+def make_bandwidth(rate: float, now: float) -> Bandwidth:
+    """So many bytes a second, and as many at once."""
+    return TokenBucket(rate, rate, now)
+
 
 @define
 class Usage:
     """What one user has and does."""
 
     user: str
-    bandwidth: TokenBucket
+    bandwidth: Bandwidth
     openings: TokenBucket
     allocations: int = 0
 
@@ -63,8 +81,11 @@ class Usage:
 class Books:
     """The usage of all users."""
 
-    def __init__(self, quota: Quota, users_limit: int = USERS_LIMIT) -> None:
+    def __init__(
+        self, quota: Quota, users_limit: int = USERS_LIMIT, make: Callable[[float, float], Bandwidth] = make_bandwidth
+    ) -> None:
         self.quota = quota
+        self._make = make
         self.total = 0
         self._users_limit = users_limit
         self._usages: OrderedDict[str, Usage] = OrderedDict()
@@ -99,7 +120,7 @@ class Books:
         quota = self.quota
         usage = self._usages[user] = Usage(
             user,
-            TokenBucket(quota.bytes_per_second, quota.bytes_per_second, now),
+            self._make(quota.bytes_per_second, now),
             TokenBucket(quota.allocations_per_second, max(1.0, 2.0 * quota.allocations), now),
         )
         return usage
@@ -108,5 +129,6 @@ class Books:
         for user, usage in self._usages.items():
             if usage.allocations == 0:
                 del self._usages[user]
+                usage.bandwidth.release()
                 return True
         return False

@@ -34,19 +34,21 @@ from zerogo.stun.attributes import Attribute, ErrorCode, Fingerprint, Nonce, Rea
 from zerogo.stun.limit import SourceLimiter
 from zerogo.stun.message import Message, MessageClass, Method, emit, new_transaction_id
 from zerogo.stun.server import BindingResponder
-from zerogo.turn.allocation import Allocation, ClientAddress, Reach
+from zerogo.turn.allocation import Allocation, Channel, ClientAddress, Permission, Reach
 from zerogo.turn.attributes import FAMILY_IPV4, FAMILY_IPV6, Data, DontFragment, XorPeerAddress
 from zerogo.turn.credentials import Authority
 from zerogo.turn.door import Admitted, Challenge, Door
 from zerogo.turn.errors import Code, Refusal
-from zerogo.turn.events import Output, ServerEvent, ToClient, ToPeer
+from zerogo.turn.events import ClientEnd, FlowPermitted, Output, PeerEnd, ServerEvent, ToClient, ToPeer
 from zerogo.turn.gate import PeerGate
 from zerogo.turn.ledger import Ledger
 from zerogo.turn.message import TurnMethod, emit_channel_data, is_channel_data, parse, parse_channel_data
-from zerogo.turn.quota import Quota
+from zerogo.turn.quota import Bandwidth, Quota, make_bandwidth
 from zerogo.turn.requests import RequestDesk
 
 SWEEP_SECONDS = 2.0
+FLOW_SECONDS = 5.0
+"""A flow is looked at again after so long at the latest."""
 STREAM_LISTENER = -1
 """What a connection is to the discovery of NATs: no place that another could answer for."""
 OUTPUTS_LIMIT = 4096
@@ -69,6 +71,10 @@ class ServerSettings:
     has_ipv6: bool = False
     alternates: tuple[SocketAddress, ...] = ()
     """Where clients are sent that come while we drain, one of each family at most."""
+    permits_flows: bool = False
+    """Whether the driver can forward by itself what a channel carries (`FlowPermitted`)."""
+    make_bandwidth: Callable[[float, float], Bandwidth] = make_bandwidth
+    """A new user's bandwidth from bytes a second and the time."""
 
 
 @define
@@ -98,6 +104,23 @@ class ServerCounters:
     """Outputs dropped because too many waited."""
 
 
+@frozen
+class _Way:
+    """A channel that carries data, and what allows it to."""
+
+    allocation: Allocation
+    channel: Channel
+    permission: Permission
+
+    @property
+    def end(self) -> ClientEnd:
+        return ClientEnd(self.allocation.client, self.channel.number)
+
+    @property
+    def expires_at(self) -> float:
+        return min(self.allocation.expires_at, self.channel.expires_at, self.permission.expires_at)
+
+
 class TurnServer:
     """The server.
 
@@ -117,7 +140,8 @@ class TurnServer:
         self._rng = rng
         self._binding = binding
         self._door = Door(settings.realm, settings.authority, rng, unix_time)
-        self._ledger = Ledger(settings.quota, rng)
+        self._ledger = Ledger(settings.quota, rng, settings.make_bandwidth)
+        self._permits_flows = settings.permits_flows
         self._outputs: deque[Output] = deque()
         self._events: deque[ServerEvent] = deque()
         families = (FAMILY_IPV4,) * settings.has_ipv4 + (FAMILY_IPV6,) * settings.has_ipv6
@@ -204,13 +228,13 @@ class TurnServer:
         if allocation is None or channel is None:
             self.counters.unpermitted += 1
         else:
-            self._relay(allocation, ToPeer(allocation.relayed, channel.peer, received.data), now)
+            self._relay(allocation, ToPeer(allocation.relayed, channel.peer, received.data), now, channel)
 
     def receive_from_peer(self, data: bytes, peer: SocketAddress, relayed: SocketAddress, now: float) -> None:
         """A datagram came to a relayed address from outside. Never raises."""
-        self._deliver(data, peer, relayed, Reach.OUTSIDE, now)
+        self._deliver(data, peer, relayed, Reach.OUTSIDE, now, None)
 
-    def _relay(self, allocation: Allocation, datagram: ToPeer, now: float) -> None:
+    def _relay(self, allocation: Allocation, datagram: ToPeer, now: float, channel: Channel | None = None) -> None:
         permission = allocation.permission(datagram.peer.host, now)
         if permission is None or not datagram.peer.port:
             self.counters.unpermitted += 1
@@ -220,17 +244,30 @@ class TurnServer:
             return
         if self._ledger.at(datagram.peer, now) is not None:
             allocation.bytes_out += len(datagram.payload)
-            self._deliver(datagram.payload, datagram.relayed, datagram.peer, Reach.INSIDE, now)
+            origin = None if channel is None else _Way(allocation, channel, permission)
+            self._deliver(datagram.payload, datagram.relayed, datagram.peer, Reach.INSIDE, now, origin)
         elif permission.reach is Reach.OUTSIDE:
             allocation.bytes_out += len(datagram.payload)
             self.counters.to_peers += 1
             self.counters.bytes_to_peers += len(datagram.payload)
             self._put(datagram)
+            if channel is not None:
+                way = _Way(allocation, channel, permission)
+                self._permit_flow(way.end, PeerEnd(datagram.relayed, datagram.peer), (way,), now)
         else:
             self.counters.unpermitted += 1
 
-    def _deliver(self, data: bytes, peer: SocketAddress, relayed: SocketAddress, source: Reach, now: float) -> None:
-        """Data that came from inside or outside for the client of a relayed address."""
+    def _deliver(
+        self,
+        data: bytes,
+        peer: SocketAddress,
+        relayed: SocketAddress,
+        source: Reach,
+        now: float,
+        origin: _Way | None,
+    ) -> None:
+        """Data that came from inside or outside for the client of a relayed address; `origin` is the channel of
+        another client that it came by."""
         allocation = self._ledger.at(relayed, now)
         permission = None if allocation is None else allocation.permission(peer.host, now)
         if allocation is None or permission is None or (source, permission.reach) == (Reach.OUTSIDE, Reach.INSIDE):
@@ -245,9 +282,23 @@ class TurnServer:
         channel = allocation.channel_to(peer, now)
         if channel is not None:
             payload = emit_channel_data(channel.number, data, allocation.client.is_stream)
+            way = _Way(allocation, channel, permission)
+            if origin is not None:
+                self._permit_flow(origin.end, way.end, (origin, way), now)
+            elif source is Reach.OUTSIDE:
+                self._permit_flow(PeerEnd(relayed, peer), way.end, (way,), now)
         else:
             payload = self._data_indication(data, peer)
         self._put(ToClient(allocation.client, payload))
+
+    def _permit_flow(
+        self, source: ClientEnd | PeerEnd, destination: ClientEnd | PeerEnd, ways: tuple[_Way, ...], now: float
+    ) -> None:
+        if not self._permits_flows or any(way.allocation.client.is_stream for way in ways):
+            return
+        expires_at = min(now + FLOW_SECONDS, *(way.expires_at for way in ways))
+        payers = tuple(way.allocation.usage.bandwidth for way in ways)
+        self._events.append(FlowPermitted(source, destination, payers, expires_at))
 
     def _data_indication(self, data: bytes, peer: SocketAddress) -> bytes:
         attributes = (XorPeerAddress(peer), Data(data))

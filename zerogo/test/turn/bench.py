@@ -44,6 +44,7 @@ class Bench:
     now: float = 0.0
     next_port: int = 50000
     has_free_ports: bool = True
+    permits_flows: bool = False
     server: TurnServer = field(init=False)
     seen: list[ServerEvent] = field(factory=list)
     to_clients: list[ToClient] = field(factory=list)
@@ -61,6 +62,7 @@ class Bench:
             ),
             quota=self.quota,
             has_ipv6=self.has_ipv6,
+            permits_flows=self.permits_flows,
         )
         binding = BindingResponder(SourceLimiter(20, 40), ResponderCounters())
         self.server = TurnServer(settings, self._random.randbytes, self.unix, binding)
