@@ -1,0 +1,112 @@
+"""Two members behind random symmetric NATs, a pair that cannot be direct, are so where one router maps ports.
+
+The routers are those of the lab; at home Debian's miniupnpd runs beside its rules. `zerogo why`, `ping` and `netcheck`
+are asked what they make of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from integration.netns.gateway_site import MINIUPNPD
+from zerogo.lab.laboratory import Lab
+from zerogo.lab.loader import parse_scenario
+from zerogo.lab.namespaces import load_rules
+from zerogo.lab.roles import Mesh
+from zerogo.lab.topology import SitePlan
+
+CONNECT_SECONDS = 30.0
+SCENARIO = """
+defaults: {link: {delay: 5ms}}
+sites:
+  hub: {nat: open, hosts: {server: {role: [controller, relay]}}}
+  home: {nat: symmetric-random, hosts: [alice]}
+  office: {nat: symmetric-random, hosts: [bob]}
+"""
+HOOKS = """
+table inet filter {
+  chain miniupnpd { }
+  chain prerouting_miniupnpd { }
+  chain postrouting_miniupnpd { }
+  chain forward { type filter hook forward priority -5; policy accept; jump miniupnpd; }
+  chain prerouting { type nat hook prerouting priority dstnat - 5; policy accept; jump prerouting_miniupnpd; }
+  chain postrouting { type nat hook postrouting priority srcnat - 5; policy accept; jump postrouting_miniupnpd; }
+}
+insert rule ip lab forwarding iifname "wan0" ct status dnat accept
+"""
+
+
+class MappedPairTests(SynchronousTestCase):
+    if os.geteuid() != 0:
+        skip = "network namespaces need root"
+    elif MINIUPNPD is None:
+        skip = "miniupnpd is not installed"
+
+    def gateway(self, lab: Lab, site: SitePlan) -> None:
+        """Start the daemon on a site's router."""
+        assert MINIUPNPD is not None
+        load_rules(site.namespace, HOOKS)
+        directory = Path(tempfile.mkdtemp(prefix="miniupnpd", dir=lab.directory))
+        path = directory / "miniupnpd.conf"
+        path.write_text(
+            "ext_ifname=wan0\nlistening_ip=lan0\nenable_natpmp=yes\nenable_upnp=yes\nsecure_mode=yes\n"
+            f"lease_file={directory}/l\nallow 1024-65535 {site.lan4} 1024-65535\ndeny 0-65535 0.0.0.0/0 0-65535\n",
+            encoding="ascii",
+        )
+        with (directory / "log").open("ab") as log:
+            daemon = lab.popen(
+                "home", [MINIUPNPD, "-d", "-f", str(path), "-P", f"{directory}/p"], stdout=log, stderr=log
+            )
+        self.addCleanup(daemon.wait, 5)
+        self.addCleanup(daemon.kill)
+
+    def ask(self, lab: Lab, *arguments: str) -> tuple[int, dict[str, Any]]:
+        """What a command on alice says."""
+        program = str(Path(sys.executable).with_name("zerogo"))
+        config = str(lab.directory / "alice" / "agent" / "agent.yaml")
+        argv = lab.argv("alice", [program, *arguments, "--json", "--config", config])
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+        self.assertTrue(done.stdout.startswith("{"), done.stdout + done.stderr)
+        return done.returncode, json.loads(done.stdout)
+
+    def await_direct(self, mesh: Mesh) -> None:
+        """Until alice and bob are direct."""
+        until = time.monotonic() + CONNECT_SECONDS
+        seen: object = None
+        while time.monotonic() < until:
+            mesh.check()
+            if mesh.address("alice") and mesh.address("bob"):
+                seen = mesh.peers("alice").get("bob")
+                if seen is not None and seen.path == "direct":
+                    return
+            time.sleep(0.2)
+        self.fail(f"not direct: {seen}")
+
+    def test_a_router_that_maps_makes_a_hopeless_pair_direct(self) -> None:
+        with Lab(parse_scenario(SCENARIO, name="mapped", file="mapped.yaml")) as lab:
+            self.gateway(lab, lab.site("home"))
+            mesh = Mesh(lab)
+            self.addCleanup(mesh.close)
+            mesh.start_all()
+            self.await_direct(mesh)
+            _, why = self.ask(lab, "why", "bob")
+            self.assertIn("bob is reached directly, through a port that this machine's gateway maps", why["sentence"])
+            _, ping = self.ask(lab, "ping", "bob", "-c", "2")
+            self.assertEqual((ping["received"], ping["path"][:6]), (2, "direct"))
+            status, found = self.ask(lab, "netcheck")
+            self.assertEqual((status, found["mapping"]), (0, "per-destination"))
+            self.assertEqual(found["controllers"][0]["answers"], "genuine")
+            self.assertLess(abs(found["controllers"][0]["clock_skew_seconds"]), 3)
+            self.assertIn(f"reached at {lab.site('home').wan4}:9993", found["agent"])
+            mesh.close()
+            rules = lab.run("home", ["nft", "list", "chain", "inet", "filter", "prerouting_miniupnpd"])
+            self.assertNotIn("dport", rules)
