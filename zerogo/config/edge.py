@@ -21,7 +21,7 @@ class EdgeConfig:
     """Keys and defaults of an edge."""
 
     token: Secret | None = option(
-        secret(40, "take the one that `zerogo exits token` prints at the gateway"), None, "file:/etc/zerogo/edge-token"
+        secret(32, "take the one that `zerogo exits token` prints at the gateway"), None, "file:/etc/zerogo/edge-token"
     )
     """The edge token of the gateway, needed once, or file:PATH of a file (mode 0600) that holds it."""
     name: str = option(LABEL, "", "kiel")

@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.edge.test_service -*-
+# -*- test-case-name: integration.test_exits -*-
 """An edge's life: join with what is on disk, carry streams, show the owner what happens."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.edge.test_service -*-
+# -*- test-case-name: integration.test_exits -*-
 """What an edge keeps on disk: its key, and the token of its gateway; both for its owner's eyes only."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.edge.test_service -*-
+# -*- test-case-name: integration.test_exits -*-
 """The owner's page: what leaves here, and a button that stops it. On 127.0.0.1 only.
 
 A page of another site, open in the same browser, may make requests here but cannot set the header `X-ZeroGo` on them,

@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.edge.test_service -*-
+# -*- test-case-name: integration.test_exits -*-
 """The edge's end: one tunnel, resumed where the gateway knows it; streams that are asked for; the owner's pause."""
 
 from __future__ import annotations

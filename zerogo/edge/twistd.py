@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.edge.test_twistd -*-
+# -*- test-case-name: integration.test_exits -*-
 """`twistd -n zerogo-edge`: options and service; the only place of this role that knows the reactor."""
 
 from __future__ import annotations

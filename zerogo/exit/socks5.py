@@ -231,7 +231,10 @@ class Socks5Server:
         try:
             target = read_target(kind, place, port)
         except ParseError as error:
-            self._refuse_request(SocksReply.HOST_UNREACHABLE, str(error))
+            if _COMMANDS[command] is not Command.DATAGRAMS:
+                self._refuse_request(SocksReply.HOST_UNREACHABLE, str(error))
+            # Where datagrams will come from is a hint that clients fill with anything: PySocks with the name "0".
+            target = Target(UNSPECIFIED.host, port)
         self.state = State.REPLYING
         self._events.append(StreamWanted(_COMMANDS[command], target))
         return True

@@ -78,6 +78,11 @@ class Hub:
         """All of them."""
         return self._tunnels.values()
 
+    @property
+    def backlog(self) -> int:
+        """Bytes of all edges that users have not taken yet."""
+        return self._budget.used
+
     # ----- edges come and go
 
     def join(self, edge: NodeId, join: Join, address: str) -> Deferred[tuple[Answer, TunnelDriver | None]]:

@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.gateway.test_service -*-
+# -*- test-case-name: integration.test_exits -*-
 """The sockets of a gateway: opened with privileges, served without, drained and closed at the end."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.gateway.test_twistd -*-
+# -*- test-case-name: integration.test_exits -*-
 """`twistd -n zerogo-gateway`: options and service; the only place of this role that knows the reactor."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.gateway.test_users -*-
+# -*- test-case-name: integration.test_exits -*-
 """Who is in: how many streams each user has, how fast they may be, and every live stream, to be ended from outside."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.gateway.test_service -*-
+# -*- test-case-name: integration.test_exits -*-
 """The gateway's end of a SOCKS5 UDP association (RFC 1928 sections 6 and 7).
 
 One UDP port for one association, at the address that the user connected to. Only datagrams from the user's own address

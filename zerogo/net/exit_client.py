@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.net.test_exit_client -*-
+# -*- test-case-name: integration.test_exits -*-
 """The edge's connection to its gateway, kept up for ever: dial, prove the keys, join or resume, carry, dial again.
 
 After a loss the first dial comes at once, with up to half a second of jitter, so that streams go on; then back-off with

@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.net.test_exit_datagrams -*-
+# -*- test-case-name: integration.test_exits -*-
 """The edge's end of UDP associations, and of listening streams (SOCKS BIND).
 
 An association is one UDP socket per address family. A datagram goes out only to where the policy lets it, by the

@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.gateway.test_service -*-
+# -*- test-case-name: integration.test_exits -*-
 """A user's connection to the HTTP proxy: the core, the accounts, one stream for each request.
 
 Credentials come with every request; those that were found right a moment ago on this connection are not checked again,

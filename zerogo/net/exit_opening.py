@@ -112,8 +112,9 @@ class Opening:
             self._end()
 
     def carrier_lost(self) -> None:
-        """The edge's carrier broke; whether it comes back, nobody knows."""
-        if self._edge is not None and not self._is_over:
+        """The edge's carrier broke, and may come back. Whoever has sent nothing yet need not wait for that; what was
+        sent along may have reached the target, so there waiting is all that is safe."""
+        if self._edge is not None and not self._is_over and not self._early:
             self._failed(Reason.CARRIER_LOST, "")
 
     def _try(self) -> None:

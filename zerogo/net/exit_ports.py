@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.gateway.test_service -*-
+# -*- test-case-name: integration.test_exits -*-
 """What a gateway needs of others: who its users are, who its edges are, who counts. Each is one small protocol."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.gateway.test_service -*-
+# -*- test-case-name: integration.test_exits -*-
 """A user's SOCKS5 connection: the core, the accounts, and then a stream, an association, or a listening stream.
 
 Replies are truthful: success is said when the edge has the connection (a user's account may ask for *early* replies,

@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.gateway.test_service -*-
+# -*- test-case-name: integration.test_exits -*-
 """A user's connection to a gateway: which protocol it speaks, who the user is, and the streams that follow.
 
 One port takes both: SOCKS5 begins with a byte 5, HTTP with a letter. From a listed balancer a PROXY header comes first.

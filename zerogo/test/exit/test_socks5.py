@@ -110,6 +110,11 @@ class Socks5ServerTests(SynchronousTestCase):
             assert isinstance(event, StreamWanted)
             self.assertEqual(event.target, target)
 
+    def test_the_hint_of_an_association_may_be_nonsense(self) -> None:
+        server = ready()
+        server.receive(b"\x05\x03\x00\x03\x010\x00\x00", 0.0)
+        self.assertEqual(list(server.events()), [StreamWanted(Command.DATAGRAMS, Target("0.0.0.0", 0))])
+
     def test_bind_has_two_replies(self) -> None:
         server = ready()
         server.receive(b"\x05\x02\x00\x01" + bytes(6), 0.0)
