@@ -201,11 +201,12 @@ def _advice(facts: NetworkFacts, grade: Grade) -> Iterator[str]:
     is_behind_nat = facts.survey.mapping not in (NatMapping.NONE, NatMapping.UNKNOWN)
     if is_behind_nat and not facts.is_mapped and not facts.has_second_nat and facts.mapper is not None:
         is_urgent = facts.survey.mapping is NatMapping.PER_DESTINATION
-        yield (
-            f"{'Switch on' if is_urgent else 'To be reached by everybody, switch on'} UPnP, NAT-PMP or PCP in the "
-            f"router {facts.mapper.gateway or ''}".rstrip()
-            + f", or forward UDP port {facts.port} to this machine."
-        )
+        router = f"router {facts.mapper.gateway or ''}".rstrip()
+        # Only where the NAT keeps our port do others learn of one that was forwarded by hand.
+        keeps_port = facts.survey.ports is PortPattern.PRESERVED
+        by_hand = f", or forward UDP port {facts.port} to this machine" if keeps_port else ""
+        begin = "Switch on" if is_urgent else "To be reached by everybody, switch on"
+        yield f"{begin} UPnP, NAT-PMP or PCP in the {router}{by_hand}."
     if grade is not Grade.CUT_OFF and facts.servers and not any(":" in host for host in facts.hosts):
         yield "Get IPv6 if you can: no NAT is in the way there."
     if any(each.skew is not None and abs(each.skew) > SKEW_SECONDS for each in facts.controllers):

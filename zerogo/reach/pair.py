@@ -247,11 +247,7 @@ def _advice(cause: Cause, pair: PairFacts) -> list[str]:
             return [f"Have the firewall let UDP out, from port {pair.port}."]
         case Cause.UDP_BLOCKED_THERE:
             return [f"Have the firewall of {pair.name} let UDP out."]
-        case Cause.WE_HARD:
-            return [*_open_here(pair), *_ipv6(pair)]
-        case Cause.THEY_HARD:
-            return [*_open_there(pair), *_ipv6(pair)]
-        case Cause.BOTH_HARD | Cause.CHECKS_FAILED:
+        case Cause.WE_HARD | Cause.THEY_HARD | Cause.BOTH_HARD | Cause.CHECKS_FAILED:
             return [*_open_here(pair), *_open_there(pair), *_ipv6(pair)]
 
 
@@ -259,11 +255,13 @@ def _open_here(pair: PairFacts) -> list[str]:
     """One end that everybody can send to is enough, whatever the other's NAT does."""
     if pair.ours.has(CandidateKind.MAPPED) or not pair.has_gateway:
         return []
+    if pair.ours.nat.mapping is NatMapping.NONE:
+        return [f"Have the firewall here let UDP in to port {pair.port}."]
     if not pair.wants_mapping:
         return ["Set `port-mapping: true` in this machine's configuration."]
-    return [
-        f"Switch on UPnP, NAT-PMP or PCP in this machine's router, or forward UDP port {pair.port} to this machine."
-    ]
+    # Only where the NAT keeps our port do others learn of one that was forwarded by hand.
+    by_hand = f", or forward UDP port {pair.port} to it" if pair.ours.nat.ports is PortPattern.PRESERVED else ""
+    return [f"Switch on UPnP, NAT-PMP or PCP in the router of this machine{by_hand}."]
 
 
 def _open_there(pair: PairFacts) -> list[str]:

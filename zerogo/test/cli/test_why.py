@@ -48,7 +48,7 @@ class WhyTests(SynchronousTestCase):
         self.agent.peer_list = [bob]
         lines = self.why("bob").output.splitlines()
         self.assertIn("through the relay fra, because the NATs of both ends", lines[0])
-        self.assertIn("forward UDP port 9993", lines[1])
+        self.assertIn("Switch on UPnP, NAT-PMP or PCP in the router of this machine", lines[1])
         more = self.why("bob", "-v").output
         self.assertIn("bob offers host IPv4, srflx IPv4, relay IPv4; NAT: another outer port", more)
         self.assertIn("path via relay fra: in use, round trip 12.3 ms, MTU 1472", more)

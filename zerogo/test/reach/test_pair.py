@@ -85,7 +85,7 @@ class SentenceTests(SynchronousTestCase):
             "bob is reached through the relay fra, because the NATs of both ends use another port for each "
             "destination, so neither can be told where to send to.",
         )
-        self.assertIn("forward UDP port 9993", advice[0])
+        self.assertEqual(advice[0], "Switch on UPnP, NAT-PMP or PCP in the router of this machine.")
         self.assertIn("zerogo netcheck", advice[1])
         self.assertIn("IPv6", advice[2])
 
@@ -108,11 +108,14 @@ class SentenceTests(SynchronousTestCase):
             self.assertIn("is not reached yet", self.explain(state=state, reason="")[0])
 
     def test_advice_is_about_what_can_be_changed(self) -> None:
+        self.assertIn("forward UDP port 9993", self.explain()[1][0])
+        open_host = evolve(HOME, nat=NatBehaviour(mapping=NatMapping.NONE))
+        self.assertEqual(self.explain(ours=open_host)[1][0], "Have the firewall here let UDP in to port 9993.")
         _, advice = self.explain(ours=OFFICE, wants_mapping=False)
         self.assertIn("port-mapping: true", advice[0])
         mapped = evolve(OFFICE, places=(*OFFICE.places, MAPPED, HOST6))
         self.assertEqual(self.explain(ours=mapped, theirs=evolve(mapped, nat=EASY))[1], ())
-        self.assertEqual(self.explain(ours=mapped)[1], ("Give bob IPv6, where no NAT is in the way.",))
+        self.assertEqual(self.explain(ours=mapped)[1][1:], ("Give bob IPv6, where no NAT is in the way.",))
 
     def test_details_name_what_was_offered(self) -> None:
         details = explain(evolve(FACTS, ours=OFFICE)).details
