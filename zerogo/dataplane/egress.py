@@ -36,6 +36,7 @@ BYTES_PER_TURN = 256 * 1024
 REKEY_QUIET_SECONDS = 5.0
 """WireGuard's Rekey-Timeout: one `RekeyDue` in so long."""
 _DHCP_PORTS = (67, 68)
+_ETHERNET, _ELIDED = int(Kind.ETHERNET), int(Kind.ETHERNET_ELIDED)
 _KEEPALIVE = memoryview(bytearray(INNER.pack(Kind.KEEPALIVE, Band.CONTROL, 0, 0)))
 
 
@@ -131,9 +132,9 @@ class Egress:
             self._send_super(peer, Errand(course, session, band), frame, vnet, is_ip, now)
             return
         lead = VNET_BYTES + (ETHERNET_BYTES if is_ip else 0)
-        flags = self._settle_checksum(frame, vnet)
+        flags = self._settle_checksum(frame, vnet, network)
         begin = lead - INNER_BYTES
-        INNER.pack_into(frame, begin, (Kind.ETHERNET_ELIDED if is_ip else Kind.ETHERNET) | flags, band, 0, 0)
+        INNER.pack_into(frame, begin, (_ELIDED if is_ip else _ETHERNET) | flags, band, 0, 0)
         peer.bytes_out += size - VNET_BYTES
         if peer.unanswered_since is None:
             peer.unanswered_since = now
@@ -146,7 +147,7 @@ class Egress:
         ethertype, version = frame[at - 2] << 8 | frame[at - 1], frame[at] >> 4
         return (ethertype == 0x0800 and version == 4) or (ethertype == 0x86DD and version == 6)
 
-    def _settle_checksum(self, frame: memoryview, vnet: tuple[int, ...]) -> int:
+    def _settle_checksum(self, frame: memoryview, vnet: tuple[int, ...], network: int) -> int:
         """The checksum flags of a frame that is sent as it is; completes its sum where it may not stay partial."""
         if not vnet[0]:
             return 0
@@ -158,19 +159,18 @@ class Egress:
         start, offset = vnet[4], vnet[5]
         if start + offset + 2 > len(packet):
             return 0
-        if self._may_stay_partial(packet, start, offset):
+        if network and self._may_stay_partial(packet, network - VNET_BYTES, start, offset):
             self._context.tally.checksums_elided += 1
             return FLAG_PARTIAL
         complete_partial(packet, start, offset, len(packet))
         self._context.tally.checksums_completed += 1
         return 0
 
-    def _may_stay_partial(self, packet: memoryview, start: int, offset: int) -> bool:
+    def _may_stay_partial(self, packet: memoryview, network: int, start: int, offset: int) -> bool:
         """Only where the receiver finds the field by itself, and no program looks at it before the kernel."""
         if packet[0] & 1 or not self._context.offloads.checksum_elision:
             return False
-        network = network_offset(packet, 0, len(packet))
-        located = transport_of(packet, network, len(packet)) if network else None
+        located = transport_of(packet, network, len(packet))
         if located is None or located[0] != start or CHECKSUM_OFFSET[located[1]] != offset:
             return False
         return not self._is_dhcp(packet, located)
@@ -266,7 +266,7 @@ class Egress:
         context, layout = self._context, self._cutter.layout
         context.tally.tap_super_frames_in += 1
         elides = context.offloads.checksum_elision and bool(vnet[0] & NEEDS_CHECKSUM)
-        kind = Kind.ETHERNET_ELIDED if layout.shape.lead else Kind.ETHERNET
+        kind = _ELIDED if layout.shape.lead else _ETHERNET
         run_id = peer.next_run_id() if payload > layout.shape.payload_bytes else 0
         inner = (kind | (FLAG_PARTIAL if elides else 0), errand.band, run_id)
         run = self._cutter.cut(layout, payload, inner)
