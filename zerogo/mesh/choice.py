@@ -1,86 +1,122 @@
 # -*- test-case-name: zerogo.test.mesh.test_choice -*-
-"""Which of a peer's paths to use: the cheapest living one, and not another one for every millisecond.
+"""Which of a peer's paths to use: what `zerogo.routing` says of their facts, within what the owner allows.
 
-`cost` is a pure function of a path; a scorer with the same signature takes its place. A path in use is left at once
-when it is dead; for a cheaper one only when that is better by max(15 %, 5 ms) and has been so for 3 seconds. From a
-relay to a direct path that was proven it changes at once.
+A direct path that never failed in use takes over from any other kind as soon as it is proven: nobody waits for it at the
+start. One that failed comes back as `zerogo.routing.hysteresis` wants it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from attrs import define
+from attrs import Factory, define, field
 
 from zerogo.ice.checklist import far_address
+from zerogo.ids import Endpoint, RouteAddress
+from zerogo.mesh.events import PathKind
 from zerogo.mesh.path import Path
+from zerogo.routing.hysteresis import ChangeReason, Option, Preference
+from zerogo.routing.policy import RoutingPolicy, verdict
+from zerogo.routing.score import Facts, PathType, Score, Scorer
 
-BETTER_BY_SHARE = 0.15
-BETTER_BY_SECONDS = 0.005
-HELD_FOR_SECONDS = 3.0
-UNMEASURED_COST_SECONDS = 1.0
-_LOSS_COST_SECONDS = 0.5
-_HOST_BONUS_SECONDS = 0.005
-_IPV6_BONUS_SECONDS = 0.003
-_RELAY_COST_SHARE = 0.5
-_RELAY_COST_SECONDS = 0.03
-"""A relay carries for many, and somebody pays for it: any direct path that is not much worse is preferred."""
+_TYPES = {PathKind.DIRECT: PathType.DIRECT, PathKind.PEER: PathType.PEER, PathKind.RELAY: PathType.SERVER}
 
 
-def cost(path: Path) -> float:
-    """What a path costs, in seconds: smoothed RTT, charges for loss and relays, less a bonus for LAN and for IPv6."""
-    round_trip = path.measurement.smoothed
-    total = UNMEASURED_COST_SECONDS if round_trip is None else round_trip
-    if path.is_relayed:
-        return total * (1 + _RELAY_COST_SHARE) + _RELAY_COST_SECONDS + path.measurement.loss * _LOSS_COST_SECONDS
-    total += path.measurement.loss * _LOSS_COST_SECONDS
-    total -= _HOST_BONUS_SECONDS if path.remote_candidate == "host" else 0.0
-    total -= _IPV6_BONUS_SECONDS if far_address(path.destination).is_ipv6 else 0.0
-    return total
+def facts_of(path: Path) -> Facts:
+    """What the scorer wants to know. The latency is the least of the last seconds: our own traffic does not count."""
+    measured, destination = path.measurement, path.destination
+    carriers = len(destination.hops) - 1 if isinstance(destination, RouteAddress) else 0
+    return Facts(
+        type=_TYPES[path.kind],
+        latency=measured.smoothed if measured.minimum is None else measured.minimum,
+        loss=measured.certain_loss,
+        jitter=measured.jitter or 0.0,
+        carriers=carriers,
+        is_lan=path.kind is PathKind.DIRECT and path.remote_candidate == "host",
+        is_ipv6=carriers == 0 and far_address(destination).is_ipv6,
+    )
 
 
-Scorer = Callable[[Path], float]
-
-
-@define
+@define(eq=False)
 class PathChoice:
-    """Remembers the path in use and since when another one was better."""
+    """Remembers the path in use, and since when another one was better."""
 
-    active: Path | None = None
-    scorer: Scorer = cost
-    _rival: Path | None = None
-    _rival_since: float = 0.0
+    policy: RoutingPolicy = Factory(RoutingPolicy)
+    active: Path | None = field(default=None, init=False)
+    _preference: Preference[Endpoint] = field(factory=Preference, init=False)
+    _scorer: Scorer = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """The scorer is part of the policy."""
+        self._scorer = Scorer(self.policy.score_terms)
+
+    @property
+    def reason(self) -> ChangeReason:
+        """Why the path in use is the one."""
+        return self._preference.reason
+
+    @property
+    def changed_at(self) -> float:
+        """Since when it is, monotonic seconds; minus infinity where it never was another."""
+        return self._preference.changed_at
 
     def choose(self, paths: Iterable[Path], now: float) -> Path | None:
         """The path to use from now on out of `paths`; None where none is usable. Becomes `active`."""
-        usable = [path for path in paths if path.is_usable]
-        best = min(usable, key=self._rank, default=None)
-        if best is None or self.active not in usable or self._is_held(best, now):
-            self._switch(best)
+        usable = {path.destination: path for path in paths if path.is_usable}
+        options = [self._option(path) for path in usable.values() if self.policy.broken_by(facts_of(path)) is None]
+        upgrade = self._upgrade(usable, options)
+        if upgrade is not None:
+            self._preference.force(upgrade, now, ChangeReason.UPGRADED)
+        key = self._preference.choose(options, now)
+        self.active = None if key is None else usable[key]
         return self.active
 
-    def force(self, path: Path | None) -> None:
-        """Use `path`, whatever it costs."""
-        self._switch(path)
+    def force(self, path: Path | None, now: float) -> None:
+        """Use `path`, whatever it is worth, if it is allowed."""
+        if path is not None and self.policy.broken_by(facts_of(path)) is not None:
+            return
+        if self.active is not None:
+            self.active.has_failed = True
+        self._preference.force(None if path is None else path.destination, now)
+        self.active = path
 
-    def _rank(self, path: Path) -> tuple[bool, float]:
-        return (not path.is_verified, self.scorer(path))
+    def lost(self) -> None:
+        """The path in use is no more; the next choice counts as one after a death."""
+        self.active = None
 
-    def _is_held(self, best: Path, now: float) -> bool:
-        assert self.active is not None
-        if best is self.active:
-            self._rival = None
-            return False
-        if self.active.is_relayed and not best.is_relayed and best.is_verified:
-            return True
-        gain = self.scorer(self.active) - self.scorer(best)
-        needed = max(BETTER_BY_SHARE * self.scorer(self.active), BETTER_BY_SECONDS)
-        if gain < needed:
-            self._rival = None
-            return False
-        if self._rival is not best:
-            self._rival, self._rival_since = best, now
-        return now - self._rival_since >= HELD_FOR_SECONDS
+    def score(self, path: Path) -> Score:
+        """What a path is worth, and why."""
+        return self._scorer.score(facts_of(path))
 
-    def _switch(self, path: Path | None) -> None:
-        self.active, self._rival = path, None
+    def order(self, path: Path) -> object:
+        """A key to sort paths by, the best first."""
+        return self._option(path).rank
+
+    def next_at(self) -> float | None:
+        """When the choice may be another one although nothing happens."""
+        return self._preference.next_at()
+
+    def complaint(self, paths: Iterable[Path]) -> str:
+        """Why none of the paths that live may be used; empty where one may, or none lives."""
+        broken = [self.policy.broken_by(facts_of(path)) for path in paths if path.is_usable]
+        return verdict(each for each in broken if each is not None) if None not in broken else ""
+
+    def _option(self, path: Path) -> Option[Endpoint]:
+        facts = facts_of(path)
+        return Option(
+            key=path.destination,
+            facts=facts,
+            score=self._scorer.score(facts),
+            is_proven=path.is_verified,
+            tier=int(self.policy.prefer_direct and facts.type is not PathType.DIRECT),
+        )
+
+    def _upgrade(self, usable: dict[Endpoint, Path], options: list[Option[Endpoint]]) -> Endpoint | None:
+        """A proven direct path that never failed, where the best one is such and the one in use is of another kind."""
+        active = None if self.active is None else usable.get(self.active.destination)
+        best = min(options, key=lambda option: option.rank, default=None)
+        if active is None or best is None or active.kind is PathKind.DIRECT:
+            return None
+        path = usable[best.key]
+        is_well = path.is_verified and not path.has_failed and not path.measurement.unanswered
+        return best.key if path.kind is PathKind.DIRECT and is_well else None

@@ -12,6 +12,7 @@ from zerogo.mesh.outbox import Outbox
 from zerogo.mesh.punch_desk import PunchDesk
 from zerogo.noise.identity import Identity
 from zerogo.noise.timestamp import HandshakeClock
+from zerogo.routing.policy import RoutingPolicy
 
 INDEX_BYTES = 4
 PEERS_PER_SECOND = 25
@@ -90,6 +91,7 @@ class NodeContext:
     timestamps: Timestamps
     pace: Pace
     punches: PunchDesk = field(factory=PunchDesk)
+    policy: RoutingPolicy = field(factory=RoutingPolicy)
 
     def fraction(self) -> float:
         """A random number, at least 0 and below 1, for jitter."""

@@ -39,6 +39,8 @@ class PathKind(enum.StrEnum):
     """What lies between two peers."""
 
     DIRECT = "direct"
+    PEER = "peer"
+    """Other members."""
     RELAY = "relay"
     """A relay of the network."""
 

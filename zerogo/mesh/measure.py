@@ -3,7 +3,7 @@
 
 Smoothing follows RFC 6298 section 2 (SRTT, RTTVAR); jitter is the smoothed difference of neighbouring round trips, as
 RFC 3550 section 6.4.1 does for transit times. Loss is the share of unanswered ones among the last 32 probes whose fate
-is known. The minimum is taken over the last 10 to 20 seconds, so that it forgets a path that became longer.
+is known; those of a silence that was long enough to be a death are left out once the path is back. The minimum is taken over the last 10 to 20 seconds, so that it forgets a path that became longer.
 """
 
 from __future__ import annotations
@@ -56,6 +56,11 @@ class Measurement:
         return self._fates.bit_count() / self._fates_known if self._fates_known else 0.0
 
     @property
+    def certain_loss(self) -> float:
+        """The same with one of the lost ones taken for bad luck: one in 32 would look like 3 %."""
+        return max(0, self._fates.bit_count() - 1) / self._fates_known if self._fates_known else 0.0
+
+    @property
     def timeout(self) -> float:
         """How long to wait for the answer to a probe before it counts as lost."""
         if self.smoothed is None:
@@ -89,13 +94,20 @@ class Measurement:
             self.jitter = change if self.jitter is None else self.jitter + (change - self.jitter) / 16
         self._last = round_trip
         self._lower_minimum(round_trip, now)
-        self.unanswered = 0
+        self.silence_is_over()
         self._remember(was_lost=False)
 
     def lost(self) -> None:
         """A probe was not answered in time."""
         self.unanswered += 1
         self._remember(was_lost=True)
+
+    def silence_is_over(self) -> None:
+        """The path carries again: what got lost while it was dead says nothing about its loss while it lives."""
+        if self.unanswered >= self.probes_until_dead:
+            self._fates >>= self.unanswered
+            self._fates_known = max(0, self._fates_known - self.unanswered)
+        self.unanswered = 0
 
     def _smooth(self, round_trip: float) -> None:
         if self.smoothed is None or self._last is None:

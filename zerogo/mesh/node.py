@@ -11,13 +11,14 @@ the others wait their turn. A peer that knocks is answered at any time.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 from zerogo.core import Deadline, RandomBytes, TimerTable, Transmit
 from zerogo.errors import ParseError
-from zerogo.ids import ChannelAddress, Endpoint, NetworkId, NodeId, SocketAddress
+from zerogo.ids import ChannelAddress, Endpoint, NetworkId, NodeId, RouteAddress, SocketAddress
 from zerogo.mesh.context import IndexPool, NodeContext, Pace, Timestamps
 from zerogo.mesh.credentials import derive_pair_secrets
 from zerogo.mesh.directory import Directory
@@ -39,14 +40,17 @@ from zerogo.mesh.signal import Offer
 from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import NodeCounters, PeerStatus, Refusal
 from zerogo.mesh.surroundings import Surroundings
+from zerogo.mesh.wayfinder import Wayfinder
 from zerogo.noise.errors import NotAuthentic
 from zerogo.noise.identity import Identity
 from zerogo.noise.timestamp import HandshakeClock
+from zerogo.routing.policy import RoutingPolicy
 from zerogo.turn.client import TurnCredential
 from zerogo.wire.handshake import Suite
 
 SEARCHES_LIMIT = 64
 RELAYS = -1
+WAYS = -2
 SURROUNDINGS = 0
 """Keys of the timers of what is not a peer's; peers count from 1."""
 DOUBT_GAP_SECONDS = 2.0
@@ -66,6 +70,8 @@ class NodeSettings:
     """The network's pre-shared key, 32 bytes."""
     capabilities: frozenset[str] = frozenset()
     """As signed in this node's own record of the map."""
+    policy: RoutingPolicy = Factory(RoutingPolicy)
+    """What the owner allows of paths."""
     handshake_mark: bytes | None = None
     """The last `HandshakeMarkChanged` of this identity's earlier node."""
 
@@ -89,11 +95,15 @@ class Node:
             indexes=IndexPool(rng),
             timestamps=Timestamps(unix_offset, HandshakeClock(settings.handshake_mark)),
             pace=Pace(),
+            policy=settings.policy,
         )
         self._directory = Directory()
         self._surroundings = Surroundings(self._context, self._directory)
         self._relays = Relays(self._context)
         self._door = Door(self._context, self._directory)
+        self._wayfinder = Wayfinder(self._context, self._directory)
+        self._is_finding_ways = False
+        self._to_settle: deque[Peer] = deque()
         self._timers: TimerTable[int] = TimerTable()
         self._last_number = SURROUNDINGS
         self._searching: dict[int, None] = {}
@@ -109,6 +119,7 @@ class Node:
                 self._remove(peer, now)
             elif spec != peer.spec:
                 peer.change(spec, self._suite(spec))
+                self._wayfinder.use_member(spec)
                 self._outbox.tell(PeerChanged(peer.number, spec))
         for spec in wanted.values():
             if self._directory.of_node(spec.node_id.raw) is None:
@@ -118,6 +129,7 @@ class Node:
     def set_unix_offset(self, unix_offset: float) -> None:
         """The wall clock was set: unix seconds minus monotonic seconds."""
         self._context.timestamps.offset = unix_offset
+        self._wayfinder.router.set_unix_offset(unix_offset)
 
     def set_host_addresses(self, addresses: Iterable[SocketAddress], now: float) -> None:
         """The machine's own addresses with the port of the data socket, best first."""
@@ -145,7 +157,9 @@ class Node:
 
     def receive_datagram(self, data: bytes, source: Endpoint, now: float) -> None:
         """A datagram that is not of a session: STUN, handshake, garbage. Never raises."""
-        if self._relays.receive(data, source, now):
+        if isinstance(source, RouteAddress) and not self._context.policy.carriers_limit:
+            self._outbox.refuse(Refusal.UNWANTED_ROUTE)
+        elif self._relays.receive(data, source, now):
             self._settle_relays(now)
         elif isinstance(source, ChannelAddress) and not self._relays.named_like(source):
             self._outbox.refuse(Refusal.FOREIGN_CHANNEL)
@@ -175,9 +189,15 @@ class Node:
     def receive_control(self, peer: int, payload: bytes, source: Endpoint, now: float) -> None:
         """An authentic control message of a peer. Never raises."""
         found = self._directory.numbered(peer)
-        if found is not None:
-            found.receive_control(payload, source, now)
-            self._settle(found, now)
+        if found is None:
+            return
+        if isinstance(source, RouteAddress) and not self._context.policy.carriers_limit:
+            self._outbox.refuse(Refusal.UNWANTED_ROUTE)
+            return
+        message = found.receive_control(payload, source, now)
+        if message is not None:
+            self._wayfinder.receive(found, message, now)
+        self._settle(found, now)
 
     def controller_connected(self, now: float) -> None:
         """The controller is in reach, perhaps again: what was to be passed on before may be lost, so tell it anew."""
@@ -262,6 +282,10 @@ class Node:
                 self._relays.handle_timer(now)
                 self._settle_relays(now)
                 continue
+            if number == WAYS:
+                self._wayfinder.handle_timer(now)
+                self._find_ways([], now)
+                continue
             peer = self._directory.numbered(number)
             if peer is not None:
                 peer.handle_timer(now)
@@ -293,7 +317,13 @@ class Node:
 
     def counters(self) -> NodeCounters:
         """How often input was refused, by reason."""
-        return self._outbox.counters()
+        counters = self._outbox.counters()
+        ways = {Refusal(refusal.value): count for refusal, count in self._wayfinder.router.refusals.items()}
+        return NodeCounters(counters.refusals | ways)
+
+    def distrusted(self, now: float) -> dict[NodeId, str]:
+        """Members that did not carry what they promised, and what is held against each."""
+        return self._wayfinder.router.trust.complaints(now)
 
     def _add(self, spec: PeerSpec, now: float) -> None:
         identity = self._context.identity
@@ -313,6 +343,7 @@ class Node:
             relays=self._relays,
         )
         self._directory.add(peer)
+        self._wayfinder.use_member(spec)
         self._waiting[peer.number] = None
         peer.search.set_offer(self._surroundings.offer, now)
         self._outbox.tell(PeerAdded(peer.number, spec))
@@ -323,6 +354,7 @@ class Node:
 
     def _remove(self, peer: Peer, now: float) -> None:
         peer.clear(now)
+        self._wayfinder.remove(peer, now)
         self._directory.remove(peer)
         self._door.forget(peer.spec.static_public)
         self._timers.cancel(peer.number)
@@ -356,17 +388,18 @@ class Node:
     def _settle_relays(self, now: float) -> None:
         version = self._relays.version
         for payload, channel in self._relays.settle(now):
-            if channel is not None:
-                self._receive_own(payload, channel, now)
+            self._receive_own(payload, channel, now)
         if self._relays.version != version:
             self._surroundings.set_relayed(self._relays.relayed)
             self._settle_surroundings(now)
             for peer in self._directory.peers():
                 self._settle(peer, now)
-        self._arm_relays()
+        self._arm_relays(now)
 
-    def _arm_relays(self) -> None:
+    def _arm_relays(self, now: float) -> None:
         self._relays.is_touched = False
+        for payload, channel in self._relays.take_ready():
+            self._receive_own(payload, channel, now)
         at = self._relays.next_at()
         if at is None:
             self._timers.cancel(RELAYS)
@@ -394,7 +427,27 @@ class Node:
             self._doubt_surroundings(MISS_GAP_SECONDS, now)
         self._context.pace.connected = len(self._connected)
         if self._relays.is_touched:
-            self._arm_relays()
+            self._arm_relays(now)
+        self._find_ways(self._wayfinder.note(peer, now), now)
+
+    def _find_ways(self, changed: list[Peer], now: float) -> None:
+        """Settle the peers whose paths through others changed, until there are none; not within itself."""
+        self._to_settle.extend(changed)
+        if self._is_finding_ways:
+            return
+        self._is_finding_ways = True
+        self._to_settle.extend(self._wayfinder.carry_out(now))
+        while self._to_settle:
+            peer = self._to_settle.popleft()
+            if self._directory.numbered(peer.number) is peer:
+                self._settle(peer, now)
+            self._to_settle.extend(self._wayfinder.carry_out(now))
+        self._is_finding_ways = False
+        deadline = self._wayfinder.next_timer()
+        if deadline is None:
+            self._timers.cancel(WAYS)
+        else:
+            self._timers.set(WAYS, deadline.at)
 
     def _doubt_surroundings(self, gap: float, now: float) -> None:
         self._relays.doubt(now)

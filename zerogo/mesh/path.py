@@ -8,12 +8,15 @@ import math
 from attrs import Factory, define, field
 
 from zerogo.ice.checklist import far_address
-from zerogo.ids import Endpoint
+from zerogo.ids import Endpoint, RouteAddress
 from zerogo.mesh.events import PathKind
 from zerogo.mesh.measure import Measurement
-from zerogo.mesh.mtu import MAX_PLPMTU_IPV4, MAX_PLPMTU_IPV6, PathMtu
+from zerogo.mesh.mtu import MAX_PLPMTU_IPV4, MAX_PLPMTU_IPV6, MIN_PLPMTU, PathMtu
 from zerogo.mesh.status import PathStatus
+from zerogo.routing.score import Score
 from zerogo.turn.message import CHANNEL_HEADER_BYTES
+from zerogo.wire.route import head_bytes
+from zerogo.wire.transport import OVERHEAD_BYTES
 
 
 @define(kw_only=True, eq=False)
@@ -35,13 +38,23 @@ class Path:
     found_at: float
     next_probe_at: float
     died_at: float = 0.0
+    has_failed: bool = False
+    """Whether it ever died, or was left because it missed an answer."""
+    is_reported: bool = False
+    """Whether the router knows that this way through members answers."""
     answered_at: float = -math.inf
     """When the last answer to a probe came by it."""
     path_mtu: PathMtu = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Nothing is known of how large a datagram it carries."""
-        largest = MAX_PLPMTU_IPV6 if far_address(self.destination).is_ipv6 else MAX_PLPMTU_IPV4
+        destination = self.destination
+        if isinstance(destination, RouteAddress):
+            # Carriers drop what does not fit their paths, which may be known to carry the base only.
+            self.path_mtu = PathMtu(MAX_PLPMTU_IPV4 - head_bytes(len(destination.hops) + 1) - OVERHEAD_BYTES)
+            self.path_mtu.size = MIN_PLPMTU
+            return
+        largest = MAX_PLPMTU_IPV6 if far_address(destination).is_ipv6 else MAX_PLPMTU_IPV4
         self.path_mtu = PathMtu(largest - (CHANNEL_HEADER_BYTES if self.is_relayed else 0))
 
     @property
@@ -61,15 +74,15 @@ class Path:
 
     def die(self, now: float) -> None:
         """Take the path for dead; a probe that is answered brings it back."""
-        self.is_alive, self.died_at = False, now
+        self.is_alive, self.has_failed, self.died_at = False, True, now
 
     def revive(self, now: float) -> None:
         """Take the path for usable again and probe it at once."""
         self.is_alive = True
-        self.measurement.unanswered = 0
+        self.measurement.silence_is_over()
         self.next_probe_at = now
 
-    def status(self, *, is_active: bool) -> PathStatus:
+    def status(self, *, is_active: bool, score: Score) -> PathStatus:
         """A snapshot for people."""
         return PathStatus(
             destination=self.destination,
@@ -84,4 +97,5 @@ class Path:
             jitter=self.measurement.jitter,
             loss=self.measurement.loss,
             mtu=self.mtu,
+            score=score,
         )

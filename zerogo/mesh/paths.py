@@ -10,24 +10,38 @@ any other that has answered since the one in use did.
 from __future__ import annotations
 
 import errno
+import math
+from collections import deque
+from collections.abc import Sequence
 
 from attrs import define, field
 
-from zerogo.ids import ChannelAddress, Endpoint
+from zerogo.ids import ChannelAddress, Endpoint, NodeId, RouteAddress
 from zerogo.mesh.choice import PathChoice
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.events import PathKind, PathSelected
 from zerogo.mesh.path import Path
 from zerogo.mesh.probing import Prober
-from zerogo.mesh.status import PathStatus
+from zerogo.mesh.status import PathChange, PathStatus
+from zerogo.routing.links import LinkState
 
 PATHS_LIMIT = 8
-"""Per peer, without those by relays; a further one replaces the oldest dead or unproven one, or is not taken."""
+"""Direct ones per peer; a further one replaces the oldest dead or unproven one, or is not taken."""
+ROUTES_LIMIT = 4
+"""Ways through other members, per peer."""
+HISTORY_LIMIT = 16
 ROAMED_FOR_SECONDS = 5.0
 LATER_SECONDS = 0.1
 DROP_DEAD_AFTER_SECONDS = 60.0
 REVIEW_SECONDS = 1.0
 """How often the choice is looked at again while more than one path is usable."""
+
+Hops = tuple[NodeId, ...]
+
+
+def _is_hope(path: Path) -> bool:
+    """Whether a handshake over it may be the first thing that shows that it works: a way through members."""
+    return path.kind is PathKind.PEER and path.is_alive
 
 
 @define(eq=False)
@@ -38,16 +52,19 @@ class Paths:
     _peer: int
     can_probe: bool = field(default=False, init=False)
     _paths: dict[Endpoint, Path] = field(factory=dict, init=False)
-    _choice: PathChoice = field(factory=PathChoice, init=False)
+    _choice: PathChoice = field(init=False)
     _prober: Prober = field(init=False)
     _roamed: Path | None = field(default=None, init=False)
     _roamed_at: float = field(default=0.0, init=False)
     _told: tuple[Endpoint, int] | None = field(default=None, init=False)
-    _review_at: float = field(default=0.0, init=False)
+    _failed_routes: list[Hops] = field(factory=list, init=False)
+    _proven_routes: list[Hops] = field(factory=list, init=False)
+    history: deque[PathChange] = field(factory=lambda: deque(maxlen=HISTORY_LIMIT), init=False)
 
     def __attrs_post_init__(self) -> None:
         """One prober for all paths of the peer."""
         self._prober = Prober(self._context, self._peer)
+        self._choice = PathChoice(self._context.policy)
 
     @property
     def active(self) -> Path | None:
@@ -56,8 +73,33 @@ class Paths:
 
     @property
     def is_direct(self) -> bool:
-        """Whether there is a path in use, and no relay carries it."""
-        return self.active is not None and not self.active.is_relayed
+        """Whether there is a path in use, and nobody carries it on."""
+        return self.active is not None and self.active.kind is PathKind.DIRECT
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the peer is sent data."""
+        return self._prober.carries_data
+
+    @property
+    def has_routes(self) -> bool:
+        """Whether there are ways through members."""
+        return any(path.kind is PathKind.PEER for path in self._paths.values())
+
+    @property
+    def direct_link(self) -> LinkState | None:
+        """What was measured on the path in use, where it is a direct one that was proven."""
+        active = self.active
+        if active is None or not self.can_probe or not self.is_direct or not active.is_verified:
+            return None
+        measured = active.measurement
+        latency = measured.smoothed if measured.minimum is None else measured.minimum
+        return None if latency is None else LinkState(latency, measured.certain_loss, measured.jitter or 0.0)
+
+    @property
+    def complaint(self) -> str:
+        """Why none of the paths that live may be used; empty where one may, or none lives."""
+        return self._choice.complaint(self._paths.values())
 
     @property
     def is_well(self) -> bool:
@@ -76,9 +118,37 @@ class Paths:
 
         The last kind matters after a restart of the peer: it answers checks, but no probe of a session it has lost.
         """
-        worth = [path for path in self._paths.values() if path.is_usable or path.is_checked]
-        worth.sort(key=lambda path: (path is not self.active, not path.is_usable, self._choice.scorer(path)))
+        worth = [path for path in self._paths.values() if path.is_usable or path.is_checked or _is_hope(path)]
+        worth.sort(key=lambda path: (path is not self.active, not path.is_usable, self._choice.order(path)))
         return tuple(path.destination for path in worth)
+
+    def propose(self, routes: Sequence[Hops], now: float) -> None:
+        """These ways through members are worth a try; others that are not proven are no more."""
+        wanted = dict.fromkeys(RouteAddress(hops) for hops in routes)
+        for path in list(self._paths.values()):
+            if path.kind is PathKind.PEER and path.destination not in wanted and not path.is_verified:
+                self._drop(path)
+            elif path.kind is PathKind.PEER and path is not self.active:
+                path.next_probe_at = min(path.next_probe_at, now)
+        for route in wanted:
+            self._add_route(route, now)
+
+    def neighbour_lost(self, carrier: NodeId) -> None:
+        """This node has no direct path to `carrier` any more, so no way begins there."""
+        for path in list(self._paths.values()):
+            if isinstance(path.destination, RouteAddress) and path.destination.hops[0] == carrier:
+                self._drop(path)
+
+    def take_proven_routes(self) -> list[tuple[Hops, float]]:
+        """Routes that answered for the first time, with their latency."""
+        proven, self._proven_routes = self._proven_routes, []
+        paths = [(hops, self._paths.get(RouteAddress(hops))) for hops in proven]
+        return [(hops, path.measurement.smoothed or 0.0) for hops, path in paths if path is not None]
+
+    def take_failed_routes(self) -> list[Hops]:
+        """Routes that did not answer, or no longer."""
+        failed, self._failed_routes = self._failed_routes, []
+        return failed
 
     def found(self, destination: Endpoint, local: str, remote: str, round_trip: float | None, now: float) -> None:
         """ICE checked a pair: the path may be used."""
@@ -120,6 +190,9 @@ class Paths:
     def heard(self, source: Endpoint, now: float) -> None:
         """An authentic message came from `source`: a new address must be proven, a dead one gets another chance."""
         path = self._paths.get(source)
+        if isinstance(source, RouteAddress):
+            self._add_route(source, now)
+            return
         if path is None and isinstance(source, ChannelAddress):
             return
         if path is None:
@@ -142,6 +215,9 @@ class Paths:
         if path is None or self._paths.get(path.destination) is not path:
             return False
         path.is_alive = True
+        if isinstance(path.destination, RouteAddress) and not path.is_reported:
+            path.is_reported = True
+            self._proven_routes.append(path.destination.hops)
         return True
 
     def refused(self, error: int, now: float) -> None:
@@ -190,7 +266,10 @@ class Paths:
 
     def handle_timer(self, now: float) -> None:
         """Judge overdue probes, send those that are due, drop what is long dead."""
-        self._prober.expire(now)
+        for path in self._prober.expire(now):
+            if isinstance(path.destination, RouteAddress):
+                self._failed_routes.append(path.destination.hops)
+                self._drop(path)
         for path in list(self._paths.values()):
             if not path.is_alive and now >= path.died_at + DROP_DEAD_AFTER_SECONDS:
                 self._drop(path)
@@ -202,9 +281,7 @@ class Paths:
         """When `handle_timer` is wanted."""
         times = [path.next_probe_at for path in self._paths.values()] if self.can_probe else []
         times += [path.died_at + DROP_DEAD_AFTER_SECONDS for path in self._paths.values() if not path.is_alive]
-        overdue_at = self._prober.next_at()
-        if overdue_at is not None:
-            times.append(overdue_at)
+        times += [at for at in (self._prober.next_at(), self._choice.next_at()) if at is not None]
         return min(times, default=None)
 
     def choose(self, now: float) -> Path | None:
@@ -213,9 +290,13 @@ class Paths:
             self._roamed = None
         roamed, active = self._roamed or self._proven(), self.active
         if roamed is not None and roamed.is_usable and (active is None or active.measurement.unanswered):
-            self._choice.force(roamed)
+            self._choice.force(roamed, now)
             self._roamed = None
-        return self._choice.choose(self._paths.values(), now)
+        before = self.history[-1].at if self.history else -math.inf
+        chosen = self._choice.choose(self._paths.values(), now)
+        if self._choice.changed_at != before:
+            self._note_change(chosen)
+        return chosen
 
     def tell(self) -> None:
         """Tell the data plane the path in use, where that is news."""
@@ -242,7 +323,7 @@ class Paths:
     def statuses(self) -> tuple[PathStatus, ...]:
         """Snapshots, the path in use first."""
         paths = sorted(self._paths.values(), key=lambda path: path is not self.active)
-        return tuple(path.status(is_active=path is self.active) for path in paths)
+        return tuple(path.status(is_active=path is self.active, score=self._choice.score(path)) for path in paths)
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -265,10 +346,21 @@ class Paths:
             self.active.next_probe_at = min(self.active.next_probe_at, now)
 
     def _add(self, destination: Endpoint, local: str, remote: str, now: float) -> Path | None:
-        direct = sum(not path.is_relayed for path in self._paths.values())
+        direct = sum(path.kind is PathKind.DIRECT for path in self._paths.values())
         if direct >= PATHS_LIMIT and not self._make_room():
             return None
         return self._new(destination, local, remote, now)
+
+    def _add_route(self, route: RouteAddress, now: float) -> None:
+        routes = [path for path in self._paths.values() if path.kind is PathKind.PEER]
+        if route in self._paths or len(route.hops) - 1 > self._context.policy.carriers_limit:
+            return
+        if len(routes) >= ROUTES_LIMIT:
+            idle = next((path for path in routes if path is not self.active and not path.is_verified), None)
+            if idle is None:
+                return
+            self._drop(idle)
+        self._new(route, "route", "route", now, PathKind.PEER)
 
     def _new(
         self,
@@ -294,10 +386,14 @@ class Paths:
 
     def _make_room(self) -> bool:
         for path in self._paths.values():
-            if path is not self.active and not path.is_usable and not path.is_relayed:
+            if path is not self.active and not path.is_usable and path.kind is PathKind.DIRECT:
                 self._drop(path)
                 return True
         return False
+
+    def _note_change(self, path: Path | None) -> None:
+        kind, way = (None, "") if path is None else (path.kind, path.relay or str(path.destination))
+        self.history.append(PathChange(self._choice.changed_at, kind, way, self._choice.reason.value))
 
     def _drop(self, path: Path) -> None:
         del self._paths[path.destination]
@@ -305,4 +401,4 @@ class Paths:
         if self._roamed is path:
             self._roamed = None
         if self.active is path:
-            self._choice.force(None)
+            self._choice.lost()

@@ -29,6 +29,7 @@ from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import PeerStatus, Refusal
 from zerogo.wire.control import Close, CloseReason, Probe, ProbeAnswer, emit_control, parse_control
 from zerogo.wire.handshake import Suite
+from zerogo.wire.links import LinkAdvert, LinkRequest
 
 DOUBT_SECONDS = 0.7
 """A peer that began anew, or whose paths died, has lost its keys if it answers no probe in this time."""
@@ -88,13 +89,13 @@ class Peer:
             self.paths.probe_all(now)
             self._doubt(now)
 
-    def receive_control(self, payload: bytes, source: Endpoint, now: float) -> None:
-        """An authentic control message of the peer."""
+    def receive_control(self, payload: bytes, source: Endpoint, now: float) -> LinkRequest | LinkAdvert | None:
+        """An authentic control message of the peer; returned is what is not about this pair."""
         try:
             message = parse_control(payload)
         except ParseError:
             self._context.outbox.refuse(Refusal.MALFORMED_CONTROL)
-            return
+            return None
         match message:
             case Probe(probe_id):
                 answer = emit_control(ProbeAnswer(probe_id))
@@ -105,8 +106,12 @@ class Peer:
                     self._doubt_at = None
             case Close():
                 self._closed_by_peer(now)
+            case LinkRequest() | LinkAdvert():
+                self.paths.heard(source, now)
+                return message
             case None:
                 self.paths.heard(source, now)
+        return None
 
     def shut_down(self, now: float) -> None:
         """Tell the peer that the session ends, and end it."""
@@ -171,6 +176,7 @@ class Peer:
             handshake_age=None if established_at is None else now - established_at,
             seconds_to_direct=self.search.seconds_to_direct,
             next_try_in=self.search.next_try_in(now),
+            history=tuple(self.paths.history),
             theirs=self.search.signalling.remote_offer,
         )
 
@@ -245,7 +251,7 @@ class Peer:
     def _reason(self) -> str:
         if self.state is PeerState.CONNECTED:
             return "" if self.paths.is_direct else self.search.failure
-        return self.search.failure or self.keying.complaint
+        return self.paths.complaint or self.search.failure or self.keying.complaint
 
     def _doubt(self, now: float) -> None:
         if self._doubt_at is None:

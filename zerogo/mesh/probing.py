@@ -74,6 +74,11 @@ class Prober:
             probe = emit_control(Probe(probe_id, size - _BARE_PROBE_BYTES))
             self._context.outbox.tell(ControlToSend(self._peer, probe, path.destination))
 
+    @property
+    def carries_data(self) -> bool:
+        """Whether the peer was sent data in the last second or so."""
+        return self._carries_data
+
     def note_sent(self, total: int, now: float) -> bool:
         """The peer was sent `total` bytes of data so far; whether that makes it a busy one."""
         before, self._bytes_sent = self._bytes_sent, total

@@ -25,7 +25,8 @@ from zerogo.turn.client import TurnClient, TurnCredential
 from zerogo.turn.client_events import Allocated, AllocateFailed, AllocationLost, PeerData, PeerRefused
 from zerogo.turn.errors import Code
 
-STREAMS_AFTER_SECONDS = 0.25
+STREAMS_AFTER_SECONDS = 0.12
+"""Less than some relays' round trip: a stream that turns out not to be needed costs one TCP connection."""
 KEEPALIVE_SECONDS = 20.0
 KEEPALIVE_JITTER_SHARE = 0.2
 DOUBT_GAP_SECONDS = 1.5

@@ -19,9 +19,12 @@ from zerogo.mesh.context import NodeContext
 from zerogo.mesh.relay import Relay, RelaySpec
 from zerogo.mesh.signal import RELAYED_LIMIT, Relayed
 from zerogo.turn.client import TurnCredential
+from zerogo.turn.client_events import PeerData
+from zerogo.wire.datagram import DatagramKind, classify
 
 RELAYS_LIMIT = 8
 HOME_PATIENCE_SECONDS = 2.0
+EARLY_LIMIT = 16
 _CLASS_BITS = 0x0110
 _BINDING = 0x0001
 
@@ -40,6 +43,8 @@ class Relays:
     """Grows whenever what peers are told, or whom a relay refuses, has changed."""
     is_touched: bool = field(default=False, init=False)
     """Whether `next_at` may have become earlier outside of `settle`."""
+    _early: dict[SocketAddress, bytes] = field(factory=dict, init=False)
+    _ready: list[tuple[bytes, ChannelAddress]] = field(factory=list, init=False)
     _told: object = field(default=None, init=False)
 
     @property
@@ -63,7 +68,15 @@ class Relays:
         """A channel of that relay to another's relayed address there; None where there cannot be one."""
         relay = self._relays.get(name)
         self.is_touched = True
-        return None if relay is None else relay.bind(peer, now)
+        channel = None if relay is None else relay.bind(peer, now)
+        if channel is not None and peer in self._early:
+            self._ready.append((self._early.pop(peer), channel))
+        return channel
+
+    def take_ready(self) -> list[tuple[bytes, ChannelAddress]]:
+        """Initiations that came before we knew whose they are, and how to answer them."""
+        ready, self._ready = self._ready, []
+        return ready
 
     def forget(self, name: str, peer: SocketAddress) -> None:
         """The channel is not wanted any more."""
@@ -157,13 +170,16 @@ class Relays:
         times = [self._race_at, *(relay.next_at() for relay in self._relays.values())]
         return min((at for at in times if at is not None), default=None)
 
-    def settle(self, now: float) -> list[tuple[bytes, ChannelAddress | None]]:
+    def settle(self, now: float) -> list[tuple[bytes, ChannelAddress]]:
         """Send and act; returns datagrams of peers that came outside of channels, and how to answer them."""
-        received: list[tuple[bytes, ChannelAddress | None]] = []
+        received: list[tuple[bytes, ChannelAddress]] = []
         for relay in self._relays.values():
             for data in relay.settle(now):
                 channel = relay.channel_of(data.peer)
-                received.append((data.payload, channel))
+                if channel is not None:
+                    received.append((data.payload, channel))
+                else:
+                    self._keep_early(data)
         self._settle_home(now)
         told = (self.relayed, [(relay.server, tuple(relay.refused)) for relay in self._relays.values()])
         if told != self._told:
@@ -175,6 +191,14 @@ class Relays:
         """Give everything back."""
         for relay in self._relays.values():
             relay.end(now)
+
+    def _keep_early(self, data: PeerData) -> None:
+        """A peer was faster than its signal: its initiation waits for the channel that it is to be answered by."""
+        if classify(data.payload) is DatagramKind.INITIATION:
+            self._early.pop(data.peer, None)
+            self._early[data.peer] = data.payload
+            if len(self._early) > EARLY_LIMIT:
+                del self._early[next(iter(self._early))]
 
     def _race(self, now: float) -> None:
         self._home, self._race_at = None, None

@@ -15,6 +15,8 @@ class PeerSpec:
     node_id: NodeId
     static_public: bytes
     """X25519 key, 32 bytes; `node_id` is its hash."""
+    signing_public: bytes = b""
+    """Ed25519 key, 32 bytes; without it nothing that the member signed is believed."""
     name: str
     mac: MacAddress
     addresses: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from attrs import field, frozen
 from zerogo.ids import Endpoint, NodeId
 from zerogo.mesh.events import PathKind, PeerState
 from zerogo.mesh.signal import Offer
+from zerogo.routing.score import Score
 
 
 @frozen(kw_only=True)
@@ -31,6 +32,19 @@ class PathStatus:
     loss: float
     """Share of the last probes that were not answered, 0 to 1."""
     mtu: int
+    score: Score
+
+
+@frozen
+class PathChange:
+    """Another path was used from then on."""
+
+    at: float
+    """Monotonic seconds."""
+    kind: PathKind | None
+    """None where no path was left."""
+    way: str
+    reason: str
 
 
 @frozen(kw_only=True)
@@ -53,6 +67,8 @@ class PeerStatus:
     """From the moment the peer was added, or lost, to its first direct path with a session."""
     next_try_in: float | None
     """Seconds until a peer that is not connected is tried again."""
+    history: tuple[PathChange, ...] = ()
+    """Changes of the path in use, the newest last."""
     theirs: Offer = field(factory=Offer)
     """What the peer told last of where it may be reached."""
 
@@ -81,6 +97,11 @@ class Refusal(enum.StrEnum):
     TOO_MANY_CANDIDATES = "too_many_candidates"
     INVALID_PEER = "invalid_peer"
     OUTPUT_OVERFLOW = "output_overflow"
+    UNWANTED_ROUTE = "unwanted_route"
+    ROUTE_FLOOD = "route_flood"
+    ROUTE_FOREIGN = "route_foreign"
+    ROUTE_STALE = "route_stale"
+    ROUTE_FORGED = "route_forged"
 
 
 @frozen

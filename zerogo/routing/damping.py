@@ -2,7 +2,7 @@
 """How often a peer's path may change for the better: links that come and go are held back.
 
 A path that died is left at once, always; what can be held back is the way to a better one. It takes place only while
-there were fewer than two changes in the last minute. A path that died within a minute after it was returned to has
+there were fewer than two of its kind in the last minute. A path that died within a minute after it was returned to has
 *flapped*: nothing changes back to it for a minute after that, twice as long each further time, eight minutes at most.
 It is forgiven after it was used for ten minutes. So a link that fails once is returned to as soon as hysteresis
 allows, and one that oscillates for hours causes at most two changes a minute once it has flapped.
@@ -55,23 +55,21 @@ class Damping(Generic[Key]):
         record = self._records.get(key)
         return -math.inf if record is None else record.held_until
 
-    def changed(self, old: Key | None, new: Key, now: float, *, has_died: bool) -> None:
-        """Another path is in use; `has_died` says why the old one was left."""
-        if old is not None:
-            self._changes.append(now)
-            if has_died:
-                self._judge(old, now)
-        is_return = old is not None and not has_died
-        self._record(new).returned_at = now if is_return else -math.inf
-
-    def _judge(self, key: Key, now: float) -> None:
-        record = self._record(key)
+    def left_dead(self, old: Key, now: float) -> None:
+        """The path in use died."""
+        record = self._record(old)
         used_for = now - record.returned_at
         if used_for >= FORGIVEN_AFTER_SECONDS:
             record.holds = 0
         if used_for < FLAP_WITHIN_SECONDS:
             record.held_until = now + min(HOLD_SECONDS * 2.0**record.holds, LONGEST_HOLD_SECONDS)
             record.holds = min(record.holds + 1, 4)
+
+    def taken(self, new: Key, now: float, *, is_better: bool) -> None:
+        """A path came into use: because it was better than one that lives, or for want of another."""
+        if is_better:
+            self._changes.append(now)
+        self._record(new).returned_at = now if is_better else -math.inf
 
     def _record(self, key: Key) -> _Record:
         record = self._records.pop(key, None) or _Record()

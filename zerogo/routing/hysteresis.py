@@ -31,7 +31,8 @@ class ChangeReason(enum.StrEnum):
     FIRST = "first path"
     DIED = "the path before stopped answering"
     BETTER = "better for 3 seconds"
-    DECIDED = "decided by what the peer did"
+    DECIDED = "the path before missed an answer"
+    UPGRADED = "a direct path was proven"
     LOST = "no path is left"
 
 
@@ -44,11 +45,13 @@ class Option(Generic[Key]):
     score: Score
     is_proven: bool = True
     """Whether a probe was answered on it; one that is not comes after all that are."""
+    tier: int = 0
+    """Options of a lower one win, whatever they are worth."""
 
     @property
-    def rank(self) -> tuple[bool, Rank]:
+    def rank(self) -> tuple[bool, int, Rank]:
         """What options are ordered by."""
-        return (not self.is_proven, rank(self.facts, self.score))
+        return (not self.is_proven, self.tier, rank(self.facts, self.score))
 
 
 @define(eq=False)
@@ -75,9 +78,9 @@ class Preference(Generic[Key]):
             self._change(best.key, ChangeReason.BETTER, now)
         return self.active
 
-    def force(self, key: Key | None, now: float) -> None:
+    def force(self, key: Key | None, now: float, reason: ChangeReason = ChangeReason.DECIDED) -> None:
         """Use this path, whatever it is worth."""
-        self._change(key, ChangeReason.LOST if key is None else ChangeReason.DECIDED, now)
+        self._change(key, ChangeReason.LOST if key is None else reason, now)
 
     def next_at(self) -> float | None:
         """When a rival has been better for long enough; None where there is none."""
@@ -97,13 +100,15 @@ class Preference(Generic[Key]):
         self._rival = None
         if key == self.active:
             return
+        if self.active is not None and reason is ChangeReason.DIED:
+            self._damping.left_dead(self.active, now)
         if key is not None:
-            self._damping.changed(self.active, key, now, has_died=reason is ChangeReason.DIED)
+            self._damping.taken(key, now, is_better=reason is ChangeReason.BETTER)
         self.active, self.reason, self.changed_at = key, reason, now
 
 
 def _is_much_better(active: Option[Key], best: Option[Key]) -> bool:
-    if active.is_proven != best.is_proven:
+    if active.is_proven != best.is_proven or active.tier != best.tier:
         return True
     if active.score.points == best.score.points and active.facts.type != best.facts.type:
         return True

@@ -111,6 +111,8 @@ class Internet:
     core: Site = field(init=False)
     on_datagram: Callable[[SocketAddress, SocketAddress, bytes], object] | None = None
     """Sees every datagram that enters the core: source and destination there, payload. A wire tap for tests."""
+    parted: dict[tuple[str, str], None] = field(factory=dict, init=False)
+    """Pairs of addresses in the core between which nothing goes, from the one to the other; see `part`."""
     sent: int = field(default=0, init=False)
     dropped: int = field(default=0, init=False)
     _random: random.Random = field(init=False)
@@ -121,6 +123,14 @@ class Internet:
         self._random = random.Random(f"internet {self.seed}")  # noqa: S311
         perfect = LinkQuality(delay=0.0)
         self.core = Site("core", None, None, Link(perfect), Link(perfect))
+
+    def part(self, one: str, other: str, *, is_parted: bool = True) -> None:
+        """Have nothing go between two addresses of the core, either way, or all again."""
+        for pair in ((one, other), (other, one)):
+            if is_parted:
+                self.parted[pair] = None
+            else:
+                self.parted.pop(pair, None)
 
     def add_site(self, name: str, behaviour: NatBehaviour | None = None, upstream: Site | None = None) -> Site:
         """A local network, public without `behaviour`; at an `upstream` (base `CARRIER_BASE`) it is behind two."""
@@ -133,9 +143,9 @@ class Internet:
             site.nat = nat
         return site
 
-    def add_host(self, name: str, site: Site, *, ipv6: bool = False) -> Host:
-        """A machine with a fresh IPv4 address of the site's kind, and a public IPv6 one if wanted."""
-        addresses = [self._address_at(site)]
+    def add_host(self, name: str, site: Site, *, ipv4: bool = True, ipv6: bool = False) -> Host:
+        """A machine with a fresh IPv4 address of the site's kind, and a public IPv6 one, as wanted."""
+        addresses = [self._address_at(site)] if ipv4 else []
         if ipv6:
             addresses.append(f"2001:db8::{self._public_count + 1:x}:{len(site.hosts) + 1:x}")
         host = Host(name, site, addresses)
@@ -184,6 +194,9 @@ class Internet:
     def _leave(self, site: Site, source: SocketAddress, destination: SocketAddress, payload: bytes, hops: int) -> None:
         assert site.upstream is not None
         above = site.upstream
+        if site.nat is not None and site.nat.behaviour.blocks_udp:
+            self.dropped += 1
+            return
         if site.nat is not None and not destination.is_ipv6:
             source = site.nat.outbound(source, destination, self.clock.now)
             if destination.host == site.nat.address:
@@ -202,7 +215,7 @@ class Internet:
         if self.on_datagram is not None:
             self.on_datagram(source, destination, payload)
         host = self.core.hosts.get(destination.host)
-        if host is None:
+        if host is None or (source.host, destination.host) in self.parted:
             self.dropped += 1
             return
         self._cross(host.site.downlink, payload, lambda: self._deliver(host, source, destination, payload, 0.0))
@@ -210,6 +223,9 @@ class Internet:
     def _enter(self, site: Site, source: SocketAddress, destination: SocketAddress, payload: bytes, hops: int) -> None:
         if site.upstream is self.core and self.on_datagram is not None:
             self.on_datagram(source, destination, payload)
+        if (source.host, destination.host) in self.parted:
+            self.dropped += 1
+            return
         self._cross(site.downlink, payload, lambda: self._admit(site, source, destination, payload, 0.0, hops))
 
     def _admit(

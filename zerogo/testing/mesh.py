@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import define, field
+from attrs import Factory, define, evolve, field
 
 from zerogo.core import RandomBytes, Transmit
 from zerogo.dataplane.interface import (
@@ -33,6 +33,7 @@ from zerogo.mesh.events import (
     ControlToSend,
     HandshakeMarkChanged,
     NodeEvent,
+    PathKind,
     PathSelected,
     PeerAdded,
     PeerChanged,
@@ -52,8 +53,10 @@ from zerogo.mesh.events import (
 from zerogo.mesh.node import Node, NodeSettings
 from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import PeerStatus
+from zerogo.mesh.wayfinder import FORWARD_CAPABILITY
 from zerogo.noise.cookie import mac1_key
 from zerogo.noise.identity import Identity
+from zerogo.routing.policy import RoutingPolicy
 from zerogo.stun.server import BindingResponder
 from zerogo.testing.clock import VirtualClock, seeded_bytes
 from zerogo.testing.internet import Host, Internet, LinkQuality, Site
@@ -91,6 +94,8 @@ class Switchboard:
     """Members whose connection is lost: what they send, and what is sent to them, is lost too."""
     signals: int = field(default=0, init=False)
     punches: int = field(default=0, init=False)
+    punched_at: float | None = field(default=None, init=False)
+    """When the word to begin reached a pair for the first time."""
 
     def signal(self, sender: NodeId, to: NodeId, blob: bytes) -> None:
         """Pass a blob on, unless either is away."""
@@ -106,6 +111,7 @@ class Switchboard:
         if sender in self.away:
             return
         self.punches += 1
+        self.punched_at = self.punched_at or self.clock.now + 2 * self.delay
         for member, other in ((sender, to), (to, sender)):
             self._later(2 * self.delay, member, _punched(other))
 
@@ -151,8 +157,9 @@ class Member:
     clock_ahead: float = 0.0
     unix_wrong_by: float = 0.0
     """Seconds by which its wall clock is wrong."""
-    udp_is_blocked: bool = False
-    """Whether a firewall drops what it sends by UDP."""
+    firewall: Callable[[SocketAddress], bool] | None = None
+    """Whether what it sends by UDP to an address is dropped."""
+    policy: RoutingPolicy = Factory(RoutingPolicy)
     knows: tuple[SocketAddress, ...] = ()
     """Endpoints that its disk remembers for every peer."""
     keeps_mark: bool = True
@@ -168,6 +175,10 @@ class Member:
     """What arrived: when, from whom, which payload."""
     log: list[tuple[float, NodeEvent]] = field(factory=list, init=False)
     numbers: dict[int, str] = field(factory=dict, init=False)
+    states: dict[str, PeerState] = field(factory=dict, init=False)
+    """As told last, by name."""
+    paths: dict[str, PathSelected] = field(factory=dict, init=False)
+    """The same."""
 
     @property
     def mac(self) -> MacAddress:
@@ -178,13 +189,20 @@ class Member:
     def spec(self) -> PeerSpec:
         """Its record in the map."""
         return PeerSpec(
-            node_id=self.identity.node_id, static_public=self.identity.static_public, name=self.name, mac=self.mac
+            node_id=self.identity.node_id,
+            static_public=self.identity.static_public,
+            signing_public=self.identity.signing_public,
+            name=self.name,
+            mac=self.mac,
+            capabilities=frozenset({FORWARD_CAPABILITY} if self.policy.forward_rate else ()),
         )
 
     def start(self) -> None:
         """A fresh process: new node, new plane, same identity."""
-        settings = NodeSettings(identity=self.identity, network=NETWORK, psk=self.psk, handshake_mark=self.mark)
-        self.numbers, self.streams = {}, {}
+        settings = NodeSettings(
+            identity=self.identity, network=NETWORK, psk=self.psk, policy=self.policy, handshake_mark=self.mark
+        )
+        self.numbers, self.streams, self.states, self.paths = {}, {}, {}, {}
         self.node = Node(settings, self.rng, UNIX_START + self.unix_wrong_by - self.clock_ahead)
         internet = self.mesh.internet
         self.driven = DrivenCore(
@@ -204,6 +222,7 @@ class Member:
                 mtu=1500,
             )
         )
+        self.plane.set_forwarding(self.policy.forward_rate)
         self.host.sockets[DATA_PORT] = self.plane.receive_datagram
         self.is_up = True
         self.update_addresses()
@@ -248,14 +267,7 @@ class Member:
 
     def spec_for(self, reader: Member) -> PeerSpec:
         """This member's record with what the reader's disk remembers."""
-        spec = self.spec
-        return PeerSpec(
-            node_id=spec.node_id,
-            static_public=spec.static_public,
-            name=spec.name,
-            mac=spec.mac,
-            endpoints=reader.knows,
-        )
+        return evolve(self.spec, endpoints=reader.knows)
 
     def send(self, to: Member, payload: bytes) -> None:
         """Send a frame to another member."""
@@ -268,7 +280,13 @@ class Member:
 
     def is_connected_to(self, other: Member) -> bool:
         """Whether frames flow, as far as this end knows."""
-        return self.is_up and self.status(other).state is PeerState.CONNECTED
+        return self.is_up and self.states.get(other.name) is PeerState.CONNECTED
+
+    def is_direct_to(self, other: Member) -> bool:
+        """Whether frames flow, and no relay carries them."""
+        path = self.paths.get(other.name)
+        is_direct = path is not None and path.destination is not None and path.kind is PathKind.DIRECT
+        return is_direct and self.is_connected_to(other)
 
     def received(self, sender: Member) -> list[bytes]:
         """Payloads of frames that came from `sender`, in order."""
@@ -303,13 +321,14 @@ class Member:
     def _send_out(self, destination: SocketAddress, payload: bytes) -> None:
         if destination in self.streams:
             self.streams[destination](payload)
-        elif not self.udp_is_blocked:
+        elif self.firewall is None or not self.firewall(destination):
             self.mesh.internet.send(self.host, DATA_PORT, destination, payload)
 
     def _open_stream(self, name: str) -> None:
         """What a bridge does: datagrams to a loopback address go over a connection, opened in a round trip."""
         relay = self.mesh.relays[name]
         bridge = SocketAddress("127.0.0.1", STREAM_PORT + len(self.streams))
+        self.streams[bridge] = lambda data: None
         clock, way = self.mesh.clock, self.mesh.stream_delay
 
         def to_member(data: bytes) -> None:
@@ -352,12 +371,14 @@ class Member:
                 self.numbers[peer] = spec.name
                 self.plane.set_peer(PeerEntry(peer=peer, node_id=spec.node_id, mac=spec.mac, addresses=spec.addresses))
             case PeerRemoved(peer):
+                self.states.pop(self.numbers[peer], None)
                 self.plane.remove_peer(peer)
             case SessionReady(peer, keys):
                 self.plane.add_session(peer, keys)
             case SessionRetired(local_index):
                 self.plane.retire_session(local_index)
             case PathSelected(peer=peer, destination=destination, mtu=mtu):
+                self.paths[self.numbers[peer]] = event
                 self.log.append((self.mesh.clock.now, event))
                 self.plane.set_path(peer, None if destination is None else PathPlan.by(destination, mtu))
             case ControlToSend(peer, payload, destination):
@@ -376,7 +397,10 @@ class Member:
                 self._drop_side_sockets(numbers)
             case HandshakeMarkChanged(mark):
                 self.mark = mark if self.keeps_mark else None
-            case PeerStateChanged() | SurroundingsDoubted():
+            case PeerStateChanged(name=name, state=state):
+                self.states[name] = state
+                self.log.append((self.mesh.clock.now, event))
+            case SurroundingsDoubted():
                 self.log.append((self.mesh.clock.now, event))
 
 
@@ -395,12 +419,18 @@ class VirtualMesh:
         self.stun_servers = [self._add_stun_server(number) for number in range(stun_servers)]
 
     def add_member(
-        self, name: str, behaviour: NatBehaviour | None = None, site: Site | None = None, *, ipv6: bool = False
+        self,
+        name: str,
+        behaviour: NatBehaviour | None = None,
+        site: Site | None = None,
+        *,
+        ipv4: bool = True,
+        ipv6: bool = False,
     ) -> Member:
         """A machine at a site of its own behind such a NAT, or at `site`. It is not started."""
         rng = seeded_bytes(f"{name} {self.seed}")
         place = site or self.internet.add_site(f"site of {name}", behaviour)
-        host = self.internet.add_host(name, place, ipv6=ipv6)
+        host = self.internet.add_host(name, place, ipv4=ipv4, ipv6=ipv6)
         ahead = 1000.0 * len(self.members)
         member = Member(name, self, host, Identity.generate(rng), rng, clock_ahead=ahead)
         self.members[name] = member

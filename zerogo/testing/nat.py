@@ -16,6 +16,7 @@ from zerogo.ids import SocketAddress
 
 FIRST_PORT = 1024
 LAST_PORT = 65535
+BLOCK_PORTS = 1024
 MAPPING_SECONDS = 120.0
 """RFC 4787 section 4.3 asks for at least two minutes."""
 
@@ -26,6 +27,7 @@ class Mapping(enum.Enum):
     ENDPOINT_INDEPENDENT = "endpoint-independent, keeps the port if it is free"
     SEQUENTIAL = "address-and-port-dependent, the next port each time"
     RANDOM = "address-and-port-dependent, any free port"
+    BLOCK = "address-and-port-dependent, any free port of a block of 1,024 per inside address"
 
 
 class Filtering(enum.Enum):
@@ -46,6 +48,10 @@ class NatBehaviour:
     """Whether two hosts inside reach each other by the outside address (RFC 4787 section 6)."""
     mapping_seconds: float = MAPPING_SECONDS
     """An unused mapping lives so long; only what goes out refreshes it."""
+    foreign_per_second: float = 0.0
+    """Mappings that others make on a sequential NAT; each takes a port."""
+    blocks_udp: bool = False
+    """Nothing goes out, by IPv6 neither."""
 
 
 FULL_CONE = NatBehaviour(Mapping.ENDPOINT_INDEPENDENT, Filtering.ENDPOINT_INDEPENDENT)
@@ -53,6 +59,8 @@ ADDRESS_RESTRICTED = NatBehaviour(Mapping.ENDPOINT_INDEPENDENT, Filtering.ADDRES
 PORT_RESTRICTED = NatBehaviour(Mapping.ENDPOINT_INDEPENDENT, Filtering.ADDRESS_AND_PORT_DEPENDENT)
 SYMMETRIC_SEQUENTIAL = NatBehaviour(Mapping.SEQUENTIAL, Filtering.ADDRESS_AND_PORT_DEPENDENT)
 SYMMETRIC_RANDOM = NatBehaviour(Mapping.RANDOM, Filtering.ADDRESS_AND_PORT_DEPENDENT)
+PORT_BLOCK = NatBehaviour(Mapping.BLOCK, Filtering.ADDRESS_AND_PORT_DEPENDENT)
+UDP_BLOCKED = NatBehaviour(Mapping.ENDPOINT_INDEPENDENT, Filtering.ADDRESS_AND_PORT_DEPENDENT, blocks_udp=True)
 
 
 @define
@@ -74,6 +82,9 @@ class Nat:
     _by_port: dict[int, _Entry] = field(factory=dict, init=False)
     _next_port: int = field(default=20000, init=False)
     _keeps_ports: bool = field(default=True, init=False)
+    _mapped_at: float = field(default=0.0, init=False)
+    _blocks: dict[str, int] = field(factory=dict, init=False)
+    """First port of each inside address's block."""
 
     def outbound(self, inside: SocketAddress, destination: SocketAddress, now: float) -> SocketAddress:
         """A datagram leaves; the source address it has outside."""
@@ -126,19 +137,29 @@ class Nat:
         if old is not None:
             self._by_port.pop(old.outside.port, None)
         inside = key[0]
-        entry = _Entry(inside, SocketAddress(self.address, self._choose_port(inside.port)), now)
+        entry = _Entry(inside, SocketAddress(self.address, self._choose_port(inside, now)), now)
         self._by_key[key] = self._by_port[entry.outside.port] = entry
         return entry
 
-    def _choose_port(self, wanted: int) -> int:
+    def _choose_port(self, inside: SocketAddress, now: float) -> int:
         match self.behaviour.mapping:
             case Mapping.ENDPOINT_INDEPENDENT:
-                port = wanted if self._keeps_ports else self._random.randint(FIRST_PORT, LAST_PORT)
+                port = inside.port if self._keeps_ports else self._random.randint(FIRST_PORT, LAST_PORT)
             case Mapping.SEQUENTIAL:
-                port = self._next_port
+                port = self._next_port + self._foreign(now)
             case Mapping.RANDOM:
                 port = self._random.randint(FIRST_PORT, LAST_PORT)
+            case Mapping.BLOCK:
+                blocks = (LAST_PORT - FIRST_PORT) // BLOCK_PORTS
+                first = FIRST_PORT + BLOCK_PORTS * self._random.randrange(blocks)
+                port = self._blocks.setdefault(inside.host, first) + self._random.randrange(BLOCK_PORTS)
         while port in self._by_port:
             port = port + 1 if port < LAST_PORT else FIRST_PORT
         self._next_port = port + 1 if port < LAST_PORT else FIRST_PORT
         return port
+
+    def _foreign(self, now: float) -> int:
+        """Mappings that others made since the last one."""
+        rate = self.behaviour.foreign_per_second
+        elapsed, self._mapped_at = min(now - self._mapped_at, 10.0), now
+        return 0 if not rate else int(elapsed * rate * 2 * self._random.random() + self._random.random())

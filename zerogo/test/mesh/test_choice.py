@@ -5,16 +5,22 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.ids import SocketAddress
-from zerogo.mesh.choice import HELD_FOR_SECONDS, PathChoice, cost
+from zerogo.mesh.choice import PathChoice
+from zerogo.mesh.events import PathKind
 from zerogo.mesh.path import Path
+from zerogo.routing.hysteresis import HELD_FOR_SECONDS
+from zerogo.routing.policy import RoutingPolicy
 
 
-def path(number: int, round_trip: float, *, remote: str = "srflx", verified: bool = True) -> Path:
+def path(
+    number: int, round_trip: float, *, remote: str = "srflx", verified: bool = True, kind: PathKind = PathKind.DIRECT
+) -> Path:
     """A path that was measured."""
     made = Path(
         destination=SocketAddress.of(f"192.0.2.{number}", 9993),
         local_candidate="host",
         remote_candidate=remote,
+        kind=kind,
         is_checked=True,
         is_verified=verified,
         found_at=0.0,
@@ -68,13 +74,38 @@ class ChoiceTests(SynchronousTestCase):
         other.die(2.0)
         self.assertIsNone(choice.choose([used, other], 2.0))
 
-    def test_lan_and_ipv6_are_a_little_cheaper_and_loss_is_dear(self) -> None:
-        self.assertLess(cost(path(1, 0.020, remote="host")), cost(path(2, 0.020)))
-        lossy = path(3, 0.020)
+    def test_loss_is_dear_and_a_relay_too(self) -> None:
+        lossy, clean = path(3, 0.020), path(4, 0.190)
         for _ in range(4):
             lossy.measurement.lost()
-        self.assertGreater(cost(lossy), cost(path(4, 0.200)))
+        self.assertIs(PathChoice().choose([lossy, clean], 0.0), clean)
+        relayed = path(5, 0.020, kind=PathKind.RELAY)
+        self.assertIs(PathChoice().choose([relayed, path(6, 0.110)], 0.0).kind, PathKind.DIRECT)
 
-    def test_another_scorer_takes_its_place(self) -> None:
-        slow, fast = path(1, 0.100), path(2, 0.020)
-        self.assertIs(PathChoice(scorer=lambda each: -cost(each)).choose([slow, fast], 0.0), slow)
+    def test_the_score_says_what_it_is_made_of(self) -> None:
+        self.assertEqual(str(PathChoice().score(path(1, 0.060))), "90 = base 100 - latency 30 + direct 20")
+
+    def test_what_the_owner_does_not_allow_is_not_used_and_said(self) -> None:
+        choice = PathChoice(RoutingPolicy(disable_relay=True))
+        relayed = path(5, 0.020, kind=PathKind.RELAY)
+        self.assertIsNone(choice.choose([relayed], 0.0))
+        choice.force(relayed, 0.0)
+        self.assertIsNone(choice.active)
+        self.assertEqual(choice.complaint([relayed]), "unreachable: relay disabled")
+        self.assertEqual(choice.complaint([relayed, path(1, 0.02)]), "")
+
+    def test_a_direct_path_that_never_failed_takes_over_at_once_and_one_that_did_waits(self) -> None:
+        relayed, direct = path(5, 0.020, kind=PathKind.RELAY), path(1, 0.020)
+        choice = PathChoice()
+        choice.choose([relayed], 0.0)
+        self.assertIs(choice.choose([relayed, direct], 0.1), direct)
+        direct.die(1.0)
+        self.assertIs(choice.choose([relayed, direct], 1.0), relayed)
+        direct.revive(2.0)
+        self.assertIs(choice.choose([relayed, direct], 2.0), relayed)
+        self.assertIs(choice.choose([relayed, direct], 2.0 + HELD_FOR_SECONDS), direct)
+
+    def test_direct_may_be_preferred_whatever_it_is_worth(self) -> None:
+        slow, through = path(1, 0.500), path(2, 0.020, kind=PathKind.PEER)
+        self.assertIs(PathChoice().choose([slow, through], 0.0), through)
+        self.assertIs(PathChoice(RoutingPolicy(prefer_direct=True)).choose([slow, through], 0.0), slow)

@@ -70,6 +70,28 @@ class MeasurementTests(SynchronousTestCase):
         self.assertGreater(measured.probes_until_dead, 5)
         self.assertLessEqual(measured.probes_until_dead, MOST_PROBES_UNTIL_DEAD)
 
+    def test_what_got_lost_while_the_path_was_dead_is_no_loss_of_the_path(self) -> None:
+        measured = Measurement()
+        for number in range(20):
+            measured.answered(0.02, float(number))
+        for _ in range(9):
+            measured.lost()
+        self.assertGreater(measured.loss, 0.3)
+        measured.answered(0.02, 30.0)
+        self.assertEqual((measured.loss, measured.unanswered), (0.0, 0))
+        measured.lost()
+        measured.answered(0.02, 31.0)
+        self.assertGreater(measured.loss, 0.0)
+
+    def test_one_lost_probe_is_bad_luck(self) -> None:
+        measured = Measurement()
+        for number in range(31):
+            measured.answered(0.02, float(number))
+        measured.lost()
+        self.assertEqual(measured.certain_loss, 0.0)
+        measured.lost()
+        self.assertEqual(measured.certain_loss, 1 / 32)
+
     def test_the_silence_itself_does_not_make_a_path_look_lossy(self) -> None:
         measured = Measurement()
         for number in range(20):

@@ -15,16 +15,17 @@ class DampingTests(SynchronousTestCase):
 
     def flap(self, now: float) -> None:
         """Return to `direct`, which dies a second later."""
-        self.damping.changed("relay", "direct", now, has_died=False)
-        self.damping.changed("direct", "relay", now + 1, has_died=True)
+        self.damping.taken("direct", now, is_better=True)
+        self.damping.left_dead("direct", now + 1)
 
     def test_a_link_that_failed_once_is_not_held_back(self) -> None:
-        self.damping.changed("direct", "relay", 0.0, has_died=True)
+        self.damping.taken("direct", -1.0, is_better=False)
+        self.damping.left_dead("direct", 0.0)
         self.assertTrue(self.damping.may_change_to("direct", 3.0))
 
     def test_a_third_change_in_a_minute_waits(self) -> None:
-        self.damping.changed("a", "b", 0.0, has_died=False)
-        self.damping.changed("b", "a", 10.0, has_died=False)
+        self.damping.taken("b", 0.0, is_better=True)
+        self.damping.taken("a", 10.0, is_better=True)
         self.assertFalse(self.damping.may_change_to("b", 59.0))
         self.assertTrue(self.damping.may_change_to("b", 60.0))
 
@@ -40,13 +41,13 @@ class DampingTests(SynchronousTestCase):
     def test_ten_good_minutes_are_forgiveness(self) -> None:
         self.flap(0.0)
         self.flap(61.0)
-        self.damping.changed("relay", "direct", 300.0, has_died=False)
-        self.damping.changed("direct", "relay", 1000.0, has_died=True)
+        self.damping.taken("direct", 300.0, is_better=True)
+        self.damping.left_dead("direct", 1000.0)
         self.flap(1010.0)
         self.assertTrue(self.damping.may_change_to("direct", 1011.0 + HOLD_SECONDS))
 
     def test_it_forgets_the_oldest(self) -> None:
         self.flap(0.0)
         for number in range(PATHS_REMEMBERED):
-            self.damping.changed(None, f"path {number}", 100.0, has_died=False)
+            self.damping.taken(f"path {number}", 100.0, is_better=False)
         self.assertEqual(self.damping.held_until("direct"), float("-inf"))
