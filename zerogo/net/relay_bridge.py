@@ -8,8 +8,9 @@ connection goes to the data socket from that address. So for the plane and the m
 
     data socket  <- UDP, loopback ->  bridge  <- TCP | TLS | through an HTTP proxy ->  relay
 
-All ways to the relay are dialled at once. The first messages go to every one that is connected; the first from which an
-answer comes is kept, the others are closed. When it is lost, all are dialled again, after `REDIAL_SECONDS`.
+All ways to the relay are dialled at once, but those by TLS a moment later, since TLS costs a library. The first
+messages go to every one that is connected; the first from which an answer comes is kept, the others are closed. When it
+is lost, all are dialled again, after `REDIAL_SECONDS`.
 
 What is carried is datagrams: while the connection is full they are dropped, and little may wait in it, because what
 waits is late. Only datagrams from our own data sockets are taken.
@@ -58,6 +59,8 @@ class StreamWay:
     trusts: Callable[[Any], bool] | None = None
     """For TLS: whether the certificate that the relay showed is the right one. None: TLS itself has seen to that."""
     is_tls: bool = False
+    delay: float = 0.0
+    """It is dialled so many seconds after the others, if none of them was answered."""
 
 
 @define
@@ -201,6 +204,7 @@ class RelayBridge:
         self._is_told = False
         self._tries = 0
         self._redial: IDelayedCall | None = None
+        self._later: list[IDelayedCall] = []
         self._is_stopped = False
 
     @property
@@ -217,8 +221,9 @@ class RelayBridge:
     def stop(self) -> None:
         """Close everything; nothing is told any more."""
         self._is_stopped = True
-        if self._redial is not None and self._redial.active():
-            self._redial.cancel()
+        for call in (self._redial, *self._later):
+            if call is not None and call.active():
+                call.cancel()
         for attempt in list(self._dialling):
             attempt.cancel()
         for stream in list(self._streams):
@@ -262,17 +267,24 @@ class RelayBridge:
     def stream_ended(self, stream: _Stream) -> None:
         """A connection is gone."""
         self._streams.pop(stream, None)
-        if stream is self._kept or not (self._streams or self._dialling or self._kept):
+        if stream is self._kept:
             self._kept = None
+        if self._is_idle:
             self._all_lost()
 
     def _dial(self) -> None:
         self._redial = None
+        self._later = [self._reactor.callLater(way.delay, self._dial_way, way) for way in self._ways if way.delay]
         for way in self._ways:
-            factory = _StreamFactory(self, way)
-            attempt: Deferred[Any] = way.endpoint.connect(factory)
-            self._dialling[attempt] = way
-            attempt.addCallbacks(self._dialled, self._failed, callbackArgs=(attempt,), errbackArgs=(attempt, way))
+            if not way.delay:
+                self._dial_way(way)
+
+    def _dial_way(self, way: StreamWay) -> None:
+        if self._kept is not None:
+            return
+        attempt: Deferred[Any] = way.endpoint.connect(_StreamFactory(self, way))
+        self._dialling[attempt] = way
+        attempt.addCallbacks(self._dialled, self._failed, callbackArgs=(attempt,), errbackArgs=(attempt, way))
 
     def make_stream(self, way: StreamWay) -> _Stream:
         """The protocol for a connection that is about to be."""
@@ -288,13 +300,21 @@ class RelayBridge:
         if self._is_stopped or failure.check(CancelledError):
             return
         _log.debug("No {what} to the relay: {reason}", what=way.what, reason=failure.getErrorMessage())
-        if not (self._streams or self._dialling or self._kept):
+        if self._is_idle:
             self._all_lost()
+
+    @property
+    def _is_idle(self) -> bool:
+        is_later = any(call.active() for call in self._later)
+        return not (self._streams or self._dialling or self._kept or is_later)
 
     def _keep(self, stream: _Stream) -> None:
         self._kept, self._tries = stream, 0
         self._first.clear()
         _log.info("The relay is reached by {what}", what=stream.way.what)
+        for call in self._later:
+            if call.active():
+                call.cancel()
         for attempt in list(self._dialling):
             attempt.cancel()
         for other in list(self._streams):

@@ -30,6 +30,7 @@ from zerogo.ids import SocketAddress
 from zerogo.net.relay_bridge import StreamWay
 
 CONNECT_SECONDS = 8.0
+TLS_AFTER_SECONDS = 0.25
 HEAD_BYTES_LIMIT = 8192
 PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 
@@ -178,15 +179,16 @@ class ProxiedEndpoint:
 class _TlsEndpoint:
     """TLS over another endpoint."""
 
-    def __init__(self, endpoint: IStreamClientEndpoint, options: Any) -> None:
+    def __init__(self, endpoint: IStreamClientEndpoint, options: Callable[[], Any]) -> None:
         self._endpoint = endpoint
         self._options = options
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
         """Connect; the protocol is told of the end of the handshake."""
+        _let_tls_in()
         from twisted.protocols.tls import TLSMemoryBIOFactory
 
-        wrapped: Any = self._endpoint.connect(TLSMemoryBIOFactory(self._options, True, protocolFactory))
+        wrapped: Any = self._endpoint.connect(TLSMemoryBIOFactory(self._options(), True, protocolFactory))
         return wrapped  # type: ignore[no-any-return]
 
 
@@ -212,13 +214,13 @@ def trusts_pin(pin: bytes) -> Callable[[Any], bool]:
 
 
 def _tls_way(endpoint: IStreamClientEndpoint, place: RelayPlace) -> StreamWay:
-    _let_tls_in()
-    from twisted.internet.ssl import CertificateOptions, optionsForClientTLS
+    def options() -> Any:
+        from twisted.internet.ssl import CertificateOptions, optionsForClientTLS
 
-    if place.tls_pin is None:
-        return StreamWay("TLS", _TlsEndpoint(endpoint, optionsForClientTLS(place.host)), is_tls=True)
-    options = CertificateOptions(verify=False)
-    return StreamWay("TLS", _TlsEndpoint(endpoint, options), trusts_pin(place.tls_pin), is_tls=True)
+        return optionsForClientTLS(place.host) if place.tls_pin is None else CertificateOptions(verify=False)
+
+    trusts = None if place.tls_pin is None else trusts_pin(place.tls_pin)
+    return StreamWay("TLS", _TlsEndpoint(endpoint, options), trusts, is_tls=True, delay=TLS_AFTER_SECONDS)
 
 
 def stream_ways(reactor: Any, places: tuple[RelayPlace, ...], proxy: Proxy | None) -> list[StreamWay]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.ids import ChannelAddress
+from zerogo.ids import ChannelAddress, SocketAddress
 from zerogo.mesh.events import PathKind
 from zerogo.testing.mesh import Member, VirtualMesh
 from zerogo.testing.nat import FULL_CONE, PORT_RESTRICTED, SYMMETRIC_RANDOM
+
+
+def everything(to: SocketAddress) -> bool:
+    return True
 
 
 def kind(member: Member, other: Member) -> PathKind | None:
@@ -50,3 +54,80 @@ class RelayedPairTests(SynchronousTestCase):
         self.assertEqual(kind(self.ann, self.bob), PathKind.DIRECT)
         relayed = [path for path in self.ann.status(self.bob).paths if path.kind is PathKind.RELAY]
         self.assertEqual([(path.is_alive, path.rtt is not None) for path in relayed], [(True, True)])
+
+    def test_relay_that_is_restarted_is_back_within_seconds_and_the_session_lives(self) -> None:
+        mesh = self.mesh()
+        mesh.start()
+        mesh.run_for(5.0)
+        relay = mesh.relays["near"]
+        sessions = self.ann.plane.session_count
+        relay.stop()
+        mesh.run_for(0.1)
+        relay.start()
+        mesh.run_for(3.0)
+        self.ann.send(self.bob, b"after")
+        mesh.run_for(0.2)
+        self.assertEqual(self.bob.received(self.ann), [b"after"])
+        self.assertEqual(self.ann.plane.session_count, sessions)
+
+    def test_direct_path_that_dies_is_replaced_by_the_relay(self) -> None:
+        mesh = self.mesh(PORT_RESTRICTED, PORT_RESTRICTED)
+        mesh.start()
+        mesh.run_for(5.0)
+        self.assertEqual(kind(self.ann, self.bob), PathKind.DIRECT)
+        relay = mesh.relays["near"].host.addresses[0]
+        self.ann.firewall = self.bob.firewall = lambda to: to.host != relay
+        mesh.run_for(5.0)
+        self.assertEqual(kind(self.ann, self.bob), PathKind.RELAY)
+        self.ann.send(self.bob, b"after")
+        mesh.run_for(0.2)
+        self.assertEqual(self.bob.received(self.ann), [b"after"])
+
+
+class HomeTests(SynchronousTestCase):
+    def homes(self, udp_is_blocked: bool = False) -> tuple[VirtualMesh, Member, Member]:
+        """Two relays; each member is near another one."""
+        mesh = VirtualMesh(3)
+        mesh.add_relay("east")
+        mesh.add_relay("west")
+        ann = mesh.add_member("ann", SYMMETRIC_RANDOM)
+        bob = mesh.add_member("bob", SYMMETRIC_RANDOM)
+        bob.firewall = everything if udp_is_blocked else None
+        return mesh, ann, bob
+
+    def test_pair_meets_where_only_one_of_them_is_at_home(self) -> None:
+        mesh, ann, bob = self.homes()
+        east, west = mesh.relays["east"], mesh.relays["west"]
+        ann.firewall = lambda to: to == east.address and mesh.clock.now < 1000.05
+        bob.firewall = lambda to: to == west.address and mesh.clock.now < 1000.05
+        mesh.start()
+        self.assertTrue(mesh.run_until_connected(2.0))
+        leader = ann if ann.identity.static_public < bob.identity.static_public else bob
+        path = leader.status(bob if leader is ann else ann).path
+        assert path is not None
+        self.assertEqual(path.relay, "west" if leader is ann else "east")
+
+    def test_member_without_udp_is_connected_by_a_stream(self) -> None:
+        mesh, ann, bob = self.homes(udp_is_blocked=True)
+        mesh.start()
+        self.assertTrue(mesh.run_until_connected(1.0))
+        ann.send(bob, b"hello")
+        mesh.run_for(0.2)
+        self.assertEqual(bob.received(ann), [b"hello"])
+
+    def test_udp_takes_over_when_it_works_again(self) -> None:
+        mesh, ann, bob = self.homes(udp_is_blocked=True)
+        mesh.start()
+        mesh.run_for(2.0)
+        bob.firewall = None
+        mesh.run_for(60.0)
+        path = bob.status(ann).path
+        assert path is not None and isinstance(path.destination, ChannelAddress)
+        self.assertNotEqual(path.destination.relay.host, "127.0.0.1")
+
+    def test_members_without_a_relay_are_as_they_were(self) -> None:
+        mesh = VirtualMesh(4)
+        ann, bob = mesh.add_member("ann", PORT_RESTRICTED), mesh.add_member("bob", FULL_CONE)
+        mesh.start()
+        self.assertTrue(mesh.run_until_connected(3.0))
+        self.assertEqual(kind(ann, bob), PathKind.DIRECT)
