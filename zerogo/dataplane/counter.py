@@ -31,6 +31,7 @@ class Counter(enum.StrEnum):
     DROPPED_MALFORMED = "dropped_malformed"
     DROPPED_FOREIGN_SOURCE = "dropped_foreign_source"
     DROPPED_UNKNOWN_DESTINATION = "dropped_unknown_destination"
+    DROPPED_QUEUE = "dropped_queue"
     DROPPED_STAGED = "dropped_staged"
     DROPPED_EXPIRED_SESSION = "dropped_expired_session"
     DROPPED_UPCALL_QUEUE = "dropped_upcall_queue"

@@ -33,6 +33,7 @@ class Tally:
     dropped_malformed: int
     dropped_foreign_source: int
     dropped_unknown_destination: int
+    dropped_queue: int
     dropped_staged: int
     dropped_expired_session: int
     dropped_upcall_queue: int

@@ -30,6 +30,7 @@ pub enum Counter {
     DroppedMalformed,
     DroppedForeignSource,
     DroppedUnknownDestination,
+    DroppedQueue,
     DroppedStaged,
     DroppedExpiredSession,
     DroppedUpcallQueue,
@@ -50,7 +51,7 @@ pub enum Counter {
 }
 
 /// All counters, in order, by the names of `status --json`.
-pub const NAMES: [&str; 40] = [
+pub const NAMES: [&str; 41] = [
     "tap_frames_in",
     "tap_frames_out",
     "tap_super_frames_in",
@@ -74,6 +75,7 @@ pub const NAMES: [&str; 40] = [
     "dropped_malformed",
     "dropped_foreign_source",
     "dropped_unknown_destination",
+    "dropped_queue",
     "dropped_staged",
     "dropped_expired_session",
     "dropped_upcall_queue",

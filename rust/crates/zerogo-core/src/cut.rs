@@ -21,6 +21,8 @@ pub const FRAME_LIMIT: usize = 65535 + 22;
 pub const BASE: usize = 64;
 /// Frames that one super-frame may become.
 pub const SLOTS_LIMIT: usize = 160;
+/// The places of one frame, and what is beyond them.
+const VECTORS: usize = SLOTS_LIMIT + 1;
 const HEADERS_LIMIT: usize = 142;
 const BUFFER_BYTES: usize = BASE + FRAME_LIMIT + SLOTS_LIMIT * (OVERHEAD_BYTES + HEADERS_LIMIT + WRAP_LIMIT);
 const PLAIN: usize = HEADER_BYTES + INNER_BYTES;
@@ -91,7 +93,7 @@ impl Shape {
 /// Where what was read lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
-    /// In one piece: `whole` of the cutter.
+    /// In one piece: `Cutter::whole`.
     Whole,
     /// Its payload is in the places of the expected shape; only its headers are in one piece.
     Spread,
@@ -110,42 +112,103 @@ pub struct RunHead {
     pub run_ids: [u8; 2],
 }
 
-/// The buffers in front of the seal: what is read from the TAP, and the trains made of it.
+/// The places of one super-frame: what is read from the TAP, and the trains made of it.
 #[derive(Debug)]
 pub struct Cutter {
     /// Slots from `BASE` on.
     pub buffer: Vec<u8>,
     shape: Shape,
+}
+
+/// Reads frames into the places that their headers will want, as far as that can be foreseen.
+#[derive(Debug)]
+pub struct Reader {
+    shape: Shape,
     /// Whether super-frames are expected at all.
     is_bulk: bool,
     small_frames: u32,
-    linear: Vec<u8>,
     overflow: Vec<u8>,
 }
 
 const SMALL_FRAMES_LIMIT: u32 = 16;
+const FORESEEN: Shape = Shape {
+    before: 0,
+    after: 0,
+    lead: 14,
+    network: 0,
+    transport: 20,
+    header_bytes: 52,
+    payload_bytes: 1384,
+    protocol: TCP,
+    is_ipv4: true,
+};
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self { shape: FORESEEN, is_bulk: false, small_frames: 0, overflow: vec![0; VNET_BYTES + FRAME_LIMIT + 1] }
+    }
+}
+
+impl Reader {
+    /// The next super-frame that is read will be of this shape.
+    pub fn expect(&mut self, shape: Shape) {
+        self.shape = shape;
+        self.is_bulk = true;
+    }
+
+    /// Read one frame, with its virtio header, by one call of `read`; where it lies in the cutter, and its size.
+    pub fn read(
+        &mut self,
+        cutter: &mut Cutter,
+        read: impl FnOnce(&mut [IoSliceMut<'_>]) -> std::io::Result<usize>,
+    ) -> std::io::Result<(Reading, usize)> {
+        cutter.shape = self.shape;
+        let (first, places) = (cutter.first_place(), if self.is_bulk { cutter.places() } else { 1 });
+        if places == 1 {
+            let place = IoSliceMut::new(&mut cutter.buffer[first.clone()]);
+            let size = read(&mut [place, IoSliceMut::new(&mut self.overflow)])?;
+            return Ok((self.sort(cutter, places, size), size));
+        }
+        let mut vectors: [IoSliceMut<'_>; VECTORS] = std::array::from_fn(|_| IoSliceMut::new(&mut []));
+        let (_, rest) = cutter.buffer.split_at_mut(first.start);
+        let (place, mut rest) = rest.split_at_mut(first.len());
+        vectors[0] = IoSliceMut::new(place);
+        let gap = self.shape.gap_bytes();
+        for vector in &mut vectors[1..places] {
+            let (_, after) = rest.split_at_mut(gap);
+            let (place, after) = after.split_at_mut(self.shape.payload_bytes);
+            *vector = IoSliceMut::new(place);
+            rest = after;
+        }
+        vectors[places] = IoSliceMut::new(&mut self.overflow);
+        let size = read(&mut vectors[..=places])?;
+        Ok((self.sort(cutter, places, size), size))
+    }
+
+    /// Where what was read into `places` and the overflow lies.
+    fn sort(&mut self, cutter: &mut Cutter, places: usize, size: usize) -> Reading {
+        let first = cutter.first_place();
+        if size <= first.len() {
+            self.small_frames += 1;
+            self.is_bulk &= self.small_frames < SMALL_FRAMES_LIMIT;
+            return Reading::Whole;
+        }
+        self.small_frames = 0;
+        if places > 1 && size <= first.len() + (places - 1) * self.shape.payload_bytes {
+            return Reading::Spread;
+        }
+        // Longer than any frame: its owner drops it.
+        if size <= VNET_BYTES + FRAME_LIMIT {
+            self.is_bulk = true;
+            cutter.join(places, &self.overflow, size);
+        }
+        Reading::Whole
+    }
+}
 
 impl Default for Cutter {
     fn default() -> Self {
-        let shape = Shape {
-            before: 0,
-            after: 0,
-            lead: 14,
-            network: 0,
-            transport: 20,
-            header_bytes: 52,
-            payload_bytes: 1384,
-            protocol: TCP,
-            is_ipv4: true,
-        };
-        Self {
-            buffer: vec![0; BUFFER_BYTES],
-            shape,
-            is_bulk: false,
-            small_frames: 0,
-            linear: vec![0; VNET_BYTES + FRAME_LIMIT + 1],
-            overflow: vec![0; VNET_BYTES + FRAME_LIMIT + 1],
-        }
+        Self { buffer: vec![0; BUFFER_BYTES], shape: FORESEEN }
     }
 }
 
@@ -158,57 +221,35 @@ impl Cutter {
     fn places(&self) -> usize {
         let needed = (FRAME_LIMIT + VNET_BYTES).div_ceil(self.shape.payload_bytes);
         let fitting = (self.buffer.len() - BASE) / self.shape.slot_bytes();
-        if self.is_bulk { needed.min(fitting).min(SLOTS_LIMIT) } else { 1 }
+        needed.min(fitting).min(SLOTS_LIMIT)
     }
 
-    /// Read one frame, with its virtio header, by one call of `read`; where it lies, and its size.
-    pub fn read(
-        &mut self,
-        read: impl FnOnce(&mut [IoSliceMut<'_>]) -> std::io::Result<usize>,
-    ) -> std::io::Result<(Reading, usize)> {
-        let (first, places) = (self.first_place(), self.places());
-        let mut vectors = Vec::with_capacity(places + 1);
-        let (_, rest) = self.buffer.split_at_mut(first.start);
-        let (place, mut rest) = rest.split_at_mut(first.len());
-        vectors.push(IoSliceMut::new(place));
-        let gap = self.shape.gap_bytes();
-        for _ in 1..places {
-            let (_, after) = rest.split_at_mut(gap);
-            let (place, after) = after.split_at_mut(self.shape.payload_bytes);
-            vectors.push(IoSliceMut::new(place));
-            rest = after;
-        }
-        vectors.push(IoSliceMut::new(&mut self.overflow));
-        let size = read(&mut vectors)?;
-        if size <= first.len() {
-            self.small_frames += 1;
-            self.is_bulk &= self.small_frames < SMALL_FRAMES_LIMIT;
-            return Ok((Reading::Whole, size));
-        }
-        self.small_frames = 0;
-        let in_places = first.len() + (places - 1) * self.shape.payload_bytes;
-        Ok((if places > 1 && size <= in_places { Reading::Spread } else { Reading::Whole }, size))
+    /// Make one piece of a frame, of `size` bytes with its virtio header, that was read spread.
+    pub fn gather(&mut self, size: usize) -> &mut [u8] {
+        self.join(self.places(), &[], size);
+        self.whole(size)
     }
 
-    /// The frame that was read, with its virtio header, as one piece; it is copied there where it is not.
-    pub fn whole(&mut self, size: usize) -> &mut [u8] {
+    /// Move what lies in `places`, and what is beyond them, together.
+    fn join(&mut self, places: usize, overflow: &[u8], size: usize) {
         let first = self.first_place();
-        if size <= first.len() {
-            return &mut self.buffer[first.start..first.start + size];
+        let (payload, step) = (self.shape.payload_bytes, self.shape.slot_bytes());
+        let mut end = first.end;
+        for at in 1..places {
+            let take = payload.min(first.start + size - end);
+            // Each piece moves towards the beginning, so it never covers one that has yet to move.
+            let from = first.end - payload + at * step;
+            self.buffer.copy_within(from..from + take, end);
+            end += take;
         }
-        let step = self.shape.slot_bytes();
-        let mut done = first.len();
-        self.linear[..done].copy_from_slice(&self.buffer[first.clone()]);
-        for at in 1..self.places() {
-            let take = self.shape.payload_bytes.min(size - done);
-            let from = first.end - self.shape.payload_bytes + at * step;
-            self.linear[done..done + take].copy_from_slice(&self.buffer[from..from + take]);
-            done += take;
-        }
-        let take = (size - done).min(self.overflow.len());
-        self.linear[done..done + take].copy_from_slice(&self.overflow[..take]);
-        self.is_bulk = true;
-        &mut self.linear[..size]
+        let take = first.start + size - end;
+        self.buffer[end..end + take].copy_from_slice(&overflow[..take]);
+    }
+
+    /// A frame that was read whole, with its virtio header.
+    pub fn whole(&mut self, size: usize) -> &mut [u8] {
+        let start = self.first_place().start;
+        &mut self.buffer[start..start + size]
     }
 
     /// Virtio header and headers of a frame that was read spread.
@@ -217,22 +258,16 @@ impl Cutter {
         &self.buffer[first.start..first.end - self.shape.payload_bytes]
     }
 
-    /// The shape that is expected.
+    /// The shape that its places are for.
     pub fn shape(&self) -> &Shape {
         &self.shape
-    }
-
-    /// The next frame that is read will be of this shape.
-    pub fn expect(&mut self, shape: Shape) {
-        self.shape = shape;
-        self.is_bulk = true;
     }
 
     /// Put a frame (without virtio header) in the places of `shape`.
     ///
     /// The caller has seen to it that it needs no more than `SLOTS_LIMIT` slots.
     pub fn load(&mut self, shape: Shape, frame: &[u8]) {
-        self.expect(shape);
+        self.shape = shape;
         let headers = BASE + shape.before + PLAIN;
         let (head, payload) = frame[shape.lead..].split_at(shape.header_bytes);
         self.buffer[headers..headers + head.len()].copy_from_slice(head);

@@ -6,9 +6,10 @@ use std::io::{IoSlice, IoSliceMut};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::backlog::{Backlog, Next};
 use crate::checksum::complete_partial;
 use crate::counter::Counter;
-use crate::cut::{BASE, Cutter, FRAME_LIMIT, Reading, RunHead, SLOTS_LIMIT, Shape};
+use crate::cut::{BASE, Cutter, RunHead, SLOTS_LIMIT, Shape};
 use crate::endpoint::Endpoint;
 use crate::fdb::{Mac, PeerNumber};
 use crate::flow::flow_of;
@@ -35,8 +36,8 @@ const EMSGSIZE: i32 = 90;
 
 /// The way out: what is read from the TAP, and what becomes of it.
 pub struct Egress<S> {
-    reader: Cutter,
-    /// All but the buffer that is read into.
+    backlog: Backlog,
+    /// All but what waits to be sealed.
     pub out: Outgoing<S>,
 }
 
@@ -61,33 +62,47 @@ impl<S: DatagramSink> Egress<S> {
             routes: HashMap::new(),
             mill: Cutter::default(),
         };
-        Self { reader: Cutter::default(), out }
+        Self { backlog: Backlog::default(), out }
     }
 
-    /// Take one frame, with its virtio header, that `read` puts into the vectors it is given; its size.
+    /// Take one frame, with its virtio header, that `read` puts into the vectors it is given; its size. It waits.
     pub fn take(
         &mut self,
         read: impl FnOnce(&mut [IoSliceMut<'_>]) -> std::io::Result<usize>,
         now: Nanos,
     ) -> std::io::Result<usize> {
-        let (reading, size) = self.reader.read(read)?;
+        let taken = self.backlog.take(read, now)?;
         let tally = &self.out.shared.sending;
         tally.add(Counter::TapFramesIn, 1);
-        if !(VNET_BYTES..=VNET_BYTES + FRAME_LIMIT).contains(&size) {
-            tally.add(Counter::DroppedMalformed, 1);
-            return Ok(size);
-        }
-        if reading == Reading::Spread && self.out.send_in_place(&mut self.reader, size, now) {
-            return Ok(size);
-        }
-        let frame = self.reader.whole(size);
-        if let Some(shape) = self.out.dispatch(frame, now) {
-            self.reader.expect(shape);
-        }
-        Ok(size)
+        tally.add(Counter::DroppedMalformed, usize::from(!taken.is_frame));
+        tally.add(Counter::DroppedQueue, taken.shed);
+        Ok(taken.size)
     }
 
-    /// Send what waits, and tell of what could not be sent.
+    /// Whether no frame waits.
+    pub fn is_idle(&self) -> bool {
+        self.backlog.is_empty()
+    }
+
+    /// Seal the frame whose turn it is; its size, 0 where none waits.
+    pub fn send_next(&mut self, now: Nanos) -> usize {
+        let (next, late) = self.backlog.next(now);
+        self.out.shared.sending.add(Counter::DroppedQueue, late);
+        let (size, shape) = match next {
+            None => return 0,
+            Some(Next::Whole(frame)) => (frame.len(), self.out.dispatch(frame, now)),
+            Some(Next::Spread(cutter, size)) => {
+                let is_sent = self.out.send_in_place(cutter, size, now);
+                (size, if is_sent { None } else { self.out.dispatch(cutter.gather(size), now) })
+            }
+        };
+        if let Some(shape) = shape {
+            self.backlog.reader.expect(shape);
+        }
+        size
+    }
+
+    /// Send what was sealed, and tell of what could not be sent.
     pub fn flush(&mut self, now: Nanos) {
         self.out.flush(now);
     }

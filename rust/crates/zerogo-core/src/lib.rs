@@ -10,11 +10,13 @@
 //! - `endpoint`, `way`: places, channels, routes, and what goes around a datagram on its way there.
 //! - `fdb`, `neighbor`, `storm`, `segment`: the switch.
 //! - `cut`, `merge`, `fragment`: super-frames and frames larger than a path.
+//! - `flow`, `queue`, `backlog`: what waits to be sealed, and in which order.
 //! - `peer`, `shared`, `outbox`, `egress`, `verbs`, `ingress`, `upcall`: the plane's two directions.
 
 #![forbid(unsafe_code)]
 
 pub mod aead;
+pub mod backlog;
 pub mod checksum;
 pub mod counter;
 pub mod cut;
@@ -30,6 +32,7 @@ pub mod neighbor;
 pub mod outbox;
 pub mod packet;
 pub mod peer;
+pub mod queue;
 pub mod replay;
 pub mod segment;
 pub mod session;

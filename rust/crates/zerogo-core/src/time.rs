@@ -3,6 +3,9 @@
 /// Nanoseconds of a monotonic clock.
 pub type Nanos = u64;
 
+/// One millisecond.
+pub const MILLISECOND: Nanos = 1_000_000;
+
 /// One second.
 pub const SECOND: Nanos = 1_000_000_000;
 

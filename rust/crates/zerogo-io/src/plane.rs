@@ -24,6 +24,8 @@ use crate::tap::Tap;
 use crate::threads::{Inward, Order, Outward, Post, STOP, VerbQueue};
 
 const NICENESS: i32 = -10;
+/// What comes in while our thread waits for a core. The queue that decides is the plane's own, so this one may be long.
+const TAP_QUEUE_FRAMES: i32 = 1024;
 
 /// What a plane is opened with; it owns the descriptors.
 pub struct PlaneOptions {
@@ -81,6 +83,10 @@ impl Plane {
         let tap = Arc::new(Tap::new(tap));
         let sockets = Arc::new(Sockets::new(sockets)?);
         let merges_udp = tap.knows_uso();
+        if let Some(socket) = sockets.all().next() {
+            // Where it may not be set the plane runs as well, and loses a little more to bursts.
+            tap.set_queue(TAP_QUEUE_FRAMES, socket);
+        }
         let granted = probe(&tap, &sockets, wanted);
         let upcall_event = Arc::new(Event::new()?);
         let shared = Arc::new(Shared::new(&port, granted, merges_udp, Box::new(SharedBell(upcall_event.clone()))));

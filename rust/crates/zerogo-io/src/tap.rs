@@ -9,6 +9,7 @@ use zerogo_core::shared::TapSink;
 use zerogo_core::vnet::{GSO_TCPV4, NEEDS_CHECKSUM, VNET_BYTES, Vnet};
 
 const TUNSETOFFLOAD: libc::c_ulong = 0x4004_54d0;
+const TUNGETIFF: libc::c_ulong = 0x8004_54d2;
 const TUN_F_CSUM: libc::c_uint = 0x01;
 const TUN_F_TSO: libc::c_uint = 0x02 | 0x04 | 0x08;
 const TUN_F_USO: libc::c_uint = 0x20 | 0x40;
@@ -32,6 +33,23 @@ impl Tap {
     /// Read one frame, with its virtio header.
     pub fn read(&self, vectors: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         (&self.0).read_vectored(vectors)
+    }
+
+    /// Set how many frames the kernel holds for us, of whatever size; `socket` is any of the same network namespace.
+    ///
+    /// False where that is not permitted, or this is no TAP; the queue then is as it was.
+    pub fn set_queue(&self, frames: i32, socket: &OwnedFd) -> bool {
+        // SAFETY: an ifreq is plain data for which all zeros is a valid value.
+        let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+        // SAFETY: both calls are given a pointer to a local ifreq, which is what they read and write; the first fills in
+        // the name of the device.
+        unsafe {
+            if libc::ioctl(self.descriptor(), TUNGETIFF, &raw mut request) != 0 {
+                return false;
+            }
+            request.ifr_ifru.ifru_metric = frames;
+            libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFTXQLEN, &raw mut request) == 0
+        }
     }
 
     /// Whether the kernel knows UDP super-frames; leaves the device without offloads.

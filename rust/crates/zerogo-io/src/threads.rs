@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use zerogo_core::egress::Egress;
 use zerogo_core::endpoint::{MAIN_SOCKET, Place};
 use zerogo_core::ingress::{Confirmations, Ingress};
-use zerogo_core::time::{Nanos, SECOND};
+use zerogo_core::time::{MILLISECOND, Nanos, SECOND};
 use zerogo_core::upcall::Bell;
 use zerogo_core::verbs::Verb;
 
@@ -19,8 +19,10 @@ use crate::send::Sender;
 use crate::sockets::{Sockets, V4, V6};
 use crate::tap::Tap;
 
-const FRAMES_PER_TURN: usize = 64;
-const BYTES_PER_TURN: usize = 256 * 1024;
+const FRAMES_PER_ROUND: usize = 64;
+/// One super-frame, or some dozens of others.
+const BYTES_PER_ROUND: usize = 48 * 1024;
+const ROUNDS_PER_TURN: usize = 64;
 const BATCHES_PER_TURN: usize = 16;
 const EBADFD: i32 = 77;
 
@@ -97,9 +99,9 @@ impl Outward {
     pub fn run(mut self) -> Result<(), String> {
         let mut tick_at = self.clock.now() + SECOND;
         loop {
-            let left = tick_at.saturating_sub(self.clock.now()).div_ceil(SECOND / 1000);
+            let left = if self.egress.is_idle() { tick_at.saturating_sub(self.clock.now()) } else { 0 };
             let descriptors = [self.tap.descriptor(), self.verbs.event.descriptor()];
-            let [tap_is_ready, has_verbs] = wait(descriptors, libc::POLLIN, left as i32);
+            let [tap_is_ready, has_verbs] = wait(descriptors, libc::POLLIN, left.div_ceil(MILLISECOND) as i32);
             let now = self.clock.now();
             if has_verbs {
                 for order in self.verbs.take() {
@@ -110,8 +112,8 @@ impl Outward {
                     return Ok(());
                 }
             }
-            if tap_is_ready {
-                self.drain(now)?;
+            if tap_is_ready || !self.egress.is_idle() {
+                self.work()?;
             }
             if now >= tick_at {
                 self.egress.out.tick(now);
@@ -128,23 +130,46 @@ impl Outward {
         }
     }
 
-    /// Take what the TAP has, within the bounds of one turn, and send it.
-    fn drain(&mut self, now: Nanos) -> Result<(), String> {
-        let mut budget = BYTES_PER_TURN;
-        for _ in 0..FRAMES_PER_TURN {
+    /// Take what the TAP has and send it, within the bounds of one turn.
+    ///
+    /// Frames are taken a few at a time, and sealed in the order of the queue: what must go first waits for little more
+    /// than one super-frame, and what is sealed is still in the cache.
+    fn work(&mut self) -> Result<(), String> {
+        for _ in 0..ROUNDS_PER_TURN {
+            let now = self.clock.now();
+            let has_more = self.read(now)?;
+            let mut budget = BYTES_PER_ROUND;
+            while budget > 0 {
+                let size = self.egress.send_next(now);
+                if size == 0 {
+                    break;
+                }
+                budget = budget.saturating_sub(size);
+            }
+            self.egress.flush(now);
+            if !has_more && self.egress.is_idle() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Take some of what the TAP has; whether there may be more.
+    fn read(&mut self, now: Nanos) -> Result<bool, String> {
+        let mut budget = 2 * BYTES_PER_ROUND;
+        for _ in 0..FRAMES_PER_ROUND {
             match self.egress.take(|vectors| self.tap.read(vectors), now) {
                 Ok(size) => budget = budget.saturating_sub(size),
                 Err(error) if error.raw_os_error() == Some(EBADFD) => {
                     return Err("the TAP is gone".to_owned());
                 }
-                Err(_) => break,
+                Err(_) => return Ok(false),
             }
             if budget == 0 {
                 break;
             }
         }
-        self.egress.flush(now);
-        Ok(())
+        Ok(true)
     }
 }
 
