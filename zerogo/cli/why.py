@@ -89,6 +89,7 @@ def pair_facts(peer: PeerReport, status: StatusReport, peers: Sequence[PeerRepor
         state=peer.state,
         reason=peer.reason,
         path=_path_facts(peer.path, peers),
+        has_direct=any(WAYS.get(path.kind) is Way.DIRECT and path.is_alive for path in peer.paths),
         ours=end_of(status.offer),
         theirs=end_of(peer.offer),
         port=next(iter(status.ports), 0),

@@ -76,6 +76,8 @@ class PairFacts:
     reason: str = ""
     """The core's own word on why there is no direct path; empty where there is none."""
     path: PathFacts | None = None
+    has_direct: bool = False
+    """Whether there is a direct path that answers, in use or not."""
     ours: End = field(factory=End)
     theirs: End = field(factory=End)
     port: int = 0
@@ -117,6 +119,12 @@ def explain(pair: PairFacts) -> Explanation:
     if pair.state == "connected" and path is not None:
         if path.way is Way.DIRECT:
             return Explanation(f"{pair.name} is reached directly, {_direct(pair, path)}.", (), details)
+        if pair.has_direct:
+            better = "which does better than the direct path at present"
+            return Explanation(f"{pair.name} is reached through {_via(path)}, {better}.", (), details)
+        if not pair.reason:
+            trying = "while a direct path is being looked for"
+            return Explanation(f"{pair.name} is reached through {_via(path)}, {trying}.", (), details)
         cause = find_cause(pair)
         sentence = f"{pair.name} is reached through {_via(path)}, because {_because(cause, pair)}."
         return Explanation(sentence, tuple(_advice(cause, pair)), details)
@@ -217,7 +225,7 @@ def _because(cause: Cause, pair: PairFacts) -> str:
         case Cause.THEY_HARD:
             return f"{_nat(pair.theirs.nat, pair.name)}, and this machine's NAT lets in only ports it has sent to"
         case Cause.CHECKS_FAILED:
-            return pair.reason or "no pair of addresses carried datagrams both ways: a firewall stands in between"
+            return f"checks found no way: {pair.reason or 'no pair of addresses carried datagrams both ways'}"
 
 
 def _family(end: End) -> str:

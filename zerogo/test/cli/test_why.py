@@ -56,7 +56,7 @@ class WhyTests(SynchronousTestCase):
 
     def test_members_in_between_are_named(self) -> None:
         route = msgspec.structs.replace(PATH, kind="route", address=f"{CAROL.node_id} > {BOB.node_id}")
-        self.agent.peer_list = [msgspec.structs.replace(BOB, path=route, offer=HARD), CAROL]
+        self.agent.peer_list = [msgspec.structs.replace(BOB, path=route, paths=[route], offer=HARD, reason="no"), CAROL]
         self.assertIn("through the member carol, because", self.why("bob").output)
 
     def test_members_that_told_nothing_are_offline(self) -> None:

@@ -89,13 +89,21 @@ class SentenceTests(SynchronousTestCase):
         self.assertIn("zerogo netcheck", advice[1])
         self.assertIn("IPv6", advice[2])
 
+    def test_a_relay_that_is_better_or_stands_in_is_told_so(self) -> None:
+        for words, changes in (
+            ("fra, which does better than the direct path at present.", {"has_direct": True}),
+            ("fra, while a direct path is being looked for.", {"reason": ""}),
+        ):
+            sentence, advice = self.explain(state="connected", path=BY_RELAY, **changes)
+            self.assertEqual((sentence, advice), (f"bob is reached through the relay {words}", ()))
+
     def test_members_in_between_are_named(self) -> None:
         for via, words in ((("carol",), "the member carol,"), (("carol", "dave"), "the members carol, dave,")):
             path = PathFacts(way=Way.MEMBERS, via=via)
             self.assertIn(f"through {words}", self.explain(state="connected", path=path, theirs=OFFICE)[0])
 
     def test_unreached_peers_say_why(self) -> None:
-        self.assertEqual(self.explain()[0], "bob is not reached, because no answer.")
+        self.assertEqual(self.explain()[0], "bob is not reached, because checks found no way: no answer.")
         self.assertEqual(
             self.explain(theirs=End())[0],
             "bob is not reached, because it has not told its addresses: "
