@@ -5,8 +5,8 @@
                                       --else, by a queue--> TurnServer, which answers, relays it itself, and may
                                                             permit a flow for what follows
 
-Python stays the one that decides: a flow ends after some seconds at the latest and is asked for again, and it goes at
-once with its allocation. A user's bandwidth is one bucket, in Rust, that both draw from.
+Python stays the one that decides: a flow ends after some seconds, is decided again before that while it is used, and
+goes at once with its allocation. A user's bandwidth is one bucket, in Rust, that both draw from.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ FIRST_RELAYED = 1 << 16
 
 FromClient = Callable[[bytes, ClientAddress], object]
 FromPeer = Callable[[bytes, SocketAddress, SocketAddress], object]
+Renew = Callable[[ClientEnd | PeerEnd], object]
 
 
 @frozen
@@ -88,9 +89,9 @@ class NativeForwarding:
         self._next_relayed = FIRST_RELAYED
         self._next_bucket = 1
 
-    def start(self, reactor: IReactorFDSet, from_client: FromClient, from_peer: FromPeer) -> None:
-        """Have what it does not decide looked at."""
-        self._from_client, self._from_peer = from_client, from_peer
+    def start(self, reactor: IReactorFDSet, from_client: FromClient, from_peer: FromPeer, renew: Renew) -> None:
+        """Have what it does not decide looked at, and flows that are in use decided again before they end."""
+        self._from_client, self._from_peer, self._renew = from_client, from_peer, renew
         self._reactor = reactor
         reactor.addReader(self)
 
@@ -124,14 +125,14 @@ class NativeForwarding:
             del self._relayed_of[number]
             self._forwarder.remove_socket(number)
 
-    def permit(self, flow: FlowPermitted) -> None:
+    def permit(self, flow: FlowPermitted, now: float) -> None:
         """Send on what comes from one end to the other, until it expires."""
         source, destination = self._row(flow.source), self._row(flow.destination)
         if source is None or destination is None:
             return
         numbers = [payer.number for payer in flow.payers if isinstance(payer, NativeBucket)]
         first, second = [*numbers, 0, 0][:2]
-        self._forwarder.add_flow(source, destination, (first, second), flow.expires_at)
+        self._forwarder.add_flow(source, destination, (first, second), max(0.0, flow.expires_at - now))
 
     def ended(self, client: ClientAddress) -> None:
         """A client has no allocation any more."""
@@ -149,15 +150,23 @@ class NativeForwarding:
         number = self._relayed.get(end.relayed)
         return None if number is None else (number, end.peer.host, end.peer.port, 0)
 
-    def _receive(self, number: int, host: str, port: int, data: bytes) -> None:
+    def _receive(self, number: int, host: str, port: int, data: bytes, renews: int | None) -> None:
         try:
             source = _address(host, port)
         except ParseError:
             return
         if number < FIRST_RELAYED:
-            self._from_client(data, ClientAddress(number, ClientTransport.UDP, source))
+            client = ClientAddress(number, ClientTransport.UDP, source)
+            if renews is None:
+                self._from_client(data, client)
+            else:
+                self._renew(ClientEnd(client, renews))
         elif number in self._relayed_of:
-            self._from_peer(data, source, self._relayed_of[number])
+            relayed = self._relayed_of[number]
+            if renews is None:
+                self._from_peer(data, source, relayed)
+            else:
+                self._renew(PeerEnd(relayed, source))
 
     def fileno(self) -> int:
         return self._forwarder.wakeup_fd()

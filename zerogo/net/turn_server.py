@@ -31,8 +31,10 @@ from zerogo.turn.allocation import ClientAddress, ClientTransport
 from zerogo.turn.events import (
     AllocationEnded,
     AllocationMade,
+    ClientEnd,
     FlowPermitted,
     Output,
+    PeerEnd,
     RelayReleased,
     RelayWanted,
     ServerEvent,
@@ -125,7 +127,7 @@ class TurnDriver:
         self._streams: dict[int, TurnStreamFactory] = {}
         self._closers: list[Callable[[], Deferred[object]]] = []
         if forwarding is not None:
-            forwarding.start(reactor, self.message_received, self._peer_sent)
+            forwarding.start(reactor, self.message_received, self._peer_sent, self._renew_flow)
 
     @property
     def forwarded(self) -> Tally:
@@ -192,6 +194,9 @@ class TurnDriver:
     def _peer_sent(self, data: bytes, peer: SocketAddress, relayed: SocketAddress) -> None:
         self._pump.call(self._server.receive_from_peer, data, peer, relayed)
 
+    def _renew_flow(self, source: ClientEnd | PeerEnd) -> None:
+        self._pump.call(self._server.renew_flow, source)
+
     def _next_listener(self) -> int:
         return len(self._udp) + len(self._streams)
 
@@ -213,7 +218,7 @@ class TurnDriver:
             self._relayed.close(event.relayed)
         elif isinstance(event, FlowPermitted):
             if self._forwarding is not None:
-                self._forwarding.permit(event)
+                self._forwarding.permit(event, self._reactor.seconds())
         elif isinstance(event, AllocationMade):
             self.counters.allocated += 1
             self.log.debug(

@@ -291,6 +291,34 @@ class TurnServer:
             payload = self._data_indication(data, peer)
         self._put(ToClient(allocation.client, payload))
 
+    def renew_flow(self, source: ClientEnd | PeerEnd, now: float) -> None:
+        """Decide again about a flow that is in use and about to end: `FlowPermitted` as before, or nothing."""
+        if isinstance(source, PeerEnd):
+            way = self._way_to(source.peer, source.relayed, now)
+            if way is not None and way.permission.reach is Reach.OUTSIDE:
+                self._permit_flow(source, way.end, (way,), now)
+            return
+        allocation = self._ledger.of_client(source.client, now)
+        channel = None if allocation is None else allocation.channel(source.channel, now)
+        permission = None if allocation is None or channel is None else allocation.permission(channel.peer.host, now)
+        if allocation is None or channel is None or permission is None:
+            return
+        origin = _Way(allocation, channel, permission)
+        target = self._way_to(allocation.relayed, channel.peer, now)
+        if target is not None:
+            self._permit_flow(source, target.end, (origin, target), now)
+        elif permission.reach is Reach.OUTSIDE and self._ledger.at(channel.peer, now) is None:
+            self._permit_flow(source, PeerEnd(allocation.relayed, channel.peer), (origin,), now)
+
+    def _way_to(self, peer: SocketAddress, relayed: SocketAddress, now: float) -> _Way | None:
+        """The channel by which the client of `relayed` gets what `peer` sends."""
+        allocation = self._ledger.at(relayed, now)
+        permission = None if allocation is None else allocation.permission(peer.host, now)
+        channel = None if allocation is None else allocation.channel_to(peer, now)
+        if allocation is None or permission is None or channel is None:
+            return None
+        return _Way(allocation, channel, permission)
+
     def _permit_flow(
         self, source: ClientEnd | PeerEnd, destination: ClientEnd | PeerEnd, ways: tuple[_Way, ...], now: float
     ) -> None:

@@ -19,6 +19,7 @@ from zerogo.policy.addresses import AddressRule
 from zerogo.stun.limit import SourceLimiter
 from zerogo.stun.server import BindingResponder, ResponderCounters
 from zerogo.test.net.test_turn_server import CREDENTIAL, HOST, LOOPBACK, Echo
+from zerogo.turn import server as turn_server
 from zerogo.turn.client import TurnClient
 from zerogo.turn.client_events import Allocated, ChannelBound, PeerData
 from zerogo.turn.credentials import StaticUsers
@@ -101,6 +102,19 @@ class ForwardingTests(TestCase):
         self.assertEqual((forwarded.to_peers, forwarded.to_clients), (ROUNDS - 1, ROUNDS - 1))
         driver.call(client.close)
         while not self.server.is_idle:
+            yield deferLater(reactor, 0.01, lambda: None)
+
+    @inlineCallbacks
+    def test_a_flow_in_use_is_decided_again_before_it_ends(self) -> Any:
+        self.patch(turn_server, "FLOW_SECONDS", 0.2)
+        client, driver, awaited = yield self.bound(self.echo)
+        renewed: list[object] = []
+        renew = self.server.renew_flow
+        self.server.renew_flow = lambda source, now: (renewed.append(source), renew(source, now))  # type: ignore
+        while len({type(each) for each in renewed}) < 2:
+            echoed = self.next(awaited, PeerData)
+            driver.call(_sending(client, self.echo, b"x"))
+            yield echoed
             yield deferLater(reactor, 0.01, lambda: None)
 
     @inlineCallbacks

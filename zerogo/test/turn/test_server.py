@@ -30,11 +30,11 @@ from zerogo.turn.attributes import (
     XorRelayedAddress,
 )
 from zerogo.turn.credentials import timed_password
-from zerogo.turn.events import AllocationEnded, ClientEnd, FlowPermitted, PeerEnd, ToPeer
+from zerogo.turn.events import AllocationEnded, ToPeer
 from zerogo.turn.grant import emit_grant
 from zerogo.turn.message import TurnMethod, emit_channel_data, parse
 from zerogo.turn.quota import Quota
-from zerogo.turn.server import CHALLENGES_BURST, FLOW_SECONDS, OUTPUTS_LIMIT
+from zerogo.turn.server import CHALLENGES_BURST, OUTPUTS_LIMIT
 
 OPEN = (ipaddress.ip_network("8.8.0.0/16"),)
 PEER = SocketAddress("8.8.8.8", 7000)
@@ -288,65 +288,6 @@ class ClosedRelayTests(SynchronousTestCase):
         self.bench.server.receive_from_peer(b"forged", SocketAddress(OWN, 22), RELAYED, 0)
         self.bench.settle()
         self.assertEqual(len(self.bench.to_clients), before)
-
-
-class FlowTests(SynchronousTestCase):
-    """What a driver may forward by itself."""
-
-    def setUp(self) -> None:
-        self.bench = Bench(allowed=OPEN, permits_flows=True)
-        self.alice = BenchClient(self.bench)
-        self.alice.allocate()
-
-    def bind(self, client: BenchClient, number: int, peer: SocketAddress) -> None:
-        self.assertEqual(client.code(TurnMethod.CHANNEL_BIND, ChannelNumber(number), at_peer(peer)), 0)
-
-    def flows(self) -> list[FlowPermitted]:
-        return [each for each in self.bench.seen if isinstance(each, FlowPermitted)]
-
-    def send(self, client: BenchClient, number: int) -> None:
-        self.bench.from_client(emit_channel_data(number, b"data"), client.address)
-
-    def test_channel_to_a_peer_and_back_while_all_that_allows_it_lasts(self) -> None:
-        self.bind(self.alice, 0x4000, PEER)
-        self.assertEqual(self.flows(), [])
-        self.send(self.alice, 0x4000)
-        self.bench.now = 299.0
-        self.bench.server.receive_from_peer(b"back", PEER, RELAYED, self.bench.now)
-        self.bench.settle()
-        out, back = self.flows()
-        ours, theirs = ClientEnd(self.alice.address, 0x4000), PeerEnd(RELAYED, PEER)
-        self.assertEqual((out.source, out.destination, out.expires_at), (ours, theirs, FLOW_SECONDS))
-        self.assertEqual((back.source, back.destination, back.expires_at), (theirs, ours, 300.0))
-        self.assertEqual(len(out.payers), 1)
-        self.assertIs(out.payers[0], back.payers[0])
-
-    def test_two_clients_by_the_channels_of_both(self) -> None:
-        bob = BenchClient(self.bench, udp(port=9), "bob", "password of bob")
-        bob.allocate()
-        at_bob = SocketAddress(OWN, 50002)
-        self.bind(self.alice, 0x4000, at_bob)
-        bob.permit(OWN)
-        self.send(self.alice, 0x4000)
-        self.assertEqual(self.flows(), [])
-        self.bind(bob, 0x4FFF, RELAYED)
-        self.send(self.alice, 0x4000)
-        (flow,) = self.flows()
-        self.assertEqual(flow.source, ClientEnd(self.alice.address, 0x4000))
-        self.assertEqual(flow.destination, ClientEnd(bob.address, 0x4FFF))
-        self.assertEqual(len(flow.payers), 2)
-
-    def test_streams_indications_and_what_is_not_permitted_are_not_for_it(self) -> None:
-        stream = BenchClient(self.bench, ClientAddress(1, ClientTransport.TCP, SocketAddress("192.0.2.9", 1)))
-        stream.allocate()
-        self.bind(stream, 0x4000, PEER)
-        self.send(stream, 0x4000)
-        self.alice.permit("8.8.8.8")
-        self.alice.indicate(at_peer(), Data(b"out"))
-        self.bench.server.receive_from_peer(b"back", PEER, RELAYED, 0)
-        self.bench.settle()
-        self.send(self.alice, 0x4001)
-        self.assertEqual(self.flows(), [])
 
 
 class StrangerTests(SynchronousTestCase):

@@ -7,14 +7,14 @@ use std::sync::{Mutex, PoisonError};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use zerogo_relay::{End, Flow, Forwarder, SocketKind};
+use zerogo_relay::{End, Forwarder, SocketKind};
 
 use crate::{NANOS_PER_SECOND, parse_ip, take_descriptor};
 
 /// Socket, host, port, channel (0: the payload alone).
 type EndRow = (u32, String, u16, u16);
-/// Socket, host, port, datagram.
-type RaisedRow<'py> = (u32, String, u16, Bound<'py, PyBytes>);
+/// Socket, host, port, datagram; the channel of a flow that is to be decided again.
+type RaisedRow<'py> = (u32, String, u16, Bound<'py, PyBytes>, Option<u16>);
 
 /// A forwarder that runs until it is closed; closed, it does nothing.
 #[pyclass(frozen, name = "RelayForwarder")]
@@ -65,11 +65,11 @@ impl RelayForwarder {
         self.with(|forwarder| forwarder.remove_socket(number));
     }
 
-    /// Send on to `destination` what comes from `source`, until `expires_at` (`time.monotonic`); both buckets pay.
-    fn add_flow(&self, source: EndRow, destination: EndRow, buckets: [u32; 2], expires_at: f64) -> PyResult<()> {
-        let flow = Flow { to: parse_end(&destination)?, buckets, expires_at: (expires_at * NANOS_PER_SECOND) as u64 };
-        let source = parse_end(&source)?;
-        self.with(|forwarder| forwarder.add_flow(source, flow));
+    /// Send on to `destination` what comes from `source`, for so many seconds; both buckets pay.
+    fn add_flow(&self, source: EndRow, destination: EndRow, buckets: [u32; 2], seconds: f64) -> PyResult<()> {
+        let (source, destination) = (parse_end(&source)?, parse_end(&destination)?);
+        let lasts = (seconds * NANOS_PER_SECOND) as u64;
+        self.with(|forwarder| forwarder.add_flow(source, destination, buckets, lasts));
         Ok(())
     }
 
@@ -95,11 +95,11 @@ impl RelayForwarder {
         self.with(|forwarder| forwarder.take(number, amount)).unwrap_or(false)
     }
 
-    /// Up to `limit` datagrams that the relay has to look at.
+    /// Up to `limit` datagrams or flows that the relay has to look at.
     fn fetch<'py>(&self, py: Python<'py>, limit: usize) -> Vec<RaisedRow<'py>> {
         let raised = self.with(|forwarder| forwarder.fetch(limit)).unwrap_or_default();
         let row = |one: zerogo_relay::Raised| {
-            (one.socket, one.source.ip().to_string(), one.source.port(), PyBytes::new(py, &one.data))
+            (one.socket, one.source.ip().to_string(), one.source.port(), PyBytes::new(py, &one.data), one.renews)
         };
         raised.into_iter().map(row).collect()
     }

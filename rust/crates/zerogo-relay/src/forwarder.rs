@@ -19,15 +19,17 @@ const BATCHES_AT_ONCE: usize = 4;
 const SWEEP_MS: i32 = 5000;
 const STOP: u64 = u64::MAX;
 
-/// A datagram that the relay has to look at.
+/// A datagram that the relay has to look at, or a flow.
 #[derive(Debug)]
 pub struct Raised {
     /// Where it came to.
     pub socket: u32,
     /// Where it came from.
     pub source: SocketAddr,
-    /// What it is.
+    /// What it is; of a flow that is to be decided again, nothing: its datagrams are on their way.
     pub data: Vec<u8>,
+    /// The channel of such a flow, 0 for one of a peer.
+    pub renews: Option<u16>,
 }
 
 #[derive(Debug)]
@@ -94,9 +96,10 @@ impl Forwarder {
         self.table().forget_socket(number);
     }
 
-    /// Forward what comes from an end.
-    pub fn add_flow(&self, from: End, flow: Flow) {
-        self.table().add_flow(from, flow);
+    /// Forward what comes from an end to another for so many nanoseconds; `buckets` are those of `Flow`.
+    pub fn add_flow(&self, from: End, to: End, buckets: [u32; 2], lasts: Nanos) {
+        let now = now();
+        self.table().add_flow(from, Flow { to, buckets, expires_at: now.saturating_add(lasts) }, now);
     }
 
     /// A client has no allocation any more.
@@ -195,14 +198,14 @@ impl Shared {
         let mut table = hold(&self.table);
         for (at, data, source) in batch.arrivals().filter(|(_, _, source)| source.port() != 0) {
             verdicts[at] = table.decide(number, kind, source, data, now);
-            is_raised |= verdicts[at] == Verdict::Raise;
+            is_raised |= matches!(verdicts[at], Verdict::Raise | Verdict::Forward { renews: true, .. });
         }
         drop(table);
         if is_raised {
             self.raise(number, batch, &verdicts);
         }
         for (at, verdict) in verdicts.into_iter().enumerate() {
-            if let Verdict::Forward { start, end, to } = verdict {
+            if let Verdict::Forward { start, end, to, .. } = verdict {
                 batch.forward(at, start, end, to);
             }
         }
@@ -212,11 +215,13 @@ impl Shared {
         let mut overflowed = 0;
         let mut raised = hold(&self.raised);
         for (at, data, source) in batch.arrivals() {
-            if verdicts[at] != Verdict::Raise {
-                continue;
-            }
+            let (data, renews) = match verdicts[at] {
+                Verdict::Raise => (data.to_vec(), None),
+                Verdict::Forward { renews: true, start, .. } => (Vec::new(), Some(channel_of(&data[..start]))),
+                _ => continue,
+            };
             if raised.len() < RAISED_LIMIT {
-                raised.push_back(Raised { socket, source, data: data.to_vec() });
+                raised.push_back(Raised { socket, source, data, renews });
             } else {
                 overflowed += 1;
             }
@@ -244,11 +249,16 @@ impl Shared {
     }
 }
 
+/// The channel in the header of ChannelData; 0 where there is none.
+fn channel_of(header: &[u8]) -> u16 {
+    header.first_chunk().map_or(0, |bytes| u16::from_be_bytes(*bytes))
+}
+
 fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Monotonic time, that of Python's `time.monotonic`.
+/// Monotonic time.
 fn now() -> Nanos {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: passes a pointer to a local timespec; this clock is always there.

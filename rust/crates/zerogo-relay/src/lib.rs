@@ -18,4 +18,4 @@ mod poll;
 mod table;
 
 pub use forwarder::{Forwarder, Raised};
-pub use table::{End, Flow, SocketKind, Tally};
+pub use table::{End, SocketKind, Tally};

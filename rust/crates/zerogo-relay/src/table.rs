@@ -10,6 +10,8 @@ const CHANNEL_LAST: u16 = 0x7fff;
 /// Bytes before the data of ChannelData.
 pub const CHANNEL_HEADER: usize = 4;
 const NANOS_PER_SECOND: f64 = 1e9;
+/// A flow in use is decided again so long before its end, so that nothing has to wait or overtake.
+const RENEW_BEFORE: Nanos = 1_000_000_000;
 
 /// Monotonic nanoseconds.
 pub type Nanos = u64;
@@ -43,6 +45,13 @@ pub struct Flow {
     pub buckets: [u32; 2],
     /// When this has to be decided again.
     pub expires_at: Nanos,
+}
+
+/// A flow, and when its owner is asked to decide again while it still carries.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    flow: Flow,
+    renew_at: Nanos,
 }
 
 /// A token bucket, in bytes.
@@ -97,6 +106,8 @@ pub enum Verdict {
         end: usize,
         /// The end of the flow.
         to: End,
+        /// Whether the flow's owner is to be asked about it again.
+        renews: bool,
     },
     /// The relay has to look at it.
     Raise,
@@ -107,7 +118,7 @@ pub enum Verdict {
 /// Flows and buckets.
 #[derive(Debug, Default)]
 pub struct Table {
-    flows: HashMap<End, Flow>,
+    flows: HashMap<End, Held>,
     buckets: HashMap<u32, Bucket>,
     /// Counts what `decide` did.
     pub tally: Tally,
@@ -124,12 +135,17 @@ impl Table {
             },
         };
         let from = End { socket, remote: source, channel };
-        let Some(flow) = self.flows.get(&from).copied() else {
+        let Some(held) = self.flows.get_mut(&from) else {
             return Verdict::Raise;
         };
+        let flow = held.flow;
         if flow.expires_at <= now {
             self.flows.remove(&from);
             return Verdict::Raise;
+        }
+        let renews = held.renew_at <= now;
+        if renews {
+            held.renew_at = flow.expires_at;
         }
         if !flow.buckets.iter().all(|bucket| self.take(*bucket, end - start, now)) {
             self.tally.over_bandwidth += 1;
@@ -143,30 +159,31 @@ impl Table {
             self.tally.to_clients += 1;
             self.tally.bytes_to_clients += bytes;
         }
-        Verdict::Forward { start, end, to: flow.to }
+        Verdict::Forward { start, end, to: flow.to, renews }
     }
 
     /// Forward what comes from an end; in place of what was done with it before.
-    pub fn add_flow(&mut self, from: End, flow: Flow) {
+    pub fn add_flow(&mut self, from: End, flow: Flow, now: Nanos) {
+        let before = RENEW_BEFORE.min(flow.expires_at.saturating_sub(now) / 2);
         if self.flows.len() < FLOWS_LIMIT || self.flows.contains_key(&from) {
-            self.flows.insert(from, flow);
+            self.flows.insert(from, Held { flow, renew_at: flow.expires_at - before });
         }
     }
 
     /// Forget all flows from and to a socket.
     pub fn forget_socket(&mut self, socket: u32) {
-        self.flows.retain(|from, flow| from.socket != socket && flow.to.socket != socket);
+        self.flows.retain(|from, held| from.socket != socket && held.flow.to.socket != socket);
     }
 
     /// Forget all flows from and to a client.
     pub fn forget_remote(&mut self, socket: u32, remote: SocketAddr) {
         let is_one = |end: &End| end.socket == socket && end.remote == remote;
-        self.flows.retain(|from, flow| !is_one(from) && !is_one(&flow.to));
+        self.flows.retain(|from, held| !is_one(from) && !is_one(&held.flow.to));
     }
 
     /// Forget flows whose time is over, so that they take no room.
     pub fn sweep(&mut self, now: Nanos) {
-        self.flows.retain(|_, flow| flow.expires_at > now);
+        self.flows.retain(|_, held| held.flow.expires_at > now);
     }
 
     /// How many flows there are.
@@ -213,8 +230,8 @@ mod tests {
         let mut table = Table::default();
         table.add_bucket(7, 1000.0, 0);
         let (client, peer) = (end(1, CLIENT, 0x4001), end(2, PEER, 0));
-        table.add_flow(client, Flow { to: peer, buckets: [7, 0], expires_at: 100 });
-        table.add_flow(peer, Flow { to: client, buckets: [0, 7], expires_at: 100 });
+        table.add_flow(client, Flow { to: peer, buckets: [7, 0], expires_at: 100 }, 40);
+        table.add_flow(peer, Flow { to: client, buckets: [0, 7], expires_at: 100 }, 40);
         table
     }
 
@@ -226,9 +243,9 @@ mod tests {
     fn a_flow_carries_the_payload_both_ways() {
         let mut table = table();
         let out = decide(&mut table, 1, SocketKind::Listener, CLIENT, b"\x40\x01\0\x02hi\0\0");
-        assert_eq!(out, Verdict::Forward { start: 4, end: 6, to: end(2, PEER, 0) });
+        assert_eq!(out, Verdict::Forward { start: 4, end: 6, to: end(2, PEER, 0), renews: false });
         let back = decide(&mut table, 2, SocketKind::Relayed, PEER, b"@ back");
-        assert_eq!(back, Verdict::Forward { start: 0, end: 6, to: end(1, CLIENT, 0x4001) });
+        assert_eq!(back, Verdict::Forward { start: 0, end: 6, to: end(1, CLIENT, 0x4001), renews: false });
         assert_eq!((table.tally.bytes_to_peers, table.tally.bytes_to_clients), (2, 6));
     }
 
@@ -243,6 +260,16 @@ mod tests {
         assert_eq!(decide(&mut table, 1, SocketKind::Listener, PEER, whole), Verdict::Raise);
         assert_eq!(decide(&mut table, 3, SocketKind::Listener, CLIENT, whole), Verdict::Raise);
         assert_eq!(decide(&mut table, 2, SocketKind::Relayed, CLIENT, whole), Verdict::Raise);
+    }
+
+    #[test]
+    fn a_flow_in_use_is_asked_about_once_before_its_end_and_carries_on() {
+        let (mut table, peer) = (table(), PEER.parse().unwrap());
+        let mut renews = |now| match table.decide(2, SocketKind::Relayed, peer, b"x", now) {
+            Verdict::Forward { renews, .. } => renews,
+            _ => panic!("it does not carry"),
+        };
+        assert_eq!([69, 70, 71, 99].map(&mut renews), [false, true, false, false]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use zerogo_relay::{End, Flow, Forwarder, Raised, SocketKind};
+use zerogo_relay::{End, Forwarder, Raised, SocketKind};
 
 const FOR_EVER: u64 = u64::MAX;
 
@@ -46,8 +46,8 @@ fn what_is_unknown_is_raised_and_then_flows_both_ways_until_its_socket_is_gone()
 
     let ours = End { socket: 1, remote: at_client, channel: 0x4000 };
     let theirs = End { socket: 2, remote: at_peer, channel: 0 };
-    forwarder.add_flow(ours, Flow { to: theirs, buckets: [0, 0], expires_at: FOR_EVER });
-    forwarder.add_flow(theirs, Flow { to: ours, buckets: [0, 0], expires_at: FOR_EVER });
+    forwarder.add_flow(ours, theirs, [0, 0], FOR_EVER);
+    forwarder.add_flow(theirs, ours, [0, 0], FOR_EVER);
     client.send_to(b"\x40\x00\x00\x02hi\0\0", at_listener).unwrap();
     assert_eq!(receive(&peer), (b"hi".to_vec(), at_relayed));
     for size in [0, 1, 1200] {
@@ -73,7 +73,7 @@ fn between_two_clients_the_channel_is_changed() {
     forwarder.add_socket(1, OwnedFd::from(listener), SocketKind::Listener).unwrap();
     let from = End { socket: 1, remote: at_ann, channel: 0x4001 };
     let to = End { socket: 1, remote: at_bob, channel: 0x4fff };
-    forwarder.add_flow(from, Flow { to, buckets: [0, 0], expires_at: FOR_EVER });
+    forwarder.add_flow(from, to, [0, 0], FOR_EVER);
     ann.send_to(b"\x40\x01\x00\x03abc", at_listener).unwrap();
     assert_eq!(receive(&bob).0, b"\x4f\xff\x00\x03abc");
 }
