@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 
@@ -16,13 +17,15 @@ from zerogo.dataplane.interface import (
     PathPlan,
     PathRefused,
     PeerEntry,
+    PeerPath,
     PeerRoamed,
     PlaneFault,
     RekeyDue,
     SessionConfirmed,
 )
+from zerogo.dataplane.place import CHANNEL, ROUTE, SIDE
 from zerogo.dataplane.reference import ReferenceDataplane
-from zerogo.ids import MacAddress, NodeId, SocketAddress
+from zerogo.ids import ChannelAddress, MacAddress, NodeId, RouteAddress, SideAddress, SocketAddress
 from zerogo.noise.keys import SessionKeys
 from zerogo.wire.handshake import Suite
 
@@ -82,6 +85,44 @@ class ReferenceDataplaneTests(SynchronousTestCase):
             ],
             self.said(),
         )
+
+    def test_verbs_of_endpoints_arrive(self) -> None:
+        route = RouteAddress((NODE, NodeId(b"\x04" * 10)))
+        self.plane.set_path(3, PathPlan(PeerPath(route, 1300), PeerPath(ADDRESS, 1400)))
+        self.plane.send_datagram(ChannelAddress(ADDRESS, 0x4001), b"stun")
+        self.plane.send_control(3, b"probe", SideAddress(2, ADDRESS))
+        self.plane.set_forwarding(1000)
+        self.plane.remove_side_socket(2)
+        by_route = (ROUTE, NODE.raw, b"\x04" * 10)
+        self.assertEqual(
+            [
+                (m.SET_PATH, 3, ((by_route, 1300), (PAIR, 1400), ())),
+                (m.SEND_DATAGRAM, (CHANNEL, 0x4001, *PAIR), b"stun"),
+                (m.SEND_CONTROL, 3, b"probe", (SIDE, 2, *PAIR)),
+                (m.SET_FORWARDING, 1000),
+                (m.REMOVE_SIDE_SOCKET, 2),
+            ],
+            self.said(),
+        )
+
+    def test_a_side_socket_goes_over_and_is_ours_no_more(self) -> None:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(sock.close)
+        sock.bind(("127.0.0.1", 0))
+        descriptor = os.dup(sock.fileno())
+        self.plane.add_side_socket(5, descriptor)
+        self.assertRaises(OSError, os.fstat, descriptor)
+        record, descriptors, _, _ = socket.recv_fds(self.worker, m.RECORD_LIMIT, 4)
+        self.assertEqual((m.ADD_SIDE_SOCKET, 5), m.decode(record))
+        with socket.socket(fileno=descriptors[0]) as passed:
+            self.assertEqual(sock.getsockname(), passed.getsockname())
+
+    def test_a_side_socket_that_cannot_go_over_is_closed(self) -> None:
+        for _ in range(2):
+            descriptor = os.open("/dev/null", os.O_RDONLY)
+            self.plane.close()
+            self.plane.add_side_socket(5, descriptor)
+            self.assertRaises(OSError, os.fstat, descriptor)
 
     def test_upcalls_come_out_as_values(self) -> None:
         self.tell(
