@@ -35,6 +35,8 @@ COMMANDS = {
     "invite": "zerogo.cli.invite:invite",
     "identity": "zerogo.cli.identity:identity",
     "config": "zerogo.cli.config:config",
+    "edge": "zerogo.cli.edge:edge",
+    "exits": "zerogo.cli.exits:exits",
     "lab": "zerogo.cli.lab:lab",
 }
 """Name -> where its click command is. A command whose module this installation lacks is not listed."""

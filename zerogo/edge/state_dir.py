@@ -32,6 +32,10 @@ class EdgeState:
             return None
         return EdgeToken.parse(read_private(path, TOKEN_LIMIT + 2).decode("ascii", "replace"))
 
+    def forget_token(self) -> None:
+        """Belong to no gateway."""
+        (self._directory / TOKEN_FILE).unlink(missing_ok=True)
+
     def save_token(self, token: EdgeToken) -> None:
         """Join with this one from here on."""
         make_private_directory(self._directory)

@@ -165,6 +165,10 @@ class _EdgeProtocol(WebSocketServerProtocol):
             for frame in self._channel.outgoing():
                 self.sendMessage(frame, isBinary=True)  # type: ignore[no-untyped-call]
 
+    def dataReceived(self, data: bytes) -> None:
+        # Autobahn's own formats a line for the log first, for every piece: a tenth of the time that a byte costs here.
+        self._dataReceived(data)  # type: ignore[no-untyped-call]
+
     # ----- the carrier of a tunnel
 
     def send(self, message: bytes) -> None:

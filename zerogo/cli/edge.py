@@ -1,0 +1,153 @@
+# -*- test-case-name: zerogo.test.cli.test_exits -*-
+"""`zerogo edge join TOKEN`, `leave`, `status`: makes this machine an exit for the users of a gateway. Needs no root."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zerogo.cli.daemon import Daemon, RoleFailed
+from zerogo.config.edge import EdgeConfig
+from zerogo.config.load import default_path, load
+from zerogo.control.edge_token import EdgeToken
+from zerogo.edge.state_dir import EdgeState
+
+JOIN_SECONDS = 20.0
+_POLL_SECONDS = 0.1
+_CONSENT = (
+    "Traffic of the gateway's users will leave from this machine, under its address. Private networks are closed to "
+    "them, and so are mail, Windows shares and databases. Stop it at any time with `zerogo edge leave`."
+)
+
+
+def _config(path: Path | None, state_dir: Path | None) -> EdgeConfig:
+    overrides = {} if state_dir is None else {"state-dir": str(state_dir)}
+    config = load(path or default_path("edge"), EdgeConfig, overrides)
+    if state_dir is None and path is None and os.geteuid() != 0 and config.state_dir == EdgeConfig().state_dir:
+        home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        config = load(path, EdgeConfig, {"state-dir": str(home / "zerogo" / "edge")})
+    return config
+
+
+def _ask(config: EdgeConfig, path: str, *, is_verb: bool = False) -> Any:
+    """The local page's answer; None where no edge runs."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{config.status_port}{path}", method="POST" if is_verb else "GET", headers={"X-ZeroGo": "1"}
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=5) as answer:
+            body = answer.read(100_000)
+    except (urllib.error.URLError, OSError):
+        return None
+    return body if is_verb else json.loads(body)
+
+
+_options = (
+    click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="The edge's configuration file."),
+    click.option("--state-dir", type=click.Path(path_type=Path, file_okay=False), help="Where its key and token are."),
+)
+
+
+def _edge_options(function: Any) -> Any:
+    for option in reversed(_options):
+        function = option(function)
+    return function
+
+
+@click.group()
+def edge() -> None:
+    """This machine as an exit for the users of a gateway."""
+
+
+@edge.command()
+@click.argument("token")
+@_edge_options
+@click.option("--name", help="What this edge is called.")
+@click.option("--country", help="Where it is, as in de.")
+@click.option("--foreground", is_flag=True, help="Do not go to the background; log to the terminal.")
+def join(
+    token: str, config: Path | None, state_dir: Path | None, name: str | None, country: str | None, foreground: bool
+) -> None:
+    """Join the gateway of TOKEN, the line that `zerogo exits token` printed there."""
+    found = _config(config, state_dir)
+    EdgeState(found.state_dir).save_token(EdgeToken.parse(token))
+    click.echo(_CONSENT)
+    arguments = [] if config is None else ["--config", str(config.absolute())]
+    arguments += ["--state-dir", str(found.state_dir.absolute())]
+    for key, value in (("--name", name), ("--country", country)):
+        arguments += [] if value is None else [key, value]
+    daemon = Daemon("edge", found.state_dir)
+    if foreground:
+        command = daemon.command(arguments, in_foreground=True)
+        os.execv(command[0], command)  # noqa: S606 - no shell, our own interpreter
+    daemon.stop()
+    daemon.start(arguments)
+    _await(found, daemon)
+
+
+def _await(config: EdgeConfig, daemon: Daemon) -> None:
+    until = time.monotonic() + JOIN_SECONDS
+    while config.status_port and time.monotonic() < until:
+        status = _ask(config, "/status")
+        if status is not None and status["state"] == "ready":
+            click.echo(f"This machine is an exit. Its page: http://127.0.0.1:{config.status_port}/")
+            return
+        if status is not None and status["state"] == "refused":
+            daemon.stop()
+            raise RoleFailed(status["reason"])
+        if daemon.pid() is None:
+            raise RoleFailed(daemon.complaint() or f"the edge has ended; its log is {daemon.log_file}")
+        time.sleep(_POLL_SECONDS)
+    click.echo(f"The edge runs and goes on trying; its log is {daemon.log_file}")
+
+
+@edge.command()
+@_edge_options
+def leave(config: Path | None, state_dir: Path | None) -> None:
+    """Stop being an exit; the token is forgotten."""
+    found = _config(config, state_dir)
+    Daemon("edge", found.state_dir).stop()
+    EdgeState(found.state_dir).forget_token()
+    click.echo("This machine is no exit any more.")
+
+
+@edge.command()
+@_edge_options
+@click.option("--json", "as_json", is_flag=True, help="JSON.")
+def status(config: Path | None, state_dir: Path | None, as_json: bool) -> None:
+    """What the edge of this machine does."""
+    answer = _ask(_config(config, state_dir), "/status")
+    if answer is None:
+        raise RoleFailed("no edge answers on this machine")
+    if as_json:
+        click.echo(json.dumps(answer))
+        return
+    for key, value in answer.items():
+        click.echo(f"{key.replace('_', ' '):<20} {', '.join(value) if isinstance(value, list) else value}")
+
+
+@edge.command()
+@_edge_options
+def pause(config: Path | None, state_dir: Path | None) -> None:
+    """End all streams and take none until `resume`."""
+    _verb(_config(config, state_dir), "/pause")
+
+
+@edge.command()
+@_edge_options
+def resume(config: Path | None, state_dir: Path | None) -> None:
+    """Take streams again."""
+    _verb(_config(config, state_dir), "/resume")
+
+
+def _verb(config: EdgeConfig, path: str) -> None:
+    if _ask(config, path, is_verb=True) is None:
+        raise RoleFailed("no edge answers on this machine")

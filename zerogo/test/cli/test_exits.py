@@ -1,0 +1,46 @@
+"""`zerogo exits` and `zerogo edge`: what they print and what they refuse."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from argon2 import PasswordHasher
+from click.testing import CliRunner
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.cli.edge import edge
+from zerogo.cli.exits import exits
+from zerogo.config.private_file import write_private
+from zerogo.errors import ParseError, ZeroGoError
+from zerogo.gateway.tokens import TOKEN_FILE
+
+
+class ExitsTests(SynchronousTestCase):
+    def test_a_password_becomes_a_hash_and_a_short_one_does_not(self) -> None:
+        done = CliRunner().invoke(exits, ["password"], input="long-enough\nlong-enough\n")
+        self.assertTrue(PasswordHasher().verify(done.output.split()[-1], "long-enough"))
+        done = CliRunner().invoke(exits, ["password"], input="short\nshort\n")
+        self.assertIsInstance(done.exception, ZeroGoError)
+
+    def test_the_token_is_the_one_in_the_state_directory(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            state = Path(directory) / "gateway"
+            write_private(state / TOKEN_FILE, b"zerogo-edge://x/y?k=z\n")
+            done = CliRunner().invoke(exits, ["token", "--state-dir", str(state)])
+        self.assertEqual(done.output, "zerogo-edge://x/y?k=z\n")
+
+    def test_a_damaged_token_is_refused_before_anything_is_kept(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            state = Path(directory) / "edge"
+            done = CliRunner().invoke(edge, ["join", "nonsense", "--state-dir", str(state)])
+            self.assertIsInstance(done.exception, ParseError)
+            self.assertFalse(state.exists())
+
+    def test_where_no_edge_runs_it_is_said(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory) / "edge.yaml"
+            path.write_text("status-port: 1\n")
+            for verb in ("status", "pause", "resume"):
+                done = CliRunner().invoke(edge, [verb, "--config", str(path)])
+                self.assertIn("no edge answers", str(done.exception))
