@@ -38,6 +38,7 @@ def main(port: int, protocols: list[str]) -> None:
         os.urandom,
         inner_of=lambda host: SocketAddress(host, port),
         on_change=lambda outer: say("outer", outer or "none"),
+        nonce_key=bytes(32),
         protocols=[MappingProtocol(each) for each in protocols] or list(MappingProtocol),
     )
     mapping.look()

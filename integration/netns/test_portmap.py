@@ -91,6 +91,18 @@ class MiniupnpdTests(SynchronousTestCase):
         self.site.start()
         self.check("PCP")
 
+    def test_mapping_that_a_crash_left_behind_is_taken_over(self) -> None:
+        self.site.start()
+        for protocol in ("PCP", "NAT-PMP"):
+            with self.running(protocol) as client:
+                outer = client.outer()
+                self.assertTrue(outer)
+            self.assertEqual(len(self.site.mapped_ports()), 1)
+            with self.running(protocol) as client:
+                self.assertEqual(client.outer(), outer)
+                client.end()
+            self.assertEqual(self.site.mapped_ports(), [])
+
     def test_nat_pmp_maps_and_unmaps(self) -> None:
         self.site.start()
         self.check("NAT-PMP")

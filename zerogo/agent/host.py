@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint
 
@@ -41,6 +41,8 @@ class MappingWish:
     """Is told the outer address, None when there is none."""
     ignored: Callable[[], Sequence[str]]
     """Interfaces that lead to no gateway."""
+    nonce_key: bytes | None = field(default=None, repr=False)
+    """Secret, the same at each start, 32 bytes; where None, a mapping that a crash left behind is in the way."""
 
 
 class Watch(Protocol):

@@ -137,6 +137,7 @@ class PortMapping:
         on_change: Callable[[SocketAddress | None], object],
         ignored: Callable[[], Sequence[str]] = tuple,
         protocols: Sequence[MappingProtocol] = tuple(MappingProtocol),
+        nonce_key: bytes | None = None,
         read: Callable[[], Interfaces] = read_interfaces,
     ) -> None:
         self._reactor = reactor
@@ -144,7 +145,7 @@ class PortMapping:
         self._on_change = on_change
         self._ignored = ignored
         self._read = read
-        self._core = PortMapper(rng, protocols)
+        self._core = PortMapper(rng, protocols, nonce_key)
         self._pump: Pump[MapperEvent, Transmit] = Pump(
             self._core, reactor, outputs=self._core.transmits, send=self._send, on_event=self._event
         )

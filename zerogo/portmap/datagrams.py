@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from attrs import define, field
 
-from zerogo.core import RandomBytes, Transmit, drain
+from zerogo.core import Transmit, drain
 from zerogo.ids import SocketAddress
 from zerogo.portmap import natpmp, pcp
 from zerogo.portmap.epoch import Epoch
@@ -48,7 +48,6 @@ class DatagramClient(ABC):
     """One protocol at one site."""
 
     site: Site
-    _rng: RandomBytes
     _step: _Step = field(default=_Step.PROBE, init=False)
     _request: Request | None = field(default=None, init=False)
     _epoch: Epoch = field(factory=Epoch, init=False)
@@ -176,14 +175,10 @@ class NatPmpClient(DatagramClient):
 
 @define(eq=False)
 class PcpClient(DatagramClient):
-    """PCP; the nonce proves that a later request for the same mapping is ours."""
+    """PCP; the nonce (12 bytes) proves that a later request for the same mapping is ours."""
 
-    _nonce: bytes = field(init=False)
+    _nonce: bytes = field(kw_only=True)
     _outer: SocketAddress | None = field(default=None, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        """One nonce for the site."""
-        self._nonce = self._rng(pcp.NONCE_BYTES)
 
     def receive(self, data: bytes, now: float) -> None:
         """A datagram of the gateway; raises `ParseError`."""

@@ -14,6 +14,7 @@ mapping again, at most every `AGAIN_GAP_SECONDS`. Where nothing could be had, al
 from __future__ import annotations
 
 import enum
+import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 
@@ -47,6 +48,7 @@ AGAIN_GAP_SECONDS = 5.0
 RENEW_AFTER_LEAST_SECONDS = 30.0
 CLOSE_SECONDS = 1.0
 JITTER_SHARE = 0.1
+NONCE_KEY_BYTES = 32
 
 
 @frozen
@@ -112,11 +114,6 @@ class _Timer(enum.StrEnum):
 
 
 _Client = DatagramClient | IgdClient
-_KINDS: dict[MappingProtocol, type[_Client]] = {
-    MappingProtocol.PCP: PcpClient,
-    MappingProtocol.NAT_PMP: NatPmpClient,
-    MappingProtocol.UPNP: IgdClient,
-}
 
 
 @define(eq=False)
@@ -128,9 +125,19 @@ class _Lease:
 class PortMapper:
     """The core; one per data socket. Verbs take monotonic seconds last."""
 
-    def __init__(self, rng: RandomBytes, protocols: Sequence[MappingProtocol] = tuple(MappingProtocol)) -> None:
-        """`protocols` are those to try."""
+    def __init__(
+        self,
+        rng: RandomBytes,
+        protocols: Sequence[MappingProtocol] = tuple(MappingProtocol),
+        nonce_key: bytes | None = None,
+    ) -> None:
+        """`protocols` are those to try.
+
+        :param nonce_key: 32 secret bytes that are the same at the next start. PCP lets a mapping be changed by its
+            nonce alone, and one that was left behind by a crash would be in our way; drawn where None.
+        """
         self._rng = rng
+        self._nonce_key = rng(NONCE_KEY_BYTES) if nonce_key is None else nonce_key
         self._protocols = tuple(protocols)
         self._site: Site | None = None
         self._clients: dict[MappingProtocol, _Client] = {}
@@ -253,11 +260,24 @@ class PortMapper:
         if self._site is None:
             return
         for protocol in self._protocols:
-            client = _KINDS[protocol](self._site, self._rng)
+            client = self._client(protocol, self._site)
             self._clients[protocol] = client
             self._standing[protocol] = ProtocolStatus(Standing.ASKED)
             client.probe(now)
         self._timers.set(_Timer.CHOOSE, now + CHOICE_SECONDS)
+
+    def _client(self, protocol: MappingProtocol, site: Site) -> _Client:
+        match protocol:
+            case MappingProtocol.PCP:
+                place = f"{site.gateway} {site.inner}".encode("ascii")
+                nonce = hashlib.blake2s(
+                    place, key=self._nonce_key, digest_size=pcp.NONCE_BYTES, person=b"zg-pcp"
+                ).digest()
+                return PcpClient(site, nonce=nonce)
+            case MappingProtocol.NAT_PMP:
+                return NatPmpClient(site)
+            case MappingProtocol.UPNP:
+                return IgdClient(site, self._rng)
 
     def _receive_answer(self, data: bytes, now: float) -> None:
         if data[:1] == bytes([pcp.VERSION]):

@@ -262,6 +262,25 @@ class HostileTests(SynchronousTestCase):
         self.assertLess(len(made.sent), 40)
 
 
+class NonceTests(SynchronousTestCase):
+    """By its nonce a mapping is ours, also after a crash."""
+
+    def nonce(self, key: bytes | None, seed: int, site: Site = SITE) -> bytes:
+        made = Wire(GatewayInMemory(), PortMapper(random.Random(seed).randbytes, nonce_key=key))
+        made.begin(site)
+        made.run(1.0)
+        return next(each.payload[24:36] for each in made.sent if each.payload[:2] == bytes((pcp.VERSION, 1)))
+
+    def test_one_key_makes_one_nonce_for_a_place(self) -> None:
+        key = bytes(range(32))
+        self.assertEqual(self.nonce(key, 1), self.nonce(key, 2))
+        self.assertNotEqual(self.nonce(key, 1), self.nonce(bytes(32), 1))
+        self.assertNotEqual(self.nonce(key, 1), self.nonce(key, 1, Site(GATEWAY, SocketAddress("192.168.7.3", 9993))))
+
+    def test_without_a_key_it_is_drawn(self) -> None:
+        self.assertNotEqual(self.nonce(None, 1), self.nonce(None, 2))
+
+
 class SettingTests(SynchronousTestCase):
     """Only what is wanted is tried."""
 
