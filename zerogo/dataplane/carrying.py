@@ -15,6 +15,9 @@ from zerogo.dataplane.context import PlaneContext
 from zerogo.dataplane.departure import Departure
 from zerogo.dataplane.peers import Peer
 from zerogo.dataplane.place import ROUTE, Place
+from zerogo.dataplane.sealing import SealedSession
+from zerogo.dataplane.slots import SEAL_BYTES
+from zerogo.dataplane.way import Course
 from zerogo.errors import ParseError
 from zerogo.switch.storm import StormBudget
 from zerogo.wire.route import emit_head, head_bytes, is_carriable, parse_head
@@ -91,6 +94,39 @@ class Carrying:
             else:
                 tally.forward_carried += 1
                 peer.forwarded_bytes += len(payload) - size
+
+    def take_train(
+        self, peer: Peer, plaintexts: list[memoryview], last_bytes: int, now: float
+    ) -> tuple[Course, SealedSession] | None:
+        """Ready opened FORWARDs of one size, the last of `last_bytes`, to be sealed anew as they lie, and say for whom.
+
+        None, and nothing done, where they are not all of one route to another, or the rate has no room for all.
+        """
+        first = plaintexts[0]
+        size = head_bytes(first[INNER_BYTES]) if len(first) > INNER_BYTES else 0
+        end = INNER_BYTES + size
+        if not size or end >= last_bytes:
+            return None
+        head = bytes(first[INNER_BYTES:end])
+        if not all(each[INNER_BYTES:end] == head and is_carriable(each[end]) for each in plaintexts):
+            return None
+        errand = self._errand(peer, head)
+        hop = self._departure.hop_to(errand.next_id, now) if errand is not None and errand.next_id else None
+        if errand is None or hop is None or len(first) + SEAL_BYTES > hop[0].mtu:
+            return None
+        carried = (len(first) - end) * (len(plaintexts) - 1) + last_bytes - end
+        if not self._rate or not self._budget.spend(carried, now):
+            return None
+        for each in plaintexts:
+            each[INNER_BYTES:end] = errand.head
+        self._departure.flush(now)
+        self._context.tally.forward_carried += len(plaintexts)
+        peer.forwarded_bytes += carried
+        return hop
+
+    def send_train(self, course: Course, sealed: memoryview, size: int, now: float) -> None:
+        """Send on what `take_train` had sealed, one `size` after the other."""
+        self._departure.send_run(course, sealed, size, now)
 
     def flush(self, now: float) -> None:
         """Receive what was gathered for us, and send what is carried."""

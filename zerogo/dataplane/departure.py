@@ -10,8 +10,10 @@ from __future__ import annotations
 from zerogo.dataplane.context import PlaneContext
 from zerogo.dataplane.messages import PATH_REFUSED
 from zerogo.dataplane.place import Place, is_route
+from zerogo.dataplane.sealing import SealedSession
 from zerogo.dataplane.slots import SEAL_BYTES
 from zerogo.dataplane.train import Train
+from zerogo.dataplane.transmit import TRAIN_BYTES_LIMIT, TRAIN_DATAGRAMS_LIMIT
 from zerogo.dataplane.way import PATH_MTU_MAXIMUM, Course, Way
 from zerogo.wire.route import is_carriable
 from zerogo.wire.transport import INNER, Kind
@@ -85,12 +87,25 @@ class Departure:
 
     def hand_on(self, node_id: bytes, plaintext: memoryview, now: float) -> str:
         """Seal a FORWARD, inner header and all, for the member that is to have it next; "", or what to count."""
-        peer = self._context.table.by_node.get(node_id)
-        course = None if peer is None or peer.courses is None else peer.courses.hop
-        session = None if peer is None else peer.usable_session(now)
-        if course is None or session is None:
+        hop = self.hop_to(node_id, now)
+        if hop is None:
             return NO_WAY
+        course, session = hop
         if len(plaintext) + SEAL_BYTES > course.mtu:
             return TOO_LONG
         self.carried.append(course, session, plaintext, now)
         return ""
+
+    def hop_to(self, node_id: bytes, now: float) -> tuple[Course, SealedSession] | None:
+        """How a member is sent what is carried, if it can be."""
+        peer = self._context.table.by_node.get(node_id)
+        course = None if peer is None or peer.courses is None else peer.courses.hop
+        session = None if peer is None else peer.usable_session(now)
+        return None if course is None or session is None else (course, session)
+
+    def send_run(self, course: Course, sealed: memoryview, size: int, now: float) -> None:
+        """Send datagrams that were sealed one `size` after the other, in as few trains as there can be."""
+        step = min(TRAIN_DATAGRAMS_LIMIT, TRAIN_BYTES_LIMIT // size) * size
+        for at in range(0, len(sealed), step):
+            train = sealed[at : at + step]
+            self.transmit(course, train, size, -(-len(train) // size), now)

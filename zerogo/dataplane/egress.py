@@ -24,7 +24,6 @@ from zerogo.dataplane.place import Place
 from zerogo.dataplane.sealing import SealedSession
 from zerogo.dataplane.slots import SEAL_BYTES
 from zerogo.dataplane.train import Train
-from zerogo.dataplane.transmit import TRAIN_BYTES_LIMIT, TRAIN_DATAGRAMS_LIMIT
 from zerogo.dataplane.vnet import CHECKSUM_VALID, GSO_ECN, NEEDS_CHECKSUM, NO_OFFLOAD, VNET, VNET_BYTES
 from zerogo.dataplane.way import Course
 from zerogo.switch.frame import ETHERNET_BYTES
@@ -284,11 +283,7 @@ class Egress:
             self._send_pieces(peer, errand, run, now)
             return
         end = errand.session.seal_run(run, self._sealed, course.way.channel)
-        size = run.slots.step
-        step = min(TRAIN_DATAGRAMS_LIMIT, TRAIN_BYTES_LIMIT // size) * size
-        for at in range(0, end, step):
-            train = self._sealed[at : min(at + step, end)]
-            self._departure.transmit(course, train, size, -(-len(train) // size), now)
+        self._departure.send_run(course, self._sealed[:end], run.slots.step, now)
 
     def _send_pieces(self, peer: Peer, errand: Errand, run: Run, now: float) -> None:
         """Send the frames of a run that are larger than the path, each in fragments."""

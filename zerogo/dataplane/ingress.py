@@ -21,6 +21,7 @@ from attrs import define
 from zerogo.dataplane.carrying import Carrying
 from zerogo.dataplane.checksum import complete_partial, write_pseudo_sum
 from zerogo.dataplane.context import PlaneContext
+from zerogo.dataplane.cut import Run
 from zerogo.dataplane.door import is_for_us
 from zerogo.dataplane.merge import UDP_SEGMENTS_LIMIT, Merger
 from zerogo.dataplane.messages import CONTROL_RECEIVED, PEER_ROAMED, SESSION_CONFIRMED
@@ -270,6 +271,8 @@ class Ingress:
         stride = train.slots.stride
         used = self._clear[_CLEAR_BASE : _CLEAR_BASE + train.count * stride]
         words = [word for (word,) in train.slots.inner_words.iter_unpack(used)]
+        if words[0] >> 24 == Kind.FORWARD and self._carry_train(train, words, now):
+            return
         first = 0
         while first < train.count:
             length = _run_length(words, first)
@@ -281,6 +284,22 @@ class Ingress:
                     end = begin + train.plaintext_bytes(index)
                     self._deliver(train.peer, begin, end, (train.source, True), now)
             first += length
+
+    def _carry_train(self, train: _Train, words: list[int], now: float) -> bool:
+        """Carry a train of FORWARDs on as one; False where they must be looked at one by one."""
+        size, count = train.slots.size, train.count
+        is_even = words[0] & 0xFFFF == 0 and words.count(words[0]) == count
+        if self.carrying is None or not is_even or (size + CHANNEL_HEADER_BYTES) * count > _BUFFER_BYTES:
+            return False
+        hop = self.carrying.take_train(train.peer, train.slots.plaintexts[:count], train.last_bytes, now)
+        if hop is None:
+            return False
+        course, session = hop
+        slots = self._layouts.get((size, course.wrap))
+        end = session.seal_run(Run(slots, count, train.last_bytes), self._sealed, course.way.channel)
+        self.carrying.send_train(course, self._sealed[:end], slots.step, now)
+        self._note_source(train.peer, train.source, now)
+        return True
 
     def _is_udp(self, train: _Train, index: int, word: int) -> bool:
         """Whether a slot that is of no run may begin one of equal UDP packets that arrived next to each other.

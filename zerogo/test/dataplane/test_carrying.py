@@ -46,6 +46,31 @@ class RouteTests(CarryingCase):
             self.assertNotIn(tcp[-1000:-900], train)
         self.assertEqual([], self.mesh.planes[1].frames() + self.mesh.planes[2].frames())
 
+    def test_a_train_is_carried_on_whole_and_into_a_channel(self) -> None:
+        self.mesh.plan(0, 3, (route(1, 3), 1240))
+        for place in (address(3), channel_to(3)):
+            self.mesh.plan(1, 3, (place, MTU))
+            frames = [f.plain(self.mesh.frame(0, 3, 17, f.udp_message(os.urandom(400)))) for _ in range(20)]
+            frames.append(f.plain(self.mesh.frame(0, 3, 17, f.udp_message(os.urandom(390)))))
+            self.patch(self.mesh.planes[1].plane._carrying, "take", None)
+            self.mesh.carried.clear()
+            self.mesh.write(0, *frames)
+            self.assertEqual(frames, self.mesh.planes[3].frames())
+            self.assertEqual([(0, address(1)), (1, place)], [(sender, to) for sender, to, _ in self.mesh.carried])
+        self.assertEqual(42, self.tally(1, "forward_carried"))
+
+    def test_a_train_of_several_routes_is_taken_apart(self) -> None:
+        frames = {}
+        for receiver in (2, 3):
+            self.mesh.plan(0, receiver, (route(1, receiver), 1240))
+            frames[receiver] = [
+                f.plain(self.mesh.frame(0, receiver, 17, f.udp_message(os.urandom(400)))) for _ in range(6)
+            ]
+        self.mesh.write(0, *[frame for pair in zip(frames[2], frames[3], strict=True) for frame in pair])
+        for receiver in (2, 3):
+            self.assertEqual(frames[receiver], self.mesh.planes[receiver].frames())
+        self.assertEqual(1, sum(sender == 0 for sender, _, _ in self.mesh.carried))
+
     def test_the_source_is_the_way_back(self) -> None:
         self.mesh.control(0, 3, b"probe", route(1, 2, 3))
         self.assertEqual([(CONTROL_RECEIVED, 1, route(2, 1, 0), b"probe")], self.mesh.planes[3].upcalls())
@@ -128,6 +153,15 @@ class RefusalTests(CarryingCase):
         self.let(0, 1)
         self.mesh.control(0, 3, b"probe", route(1, 3))
         self.assertEqual((1, []), (self.tally(1, "dropped_forward_rate"), self.mesh.planes[3].upcalls()))
+
+    def test_of_a_train_so_much_is_carried_as_the_rate_allows(self) -> None:
+        self.let(1000, 1)
+        self.mesh.plan(0, 3, (route(1, 3), 1240))
+        for _ in range(4):
+            self.mesh.write(0, *[f.plain(self.mesh.frame(0, 3, 17, f.udp_message(bytes(900)))) for _ in range(40)])
+        carried = self.tally(1, "forward_carried")
+        self.assertEqual((65536 // (900 + 28 + 36), 160), (carried, carried + self.tally(1, "dropped_forward_rate")))
+        self.assertEqual(carried, len(self.mesh.planes[3].frames()))
 
     def test_the_rate_bounds_what_is_carried(self) -> None:
         self.let(1000, 1)
