@@ -15,9 +15,9 @@ import os
 import socket
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import fields, frozen
 from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -184,10 +184,10 @@ class NativeForwarding:
 
 
 def native_forwarding() -> NativeForwarding | None:
-    """A forwarder, where the native core was built with one."""
+    """A forwarder, where the native core was built, and with one that counts as this release does."""
     try:
         from zerogo import _native
     except ImportError:
         return None
-    made: Any = getattr(_native, "RelayForwarder", None)
-    return None if made is None else NativeForwarding(made())
+    names = tuple(field.name for field in fields(Tally))
+    return NativeForwarding(_native.RelayForwarder()) if getattr(_native, "RELAY_TALLY", None) == names else None

@@ -270,6 +270,7 @@ fn upcall_tuple<'py>(py: Python<'py>, upcall: Upcall) -> PyResult<Bound<'py, PyT
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("COUNTERS", PyTuple::new(module.py(), NAMES)?)?;
+    module.add("RELAY_TALLY", PyTuple::new(module.py(), relay::TALLY)?)?;
     module.add_class::<relay::RelayForwarder>()?;
     module.add_class::<NativePlane>()
 }

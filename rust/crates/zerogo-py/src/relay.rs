@@ -11,6 +11,10 @@ use zerogo_relay::{End, Forwarder, SocketKind};
 
 use crate::{NANOS_PER_SECOND, parse_ip, take_descriptor};
 
+/// What `tally` tells, in order.
+pub const TALLY: [&str; 7] =
+    ["to_peers", "bytes_to_peers", "to_clients", "bytes_to_clients", "over_bandwidth", "overflowed", "unsendable"];
+
 /// Socket, host, port, channel (0: the payload alone).
 type EndRow = (u32, String, u16, u16);
 /// Socket, host, port, datagram; the channel of a flow that is to be decided again.
@@ -104,7 +108,7 @@ impl RelayForwarder {
         raised.into_iter().map(row).collect()
     }
 
-    /// Datagrams and bytes to peers, the same to clients; over the bandwidth, overflowed, not sendable.
+    /// The values of `RELAY_TALLY`.
     fn tally(&self) -> [u64; 7] {
         let tally = self.with(Forwarder::tally).unwrap_or_default();
         [
