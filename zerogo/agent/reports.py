@@ -39,6 +39,8 @@ class PathReport(msgspec.Struct, frozen=True, kw_only=True):
     loss: float
     """0 to 1."""
     mtu: int
+    score: str = ""
+    """What it is worth, 0 to 100, and why: `89.5 = base 100 - latency 10.5`."""
 
 
 class OfferReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,6 +163,7 @@ def path_report(path: PathStatus) -> PathReport:
         jitter_ms=_ms(path.jitter),
         loss=round(path.loss, 4),
         mtu=path.mtu,
+        score=str(path.score),
     )
 
 

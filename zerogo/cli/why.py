@@ -138,6 +138,8 @@ def _more(peer: PeerReport, explanation: Explanation) -> list[str]:
     for path in peer.paths:
         state = "in use" if path.is_active else "answers" if path.is_alive else "dead"
         lines.append(f"path {path_text(path)}: {state}, round trip {ms_text(path.rtt_ms)}, MTU {path.mtu}")
+        if path.score:
+            lines.append(f"  score {path.score}")
     if peer.seconds_to_direct is not None:
         lines.append(f"the first direct path was found after {peer.seconds_to_direct:.2f} s")
     if peer.next_try_in_seconds is not None:

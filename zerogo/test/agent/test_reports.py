@@ -13,6 +13,7 @@ from zerogo.ids import NodeId, SocketAddress
 from zerogo.mesh.events import PathKind, PeerState
 from zerogo.mesh.signal import Offer, Relayed
 from zerogo.mesh.status import PathStatus, PeerStatus
+from zerogo.routing.score import Score, Term
 
 PATH = PathStatus(
     destination=SocketAddress("192.0.2.7", 9993),
@@ -27,6 +28,7 @@ PATH = PathStatus(
     jitter=0.001,
     loss=0.25,
     mtu=1472,
+    score=Score(89.5, (Term("base", 100.0), Term("latency", -10.5)), 89.5),
 )
 PEER = PeerStatus(
     peer=3,
@@ -55,6 +57,7 @@ class ReportTests(SynchronousTestCase):
         path = evolve(PATH, kind=PathKind.RELAY, relay="fra")
         report = peer_reports([evolve(PEER, path=path, theirs=offer)], PlaneCounters())[0]
         assert report.path is not None
+        self.assertEqual(report.path.score, "89.5 = base 100 - latency 10.5")
         self.assertEqual((report.path.kind, report.path.relay), ("relay", "fra"))
         self.assertEqual(report.offer.candidates, ["host [2001:db8::7]:9993", "mapped 203.0.113.5:40000"])
         self.assertEqual(report.offer.relayed, ["fra 203.0.113.5:40000"])

@@ -22,7 +22,13 @@ HARD = OfferReport(
     mapping="per-destination",
     ports="random",
 )
-RELAYED = msgspec.structs.replace(PATH, kind="relay", relay="fra", address="192.0.2.1:3478 channel 0x4000")
+RELAYED = msgspec.structs.replace(
+    PATH,
+    kind="relay",
+    relay="fra",
+    address="192.0.2.1:3478 channel 0x4000",
+    score="89.5 = base 100 - latency 10.5",
+)
 
 
 class WhyTests(SynchronousTestCase):
@@ -52,6 +58,7 @@ class WhyTests(SynchronousTestCase):
         more = self.why("bob", "-v").output
         self.assertIn("bob offers host IPv4, srflx IPv4, relay IPv4; NAT: another outer port", more)
         self.assertIn("path via relay fra: in use, round trip 12.3 ms, MTU 1472", more)
+        self.assertIn("score 89.5 = base 100 - latency 10.5", more)
         self.assertIn("last failure: the checks failed", more)
 
     def test_members_in_between_are_named(self) -> None:
