@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup system demo test lint type rust unit netns soak-sim bench build samples lock clean
+.PHONY: help setup system demo test lint type rust deny fuzz unit netns soak-sim bench build samples lock clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ type: setup ## mypy --strict
 
 rust: setup ## the crates: cargo fmt, clippy, test
 	@$(BIN)/python .ci/suite.py rust
+
+deny: ## the crates' licences and sources (needs cargo-deny)
+	@cd rust && cargo deny --locked check licenses bans sources
+
+fuzz: ## the crates' parsers, 60 s each (needs cargo-fuzz and a nightly Rust)
+	@rust/fuzz/run 60
 
 unit: setup ## the tests that need neither root nor a network
 	@$(BIN)/python .ci/suite.py unit

@@ -64,12 +64,13 @@ def check(step: str, log: Path) -> Figures:
 
 
 def rust(log: Path) -> Figures:
-    """The crates: format and lints count as a check, and each test; skipped where there is no cargo, except on CI."""
+    """The crates: format, lints and the stub count as a check, and each test; skipped without cargo, except on CI."""
     cargo = shutil.which("cargo")
     if cargo is None:
         return Figures(failed=1) if ON_CI else Figures(skipped=1)
     checks = [run([cargo, *arguments], log, RUST) for arguments in RUST_CHECKS]
     status = run([cargo, "test", "--locked", "--release", "--no-fail-fast"], log, RUST)
+    checks.append(run(["stubtest", "zerogo._native"], log))
     checked = Figures(failed=1) if any(checks) else Figures(passed=1)
     results = RUST_RESULT.findall(log.read_text(encoding="utf-8", errors="replace"))
     passed, failed, ignored = (sum(int(row[column]) for row in results) for column in range(3))

@@ -8,6 +8,8 @@ _Address = tuple[str, int, int, int] | list[bytes]
 _PeerRow = tuple[int, list[int], float | None, float | None]
 """Number; bytes in and out, datagrams in and out, bytes carried on; seconds since the last came, and of the session."""
 
+__all__ = ["COUNTERS", "RELAY_TALLY", "NativePlane", "RelayForwarder"]
+
 COUNTERS: tuple[str, ...]
 RELAY_TALLY: tuple[str, ...]
 

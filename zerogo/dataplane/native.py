@@ -46,7 +46,7 @@ def is_built() -> bool:
     return _native is not None and tuple(_native.COUNTERS) == tuple(Counter)
 
 
-def _spelt(endpoint: Endpoint) -> _native.Address:
+def _spelt(endpoint: Endpoint) -> _native._Address:
     """As the extension takes it: host, port, socket and channel; or the node ids of a route."""
     match endpoint:
         case SocketAddress(host, port):
@@ -59,7 +59,7 @@ def _spelt(endpoint: Endpoint) -> _native.Address:
             return [hop.raw for hop in hops]
 
 
-def _endpoint(spelt: _native.Address) -> Endpoint:
+def _endpoint(spelt: _native._Address) -> Endpoint:
     if isinstance(spelt, list):
         return RouteAddress(tuple(map(NodeId, spelt)))
     host, port, socket, channel = spelt
@@ -69,7 +69,7 @@ def _endpoint(spelt: _native.Address) -> Endpoint:
     return SideAddress(socket, remote) if socket else remote
 
 
-def _path(path: PeerPath) -> tuple[_native.Address, int]:
+def _path(path: PeerPath) -> tuple[_native._Address, int]:
     return _spelt(path.endpoint), path.mtu
 
 
@@ -206,7 +206,7 @@ class NativeDataplane:
             plane.close()
 
 
-def _peer_counters(row: _native.PeerRow) -> PeerCounters:
+def _peer_counters(row: _native._PeerRow) -> PeerCounters:
     _, (bytes_in, bytes_out, datagrams_in, datagrams_out, forwarded_bytes), last_receive_age, session_age = row
     return PeerCounters(
         bytes_in=bytes_in,

@@ -1,0 +1,135 @@
+//! What the fuzzer (`rust/fuzz`) hands bytes to; the corpus that it found is replayed by `tests/corpus.rs`.
+//!
+//! A body takes any bytes. It panics where what they cause breaks a promise; everything else it says is nothing.
+
+#![allow(dead_code, reason = "each fuzz target uses one")]
+
+use zerogo_core::aead::Suite;
+use zerogo_core::door::Door;
+use zerogo_core::flow::flow_of;
+use zerogo_core::fragment::Reassembly;
+use zerogo_core::packet::{network_offset, transport_of, untagged_payload};
+use zerogo_core::peer::PeerShared;
+use zerogo_core::session::{Session, SessionParts};
+use zerogo_core::vnet::{VNET_BYTES, Vnet};
+use zerogo_core::wire::{
+    SEAL_BYTES, classify_stranger, emit_channel, emit_forward_head, emit_fragment_head, emit_header, parse_channel,
+    parse_forward, parse_fragment, parse_header,
+};
+
+use crate::harness::{ALL, carry, pair};
+
+/// A body of the fuzzer.
+pub type Body = fn(&[u8]);
+
+/// All bodies, by the name of their target.
+pub const BODIES: [(&str, Body); 4] =
+    [("parsers", parsers), ("datagrams", datagrams), ("plaintexts", plaintexts), ("frames", frames)];
+
+/// Every parser of the wire: what it takes is what the emitter makes of the parts.
+pub fn parsers(data: &[u8]) {
+    if let Some((index, counter)) = parse_header(data) {
+        let header = emit_header(index, counter);
+        assert_eq!((header[4..8].to_vec(), header[8..].to_vec()), (data[4..8].to_vec(), data[8..16].to_vec()));
+    }
+    if let Some(found) = parse_fragment(data) {
+        let head = emit_fragment_head(found.frame_id, found.position, found.is_last, found.kind_and_flags);
+        assert_eq!([&head, found.piece].concat(), data);
+    }
+    if let Some(found) = parse_forward(data) {
+        let (head, size) = emit_forward_head(found.position, found.nodes);
+        assert_eq!([&head[..size], found.datagram].concat(), data);
+    }
+    if let Some((channel, length)) = parse_channel(data) {
+        assert_eq!(emit_channel(channel, length), data[..4]);
+    }
+    classify_stranger(data);
+    assert!(!Door::new([1; 32]).admits(data), "a mac1 by chance");
+    flow_of(data, data.len());
+    if data.len() >= 14 {
+        untagged_payload(data);
+        if let Some(network) = network_offset(data) {
+            transport_of(data, network);
+        }
+    }
+    let mut pieces = Reassembly::default();
+    for piece in data.chunks(usize::from(data.first().copied().unwrap_or(1)).max(1)) {
+        let _ = pieces.add(piece, 0, 1);
+    }
+    pieces.expire(u64::MAX);
+}
+
+/// Datagrams of a stranger: nothing reaches the TAP. The first byte says how long those of a train are.
+pub fn datagrams(data: &[u8]) {
+    let Some((size, train)) = data.split_first().filter(|(_, train)| !train.is_empty()) else { return };
+    let mut nodes = pair([ALL, ALL], Suite::AesGcm, 1472);
+    let source = nodes[0].address;
+    nodes[1].receive(train, usize::from(*size) * 8 + 1, source, 1);
+    assert!(nodes[1].tap.take().is_empty());
+}
+
+/// What a member may seal: only frames of its own address reach the TAP, with a virtio header that fits them.
+pub fn plaintexts(data: &[u8]) {
+    let mut nodes = pair([ALL, ALL], Suite::AesGcm, 1472);
+    let source = nodes[0].address;
+    let session = liar();
+    let mut rest = data;
+    let (mut train, mut longest) = (Vec::new(), 0);
+    while let Some((size, more)) = rest.split_first() {
+        let size = (usize::from(*size) * 6).min(more.len());
+        let mut slot = vec![0; size + SEAL_BYTES];
+        slot[16..16 + size].copy_from_slice(&more[..size]);
+        assert!(session.seal(&mut slot));
+        if longest == 0 {
+            longest = slot.len();
+        }
+        // All datagrams of a train but the last have one length.
+        if slot.len() == longest {
+            train.extend(slot);
+        } else {
+            nodes[1].receive(&slot, slot.len(), source, 1);
+        }
+        rest = &more[size..];
+    }
+    if longest > 0 {
+        nodes[1].receive(&train, longest, source, 1);
+    }
+    for written in nodes[1].tap.take() {
+        assert!(written.len() >= VNET_BYTES + 14);
+        assert_eq!(written[VNET_BYTES + 6..VNET_BYTES + 12], [2, 0, 0, 0, 0, 1]);
+        let (vnet, size) = (Vnet::parse(&written), written.len() - VNET_BYTES);
+        let end = usize::from(vnet.checksum_start) + usize::from(vnet.checksum_offset) + 2;
+        assert!(vnet.flags == 0 || end <= size);
+        assert!(usize::from(vnet.header_bytes) <= size);
+    }
+}
+
+/// What a TAP may hand over, virtio header and frame: it arrives with the same addresses, or not at all.
+pub fn frames(data: &[u8]) {
+    let mut nodes = pair([ALL, ALL], Suite::ChaChaPoly, 1472);
+    let mut frame = data.to_vec();
+    if frame.len() >= VNET_BYTES + 14 {
+        frame[VNET_BYTES..VNET_BYTES + 12].copy_from_slice(&[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1]);
+    }
+    let vnet = Vnet::parse(&[frame.as_slice(), &[0; VNET_BYTES]].concat());
+    if usize::from(vnet.checksum_start) + usize::from(vnet.checksum_offset) < 12 {
+        // A kernel that wants its checksum within the addresses gets it there.
+        return;
+    }
+    for written in carry(&mut nodes, &frame) {
+        assert_eq!(written[VNET_BYTES..VNET_BYTES + 12], frame[VNET_BYTES..VNET_BYTES + 12]);
+        assert!(written.len() <= frame.len(), "a frame does not grow on its way");
+    }
+}
+
+/// The first node's session, past the counter that it has used.
+fn liar() -> Session {
+    let (send_key, receive_key) = ([1; 32], [2; 32]);
+    let suite = Suite::AesGcm;
+    let parts = SessionParts { local_index: 1, remote_index: 2, send_key, receive_key, suite, is_initiator: true };
+    let session = Session::new(&parts, std::sync::Arc::new(PeerShared::new(1, [1; 10])), 0);
+    for _ in 0..100 {
+        session.seal(&mut [0; 36]);
+    }
+    session
+}
