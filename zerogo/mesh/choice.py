@@ -1,8 +1,8 @@
 # -*- test-case-name: zerogo.test.mesh.test_choice -*-
 """Which of a peer's paths to use: what `zerogo.routing` says of their facts, within what the owner allows.
 
-A direct path that never failed in use takes over from any other kind as soon as it is proven: nobody waits for it at the
-start. One that failed comes back as `zerogo.routing.hysteresis` wants it.
+A direct path that never failed in use takes over from any other kind as soon as it is proven: nobody waits for it at
+the start. One that failed comes back as `zerogo.routing.hysteresis` wants it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from zerogo.ice.checklist import far_address
 from zerogo.ids import Endpoint, RouteAddress
 from zerogo.mesh.events import PathKind
 from zerogo.mesh.path import Path
-from zerogo.routing.hysteresis import ChangeReason, Option, Preference
+from zerogo.routing.hysteresis import BETTER_BY_MILLISECONDS, BETTER_BY_SHARE, ChangeReason, Option, Preference
 from zerogo.routing.policy import RoutingPolicy, verdict
 from zerogo.routing.score import Facts, PathType, Score, Scorer
 
+SPREAD_LIMIT = 3
 _TYPES = {PathKind.DIRECT: PathType.DIRECT, PathKind.PEER: PathType.PEER, PathKind.RELAY: PathType.SERVER}
 
 
@@ -88,6 +89,21 @@ class PathChoice:
         """What a path is worth, and why."""
         return self._scorer.score(facts_of(path))
 
+    def second(self, paths: Iterable[Path]) -> Path | None:
+        """The best proven path beside the one in use; None where there is none that may be used."""
+        others = self._others(paths)
+        return min(others, key=lambda path: self._option(path).rank, default=None)
+
+    def near_equals(self, paths: Iterable[Path]) -> tuple[Path, ...]:
+        """Proven paths beside the one in use that are of its kind and not much worse; at most three."""
+        if self.active is None:
+            return ()
+        limit = self.score(self.active).cost * (1 + BETTER_BY_SHARE) + BETTER_BY_MILLISECONDS
+        near = [
+            path for path in self._others(paths) if path.kind is self.active.kind and self.score(path).cost <= limit
+        ]
+        return tuple(near[:SPREAD_LIMIT])
+
     def order(self, path: Path) -> object:
         """A key to sort paths by, the best first."""
         return self._option(path).rank
@@ -100,6 +116,17 @@ class PathChoice:
         """Why none of the paths that live may be used; empty where one may, or none lives."""
         broken = [self.policy.broken_by(facts_of(path)) for path in paths if path.is_usable]
         return verdict(each for each in broken if each is not None) if None not in broken else ""
+
+    def _others(self, paths: Iterable[Path]) -> list[Path]:
+        return [
+            path
+            for path in paths
+            if path is not self.active
+            and path.is_usable
+            and path.is_verified
+            and not path.measurement.unanswered
+            and self.policy.broken_by(facts_of(path)) is None
+        ]
 
     def _option(self, path: Path) -> Option[Endpoint]:
         facts = facts_of(path)

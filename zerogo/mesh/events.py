@@ -83,6 +83,15 @@ class SessionRetired:
     local_index: int
 
 
+@frozen
+class Way:
+    """One more way to a peer beside the best."""
+
+    endpoint: Endpoint
+    mtu: int
+    """Largest UDP payload that it carries whole, bytes."""
+
+
 @frozen(kw_only=True)
 class PathSelected:
     """Send this peer's datagrams that way from now on; destination None: there is no way."""
@@ -97,6 +106,10 @@ class PathSelected:
     remote_candidate: str = ""
     relay: str = ""
     """The relay's name, where it goes by one."""
+    twin: Way | None = None
+    """Urgent datagrams go this way too."""
+    spread: tuple[Way, ...] = ()
+    """Flows are spread over these and the best."""
 
 
 @frozen

@@ -3,7 +3,8 @@
 
 Smoothing follows RFC 6298 section 2 (SRTT, RTTVAR); jitter is the smoothed difference of neighbouring round trips, as
 RFC 3550 section 6.4.1 does for transit times. Loss is the share of unanswered ones among the last 32 probes whose fate
-is known; those of a silence that was long enough to be a death are left out once the path is back. The minimum is taken over the last 10 to 20 seconds, so that it forgets a path that became longer.
+is known; those of a silence that was long enough to be a death are left out once the path is back. The minimum is
+taken over the last 10 to 20 seconds, so that it forgets a path that became longer.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from attrs import define
 
 FATES_REMEMBERED = 32
 MINIMUM_WINDOW_SECONDS = 10.0
-LEAST_TIMEOUT_SECONDS = 0.2
+LEAST_TIMEOUT_SECONDS = 0.15
 FIRST_TIMEOUT_SECONDS = 0.5
 """Wait for an answer on a path that was never measured."""
 LARGEST_TIMEOUT_SECONDS = 3.0

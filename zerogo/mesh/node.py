@@ -36,7 +36,7 @@ from zerogo.mesh.outbox import Outbox
 from zerogo.mesh.peer import Peer
 from zerogo.mesh.relay import RelaySpec
 from zerogo.mesh.relays import Relays
-from zerogo.mesh.signal import Offer
+from zerogo.mesh.signal import Offer, is_relayed_signal, parse_relayed_signal
 from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import NodeCounters, PeerStatus, Refusal
 from zerogo.mesh.surroundings import Surroundings
@@ -315,6 +315,11 @@ class Node:
         """What all peers are told of where this node may be reached."""
         return self._surroundings.offer
 
+    @property
+    def probes_sent(self) -> int:
+        """Datagrams sent to guessed ports and from side sockets, for hard NATs."""
+        return self._context.punches.probes
+
     def counters(self) -> NodeCounters:
         """How often input was refused, by reason."""
         counters = self._outbox.counters()
@@ -388,13 +393,24 @@ class Node:
     def _settle_relays(self, now: float) -> None:
         version = self._relays.version
         for payload, channel in self._relays.settle(now):
-            self._receive_own(payload, channel, now)
+            if is_relayed_signal(payload):
+                self._receive_relayed_signal(payload, now)
+            elif channel is not None:
+                self._receive_own(payload, channel, now)
         if self._relays.version != version:
             self._surroundings.set_relayed(self._relays.relayed)
             self._settle_surroundings(now)
             for peer in self._directory.peers():
                 self._settle(peer, now)
         self._arm_relays(now)
+
+    def _receive_relayed_signal(self, data: bytes, now: float) -> None:
+        try:
+            sender, blob = parse_relayed_signal(data)
+        except ParseError:
+            self._outbox.refuse(Refusal.MALFORMED_SIGNAL)
+            return
+        self.receive_signal(sender, blob, now)
 
     def _arm_relays(self, now: float) -> None:
         self._relays.is_touched = False

@@ -3,8 +3,8 @@
 
 A path is known by its remote address: the node has one data socket per address family. Paths that ICE checked may be
 used at once; one that only an authentic datagram came by is used after a probe on it was answered. When a peer roamed
-to such a path and the one in use misses an answer, the new one is taken without waiting for the old one to die; so is
-any other that has answered since the one in use did.
+to such a path and the one in use misses an answer, the new one is taken without waiting for the old one to die; when
+it misses two, so is any other that has answered since the one in use did.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from attrs import define, field
 from zerogo.ids import ChannelAddress, Endpoint, NodeId, RouteAddress
 from zerogo.mesh.choice import PathChoice
 from zerogo.mesh.context import NodeContext
-from zerogo.mesh.events import PathKind, PathSelected
+from zerogo.mesh.events import PathKind, PathSelected, Way
 from zerogo.mesh.path import Path
 from zerogo.mesh.probing import Prober
 from zerogo.mesh.status import PathChange, PathStatus
 from zerogo.routing.links import LinkState
+from zerogo.routing.policy import Multipath
 
 PATHS_LIMIT = 8
 """Direct ones per peer; a further one replaces the oldest dead or unproven one, or is not taken."""
@@ -56,9 +57,12 @@ class Paths:
     _prober: Prober = field(init=False)
     _roamed: Path | None = field(default=None, init=False)
     _roamed_at: float = field(default=0.0, init=False)
-    _told: tuple[Endpoint, int] | None = field(default=None, init=False)
+    _told: PathSelected | None = field(default=None, init=False)
+    _beside: tuple[Path, ...] = field(default=(), init=False)
+    """Paths that carry data beside the one in use."""
     _failed_routes: list[Hops] = field(factory=list, init=False)
     _proven_routes: list[Hops] = field(factory=list, init=False)
+    _was_in_doubt: bool = field(default=False, init=False)
     history: deque[PathChange] = field(factory=lambda: deque(maxlen=HISTORY_LIMIT), init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -270,11 +274,12 @@ class Paths:
             if isinstance(path.destination, RouteAddress):
                 self._failed_routes.append(path.destination.hops)
                 self._drop(path)
+        self._compare_in_doubt(now)
         for path in list(self._paths.values()):
             if not path.is_alive and now >= path.died_at + DROP_DEAD_AFTER_SECONDS:
                 self._drop(path)
             elif self.can_probe and path.next_probe_at <= now:
-                self._prober.probe(path, now, is_active=path is self.active)
+                self._prober.probe(path, now, is_active=path is self.active or path in self._beside)
         self._prober.sound(self.active if self.can_probe else None, now)
 
     def next_at(self) -> float | None:
@@ -299,26 +304,12 @@ class Paths:
         return chosen
 
     def tell(self) -> None:
-        """Tell the data plane the path in use, where that is news."""
-        path = self.active if self.can_probe else None
-        told = None if path is None else (path.destination, path.mtu)
-        if told == self._told:
-            return
-        self._told = told
-        if path is None:
-            self._context.outbox.tell(PathSelected(peer=self._peer, destination=None, mtu=0))
-            return
-        self._context.outbox.tell(
-            PathSelected(
-                peer=self._peer,
-                destination=path.destination,
-                mtu=path.mtu,
-                kind=path.kind,
-                local_candidate=path.local_candidate,
-                remote_candidate=path.remote_candidate,
-                relay=path.relay,
-            )
-        )
+        """Tell the data plane the ways to use, where that is news."""
+        selected = self._selected()
+        known = self._told or PathSelected(peer=self._peer, destination=None, mtu=0)
+        if selected != known:
+            self._told = selected
+            self._context.outbox.tell(selected)
 
     def statuses(self) -> tuple[PathStatus, ...]:
         """Snapshots, the path in use first."""
@@ -328,10 +319,18 @@ class Paths:
     def __len__(self) -> int:
         return len(self._paths)
 
+    def _compare_in_doubt(self, now: float) -> None:
+        """The path in use missed an answer: find out at once which of the others carry."""
+        was_in_doubt, self._was_in_doubt = self._was_in_doubt, self.is_in_doubt
+        if self.is_in_doubt and not was_in_doubt:
+            for path in self._paths.values():
+                if path.is_usable and path is not self.active:
+                    path.next_probe_at = min(path.next_probe_at, now)
+
     def _proven(self) -> Path | None:
-        """Where the path in use misses an answer: another one that has answered, later than that one did."""
+        """Where the path in use misses more answers than its usual loss explains: another one that answered since."""
         active = self.active
-        if active is None or not active.measurement.unanswered:
+        if active is None or active.measurement.unanswered < max(2, active.measurement.probes_until_dead - 1):
             return None
         others = [path for path in self._paths.values() if path is not active and path.is_usable and path.is_verified]
         rested = [path for path in others if not path.measurement.unanswered]
@@ -350,6 +349,30 @@ class Paths:
         if direct >= PATHS_LIMIT and not self._make_room():
             return None
         return self._new(destination, local, remote, now)
+
+    def _selected(self) -> PathSelected:
+        path, policy = self.active if self.can_probe else None, self._context.policy
+        self._beside = ()
+        if path is None:
+            return PathSelected(peer=self._peer, destination=None, mtu=0)
+        twin: Path | None = None
+        spread: tuple[Path, ...] = ()
+        if policy.realtime is Multipath.DUPLICATE:
+            twin = self._choice.second(self._paths.values())
+        if policy.bulk is Multipath.BALANCE:
+            spread = self._choice.near_equals(self._paths.values())
+        self._beside = (*(() if twin is None else (twin,)), *spread)
+        return PathSelected(
+            peer=self._peer,
+            destination=path.destination,
+            mtu=path.mtu,
+            kind=path.kind,
+            local_candidate=path.local_candidate,
+            remote_candidate=path.remote_candidate,
+            relay=path.relay,
+            twin=None if twin is None else Way(twin.destination, twin.mtu),
+            spread=tuple(Way(each.destination, each.mtu) for each in spread),
+        )
 
     def _add_route(self, route: RouteAddress, now: float) -> None:
         routes = [path for path in self._paths.values() if path.kind is PathKind.PEER]

@@ -14,7 +14,7 @@ from attrs import define, field
 from zerogo.core import Transmit
 from zerogo.errors import ParseError
 from zerogo.ice.agent import ChecksFailed, PairLost, PairSelected, PairValid
-from zerogo.ids import Endpoint
+from zerogo.ids import ChannelAddress, Endpoint
 from zerogo.mesh import reasons
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.credentials import PairSecrets
@@ -24,7 +24,7 @@ from zerogo.mesh.meeting import Meeting
 from zerogo.mesh.paths import Paths
 from zerogo.mesh.relays import Relays
 from zerogo.mesh.search import Search
-from zerogo.mesh.signal import Offer
+from zerogo.mesh.signal import Offer, emit_relayed_signal
 from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import PeerStatus, Refusal
 from zerogo.wire.control import Close, CloseReason, Probe, ProbeAnswer, emit_control, parse_control
@@ -203,7 +203,14 @@ class Peer:
         for channel in gone:
             self.paths.unrelayed(channel)
         for place in places:
+            self._signal_by(place.channel)
             self.paths.relayed(place.channel, place.relay, now)
+
+    def _signal_by(self, channel: ChannelAddress) -> None:
+        """Tell the peer what it needs for the way back, before anything else goes there: that beats the controller."""
+        blob = self.search.compose_signal()
+        if blob is not None:
+            self._context.outbox.send(channel, emit_relayed_signal(self._context.identity.node_id, blob))
 
     def _settle_paths(self, now: float) -> None:
         active = self.paths.choose(now)

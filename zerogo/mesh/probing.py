@@ -1,10 +1,10 @@
 # -*- test-case-name: zerogo.test.mesh.test_paths -*-
 """Probes on the paths of one peer: when each path is due, which probes are out, what became of them.
 
-A path in use is probed every 0.2 seconds while it is young or a probe of it went unanswered, and then at the node's
-steady pace, 1 to 5 seconds, slower the more peers are connected; twice as often while it carries data. Standbys and
-dead paths are probed more rarely. Times are jittered so that two ends never keep step. The path in use is also asked
-how large a datagram it carries (`zerogo.mesh.mtu`), by probes that no measurement counts.
+A path in use is probed every 0.2 seconds while it is young, and then at the node's steady pace, 1 to 5 seconds, slower
+the more peers are connected; five times as often while it carries data, and every 0.1 seconds after a probe of it went
+unanswered. Standbys and dead paths are probed more rarely. Times are jittered so that two ends never keep step. The
+path in use is also asked how large a datagram it carries (`zerogo.mesh.mtu`), by probes that no measurement counts.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from zerogo.wire.control import Probe, emit_control
 from zerogo.wire.transport import OVERHEAD_BYTES
 
 FAST_SECONDS = 0.2
+DOUBTED_SECONDS = 0.1
 YOUNG_SECONDS = 2.0
 YOUNG_STANDBY_SECONDS = 0.5
 STANDBY_SECONDS = 5.0
@@ -26,7 +27,7 @@ RELAY_STANDBY_SECONDS = 12.0
 """Often enough to keep it known that it works; the relay keeps its own mapping in the NAT."""
 RECENTLY_DEAD_SECONDS = 10.0
 DEAD_FAST_SECONDS = 1.0
-DATA_SHARE = 0.5
+DATA_SHARE = 0.2
 """Of the time between probes that is left while data is sent: then somebody would notice that the path is dead."""
 JITTER_SHARE = 0.1
 OUTSTANDING_LIMIT = 64
@@ -149,6 +150,8 @@ class Prober:
         if not path.is_alive:
             is_recent = now - path.died_at < RECENTLY_DEAD_SECONDS
             return DEAD_FAST_SECONDS if is_recent else STANDBY_SECONDS
+        if path.measurement.unanswered and is_active:
+            return DOUBTED_SECONDS
         if path.measurement.unanswered or (is_active and is_young) or not (path.is_verified or path.is_checked):
             return FAST_SECONDS
         if is_active:

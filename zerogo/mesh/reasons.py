@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from zerogo.mesh.signal import NatMapping, Offer
 
+P2P_DISABLED = "p2p is disabled on this node: it is reached by relays only"
 SHUT_DOWN = "the peer has shut down"
 PATHS_DEAD = "the path to the peer stopped answering"
 NO_SIGNAL = "the peer has not told its addresses; it may be offline, or the controller out of reach"

@@ -17,7 +17,7 @@ from attrs import define, field
 from zerogo.ids import ChannelAddress, Endpoint, SocketAddress
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.relay import Relay, RelaySpec
-from zerogo.mesh.signal import RELAYED_LIMIT, Relayed
+from zerogo.mesh.signal import RELAYED_LIMIT, Relayed, is_relayed_signal
 from zerogo.turn.client import TurnCredential
 from zerogo.turn.client_events import PeerData
 from zerogo.wire.datagram import DatagramKind, classify
@@ -170,13 +170,13 @@ class Relays:
         times = [self._race_at, *(relay.next_at() for relay in self._relays.values())]
         return min((at for at in times if at is not None), default=None)
 
-    def settle(self, now: float) -> list[tuple[bytes, ChannelAddress]]:
+    def settle(self, now: float) -> list[tuple[bytes, ChannelAddress | None]]:
         """Send and act; returns datagrams of peers that came outside of channels, and how to answer them."""
-        received: list[tuple[bytes, ChannelAddress]] = []
+        received: list[tuple[bytes, ChannelAddress | None]] = []
         for relay in self._relays.values():
             for data in relay.settle(now):
                 channel = relay.channel_of(data.peer)
-                if channel is not None:
+                if channel is not None or is_relayed_signal(data.payload):
                     received.append((data.payload, channel))
                 else:
                     self._keep_early(data)

@@ -92,7 +92,8 @@ class Search:
     def _begin(self, now: float) -> None:
         self.signalling.begin(now)
         self.signalling.plan_punch(self._offer, now)
-        for rank, endpoint in enumerate(self.spec.endpoints):
+        endpoints = self.spec.endpoints if self._context.policy.p2p_enabled else ()
+        for rank, endpoint in enumerate(endpoints):
             self.ice.add_remote_candidate(Candidate.host(endpoint, position=rank), now)
         self._timers.cancel(_Timer.AGAIN)
         if self.spec.endpoints or self.signalling.remote is not None:
@@ -128,8 +129,9 @@ class Search:
         if hearing is Hearing.STALE:
             return False
         self._was_heard = True
-        for candidate in self.signalling.remote_offer.candidates:
-            self.ice.add_remote_candidate(candidate, now)
+        if self._context.policy.p2p_enabled:
+            for candidate in self.signalling.remote_offer.candidates:
+                self.ice.add_remote_candidate(candidate, now)
         self._timers.cancel(_Timer.PATIENCE)
         self.punching.learn(self._offer, self.signalling.remote_offer, now)
         window = self.signalling.remote.window if self.signalling.remote is not None else None
@@ -144,6 +146,10 @@ class Search:
         elif not self._timers.is_set(_Timer.START):
             self._timers.set(_Timer.START, now + START_ALONE_SECONDS)
         return True
+
+    def compose_signal(self) -> bytes | None:
+        """What this end has to tell at this moment; None where the peer is not looked for."""
+        return self.signalling.compose(self._offer) if self.is_begun else None
 
     def punch(self, delay: float, now: float) -> None:
         """The controller has both ends start their checks in `delay` seconds."""
@@ -193,7 +199,10 @@ class Search:
 
     def checks_failed(self, verdict: str, now: float) -> None:
         """The ICE agent found nothing; it goes on in rounds."""
-        self.fail(reasons.explain_failure(verdict, self._offer, self.signalling.remote_offer), now)
+        if not self._context.policy.p2p_enabled:
+            self.fail(reasons.P2P_DISABLED, now)
+        else:
+            self.fail(reasons.explain_failure(verdict, self._offer, self.signalling.remote_offer), now)
         self._is_verdict = True
 
     def renew_agent(self, now: float) -> None:
@@ -207,7 +216,8 @@ class Search:
         for timer in self._timers.take_due(now):
             match timer:
                 case _Timer.START:
-                    self.punching.begin(self._offer, self.signalling.remote_offer, now)
+                    if self._context.policy.p2p_enabled:
+                        self.punching.begin(self._offer, self.signalling.remote_offer, now)
                     if not is_well_connected:
                         self.ice.restart(now)
                 case _Timer.PATIENCE:

@@ -31,7 +31,7 @@ from zerogo.ice.nature import NatBehaviour
 from zerogo.ice.nature import NatMapping as NatMapping
 from zerogo.ice.nature import PortPattern as PortPattern
 from zerogo.ice.prediction import FIRST_PORT, LAST_PORT, PortWindow
-from zerogo.ids import SocketAddress
+from zerogo.ids import NODE_ID_BYTES, NodeId, SocketAddress
 
 SIGNAL_VERSION = 1
 CANDIDATES_LIMIT = 24
@@ -43,6 +43,7 @@ SOCKETS_LIMIT = 256
 RELAYED_LIMIT = 4
 _CANDIDATE_TEXT_LIMIT = 160
 _HEAD = bytes([SIGNAL_VERSION])
+_RELAYED_HEAD = b"\x94"
 
 
 @frozen
@@ -159,6 +160,23 @@ def parse_signal(blob: bytes, key: bytes) -> Signal:
         wants_answer=decoded.a,
         window=_parse_window(decoded.w),
     )
+
+
+def emit_relayed_signal(sender: NodeId, blob: bytes) -> bytes:
+    """A signal as a datagram that one relayed address sends to another."""
+    return _RELAYED_HEAD + sender.raw + blob
+
+
+def is_relayed_signal(data: bytes) -> bool:
+    """Whether a datagram begins as one does."""
+    return data[:1] == _RELAYED_HEAD
+
+
+def parse_relayed_signal(data: bytes) -> tuple[NodeId, bytes]:
+    """Who claims to have sent it, and the blob, which is yet to be checked; raises `ParseError`."""
+    if not is_relayed_signal(data) or len(data) <= 1 + NODE_ID_BYTES:
+        raise ParseError("not a relayed signal")
+    return NodeId(data[1 : 1 + NODE_ID_BYTES]), data[1 + NODE_ID_BYTES :]
 
 
 def _parse_candidates(texts: Sequence[str]) -> tuple[Candidate, ...]:

@@ -124,7 +124,8 @@ class Signalling:
             self._asked_at = now
             self._context.outbox.tell(PunchWanted(self._node_id))
 
-    def _send(self, own: Offer) -> None:
+    def compose(self, own: Offer) -> bytes:
+        """The next signal, for whoever carries it."""
         self._sequence += 1
         signal = Signal(
             epoch=self.epoch,
@@ -133,5 +134,9 @@ class Signalling:
             wants_answer=self._wants_answer,
             window=self.window,
         )
+        return emit_signal(signal, self._secrets.signal_send_key)
+
+    def _send(self, own: Offer) -> None:
+        blob = self.compose(own)
         self._wants_answer = False
-        self._context.outbox.tell(SignalToSend(self._node_id, emit_signal(signal, self._secrets.signal_send_key)))
+        self._context.outbox.tell(SignalToSend(self._node_id, blob))

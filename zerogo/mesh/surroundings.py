@@ -144,7 +144,7 @@ class Surroundings:
 
     def _current_offer(self) -> Offer:
         return Offer(
-            candidates=self._candidates.candidates(),
+            candidates=self._candidates.candidates() if self._context.policy.p2p_enabled else (),
             nat=self._candidates.nat,
             relayed=self._relayed,
             is_complete=self._patient_until is None,

@@ -31,7 +31,7 @@ from zerogo.net.netlink import InterfaceAddress, Link, Route
 
 ADDRESSES_LIMIT = 16
 """More addresses than this are not offered; each costs every peer a round of checks."""
-DEBOUNCE_SECONDS = 0.05
+DEBOUNCE_SECONDS = 0.02
 """A change of network makes a dozen notifications; they are read as one."""
 PROBE_HOSTS = ("198.51.100.1", "2001:db8::1")
 _ANSWER_BYTES = 65536

@@ -55,7 +55,7 @@ class RoutingPolicy:
     route_update_interval: float = 30.0
     """Seconds between renewals of what is known of routes; changes are told at once."""
     p2p_timeout: float = 5.0
-    """Seconds that direct paths are looked for before a peer counts as not directly reachable."""
+    """While a relay carries: seconds that direct paths are looked for before ways through other members are, too."""
     prefer_direct: bool = False
     """Whether a living direct path wins over any other, whatever it is worth."""
     max_relay_hops: int = MOST_HOPS - 1

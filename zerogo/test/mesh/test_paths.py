@@ -76,14 +76,14 @@ class PathsTests(SynchronousTestCase):
         self.run_until(22.0)
         self.assertTrue(19 <= len(self.probes) <= 23, len(self.probes))
 
-    def test_a_path_that_carries_data_is_probed_twice_as_often(self) -> None:
+    def test_a_path_that_carries_data_is_probed_five_times_as_often(self) -> None:
         self.found(ONE)
         self.run_until(4.0)
         for total in (100, 200):
             self.paths.note_sent(total, self.now)
         self.probes.clear()
         self.run_until(14.0)
-        self.assertTrue(19 <= len(self.probes) <= 23, len(self.probes))
+        self.assertTrue(47 <= len(self.probes) <= 53, len(self.probes))
         self.paths.note_sent(200, self.now)
         self.probes.clear()
         self.run_until(24.0)
@@ -138,14 +138,25 @@ class PathsTests(SynchronousTestCase):
         self.run_until(5.25)
         self.assertEqual(self.selected, [ONE, TWO])
 
-    def test_another_path_that_has_just_answered_is_taken_when_the_one_in_use_misses_an_answer(self) -> None:
+    def test_another_path_that_has_just_answered_is_taken_when_the_one_in_use_misses_two(self) -> None:
         self.found(ONE)
         self.run_until(5.0)
         self.answering[:] = [TWO]
         self.found(TWO)
         self.paths.probe_all(self.now)
-        self.run_until(5.25)
+        self.run_until(5.45)
         self.assertEqual(self.selected, [ONE, TWO])
+
+    def test_all_paths_are_asked_when_the_one_in_use_misses_an_answer(self) -> None:
+        self.found(ONE)
+        self.found(TWO)
+        self.run_until(10.0)
+        self.answering.clear()
+        self.probes.clear()
+        self.run_until(11.3)
+        first_lost = next(at for at, where in self.probes if where == ONE) + 0.15
+        asked = [at for at, where in self.probes if where == TWO]
+        self.assertTrue(any(first_lost <= at <= first_lost + 0.02 for at in asked), (first_lost, asked))
 
     def test_a_peer_that_is_heard_by_a_dead_path_is_probed_there_at_once(self) -> None:
         self.found(ONE)
