@@ -65,7 +65,7 @@ class OpenedDevices:
         """Open both; raises `EnvironmentFault` with one sentence."""
         tap = open_tap(config.tap_device)
         try:
-            sockets = open_data_sockets(config.port)
+            sockets = open_data_sockets(config.routing.p2p_port or config.port)
         except BaseException:
             os.close(tap.fd)
             raise

@@ -156,7 +156,10 @@ class Presence:
         plane.open(self._devices.settle(place))
         self._is_given = True
         record = network_map.member(self._identity.node_id)
+        policy = self._config.routing.policy()
+        plane.set_forwarding(policy.forward_rate)
         settings = NodeSettings(
+            policy=policy,
             identity=self._identity,
             network=network_map.network,
             psk=psk,

@@ -22,7 +22,6 @@ from zerogo.dataplane.interface import (
     ControlReceived,
     DatagramReceived,
     IDataplane,
-    PathPlan,
     PathRefused,
     PeerEntry,
     PeerRoamed,
@@ -32,6 +31,7 @@ from zerogo.dataplane.interface import (
     SessionConfirmed,
     Upcall,
 )
+from zerogo.dataplane.plan import path_plan
 from zerogo.ids import NodeId, SideAddress, SocketAddress
 from zerogo.mesh.events import (
     ControlToSend,
@@ -98,6 +98,7 @@ def peer_spec(record: MemberRecord, endpoints: Mapping[NodeId, tuple[SocketAddre
     return PeerSpec(
         node_id=record.node_id,
         static_public=record.static_public,
+        signing_public=record.signing_public,
         name=record.name,
         mac=record.mac,
         addresses=record.addresses,
@@ -255,12 +256,10 @@ class Segment:
                 self._plane.add_session(peer, keys)
             case SessionRetired(local_index):
                 self._plane.retire_session(local_index)
-            case PathSelected(peer=peer, destination=None):
-                self._plane.set_path(peer, None)
-            case PathSelected(peer=peer, destination=destination, mtu=mtu):
-                assert destination is not None
-                self._plane.set_path(peer, PathPlan.by(destination, mtu))
-                self._log_path(event)
+            case PathSelected(peer=peer):
+                self._plane.set_path(peer, path_plan(event))
+                if event.destination is not None:
+                    self._log_path(event)
             case ControlToSend(peer, payload, destination):
                 self._plane.send_control(peer, payload, destination)
             case SignalToSend(to, blob):

@@ -12,6 +12,7 @@ controller welcomes us again.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import socket
 from typing import Any
@@ -47,6 +48,7 @@ from zerogo.control.relays import relays_near
 from zerogo.control.token import JoinToken, split_host_port
 from zerogo.errors import EnvironmentFault, ParseError, RemoteError
 from zerogo.ids import SocketAddress
+from zerogo.mesh.wayfinder import FORWARD_CAPABILITY
 from zerogo.net.local_api import LocalApi
 from zerogo.noise.identity import Identity
 
@@ -60,6 +62,11 @@ SAVE_SECONDS = 0.2
 """Changes of the map that follow each other faster are written once."""
 
 _log = Logger(namespace="zerogo.agent")
+
+
+def derive_nonce_key(identity: Identity) -> bytes:
+    """The key from which this node's PCP nonces are made (RFC 6887 section 11.1), 32 bytes."""
+    return hashlib.blake2s(identity.static_private, person=b"zg-nonce").digest()
 
 
 class AgentService(Service):
@@ -149,7 +156,8 @@ class AgentService(Service):
             wanted_name=self.config.name or socket.gethostname().partition(".")[0],
             on_event=self._controller_said,
         )
-        self.controller.publish(host.capabilities)
+        carries = (FORWARD_CAPABILITY,) if self.config.routing.policy().forward_rate else ()
+        self.controller.publish((*host.capabilities, *carries))
         self.relays = Relays(host.resolve, host.make_bridge, lambda: self.presence.ports)
         self.presence = Presence(
             self.config,
@@ -166,6 +174,7 @@ class AgentService(Service):
                     inner_of=self.presence.data_address,
                     on_change=self.presence.use_port_mapped,
                     ignored=lambda: (self.presence.device_name, *self.config.ignore_interfaces),
+                    nonce_key=derive_nonce_key(self.identity),
                 )
             )
 

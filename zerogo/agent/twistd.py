@@ -44,7 +44,19 @@ class Options(RoleOptions[AgentConfig]):
         ["port", None, None, "The UDP port of the data sockets; 0 takes a random one."],
         ["state-dir", None, None, "Where the node's key and its membership are kept."],
         ["socket", None, None, "The socket for the zerogo command."],
+        ["p2p", None, None, "true or false: send straight to other members."],
+        ["p2p-port", None, None, "The UDP port for other members; 0 takes the one of --port."],
+        ["mesh-routing", None, None, "true or false: let other members carry what we send."],
+        ["max-hops", None, None, "Links of a way through other members, at most: 1 to 3."],
+        ["route-update", None, None, "Seconds between renewals of what is known of such ways."],
     ]
+    nested = {  # noqa: RUF012 - read from the class
+        "p2p": "routing.p2p-enabled",
+        "p2p-port": "routing.p2p-port",
+        "mesh-routing": "routing.enable-mesh-routing",
+        "max-hops": "routing.max-hops",
+        "route-update": "routing.route-update-interval",
+    }
     token: JoinToken | None
 
     def postOptions(self) -> None:
@@ -114,7 +126,14 @@ def real_host(reactor: Any) -> Host:
         return RelayBridge(reactor, stream_ways(reactor, places, proxy), data_ports, opened=opened, closed=closed)
 
     def map_port(wish: MappingWish) -> Mapping:
-        return PortMapping(reactor, os.urandom, inner_of=wish.inner_of, on_change=wish.on_change, ignored=wish.ignored)
+        return PortMapping(
+            reactor,
+            os.urandom,
+            inner_of=wish.inner_of,
+            on_change=wish.on_change,
+            ignored=wish.ignored,
+            nonce_key=wish.nonce_key,
+        )
 
     return Host(
         reactor=reactor,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from zerogo.config.routing import RoutingConfig
 from zerogo.config.schema import option, section
 from zerogo.config.values import (
     DEVICE_GLOB,
@@ -79,6 +80,8 @@ class AgentConfig:
     """Which plane moves the frames: native is in Rust, reference in Python; auto takes native where it was built."""
     offloads: OffloadsConfig = section(OffloadsConfig)
     """What the kernel may do for us. All on; what it cannot do is found out and left off."""
+    routing: RoutingConfig = section(RoutingConfig)
+    """Which ways to other members are used, and what we carry for them."""
     state_dir: Path = option(PATH, Path("/var/lib/zerogo/agent"))
     """Where the node's key and its membership are kept (mode 0700)."""
     socket: Path = option(PATH, Path("/run/zerogo/agent.sock"))

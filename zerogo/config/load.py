@@ -52,13 +52,20 @@ def parse(data: bytes, cls: type[Config], source: str = "configuration") -> Conf
 def override(config: Config, *layers: Mapping[str, str]) -> Config:
     """A copy of `config` with keys set from texts, later layers over earlier ones; raises `ConfigError`.
 
-    A layer's keys are top-level ones, in either spelling; an error names the option (`--state-dir`).
+    A layer's keys are in either spelling, those of a section as in `routing.max-hops`; an error names the option
+    (`--state-dir`).
     """
+    sections = {option.key: option for option in options_of(type(config)) if isinstance(option, SectionOption)}
     options = {option.key: option for option in options_of(type(config)) if isinstance(option, Option)}
     values: dict[str, Any] = {}
     for layer in layers:
         for name, text in layer.items():
             key = name.replace("_", "-")
+            head, _, rest = key.partition(".")
+            if rest and head in sections:
+                attribute = sections[head].attribute
+                values[attribute] = override(values.get(attribute, getattr(config, attribute)), {rest: text})
+                continue
             if key not in options:
                 raise ConfigError(f"--{key}", None, "", _unknown(key, list(options)))
             values[options[key].attribute] = _value(options[key], Text(text, None), f"--{key}", "")

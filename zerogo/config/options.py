@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from twisted.python.usage import Options, UsageError
@@ -28,6 +28,8 @@ class RoleOptions(Options, Generic[Config]):
         ["log-level", None, None, "debug, info, warn, error or critical; as in info,ice=debug."],
         ["log-format", None, None, "text or json."],
     ]
+    nested: ClassVar[Mapping[str, str]] = {}
+    """Options that stand for keys of a section: name -> `section.key`."""
     config: Config
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
@@ -44,7 +46,8 @@ class RoleOptions(Options, Generic[Config]):
 
     def postOptions(self) -> None:
         """Read the configuration, so that what is wrong with it is said before anything starts."""
-        overrides = {key: value for key, value in self.items() if key != "config" and value is not None}
+        given = {key: value for key, value in self.items() if key != "config" and value is not None}
+        overrides = {self.nested.get(key, key): value for key, value in given.items()}
         try:
             self.config = load(self["config"] or default_path(self.role), self.config_class, overrides)
         except ConfigError as error:

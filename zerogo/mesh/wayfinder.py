@@ -4,8 +4,9 @@
 After each change of a peer `note` tells the router what it must know: the direct path in use and its figures, whether
 ways through others are wanted, and what became of those that were tried. `carry_out` turns what the router wants into
 control messages and into paths of the peers, which probe them like any others. A way is wanted to a peer without a
-direct path, if it ever was heard from, and to one that is sent data, so that there is a spare one when its path dies. A
-peer that is out of reach is given up after ten minutes: it looks for ways itself when it is back.
+direct path, if it ever was heard from (where a relay carries meanwhile: after `p2p_timeout`), and to one that is sent
+data, so that there is a spare one when its path dies. A peer that is out of reach is given up after ten minutes: it
+looks for ways itself when it is back.
 """
 
 from __future__ import annotations
@@ -114,7 +115,10 @@ class Wayfinder:
     def _wants_way(self, peer: Peer, now: float) -> bool:
         if peer.state is PeerState.CONNECTED:
             self._missed_since.pop(peer.number, None)
-            return not peer.paths.is_direct or peer.paths.is_busy
+            if peer.paths.is_direct:
+                return peer.paths.is_busy
+            began_at = peer.search.began_at
+            return began_at is None or now - began_at >= self._context.policy.p2p_timeout
         was_heard = peer.keying.established_at is not None or peer.search.signalling.remote is not None
         if not was_heard or peer.state is PeerState.WAITING:
             return False

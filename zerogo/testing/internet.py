@@ -117,6 +117,7 @@ class Internet:
     dropped: int = field(default=0, init=False)
     _random: random.Random = field(init=False)
     _public_count: int = field(default=0, init=False)
+    _ipv6_count: int = field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Only the core exists."""
@@ -147,7 +148,8 @@ class Internet:
         """A machine with a fresh IPv4 address of the site's kind, and a public IPv6 one, as wanted."""
         addresses = [self._address_at(site)] if ipv4 else []
         if ipv6:
-            addresses.append(f"2001:db8::{self._public_count + 1:x}:{len(site.hosts) + 1:x}")
+            self._ipv6_count += 1
+            addresses.append(f"2001:db8::1:{self._ipv6_count:x}")
         host = Host(name, site, addresses)
         self._attach(host)
         return host

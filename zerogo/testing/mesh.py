@@ -19,7 +19,6 @@ from zerogo.core import RandomBytes, Transmit
 from zerogo.dataplane.interface import (
     ControlReceived,
     DatagramReceived,
-    PathPlan,
     PathRefused,
     PeerEntry,
     PeerRoamed,
@@ -28,6 +27,7 @@ from zerogo.dataplane.interface import (
     SessionConfirmed,
     Upcall,
 )
+from zerogo.dataplane.plan import path_plan
 from zerogo.ids import MacAddress, NetworkId, NodeId, SideAddress, SocketAddress
 from zerogo.mesh.events import (
     ControlToSend,
@@ -330,12 +330,14 @@ class Member:
         bridge = SocketAddress("127.0.0.1", STREAM_PORT + len(self.streams))
         self.streams[bridge] = lambda data: None
         clock, way = self.mesh.clock, self.mesh.stream_delay
+        # As its site's NAT shows it; private addresses of two sites may be the same.
+        port = bridge.port + 100 * list(self.mesh.members).index(self.name)
 
         def to_member(data: bytes) -> None:
             clock.call_later(way, lambda: self.plane.receive_datagram(data, bridge) if self.is_up else None)
 
         def opened() -> None:
-            take = relay.open_stream(SocketAddress(self.host.addresses[0], bridge.port), to_member)
+            take = relay.open_stream(SocketAddress(self.host.addresses[0], port), to_member)
             self.streams[bridge] = lambda data: clock.call_later(way, lambda: take(data))
             if self.is_up:
                 self.driven.call(self.node.relay_stream_opened, name, bridge)
@@ -377,10 +379,10 @@ class Member:
                 self.plane.add_session(peer, keys)
             case SessionRetired(local_index):
                 self.plane.retire_session(local_index)
-            case PathSelected(peer=peer, destination=destination, mtu=mtu):
+            case PathSelected(peer=peer):
                 self.paths[self.numbers[peer]] = event
                 self.log.append((self.mesh.clock.now, event))
-                self.plane.set_path(peer, None if destination is None else PathPlan.by(destination, mtu))
+                self.plane.set_path(peer, path_plan(event))
             case ControlToSend(peer, payload, destination):
                 self.plane.send_control(peer, payload, destination)
             case SignalToSend(to, blob):
