@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup system demo test lint type rust deny fuzz unit netns soak-sim bench build samples lock clean
+.PHONY: help setup system demo demo-exits bench-exits test lint type rust deny fuzz unit netns soak-sim bench build samples lock clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ $(INSTALLED): requirements.lock setup.cfg pyproject.toml rust/Cargo.lock $(wildc
 
 demo: setup ## four sites behind NATs find each other on this machine (root; KEEP=1 keeps the logs)
 	@$(BIN)/zerogo lab run demo $(if $(KEEP),--keep)
+
+demo-exits: setup ## users, gateways and five edges behind NATs, with curl, on this machine (root)
+	@$(BIN)/python -m integration.demo_exits
 
 test: setup ## the whole suite: lint, types, layers, crates, unit tests and, as root, the tests in network namespaces
 	@$(BIN)/python .ci/suite.py lint type layers rust unit netns
@@ -62,6 +65,9 @@ soak-sim: setup ## routes in 100,000 simulated networks that change (about an ho
 bench: setup ## the figures of docs/BENCHMARKS.md (root)
 	@.ci/bench-packages
 	@failed=; for bench in idle join "plane --json build/plane.json --plot build/plane.png"; do echo "== $$bench"; $(BIN)/python -m integration.bench.$$bench || failed=1; done; test -z "$$failed"
+
+bench-exits: setup ## exits beside microsocks and chisel, where they are installed
+	@$(BIN)/python -m integration.bench.exits
 
 build: setup ## wheel and sdist into dist/
 	@rm -rf dist; $(BIN)/python -m build --no-isolation --outdir dist . > build.log 2>&1 || { tail -n 30 build.log; exit 1; }
