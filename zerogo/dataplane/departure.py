@@ -8,10 +8,11 @@ Carriers put what they carry for others into the same train (`zerogo.dataplane.c
 from __future__ import annotations
 
 from zerogo.dataplane.context import PlaneContext
+from zerogo.dataplane.cut import Run
 from zerogo.dataplane.messages import PATH_REFUSED
 from zerogo.dataplane.place import Place, is_route
 from zerogo.dataplane.sealing import SealedSession
-from zerogo.dataplane.slots import SEAL_BYTES
+from zerogo.dataplane.slots import SEAL_BYTES, LayoutCache, SealedSlots
 from zerogo.dataplane.train import Train
 from zerogo.dataplane.transmit import TRAIN_BYTES_LIMIT, TRAIN_DATAGRAMS_LIMIT
 from zerogo.dataplane.way import PATH_MTU_MAXIMUM, Course, Way
@@ -23,6 +24,7 @@ NO_WAY = "dropped_forward_no_way"
 TOO_LONG = "dropped_forward_too_long"
 """Counters: no session with the next member or no path but a route to it; larger than that path carries."""
 _BUFFER_BYTES = 1 << 17
+_LAYOUTS_LIMIT = 8
 
 
 class Departure:
@@ -30,7 +32,12 @@ class Departure:
 
     def __init__(self, context: PlaneContext) -> None:
         self._context = context
-        self.carried = Train(memoryview(bytearray(_BUFFER_BYTES)), self.transmit)
+        self._sealed = memoryview(bytearray(_BUFFER_BYTES))
+        self._clear = memoryview(bytearray(_BUFFER_BYTES))
+        self._layouts: LayoutCache[tuple[int, int], SealedSlots] = LayoutCache(
+            lambda shape: SealedSlots(self._sealed, self._clear, 0, *shape), _LAYOUTS_LIMIT
+        )
+        self.carried = Train(self._sealed, self.transmit)
         """FORWARD datagrams under way to their next carrier."""
 
     def flush(self, now: float) -> None:
@@ -45,8 +52,9 @@ class Departure:
         way, wrap = course.way, course.wrap
         failure = 0
         if way.head:
-            for at in range(0, len(train), size):
-                self._send_by_route(way, train[at : at + size], course.band, now)
+            if count == 1 or not self._send_train_by_route(course, train, size, count, now):
+                for at in range(0, len(train), size):
+                    self._send_by_route(way, train[at : at + size], course.band, now)
         else:
             failure = self._context.sender.send_train(train, size, way.place, now)
         if course.twin is not None:
@@ -84,6 +92,26 @@ class Departure:
         failure = self.hand_on(way.carrier, memoryview(plaintext), now)
         if failure:
             tally.add("dropped_no_endpoint" if failure == NO_WAY else failure)
+
+    def _send_train_by_route(self, course: Course, train: memoryview, size: int, count: int, now: float) -> bool:
+        """Wrap and seal a train at once for its carrier; False where it must be done datagram by datagram."""
+        way = course.way
+        hop = self.hop_to(way.carrier, now) if way.is_valid else None
+        prefix = INNER.pack(Kind.FORWARD, course.band, 0, 0) + way.head
+        outer = len(prefix) + size + SEAL_BYTES
+        if hop is None or outer > hop[0].mtu:
+            return False
+        first, session = hop
+        slots = self._layouts.get((outer, first.wrap))
+        if count > slots.count:
+            return False
+        self.flush(now)
+        plain = b"".join([part for at in range(0, len(train), size) for part in (prefix, train[at : at + size])])
+        self._clear[: len(plain)] = plain
+        run = Run(slots, count, len(plain) - (count - 1) * slots.stride)
+        end = session.seal_run(run, self._sealed, first.way.channel)
+        self.send_run(first, self._sealed[:end], slots.step, now)
+        return True
 
     def hand_on(self, node_id: bytes, plaintext: memoryview, now: float) -> str:
         """Seal a FORWARD, inner header and all, for the member that is to have it next; "", or what to count."""

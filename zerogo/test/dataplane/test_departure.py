@@ -6,7 +6,7 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.dataplane.messages import CONTROL_RECEIVED, DATAGRAM_RECEIVED, PEER_ROAMED, SEND_DATAGRAM
+from zerogo.dataplane.messages import CONTROL_RECEIVED, DATAGRAM_RECEIVED, PEER_ROAMED, SEND_DATAGRAM, SET_FORWARDING
 from zerogo.dataplane.vnet import VNET_BYTES
 from zerogo.test.dataplane import frames as f
 from zerogo.test.dataplane.meshed import MTU, RELAY, Meshed, address, channel_to, route
@@ -179,3 +179,15 @@ class OwnRouteTests(DepartureCase):
         self.mesh.control(0, 1, bytes(MTU - 36 - 36 - 32), route(2, 1))
         self.mesh.control(0, 1, bytes(MTU - 36 - 36 - 31), route(2, 1))
         self.assertEqual((1, 1), (self.left.tally.dropped_forward_too_long, len(self.mesh.carried)))
+
+    def test_trains_go_by_a_route_whose_first_hop_is_a_channel(self) -> None:
+        self.mesh.planes[2].plane.obey((SET_FORWARDING, 1 << 24), 0.0)
+        self.mesh.plan(0, 2, (channel_to(2), MTU))
+        self.mesh.plan(0, 1, (route(2, 1), MTU - 68))
+        frames = [self.big(), self.small(), self.small(), self.big()]
+        self.mesh.write(0, *frames)
+        got = self.arrived()
+        self.assertEqual(b"".join(frame[-60:] for frame in frames), b"".join(frame[-60:] for frame in got))
+        self.assertEqual({channel_to(2)}, {place for sender, place, _ in self.mesh.carried if sender == 0})
+        self.assertEqual(0, self.left.tally.dropped_forward_too_long)
+        self.assertEqual(0, self.right.tally.dropped_malformed)
