@@ -64,7 +64,7 @@ soak-sim: setup ## routes in 100,000 simulated networks that change (about an ho
 
 bench: setup ## the figures of docs/BENCHMARKS.md (root)
 	@.ci/bench-packages
-	@failed=; for bench in idle join "plane --json build/plane.json --plot build/plane.png"; do echo "== $$bench"; $(BIN)/python -m integration.bench.$$bench || failed=1; done; test -z "$$failed"
+	@failed=; for bench in idle join relay "plane --json build/plane.json --plot build/plane.png"; do echo "== $$bench"; $(BIN)/python -m integration.bench.$$bench || failed=1; done; test -z "$$failed"
 
 bench-exits: setup ## exits beside microsocks and chisel, where they are installed
 	@$(BIN)/python -m integration.bench.exits
