@@ -3,8 +3,8 @@
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use zerogo_core::counter::{Counter, NAMES};
@@ -21,7 +21,7 @@ use crate::receive::Receiver;
 use crate::send::{Sender, Thread, can_segment};
 use crate::sockets::{Sockets, set_option};
 use crate::tap::Tap;
-use crate::threads::{Inward, Order, Outward, Post, STOP, VerbQueue};
+use crate::threads::{Halves, Inward, Order, Outward, Post, STOP, VerbQueue};
 
 const NICENESS: i32 = -10;
 /// What comes in while our thread waits for a core. The queue that decides is the plane's own, so this one may be long.
@@ -111,23 +111,20 @@ impl Plane {
         let post = Post(self.verbs.clone());
         let ingress = Ingress::new(self.shared.clone(), tap.clone(), post, sender(Thread::Inward));
         sockets.poll.add(self.stop_event.descriptor(), STOP)?;
-        let outward = Outward {
-            egress,
+        let outward = Outward { egress, tap: tap.clone(), sockets: sockets.clone() };
+        let inward = Inward { ingress, receiver: Receiver::new(), sockets: sockets.clone() };
+        let halves = Arc::new(Halves {
+            outward: Mutex::new(outward),
+            inward: Mutex::new(inward),
             tap: tap.clone(),
             sockets: sockets.clone(),
             verbs: self.verbs.clone(),
             stop: self.stop.clone(),
             clock: self.clock,
-        };
-        let inward = Inward {
-            ingress,
-            receiver: Receiver::new(),
-            sockets: sockets.clone(),
-            stop: self.stop.clone(),
-            clock: self.clock,
-        };
-        self.spawn("zerogo-out", move || outward.run())?;
-        self.spawn("zerogo-in", move || inward.run())
+        });
+        let other = halves.clone();
+        self.spawn("zerogo-out", move || halves.run_outward())?;
+        self.spawn("zerogo-in", move || other.run_inward())
     }
 
     fn spawn(&mut self, name: &str, run: impl FnOnce() -> Result<(), String> + Send + 'static) -> io::Result<()> {
