@@ -9,4 +9,6 @@ or clocks; a simulated minute takes milliseconds.
 - `pair`: drives cores on hosts of that internet, with their timers.
 - `plane`: the semantics of a data plane (`zerogo.dataplane.interface`) over `TransportSession`, frames in memory.
 - `mesh`: members (node, plane, host) and a stand-in for the controller's signalling.
+- `side`: side sockets of a host.
+- `matrix`: all kinds of NATs against all, with many seeds.
 """
