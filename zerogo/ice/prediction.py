@@ -70,6 +70,8 @@ def is_narrow(samples: Sequence[SocketAddress], sockets: int) -> bool:
 
 def _bounds(ports: list[int], sockets: int) -> tuple[int, int]:
     low, high = min(ports), max(ports)
+    if low < FIRST_PORT:
+        return FIRST_PORT, LAST_PORT
     if len(ports) >= 2 and high - low <= sockets + len(ports) + CLOSE_PORTS:
         return low - MARGIN_PORTS, high + MARGIN_PORTS
     if len(ports) >= SAMPLES_FOR_BLOCK and high - low < BLOCK_PORTS_LIMIT:
