@@ -14,6 +14,8 @@ use crate::table::{End, Flow, Nanos, SocketKind, Table, Tally, Verdict};
 
 /// Datagrams that wait to be fetched; the newest beyond it are dropped.
 const RAISED_LIMIT: usize = 4096;
+/// Their bytes: strangers can send datagrams of 64 KB.
+const RAISED_BYTES_LIMIT: usize = 8 << 20;
 /// What one socket may have read before the others have their turn.
 const BATCHES_AT_ONCE: usize = 4;
 const SWEEP_MS: i32 = 5000;
@@ -32,6 +34,32 @@ pub struct Raised {
     pub renews: Option<u16>,
 }
 
+/// What waits to be fetched.
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<Raised>,
+    bytes: usize,
+}
+
+impl Queue {
+    /// Whether there was room.
+    fn push(&mut self, raised: Raised) -> bool {
+        let has_room = self.waiting.len() < RAISED_LIMIT && self.bytes + raised.data.len() <= RAISED_BYTES_LIMIT;
+        if has_room {
+            self.bytes += raised.data.len();
+            self.waiting.push_back(raised);
+        }
+        has_room
+    }
+
+    fn take(&mut self, limit: usize) -> Vec<Raised> {
+        let count = self.waiting.len().min(limit);
+        let taken: Vec<Raised> = self.waiting.drain(..count).collect();
+        self.bytes -= taken.iter().map(|raised| raised.data.len()).sum::<usize>();
+        taken
+    }
+}
+
 #[derive(Debug)]
 struct Socket {
     descriptor: OwnedFd,
@@ -46,7 +74,7 @@ struct Shared {
     is_stopped: AtomicBool,
     sockets: Mutex<HashMap<u32, Arc<Socket>>>,
     table: Mutex<Table>,
-    raised: Mutex<VecDeque<Raised>>,
+    raised: Mutex<Queue>,
 }
 
 /// A thread that forwards until this is dropped.
@@ -125,9 +153,8 @@ impl Forwarder {
     /// What is to be looked at, at most `limit`; the descriptor stays readable where more waits.
     pub fn fetch(&self, limit: usize) -> Vec<Raised> {
         let mut raised = hold(&self.shared.raised);
-        let count = raised.len().min(limit);
-        let fetched = raised.drain(..count).collect();
-        if raised.is_empty() {
+        let fetched = raised.take(limit);
+        if raised.waiting.is_empty() {
             self.shared.wake.clear();
         }
         fetched
@@ -220,11 +247,7 @@ impl Shared {
                 Verdict::Forward { renews: true, start, .. } => (Vec::new(), Some(channel_of(&data[..start]))),
                 _ => continue,
             };
-            if raised.len() < RAISED_LIMIT {
-                raised.push_back(Raised { socket, source, data, renews });
-            } else {
-                overflowed += 1;
-            }
+            overflowed += u64::from(!raised.push(Raised { socket, source, data, renews }));
         }
         self.wake.raise();
         drop(raised);
@@ -264,4 +287,20 @@ fn now() -> Nanos {
     // SAFETY: passes a pointer to a local timespec; this clock is always there.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
     time.tv_sec as Nanos * 1_000_000_000 + time.tv_nsec as Nanos
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_is_bounded_in_number_and_bytes_and_makes_room_again() {
+        let source = "192.0.2.1:1".parse().unwrap();
+        let raised = |size| Raised { socket: 1, source, data: vec![0; size], renews: None };
+        let (mut small, mut large) = (Queue::default(), Queue::default());
+        assert_eq!((0..RAISED_LIMIT + 9).filter(|_| small.push(raised(1))).count(), RAISED_LIMIT);
+        assert_eq!((0..RAISED_LIMIT).filter(|_| large.push(raised(65_536))).count(), RAISED_BYTES_LIMIT / 65_536);
+        assert_eq!(large.take(RAISED_LIMIT).len(), RAISED_BYTES_LIMIT / 65_536);
+        assert!(large.push(raised(65_536)));
+    }
 }
