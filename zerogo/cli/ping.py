@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -14,7 +15,7 @@ from zerogo.agent.reports import PeerReport
 from zerogo.cli.agent_client import AgentClient, agent_options
 from zerogo.cli.icmp import Pinger
 from zerogo.cli.peer_names import NoSuchPeer, find_peer
-from zerogo.cli.tables import path_text
+from zerogo.cli.tables import names_of, path_text
 
 GAP_SECONDS = 0.5
 TIMEOUT_SECONDS = 2.0
@@ -47,8 +48,10 @@ class PingReport(msgspec.Struct, frozen=True, kw_only=True):
     replies: list[PingReply] = []
 
 
-def _path_of(peer: PeerReport) -> str:
-    return path_text(peer.path) if peer.path is not None and peer.state == "connected" else ""
+def _path_of(peer: PeerReport, peers: Sequence[PeerReport]) -> str:
+    if peer.path is None or peer.state != "connected":
+        return ""
+    return path_text(peer.path, names_of(peers))
 
 
 def _report(peer: PeerReport, address: str, replies: list[PingReply]) -> PingReport:
@@ -58,7 +61,7 @@ def _report(peer: PeerReport, address: str, replies: list[PingReply]) -> PingRep
         address=address,
         state=peer.state,
         reason=peer.reason,
-        path=_path_of(peer),
+        path=replies[-1].path if replies else "",
         sent=len(replies),
         received=len(times),
         rtt_min_ms=min(times, default=None),
@@ -77,21 +80,23 @@ def _report(peer: PeerReport, address: str, replies: list[PingReply]) -> PingRep
 def ping(name: str, config: Path | None, state_dir: Path | None, count: int, ipv6: bool, as_json: bool) -> int:
     """Ping PEER through the network, and say which way it goes, each time that changes."""
     client = AgentClient.find(config, state_dir)
-    peer = find_peer(client.peers(), name)
+    peers = client.peers()
+    peer = find_peer(peers, name)
     address = next((one for one in peer.addresses if (":" in one) == ipv6), None)
     if address is None:
         raise NoSuchPeer(f"{peer.name} has no IPv{6 if ipv6 else 4} address in the network")
     replies: list[PingReply] = []
-    before = _path_of(peer)
+    before = _path_of(peer, peers)
     with Pinger(address) as pinger:
         for sequence in range(1, count + 1):
             seconds = pinger.ping(sequence, TIMEOUT_SECONDS)
-            peer = find_peer(client.peers(), peer.node_id)
+            peers = client.peers()
+            peer = find_peer(peers, peer.node_id)
             rtt = None if seconds is None else round(seconds * 1000, 3)
-            replies.append(PingReply(sequence=sequence, rtt_ms=rtt, path=_path_of(peer)))
+            replies.append(PingReply(sequence=sequence, rtt_ms=rtt, path=_path_of(peer, peers)))
             if not as_json:
                 _tell(peer, address, replies[-1], before)
-            before = _path_of(peer)
+            before = replies[-1].path
             if sequence < count and seconds is not None:
                 time.sleep(GAP_SECONDS)
     report = _report(peer, address, replies)

@@ -44,12 +44,23 @@ def ms_text(milliseconds: float | None) -> str:
     return "-" if milliseconds is None else f"{milliseconds:.1f} ms"
 
 
-def path_text(path: PathReport) -> str:
-    """`direct 192.0.2.7:9993 (host to srflx)`, or `via relay fra`."""
+def carriers(path: PathReport, names: Mapping[str, str]) -> tuple[str, ...]:
+    """Who carries what goes by a path through other members; `names` are theirs by node id."""
+    # The last hop is the member itself.
+    return tuple(names.get(hop, hop) for hop in path.address.split(" > ")[:-1])
+
+
+def names_of(peers: Sequence[PeerReport]) -> dict[str, str]:
+    """Members' names by node id."""
+    return {peer.node_id: peer.name for peer in peers}
+
+
+def path_text(path: PathReport, names: Mapping[str, str]) -> str:
+    """`direct 192.0.2.7:9993 (host to srflx)`, `via relay fra` or `via carol, dave`."""
     if path.kind == "relay":
         return f"via relay {path.relay or path.address}"
     if path.kind != "direct":
-        return f"via {path.address}"
+        return f"via {', '.join(carriers(path, names)) or path.address}"
     return f"direct {path.address} ({path.local_candidate} to {path.remote_candidate})"
 
 
@@ -96,22 +107,22 @@ def _needed(columns: Mapping[str, Sequence[Text]]) -> int:
     return sum(max(text.cell_len for text in (Text(title), *cells)) + 2 for title, cells in columns.items()) - 2
 
 
-def _path_cell(peer: PeerReport) -> Text:
+def _path_cell(peer: PeerReport, names: Mapping[str, str]) -> Text:
     if peer.path is not None and peer.state == "connected":
         path = peer.path
         if path.kind != "direct":
-            return Text(path_text(path), style="yellow")
+            return Text(path_text(path, names), style="yellow")
         return Text(f"{path.kind} {path.address} {path.local_candidate}-{path.remote_candidate}", style="green")
     return Text(peer.state, style=_STATE_STYLES.get(peer.state, "yellow"))
 
 
 def peers_table(peers: Sequence[PeerReport], width: int | None = None) -> Table:
     """One row a peer; columns that `width` has no room for are left out."""
-    paths = [peer.path for peer in peers]
+    paths, names = [peer.path for peer in peers], names_of(peers)
     columns: dict[str, Sequence[str | Text]] = {
         "NAME": [peer.name for peer in peers],
         "ADDRESS": [next(iter(peer.addresses), "-") for peer in peers],
-        "PATH": [_path_cell(peer) for peer in peers],
+        "PATH": [_path_cell(peer, names) for peer in peers],
         "RTT": [ms_text(None if path is None else path.rtt_ms) for path in paths],
         "JITTER": [ms_text(None if path is None else path.jitter_ms) for path in paths],
         "LOSS": ["-" if path is None else f"{path.loss:.0%}" for path in paths],

@@ -6,7 +6,7 @@ The sentences are made by `zerogo.reach.pair`; here its facts are read off what 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -15,7 +15,7 @@ import msgspec
 from zerogo.agent.reports import OfferReport, PathReport, PeerReport, StatusReport
 from zerogo.cli.agent_client import AgentClient, agent_options
 from zerogo.cli.peer_names import find_peer
-from zerogo.cli.tables import ms_text, path_text
+from zerogo.cli.tables import carriers, ms_text, names_of, path_text
 from zerogo.ice.candidate import CandidateKind
 from zerogo.ice.nature import NatBehaviour, NatMapping, PortPattern
 from zerogo.reach.pair import End, Explanation, PairFacts, PathFacts, Place, Way, explain
@@ -64,13 +64,11 @@ def _path_facts(path: PathReport | None, peers: Sequence[PeerReport]) -> PathFac
     if path is None:
         return None
     way = WAYS.get(path.kind, Way.MEMBERS)
-    names = {peer.node_id: peer.name for peer in peers}
     via: tuple[str, ...] = ()
     if way is Way.RELAY:
         via = (path.relay,) if path.relay else ()
     elif way is Way.MEMBERS:
-        # All but the last: that is the member itself.
-        via = tuple(names.get(hop, hop) for hop in path.address.split(" > ")[:-1])
+        via = carriers(path, names_of(peers))
     return PathFacts(
         way=way,
         address=path.address if way is Way.DIRECT else "",
@@ -116,7 +114,7 @@ def why(name: str, config: Path | None, state_dir: Path | None, verbose: bool, a
     for advice in explanation.advice:
         click.echo(f"  - {advice}")
     if verbose:
-        for line in _more(peer, explanation):
+        for line in _more(peer, explanation, names_of(peers)):
             click.echo(f"  {line}")
 
 
@@ -133,11 +131,11 @@ def _report(peer: PeerReport, status: StatusReport, explanation: Explanation) ->
     )
 
 
-def _more(peer: PeerReport, explanation: Explanation) -> list[str]:
+def _more(peer: PeerReport, explanation: Explanation, names: Mapping[str, str]) -> list[str]:
     lines = list(explanation.details)
     for path in peer.paths:
         state = "in use" if path.is_active else "answers" if path.is_alive else "dead"
-        lines.append(f"path {path_text(path)}: {state}, round trip {ms_text(path.rtt_ms)}, MTU {path.mtu}")
+        lines.append(f"path {path_text(path, names)}: {state}, round trip {ms_text(path.rtt_ms)}, MTU {path.mtu}")
         if path.score:
             lines.append(f"  score {path.score}")
     if peer.seconds_to_direct is not None:

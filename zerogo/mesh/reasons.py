@@ -10,7 +10,7 @@ SHUT_DOWN = "the peer has shut down"
 PATHS_DEAD = "the path to the peer stopped answering"
 NO_SIGNAL = "the peer has not told its addresses; it may be offline, or the controller out of reach"
 _SYMMETRIC = "is behind a symmetric NAT, which uses another port for each destination"
-_NO_WAY = "there is no direct path; a relay would be needed"
+_NO_WAY = "there is no direct path"
 
 
 def explain_failure(checks: str, ours: Offer, theirs: Offer) -> str:

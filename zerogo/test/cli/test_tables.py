@@ -12,18 +12,31 @@ from zerogo.cli.tables import (
     bytes_text,
     fitted_table,
     ms_text,
+    names_of,
+    path_text,
     peer_reasons,
     peers_table,
     print_whole,
     status_rows,
 )
-from zerogo.test.cli.fake_agent import BOB, CAROL, STATUS
+from zerogo.test.cli.fake_agent import BOB, CAROL, PATH, STATUS
 
 
 class TextTests(SynchronousTestCase):
     def test_bytes(self) -> None:
         texts = [bytes_text(count) for count in (0, 1023, 1536, 2**30, 2**60)]
         self.assertEqual(texts, ["0 B", "1023 B", "1.5 KiB", "1.0 GiB", "1048576.0 TiB"])
+
+    def test_paths(self) -> None:
+        names = names_of([BOB, CAROL])
+        route = f"{CAROL.node_id} > {BOB.node_id}"
+        for changes, text in (
+            ({}, "direct 192.0.2.7:9993 (host to srflx)"),
+            ({"kind": "relay", "relay": "fra"}, "via relay fra"),
+            ({"kind": "peer", "address": route}, "via carol"),
+            ({"kind": "peer", "address": f"aaaa > {route}"}, "via aaaa, carol"),
+        ):
+            self.assertEqual(path_text(msgspec.structs.replace(PATH, **changes), names), text)
 
     def test_ages(self) -> None:
         self.assertEqual(
