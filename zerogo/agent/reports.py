@@ -15,7 +15,7 @@ from zerogo.control.messages import LinkReport
 from zerogo.dataplane.interface import PeerCounters, PlaneCounters
 from zerogo.mesh.events import PeerState
 from zerogo.mesh.signal import Offer
-from zerogo.mesh.status import PathStatus, PeerStatus
+from zerogo.mesh.status import PathChange, PathStatus, PeerStatus
 from zerogo.portmap.mapper import MapperStatus, ProtocolStatus, Standing
 
 _MILLISECONDS_LIMIT = 3_600_000.0
@@ -56,6 +56,17 @@ class OfferReport(msgspec.Struct, frozen=True, kw_only=True):
     """`preserved`, `sequential`, `block`, `random` or `unknown`."""
 
 
+class ChangeReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Another path was used from then on."""
+
+    age_seconds: float
+    kind: str
+    """Empty where no path was left."""
+    way: str
+    """Address, name of the relay, or the members that carry and the peer itself."""
+    reason: str
+
+
 class PeerReport(msgspec.Struct, frozen=True, kw_only=True):
     """One member other than this machine."""
 
@@ -72,6 +83,12 @@ class PeerReport(msgspec.Struct, frozen=True, kw_only=True):
     next_try_in_seconds: float | None
     offer: OfferReport = OfferReport()
     """What it told of itself."""
+    changes: list[ChangeReport] = []
+    """Of the path in use, the newest last."""
+    complaint: str = ""
+    """Why we do not trust it as a carrier; empty while we do."""
+    carried_bytes: int = 0
+    """That we carried on for others and that came from it."""
     bytes_in: int
     bytes_out: int
     datagrams_in: int
@@ -191,12 +208,20 @@ def peer_report(peer: PeerStatus, counters: PeerCounters) -> PeerReport:
         seconds_to_direct=_age(peer.seconds_to_direct),
         next_try_in_seconds=_age(peer.next_try_in),
         offer=offer_report(peer.theirs),
+        changes=[_change_report(change, peer.at) for change in peer.history],
+        complaint=peer.complaint,
+        carried_bytes=counters.forwarded_bytes,
         bytes_in=counters.bytes_in,
         bytes_out=counters.bytes_out,
         datagrams_in=counters.datagrams_in,
         datagrams_out=counters.datagrams_out,
         last_receive_age_seconds=_age(counters.last_receive_age),
     )
+
+
+def _change_report(change: PathChange, now: float) -> ChangeReport:
+    kind = "" if change.kind is None else change.kind.value
+    return ChangeReport(age_seconds=round(now - change.at, 3), kind=kind, way=change.way, reason=change.reason)
 
 
 def peer_reports(peers: Iterable[PeerStatus], counters: PlaneCounters) -> list[PeerReport]:

@@ -31,6 +31,7 @@ from zerogo.agent.presence import Presence
 from zerogo.agent.record import Membership
 from zerogo.agent.relays import Relays
 from zerogo.agent.reports import link_reports
+from zerogo.agent.routing_log import routing_lines, routing_stats
 from zerogo.agent.state_dir import StateDir, socket_path
 from zerogo.config.agent import AgentConfig
 from zerogo.control.member import (
@@ -83,6 +84,8 @@ class AgentService(Service):
         self._api: LocalApi | None = None
         self._housekeeping = LoopingCall(self._keep_house)
         self._housekeeping.clock = host.reactor
+        self._routing_log = LoopingCall(self._log_routes)
+        self._routing_log.clock = host.reactor
         self._round = 0
         self._reported: list[Any] = []
         self._unsaved: bytes | None = None
@@ -124,13 +127,15 @@ class AgentService(Service):
         self._watch.start()
         self.controller.start()
         self._housekeeping.start(HOUSEKEEPING_SECONDS, now=False)
+        self._routing_log.start(self.config.routing.route_update_interval, now=False)
         super().startService()  # type: ignore[no-untyped-call]
 
     def stopService(self) -> Deferred[object]:
         """Say good-bye, write down what is worth it, and close everything."""
         super().stopService()  # type: ignore[no-untyped-call]
-        if self._housekeeping.running:
-            self._housekeeping.stop()
+        for loop in (self._housekeeping, self._routing_log):
+            if loop.running:
+                loop.stop()
         if self._watch is not None:
             self._watch.stop()
         self._save_map()
@@ -332,6 +337,14 @@ class AgentService(Service):
     def _use_stun_servers(self, servers: list[SocketAddress]) -> None:
         # A relay on this very machine sees us at an address that is of no use to others.
         self.presence.use_stun_servers([one for one in servers if not ipaddress.ip_address(one.host).is_loopback])
+
+    def _log_routes(self) -> None:
+        segment = self.presence.segment
+        if segment is None:
+            return
+        peers = segment.peers()
+        for line in (routing_stats(peers), *routing_lines(peers)):
+            _log.info("{line}", line=line)
 
     def _keep_house(self) -> None:
         self.presence.keep_time()

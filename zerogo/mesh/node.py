@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from attrs import Factory, frozen
+from attrs import Factory, evolve, frozen
 
 from zerogo.core import Deadline, RandomBytes, TimerTable, Transmit
 from zerogo.errors import ParseError
@@ -309,7 +309,9 @@ class Node:
 
     def peer_status(self, now: float) -> list[PeerStatus]:
         """Snapshots of all peers, in the order they were added."""
-        return [peer.status(now) for peer in self._directory.peers()]
+        distrusted = self.distrusted(now)
+        statuses = [peer.status(now) for peer in self._directory.peers()]
+        return [evolve(each, complaint=distrusted.get(each.node_id, "")) for each in statuses]
 
     def offer(self) -> Offer:
         """What all peers are told of where this node may be reached."""

@@ -176,6 +176,7 @@ class Peer:
             handshake_age=None if established_at is None else now - established_at,
             seconds_to_direct=self.search.seconds_to_direct,
             next_try_in=self.search.next_try_in(now),
+            at=now,
             history=tuple(self.paths.history),
             theirs=self.search.signalling.remote_offer,
         )

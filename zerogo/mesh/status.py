@@ -67,8 +67,12 @@ class PeerStatus:
     """From the moment the peer was added, or lost, to its first direct path with a session."""
     next_try_in: float | None
     """Seconds until a peer that is not connected is tried again."""
+    at: float = 0.0
+    """When this was so, monotonic seconds."""
     history: tuple[PathChange, ...] = ()
     """Changes of the path in use, the newest last."""
+    complaint: str = ""
+    """What is held against the peer as a carrier for us; empty while it is trusted."""
     theirs: Offer = field(factory=Offer)
     """What the peer told last of where it may be reached."""
 

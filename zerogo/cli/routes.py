@@ -1,0 +1,100 @@
+# -*- test-case-name: zerogo.test.cli.test_routes -*-
+"""`zerogo routes`: which way each member is reached, what that is worth, since when, and why it was changed to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import msgspec
+from rich.table import Table
+
+from zerogo.agent.reports import PathReport, PeerReport
+from zerogo.cli.agent_client import AgentClient, agent_options
+from zerogo.cli.tables import age_text, bytes_text, fitted_table, ms_text, print_whole, terminal_width
+
+_LESSER_COLUMNS = ("JITTER", "SINCE", "LOSS")
+_NUMBERS = ("HOPS", "SCORE", "RTT", "JITTER", "LOSS", "SINCE")
+
+
+def way_text(path: PathReport | None, names: dict[str, str]) -> str:
+    """`direct`, `through bob, cat`, `relay fra`; a dash where there is none."""
+    if path is None:
+        return "-"
+    if path.kind == "direct":
+        return f"direct {path.address}"
+    if path.kind == "relay":
+        return f"relay {path.relay or path.address}"
+    carriers = path.address.split(" > ")[:-1]
+    return "through " + ", ".join(names.get(carrier, carrier) for carrier in carriers)
+
+
+def hops_of(path: PathReport) -> int:
+    """Links of a path: 1 where it is direct, 2 by a relay."""
+    if path.kind == "direct":
+        return 1
+    return 2 if path.kind == "relay" else len(path.address.split(" > "))
+
+
+def names_of(peers: Sequence[PeerReport]) -> dict[str, str]:
+    """Names by node id."""
+    return {peer.node_id: peer.name for peer in peers}
+
+
+def routes_table(peers: Sequence[PeerReport], width: int | None = None) -> Table:
+    """One row a peer; columns that `width` has no room for are left out."""
+    paths, names = [peer.path for peer in peers], names_of(peers)
+    lasts = [peer.changes[-1] if peer.changes else None for peer in peers]
+    return fitted_table(
+        {
+            "PEER": [peer.name for peer in peers],
+            "PATH": [way_text(path, names) for path in paths],
+            "HOPS": ["-" if path is None else str(hops_of(path)) for path in paths],
+            "SCORE": ["-" if path is None else path.score.partition(" ")[0] for path in paths],
+            "RTT": [ms_text(None if path is None else path.rtt_ms) for path in paths],
+            "JITTER": [ms_text(None if path is None else path.jitter_ms) for path in paths],
+            "LOSS": ["-" if path is None else f"{path.loss:.0%}" for path in paths],
+            "SINCE": [age_text(None if last is None else last.age_seconds) for last in lasts],
+            "WHY": [
+                peer.reason if peer.path is None else last.reason if last else "-"
+                for peer, last in zip(peers, lasts, strict=True)
+            ],
+        },
+        width,
+        _LESSER_COLUMNS,
+        _NUMBERS,
+    )
+
+
+@click.command()
+@agent_options
+@click.option("-v", "--verbose", is_flag=True, help="Also what each score is made of, and what is carried for others.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+def routes(config: Path | None, state_dir: Path | None, verbose: bool, as_json: bool) -> None:
+    """List which way each member is reached: path, hops, score, figures, since when and why."""
+    found = AgentClient.find(config, state_dir).peers()
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+        return
+    if not found:
+        click.echo("There is no other member yet.")
+        return
+    width = terminal_width()
+    print_whole(routes_table(found, width), width)
+    for peer in found:
+        if peer.complaint:
+            click.echo(f"{peer.name} is not trusted to carry: it {peer.complaint}")
+    if verbose:
+        for line in _more(found):
+            click.echo(line)
+
+
+def _more(peers: Sequence[PeerReport]) -> list[str]:
+    scores = [f"{peer.name}: {peer.path.score}" for peer in peers if peer.path is not None]
+    carried = [
+        f"carried on for others from {peer.name}: {bytes_text(peer.carried_bytes)}"
+        for peer in peers
+        if peer.carried_bytes
+    ]
+    return scores + carried
