@@ -13,7 +13,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 .PHONY: help setup system demo demo-exits bench-exits test lint type rust deny fuzz unit netns soak-sim bench build samples lock clean
 
 help: ## list the verbs
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: system $(INSTALLED) ## install all that the other verbs need: system packages (as root), .venv from requirements.lock
 

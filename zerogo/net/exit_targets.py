@@ -68,7 +68,7 @@ class Lookups:
             return failed
         self._running += 1
         found = self._resolve(target.host, target.port)
-        found.addTimeout(LOOKUP_SECONDS, self._clock, lambda result, seconds: [])
+        found.addTimeout(LOOKUP_SECONDS, self._clock)
         return found.addBoth(self._looked_up, target.host)
 
     def _looked_up(self, result: list[SocketAddress] | Failure, host: str) -> list[str]:

@@ -1,0 +1,137 @@
+"""Streams are opened on another edge where that is safe, and the truth is told where it is not."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.exit.choose import Demand
+from zerogo.exit.edges import EdgeProfile, EdgeState
+from zerogo.exit.frames import Command
+from zerogo.exit.grant import Grant
+from zerogo.exit.reason import Reason
+from zerogo.exit.retry import LIMIT_SECONDS
+from zerogo.exit.target import Target
+from zerogo.net.exit_opening import Opening, OpenStream
+from zerogo.test.net.exit_link import Link, Stream
+
+DEMAND = Demand(command=Command.CONNECT, target=Target("example.net", 443))
+
+
+class Edge:
+    def __init__(self, number: int, first: Link | None) -> None:
+        self.link = Link(None if first is None else first.clock)
+        self.driver = self.link.gateway
+        self.state = EdgeState(EdgeProfile(edge=f"e{number}"))
+        self.openings: dict[Opening, None] = {}
+
+
+class OpeningTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        first = Edge(0, None)
+        self.edges = [first, Edge(1, first.link), Edge(2, first.link), Edge(3, first.link)]
+        self.clock = first.link.clock
+        self.opened: list[OpenStream] = []
+        self.failed: list[Reason] = []
+        self.opening = Opening(self, Grant(user="u"), DEMAND, self, self.clock)
+
+    def edge_for(self, grant: Grant, demand: Demand) -> Edge | None:
+        return next((edge for edge in self.edges if edge.state.profile.edge not in demand.excluded), None)
+
+    def stream_opened(self, stream: OpenStream) -> None:
+        self.opened.append(stream)
+        stream.edge.driver.own(stream.number, Stream())
+
+    def stream_failed(self, reason: Reason, sentence: str) -> None:
+        self.failed.append(reason)
+
+    def settle(self) -> None:
+        for edge in self.edges:
+            edge.link.settle()
+
+    def begin(self, early: bytes = b"") -> None:
+        self.opening.begin()
+        if early:
+            self.opening.write(early)
+        self.settle()
+
+    def refuse(self, edge: int, reason: Reason) -> None:
+        link = self.edges[edge].link
+        link.edge.reset(link.edge_owner.requests[-1][0], reason)
+        self.settle()
+
+    def test_early_bytes_go_along_and_the_stream_is_handed_over_once(self) -> None:
+        self.begin(b"early")
+        link = self.edges[0].link
+        far = Stream()
+        link.edge.own(link.edge_owner.requests[-1][0], far)
+        self.opening.write(b" more")
+        link.confirm()
+        self.assertEqual((far.data, len(self.opened), self.failed), (b" more", 1, []))
+        self.assertEqual((self.edges[0].state.in_flight, self.edges[0].state.streams), (0, 1))
+        self.opened[0].ended()
+        self.assertEqual(self.edges[0].state.streams, 0)
+        self.assertEqual([call for call in self.clock.getDelayedCalls() if call.getTime() > 5], [])
+
+    def test_an_overloaded_edge_is_followed_by_another_with_the_same_bytes(self) -> None:
+        self.begin(b"early")
+        self.refuse(0, Reason.OVERLOADED)
+        link = self.edges[1].link
+        self.assertEqual(link.edge.tunnel.mux._streams[1].received, 5)
+        link.confirm()
+        self.assertEqual((len(self.opened), self.opening.tried), (1, ("e0", "e1")))
+        self.assertEqual(self.edges[0].state.failures, 1)
+
+    def test_a_refused_connection_is_told_at_once_and_is_not_the_edges_fault(self) -> None:
+        self.begin()
+        self.refuse(0, Reason.REFUSED)
+        self.assertEqual(
+            (self.failed, self.edges[0].state.failures, self.edges[0].state.streams), ([Reason.REFUSED], 0, 0)
+        )
+
+    def test_three_edges_are_enough(self) -> None:
+        self.begin()
+        for edge in range(3):
+            self.refuse(edge, Reason.NETWORK_UNREACHABLE)
+        self.assertEqual((self.failed, len(self.opening.tried)), ([Reason.NETWORK_UNREACHABLE], 3))
+
+    def test_without_a_second_edge_the_first_ones_reason_is_told(self) -> None:
+        del self.edges[1:]
+        self.begin()
+        self.refuse(0, Reason.POLICY)
+        self.assertEqual(self.failed, [Reason.POLICY])
+
+    def test_a_lost_carrier_is_left_at_once_without_payload_and_waited_for_with(self) -> None:
+        self.begin()
+        for opening in list(self.edges[0].openings):
+            opening.carrier_lost()
+        self.assertEqual(self.opening.tried, ("e0", "e1"))
+        self.setUp()
+        self.begin(b"payload")
+        self.edges[0].link.cut()
+        for opening in list(self.edges[0].openings):
+            opening.carrier_lost()
+        self.assertEqual(self.opening.tried, ("e0",))
+        self.edges[0].link.connect()
+        self.settle()
+        self.edges[0].link.confirm()
+        self.assertEqual(len(self.opened), 1)
+
+    def test_after_the_time_limit_it_has_failed(self) -> None:
+        self.begin()
+        self.clock.advance(LIMIT_SECONDS)
+        self.assertEqual(self.failed, [Reason.TIMED_OUT])
+        self.edges[0].link.confirm()
+        self.assertEqual(self.opened, [])
+
+    def test_a_user_who_leaves_is_told_nothing_and_the_edge_is(self) -> None:
+        self.begin()
+        far = Stream()
+        self.edges[0].link.edge.own(1, far)
+        self.opening.cancel()
+        self.settle()
+        self.assertEqual((self.failed, self.opened, far.happened), ([], [], [Reason.CANCELLED]))
+
+    def test_no_edge_at_all_is_said_at_once(self) -> None:
+        del self.edges[:]
+        self.opening.begin()
+        self.assertEqual((self.failed, self.opening.is_over), ([Reason.NO_EDGE], True))
