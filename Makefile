@@ -67,6 +67,7 @@ bench: setup ## the figures of docs/BENCHMARKS.md (root)
 	@failed=; for bench in idle join relay "plane --json build/plane.json --plot build/plane.png"; do echo "== $$bench"; $(BIN)/python -m integration.bench.$$bench || failed=1; done; test -z "$$failed"
 
 bench-exits: setup ## exits beside microsocks and chisel, where they are installed
+	@.ci/bench-packages
 	@$(BIN)/python -m integration.bench.exits
 
 build: setup ## wheel and sdist into dist/

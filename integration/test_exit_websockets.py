@@ -1,0 +1,169 @@
+"""An edge on another WebSocket implementation (`websockets`), and what a gateway makes of edges that misbehave."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor as installed
+from twisted.internet.defer import inlineCallbacks
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from integration.exits import HOST, Exits
+from zerogo.control.channel import EXIT, ChannelInitiator
+from zerogo.control.edge_token import EdgeToken
+from zerogo.exit.budget import TUNNEL_BYTES, Budget
+from zerogo.exit.events import DataReceived, OpenRequested
+from zerogo.exit.frames import Kind, frame
+from zerogo.exit.greeting import Join, Welcome, emit_greeting, parse_answer
+from zerogo.exit.mux import Mux
+from zerogo.exit.tunnel import PACKET, Tunnel
+from zerogo.gateway.tokens import TOKEN_FILE
+from zerogo.ids import SocketAddress
+from zerogo.net.exit_places import EDGE_PATH
+from zerogo.noise.identity import Identity
+
+reactor: Any = installed
+BODY = b"x" * 700_000
+ANSWER = b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
+
+
+class ForeignEdge:
+    """Blocking; for a thread."""
+
+    def __init__(self, port: int, token: EdgeToken) -> None:
+        self.socket: ClientConnection = connect(
+            f"ws://{HOST}:{port}{EDGE_PATH}",
+            subprotocols=["zerogo.1"],
+            compression=None,
+            max_size=65536,
+            proxy=None,  # type: ignore[list-item]
+        )
+        self.token = token
+        self.channel = ChannelInitiator(Identity.generate(os.urandom), token.key_hash, os.urandom, EXIT)
+        self.tunnel = Tunnel(Mux(is_opener=False, budget=Budget(TUNNEL_BYTES)))
+        self.stopping = threading.Event()
+
+    def join(self) -> Welcome:
+        while not self.channel.is_open:
+            self.channel.receive(self.receive(10))
+            for out in self.channel.outgoing():
+                self.socket.send(out)
+        self.send(emit_greeting(Join(secret=self.token.secret)))
+        answer = None
+        while answer is None:
+            for message in self.channel.receive(self.receive(10)):
+                answer = parse_answer(message)
+        assert isinstance(answer, Welcome)
+        self.tunnel.attach(0, time.monotonic())
+        return answer
+
+    def receive(self, seconds: float) -> bytes:
+        message = self.socket.recv(timeout=seconds)
+        assert isinstance(message, bytes)
+        return message
+
+    def send(self, message: bytes) -> None:
+        self.channel.send(message)
+        for out in self.channel.outgoing():
+            self.socket.send(out)
+
+    def serve(self) -> None:
+        """Answer every stream with a page, until told to stop."""
+        while not self.stopping.is_set():
+            now = time.monotonic()
+            try:
+                for message in self.channel.receive(self.receive(0.02)):
+                    self.tunnel.receive(message, now)
+            except TimeoutError:
+                self.tunnel.handle_timer(now)
+            for event in self.tunnel.events():
+                if isinstance(event, OpenRequested):
+                    self.tunnel.mux.confirm(event.stream, SocketAddress("192.0.2.1", 1), 1000, now)
+                    self.tunnel.mux.write(event.stream, ANSWER, now)
+                    self.tunnel.mux.finish(event.stream, now)
+                elif isinstance(event, DataReceived):
+                    self.tunnel.mux.consume(event.stream, len(event.data), now)
+            while out := self.tunnel.next_message(now):
+                self.send(out)
+        self.socket.close()
+
+
+class ForeignEdgeTests(TestCase):
+    timeout = 60
+
+    def setUp(self) -> None:
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.exits = Exits(reactor, Path(directory.name))
+        self.exits.start()
+        self.token = EdgeToken.parse((Path(directory.name) / "gateway" / TOKEN_FILE).read_text())
+
+    def tearDown(self) -> Any:
+        return self.exits.stop()
+
+    def edge(self) -> ForeignEdge:
+        return ForeignEdge(self.exits.edge_port, self.token)
+
+    @inlineCallbacks
+    def test_a_page_comes_through_an_edge_on_another_implementation(self) -> Any:
+        edge = yield deferToThread(self.edge)
+        welcome = yield deferToThread(edge.join)
+        self.assertEqual(welcome.seen, HOST)
+        serving = deferToThread(edge.serve)
+        for fetched in (self.exits.socks("http://anything.test/"), self.exits.http("http://anything.test/")):
+            body, complaint, status = yield fetched
+            self.assertEqual((status, complaint, body == BODY), (0, "", True))
+        edge.stopping.set()
+        yield serving
+
+    @inlineCallbacks
+    def test_an_edge_that_breaks_the_protocol_is_dropped_and_the_gateway_goes_on(self) -> Any:
+        def misbehave(sealed: bytes | None, clear: bytes | str | None) -> bool:
+            edge = self.edge()
+            edge.join()
+            if sealed is not None:
+                edge.send(sealed)
+            if clear is not None:
+                edge.socket.send(clear)
+            try:
+                while True:
+                    edge.receive(10)
+            except ConnectionClosed:
+                return True
+
+        for sealed, clear in (
+            (b"\x09unknown kind", None),
+            (PACKET + b"\x03\x00", None),
+            (PACKET + frame(Kind.DATA, 99, b"never opened"), None),
+            (PACKET + frame(Kind.OPEN, 1, b"\x01\x00\x00\x00\x01\x00\x50host"), None),
+            (b"\x02" + b"\xff" * 8, None),
+            (None, b"not sealed"),
+            (None, "text"),
+        ):
+            is_dropped = yield deferToThread(misbehave, sealed, clear)
+            self.assertTrue(is_dropped, (sealed, clear))
+        self.exits.add_edge()
+        yield self.exits.edges_are_here(1)
+        _, complaint, status = yield self.exits.socks(f"http://target.test:{self.exits.page_port}/page")
+        self.assertEqual((status, complaint), (0, ""))
+
+    @inlineCallbacks
+    def test_browsers_and_wrong_paths_are_turned_away(self) -> Any:
+        def dial(path: str, origin: str | None) -> int:
+            try:
+                connect(f"ws://{HOST}:{self.exits.edge_port}{path}", origin=origin, proxy=None).close()  # type: ignore[arg-type]
+            except InvalidStatus as error:
+                return error.response.status_code
+            return 0
+
+        for path, origin, status in ((EDGE_PATH, "http://evil.example", 400), ("/", None, 404), (EDGE_PATH, None, 0)):
+            got = yield deferToThread(dial, path, origin)
+            self.assertEqual(got, status, (path, origin))
