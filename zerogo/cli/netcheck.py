@@ -70,6 +70,8 @@ class NetcheckReport(msgspec.Struct, frozen=True, kw_only=True):
 
     grade: str
     """`direct`, `relayed` or `cut_off`."""
+    seconds: float
+    """So long the checks took."""
     sentences: list[str]
     advice: list[str]
     agent: str
@@ -162,10 +164,12 @@ def netcheck(config: Path | None, state_dir: Path | None, servers: tuple[str, ..
     """
     found = agent_config(config, state_dir)
     plan = make_plan(found, servers)
+    began = time.monotonic()
     facts = find_out(plan)
+    took = time.monotonic() - began
     verdict, agent = judge(facts), _agent(found)
     if as_json:
-        click.echo(msgspec.json.encode(make_report(facts, verdict, agent)))
+        click.echo(msgspec.json.encode(make_report(facts, verdict, agent, took)))
     else:
         _print(facts, verdict, agent)
     return int(verdict.grade)
@@ -203,11 +207,12 @@ def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds * 1000, 3)
 
 
-def make_report(facts: NetworkFacts, verdict: Verdict, agent: str) -> NetcheckReport:
-    """For programs."""
+def make_report(facts: NetworkFacts, verdict: Verdict, agent: str, took: float) -> NetcheckReport:
+    """For programs; `took` is in seconds."""
     survey = facts.survey
     return NetcheckReport(
         grade=verdict.grade.name.lower(),
+        seconds=round(took, 3),
         sentences=list(verdict.sentences),
         advice=list(verdict.advice),
         agent=agent,
