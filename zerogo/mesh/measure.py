@@ -103,9 +103,12 @@ class Measurement:
         self.unanswered += 1
         self._remember(was_lost=True)
 
-    def silence_is_over(self) -> None:
-        """The path carries again: what got lost while it was dead says nothing about its loss while it lives."""
-        if self.unanswered >= self.probes_until_dead:
+    def silence_is_over(self, *, was_dead: bool = False) -> None:
+        """The path carries again: what got lost while it was dead says nothing about its loss while it lives.
+
+        :param was_dead: whether that is known; else so many probes in a row as make a death are taken for one.
+        """
+        if was_dead or self.unanswered >= self.probes_until_dead:
             self._fates >>= self.unanswered
             self._fates_known = max(0, self._fates_known - self.unanswered)
         self.unanswered = 0

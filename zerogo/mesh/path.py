@@ -79,7 +79,7 @@ class Path:
     def revive(self, now: float) -> None:
         """Take the path for usable again and probe it at once."""
         self.is_alive = True
-        self.measurement.silence_is_over()
+        self.measurement.silence_is_over(was_dead=True)
         self.next_probe_at = now
 
     def status(self, *, is_active: bool, score: Score) -> PathStatus:
