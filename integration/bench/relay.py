@@ -32,8 +32,9 @@ from attrs import asdict, frozen
 from rich.console import Console
 from rich.table import Table
 
+from zerogo.dataplane.native import relay_forwarder
 from zerogo.ids import SocketAddress
-from zerogo.net.turn_forwarding import native_forwarding
+from zerogo.net.turn_forwarding import TALLY
 from zerogo.secret import Secret
 from zerogo.turn.client import TurnClient, TurnCredential
 from zerogo.turn.client_events import ChannelBound
@@ -204,9 +205,9 @@ def measure(relay: Relay, size: int, seconds: float) -> tuple[Rates, Rates]:
 def contenders() -> list[Relay]:
     """Those that are installed."""
     found = [Relay("Python", ours("reference"))]
-    forwarding = native_forwarding()
-    if forwarding is not None:
-        forwarding.close()
+    forwarder = relay_forwarder(TALLY)
+    if forwarder is not None:
+        forwarder.close()
         found.append(Relay("native", ours("native")))
     if shutil.which("turnserver") is not None:
         found.append(Relay("coturn", coturn))

@@ -46,6 +46,12 @@ def is_built() -> bool:
     return _native is not None and tuple(_native.COUNTERS) == tuple(Counter)
 
 
+def relay_forwarder(tally: tuple[str, ...]) -> _native.RelayForwarder | None:
+    """A forwarder for a relay, where the extension is there with one that counts just `tally`."""
+    is_there = _native is not None and tuple(getattr(_native, "RELAY_TALLY", ())) == tally
+    return _native.RelayForwarder() if is_there else None
+
+
 def _spelt(endpoint: Endpoint) -> _native._Address:
     """As the extension takes it: host, port, socket and channel; or the node ids of a route."""
     match endpoint:

@@ -15,7 +15,7 @@ import os
 import socket
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from attrs import fields, frozen
 from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
@@ -27,9 +27,6 @@ from zerogo.ids import SocketAddress
 from zerogo.turn.allocation import ClientAddress, ClientTransport
 from zerogo.turn.events import ClientEnd, FlowPermitted, PeerEnd
 
-if TYPE_CHECKING:
-    from zerogo._native import RelayForwarder
-
 FETCH_LIMIT = 256
 """Datagrams that are looked at before the reactor does something else."""
 FIRST_RELAYED = 1 << 16
@@ -38,6 +35,36 @@ FIRST_RELAYED = 1 << 16
 FromClient = Callable[[bytes, ClientAddress], object]
 FromPeer = Callable[[bytes, SocketAddress, SocketAddress], object]
 Renew = Callable[[ClientEnd | PeerEnd], object]
+
+
+EndRow = tuple[int, str, int, int]
+"""Socket, host, port, channel (0: the payload alone)."""
+
+
+class Forwarder(Protocol):
+    """What is wanted of `zerogo._native.RelayForwarder`, which says what each does."""
+
+    def wakeup_fd(self) -> int: ...
+
+    def add_socket(self, number: int, fd: int, is_relayed: bool) -> None: ...
+
+    def remove_socket(self, number: int) -> None: ...
+
+    def add_flow(self, source: EndRow, destination: EndRow, buckets: tuple[int, int], seconds: float) -> None: ...
+
+    def forget_client(self, socket: int, host: str, port: int) -> None: ...
+
+    def add_bucket(self, number: int, rate: float) -> None: ...
+
+    def remove_bucket(self, number: int) -> None: ...
+
+    def take(self, number: int, amount: int) -> bool: ...
+
+    def fetch(self, limit: int) -> list[tuple[int, str, int, bytes, int | None]]: ...
+
+    def tally(self) -> list[int]: ...
+
+    def close(self) -> None: ...
 
 
 @frozen
@@ -54,10 +81,13 @@ class Tally:
     unsendable: int = 0
 
 
+TALLY = tuple(field.name for field in fields(Tally))
+
+
 class NativeBucket:
     """The bandwidth of one user (`turn.quota.Bandwidth`)."""
 
-    def __init__(self, forwarder: RelayForwarder, number: int, rate: float) -> None:
+    def __init__(self, forwarder: Forwarder, number: int, rate: float) -> None:
         self.number = number
         self._forwarder = forwarder
         forwarder.add_bucket(number, rate)
@@ -81,7 +111,7 @@ def _address(host: str, port: int) -> SocketAddress:
 class NativeForwarding:
     """One forwarder and its sockets."""
 
-    def __init__(self, forwarder: RelayForwarder) -> None:
+    def __init__(self, forwarder: Forwarder) -> None:
         self._forwarder = forwarder
         self._reactor: IReactorFDSet | None = None
         self._relayed: dict[SocketAddress, int] = {}
@@ -144,7 +174,7 @@ class NativeForwarding:
         """What it did so far."""
         return Tally(*self._forwarder.tally())
 
-    def _row(self, end: ClientEnd | PeerEnd) -> tuple[int, str, int, int] | None:
+    def _row(self, end: ClientEnd | PeerEnd) -> EndRow | None:
         if isinstance(end, ClientEnd):
             return end.client.listener, end.client.address.host, end.client.address.port, end.channel
         number = self._relayed.get(end.relayed)
@@ -181,13 +211,3 @@ class NativeForwarding:
 
     def connectionLost(self, reason: Failure) -> None:
         """The reactor stops."""
-
-
-def native_forwarding() -> NativeForwarding | None:
-    """A forwarder, where the native core was built, and with one that counts as this release does."""
-    try:
-        from zerogo import _native
-    except ImportError:
-        return None
-    names = tuple(field.name for field in fields(Tally))
-    return NativeForwarding(_native.RelayForwarder()) if getattr(_native, "RELAY_TALLY", None) == names else None

@@ -74,6 +74,11 @@ def turn_metrics(server: TurnServer, driver: TurnDriver) -> Iterator[Metric]:
         },
         "reason",
     )
+    yield from _refusal_metrics(server, driver)
+
+
+def _refusal_metrics(server: TurnServer, driver: TurnDriver) -> Iterator[Metric]:
+    counters, streams = server.counters, driver.stream_counters
     refusals = {str(int(code)): count for code, count in counters.refusals.items()}
     yield Metric("zerogo_relay_refusals_total", "counter", "Requests of users refused.", refusals, "code")
     yield Metric(

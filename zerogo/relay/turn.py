@@ -12,12 +12,13 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.logger import Logger
 
 from zerogo.config.relay import RelayConfig
+from zerogo.dataplane.native import relay_forwarder
 from zerogo.errors import EnvironmentFault
 from zerogo.ids import SocketAddress
 from zerogo.net.addresses import choose_addresses, read_interfaces
 from zerogo.net.listening import TURN_PROTOCOLS, server_context
 from zerogo.net.relayed import outgoing_address
-from zerogo.net.turn_forwarding import NativeForwarding, native_forwarding
+from zerogo.net.turn_forwarding import TALLY, NativeForwarding
 from zerogo.net.turn_server import TurnDriver
 from zerogo.policy.addresses import AddressRule, parse_address, special_range
 from zerogo.stun.server import BindingResponder
@@ -43,10 +44,10 @@ _log = Logger(namespace="zerogo.relay")
 
 def make_forwarding(config: RelayConfig) -> NativeForwarding | None:
     """What forwards without the interpreter, where it is wanted and was built. Raises `ForwardingMissing`."""
-    found = None if config.data_plane == "reference" else native_forwarding()
-    if found is None and config.data_plane == "native":
+    forwarder = None if config.data_plane == "reference" else relay_forwarder(TALLY)
+    if forwarder is None and config.data_plane == "native":
         raise ForwardingMissing()
-    return found
+    return None if forwarder is None else NativeForwarding(forwarder)
 
 
 def turn_server(

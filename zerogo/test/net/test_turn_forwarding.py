@@ -11,9 +11,10 @@ from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SkipTest, TestCase
 
+from zerogo.dataplane.native import relay_forwarder
 from zerogo.ids import SocketAddress
 from zerogo.net.datagram import DatagramDriver, listen, open_udp_socket
-from zerogo.net.turn_forwarding import native_forwarding
+from zerogo.net.turn_forwarding import TALLY, NativeForwarding
 from zerogo.net.turn_server import TurnDriver
 from zerogo.policy.addresses import AddressRule
 from zerogo.stun.limit import SourceLimiter
@@ -36,9 +37,10 @@ class ForwardingTests(TestCase):
     timeout = 20
 
     def setUp(self) -> None:
-        forwarding = native_forwarding()
-        if forwarding is None:
+        forwarder = relay_forwarder(TALLY)
+        if forwarder is None:
             raise SkipTest("the native core is not built, or not with the forwarder")
+        forwarding = NativeForwarding(forwarder)
         rule = AddressRule((ipaddress.ip_network("127.0.0.0/8"),))
         settings = ServerSettings(
             realm="realm",
