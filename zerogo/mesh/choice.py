@@ -38,6 +38,11 @@ def facts_of(path: Path) -> Facts:
     )
 
 
+def _is_fresh(path: Path) -> bool:
+    """Whether checks of ICE have just shown that a direct path carries both ways: a probe would say the same, later."""
+    return path.kind is PathKind.DIRECT and path.is_checked and not path.is_verified and not path.has_failed
+
+
 @define(eq=False)
 class PathChoice:
     """Remembers the path in use, and since when another one was better."""
@@ -46,6 +51,8 @@ class PathChoice:
     active: Path | None = field(default=None, init=False)
     _preference: Preference[Endpoint] = field(factory=Preference, init=False)
     _scorer: Scorer = field(init=False)
+    _takes_fresh: bool = field(default=True, init=False)
+    """Whether no direct path was proven by a probe, so that one that was checked is the best news there is."""
 
     def __attrs_post_init__(self) -> None:
         """The scorer is part of the policy."""
@@ -64,6 +71,7 @@ class PathChoice:
     def choose(self, paths: Iterable[Path], now: float) -> Path | None:
         """The path to use from now on out of `paths`; None where none is usable. Becomes `active`."""
         usable = {path.destination: path for path in paths if path.is_usable}
+        self._takes_fresh = not any(path.kind is PathKind.DIRECT and path.is_verified for path in usable.values())
         options = [self._option(path) for path in usable.values() if self.policy.broken_by(facts_of(path)) is None]
         upgrade = self._upgrade(usable, options)
         if upgrade is not None:
@@ -134,7 +142,7 @@ class PathChoice:
             key=path.destination,
             facts=facts,
             score=self._scorer.score(facts),
-            is_proven=path.is_verified,
+            is_proven=path.is_verified or (self._takes_fresh and _is_fresh(path)),
             tier=int(self.policy.prefer_direct and facts.type is not PathType.DIRECT),
         )
 
@@ -146,4 +154,4 @@ class PathChoice:
             return None
         path = usable[best.key]
         is_well = path.is_verified and not path.has_failed and not path.measurement.unanswered
-        return best.key if path.kind is PathKind.DIRECT and is_well else None
+        return best.key if path.kind is PathKind.DIRECT and (is_well or _is_fresh(path)) else None

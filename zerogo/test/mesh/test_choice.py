@@ -41,6 +41,12 @@ class ChoiceTests(SynchronousTestCase):
         verified, fast = path(1, 0.100), path(2, 0.020, verified=False)
         self.assertIs(PathChoice().choose([fast, verified], 0.0), verified)
 
+    def test_a_direct_path_that_was_checked_takes_over_from_a_relay_at_once(self) -> None:
+        relayed, direct = path(1, 0.080, kind=PathKind.RELAY), path(2, 0.080, verified=False)
+        choice = PathChoice()
+        choice.choose([relayed], 0.0)
+        self.assertIs(choice.choose([relayed, direct], 0.1), direct)
+
     def test_a_better_path_must_be_better_for_three_seconds(self) -> None:
         slow, fast = path(1, 0.100), path(2, 0.020)
         choice = PathChoice()
