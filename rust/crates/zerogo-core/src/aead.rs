@@ -44,8 +44,11 @@ pub trait Cipher: Send + Sync {
     fn open(&self, counter: u64, associated: &[u8; HEADER_BYTES], sealed: &mut [u8]) -> bool;
 }
 
-/// A `Cipher` of the crate that was built in.
+/// A `Cipher` of the crate that was built in. Its key is overwritten when it is dropped: aws-lc-rs sees to it by itself.
 pub struct SessionCipher {
+    #[cfg(feature = "ring")]
+    key: Box<zerogo_secret::Erased<LessSafeKey>>,
+    #[cfg(all(feature = "aws-lc", not(feature = "ring")))]
     key: LessSafeKey,
     suite: Suite,
 }
@@ -58,7 +61,10 @@ impl SessionCipher {
             Suite::AesGcm => &AES_256_GCM,
         };
         let key = UnboundKey::new(algorithm, key).expect("both algorithms take 32 bytes");
-        Self { key: LessSafeKey::new(key), suite }
+        let key = LessSafeKey::new(key);
+        #[cfg(feature = "ring")]
+        let key = Box::new(zerogo_secret::Erased::new(key));
+        Self { key, suite }
     }
 
     fn nonce(&self, counter: u64) -> Nonce {

@@ -365,8 +365,8 @@ mod tests {
         let parts = SessionParts {
             local_index,
             remote_index: 0,
-            send_key: [0; 32],
-            receive_key: [0; 32],
+            send_key: [0; 32].into(),
+            receive_key: [0; 32].into(),
             suite: Suite::ChaChaPoly,
             is_initiator,
         };

@@ -6,6 +6,8 @@
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use zeroize::Zeroizing;
+
 use crate::aead::{Cipher, KEY_BYTES, SessionCipher, Suite};
 use crate::peer::PeerShared;
 use crate::replay::{REJECT_AFTER_MESSAGES, ReplayWindow};
@@ -26,9 +28,9 @@ pub struct SessionParts {
     /// Receiver index in datagrams to the peer.
     pub remote_index: u32,
     /// Key of what we send.
-    pub send_key: [u8; KEY_BYTES],
+    pub send_key: Zeroizing<[u8; KEY_BYTES]>,
     /// Key of what we receive.
-    pub receive_key: [u8; KEY_BYTES],
+    pub receive_key: Zeroizing<[u8; KEY_BYTES]>,
     /// Cipher of both.
     pub suite: Suite,
     /// Whether we may send at once.
@@ -157,8 +159,8 @@ pub mod tests {
         let parts = |at: u32, is_initiator| SessionParts {
             local_index: 100 + at,
             remote_index: 101 - at,
-            send_key: [1 + at as u8; 32],
-            receive_key: [2 - at as u8; 32],
+            send_key: [1 + at as u8; 32].into(),
+            receive_key: [2 - at as u8; 32].into(),
             suite,
             is_initiator,
         };

@@ -66,8 +66,8 @@ fn golden_datagrams_are_sealed_and_opened_to_the_byte() {
         let parts = SessionParts {
             local_index: index,
             remote_index: 0,
-            send_key: key,
-            receive_key: key,
+            send_key: key.into(),
+            receive_key: key.into(),
             suite,
             is_initiator: false,
         };
@@ -85,8 +85,8 @@ fn sealed_headers_are_emitted_to_the_byte() {
         let parts = SessionParts {
             local_index: 0,
             remote_index: number(&entry["receiver_index"]) as u32,
-            send_key: bytes(&entry["key"]).try_into().expect("32 bytes"),
-            receive_key: [0; 32],
+            send_key: <[u8; 32]>::try_from(bytes(&entry["key"])).expect("32 bytes").into(),
+            receive_key: [0; 32].into(),
             suite: Suite::from_number(number(&entry["suite"]) as u8).expect("a suite"),
             is_initiator: true,
         };

@@ -26,8 +26,8 @@ fn liar() -> Session {
     let parts = SessionParts {
         local_index: 1,
         remote_index: 2,
-        send_key: [1; 32],
-        receive_key: [2; 32],
+        send_key: [1; 32].into(),
+        receive_key: [2; 32].into(),
         suite: Suite::AesGcm,
         is_initiator: true,
     };

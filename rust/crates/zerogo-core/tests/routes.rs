@@ -26,8 +26,8 @@ fn parts(near: usize, far: usize) -> SessionParts {
     SessionParts {
         local_index: index(near, far),
         remote_index: index(far, near),
-        send_key: key(near, far),
-        receive_key: key(far, near),
+        send_key: key(near, far).into(),
+        receive_key: key(far, near).into(),
         suite: Suite::AesGcm,
         is_initiator: near < far,
     }

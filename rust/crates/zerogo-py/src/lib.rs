@@ -160,7 +160,7 @@ impl NativePlane {
         is_initiator: bool,
     ) -> PyResult<()> {
         let suite = Suite::from_number(suite).ok_or_else(|| PyValueError::new_err("an unknown suite"))?;
-        let (send_key, receive_key) = (array(send_key)?, array(receive_key)?);
+        let (send_key, receive_key) = (array::<32>(send_key)?.into(), array::<32>(receive_key)?.into());
         let parts = SessionParts { local_index, remote_index, send_key, receive_key, suite, is_initiator };
         self.push(Verb::AddSession(peer, parts));
         Ok(())

@@ -124,7 +124,7 @@ pub fn frames(data: &[u8]) {
 
 /// The first node's session, past the counter that it has used.
 fn liar() -> Session {
-    let (send_key, receive_key) = ([1; 32], [2; 32]);
+    let (send_key, receive_key) = ([1; 32].into(), [2; 32].into());
     let suite = Suite::AesGcm;
     let parts = SessionParts { local_index: 1, remote_index: 2, send_key, receive_key, suite, is_initiator: true };
     let session = Session::new(&parts, std::sync::Arc::new(PeerShared::new(1, [1; 10])), 0);

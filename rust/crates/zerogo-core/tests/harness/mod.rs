@@ -170,8 +170,8 @@ fn parts(near: u32, is_initiator: bool, suite: Suite) -> SessionParts {
     SessionParts {
         local_index: near,
         remote_index: 3 - near,
-        send_key: [near as u8; 32],
-        receive_key: [3 - near as u8; 32],
+        send_key: [near as u8; 32].into(),
+        receive_key: [3 - near as u8; 32].into(),
         suite,
         is_initiator,
     }
