@@ -260,9 +260,12 @@ class Relay:
         client = TurnClient(
             address, self._credential, self._context.rng, is_stream=is_stream, wants_ipv6=self._wants_ipv6
         )
-        self._ways[address] = _Way(address, client, is_stream)
-        client.start(now)
-        self._flush(self._ways[address])
+        self._run(_Way(address, client, is_stream), now)
+
+    def _run(self, way: _Way, now: float) -> None:
+        self._ways[way.address] = way
+        way.client.start(now)
+        self._flush(way)
 
     def _allocated(self, way: _Way, relayed: SocketAddress, now: float) -> None:
         before = self._in_use
@@ -305,6 +308,8 @@ class Relay:
         self._in_use = None
         self._timers.cancel(_Timer.KEEPALIVE)
         self._timers.cancel(_Timer.UDP_AGAIN)
+        if not way.is_stream:
+            self._run(_Way(way.address, way.client.successor(), way.is_stream), now)
         self._try_all(now)
 
     def _close(self, way: _Way, now: float) -> None:

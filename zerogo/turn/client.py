@@ -241,6 +241,14 @@ class TurnClient:
         if self.relayed is not None:
             self._request(TurnMethod.REFRESH, (), None, now)
 
+    def successor(self) -> TurnClient:
+        """A client for the same, after this one's allocation was lost: it needs no challenge of its own."""
+        client = TurnClient(
+            self._server, self._credential, self._rng, is_stream=self._is_stream, wants_ipv6=self._wants_ipv6
+        )
+        client._login = self._login
+        return client
+
     def channel_of(self, peer: SocketAddress) -> int | None:
         """The channel that `bind` chose for a peer; the relay may not have confirmed it yet."""
         known = self._peers.get(peer)

@@ -218,6 +218,15 @@ class TurnClientTests(SynchronousTestCase):
         self.assertIsInstance(again.seen[0], Allocated)
         self.assertEqual(self.bench.server.allocations, 1)
 
+    def test_successor_needs_no_challenge(self) -> None:
+        self.line.start()
+        self.line.client.close(self.bench.now)
+        self.line.settle()
+        self.line.client, before = self.line.client.successor(), len(self.line.sent)
+        self.line.start()
+        self.assertIsInstance(self.line.seen[-1], Allocated)
+        self.assertEqual(len(self.line.sent) - before, 1)
+
     def test_renewed_credential_extends_the_allocation(self) -> None:
         def credential(expiry: float) -> TurnCredential:
             name = timed_username("node", expiry)
