@@ -169,7 +169,8 @@ class TurnServiceTests(TestCase):
         figures = yield deferToThread(read_figures, port)
         self.assertEqual(figures["zerogo_relay_allocations"], 1)
         self.assertEqual(figures["zerogo_relay_allocations_total"], 1)
-        self.assertEqual(figures['zerogo_relay_refusals_total{code="403"}'], 1)
-        self.assertEqual(figures['zerogo_relay_refusals_total{code="300"}'], 1)
         self.assertEqual(figures["zerogo_relay_draining"], 1)
-        self.assertEqual(figures['zerogo_relay_challenges_total{outcome="challenged"}'], 2)
+        # A request that is not answered within 200 ms, on a busy machine, is sent and counted again.
+        self.assertGreaterEqual(figures['zerogo_relay_refusals_total{code="403"}'], 1)
+        self.assertGreaterEqual(figures['zerogo_relay_refusals_total{code="300"}'], 1)
+        self.assertGreaterEqual(figures['zerogo_relay_challenges_total{outcome="challenged"}'], 2)
