@@ -79,6 +79,8 @@ CHECK_SCHEDULE = (0.25, 0.35, 0.6)
 RENEW_PEER_SECONDS = 240.0
 """Permissions last 300 s, channels 600 s and renew the permission."""
 RENEW_MARGIN_SECONDS = 60.0
+YOUNG_NONCE_SECONDS = 500.0
+"""Servers take a nonce for 600 s, ours and most others."""
 ATTEMPTS = 4
 """So often one request is sent anew with another nonce."""
 PEERS_LIMIT = 1024
@@ -105,6 +107,11 @@ class _Request:
     schedule: tuple[float, ...]
     attempts: int = 1
 
+    @property
+    def is_check(self) -> bool:
+        """Whether it was made by `TurnClient.check`."""
+        return self.schedule == CHECK_SCHEDULE
+
 
 @define
 class _Peer:
@@ -122,6 +129,7 @@ class _Login:
 
     realm: str | None = None
     nonce: bytes = field(default=b"", repr=False)
+    told_at: float = float("-inf")
 
 
 class TurnClient:
@@ -325,7 +333,12 @@ class TurnClient:
         is_challenge = error.code == Code.STALE_NONCE or (error.code == Code.UNAUTHENTICATED and request.key is None)
         if is_challenge and realm is not None and nonce is not None and request.attempts < ATTEMPTS:
             del self._requests[message.transaction_id]
-            self._login = _Login(realm.text, nonce.nonce)
+            is_young = now - self._login.told_at < YOUNG_NONCE_SECONDS
+            self._login = _Login(realm.text, nonce.nonce, now)
+            if request.is_check and is_young:
+                # The nonce is bound to our address. It cannot be too old, so our address is another, or the relay is.
+                self._lose("the relay does not know this address")
+                return
             self._request(
                 request.method,
                 request.attributes,
