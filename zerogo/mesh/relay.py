@@ -31,6 +31,8 @@ KEEPALIVE_SECONDS = 20.0
 KEEPALIVE_JITTER_SHARE = 0.2
 DOUBT_GAP_SECONDS = 1.5
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
+REFUSED_AGAIN_LIMIT = 8
+"""So many peers that a relay refused, for want of room perhaps, are tried again with each keepalive."""
 REFUSED_RETRY_SECONDS = 60.0
 """After an answer that trying again will not change soon, such as a wrong credential."""
 UDP_AGAIN_SECONDS = (30.0, 60.0, 120.0, 300.0, 600.0)
@@ -204,6 +206,8 @@ class Relay:
                         self._want_streams(True)
                 case _Timer.KEEPALIVE if self._in_use is not None:
                     self._refresh(self._in_use, now)
+                    for peer in list(self.refused)[:REFUSED_AGAIN_LIMIT]:
+                        del self.refused[peer]
                 case _Timer.RETRY:
                     self._try_all(now)
                 case _Timer.UDP_AGAIN if self.is_stream:

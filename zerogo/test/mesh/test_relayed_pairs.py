@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.ids import ChannelAddress, SocketAddress
@@ -69,6 +70,17 @@ class RelayedPairTests(SynchronousTestCase):
         mesh.run_for(0.2)
         self.assertEqual(self.bob.received(self.ann), [b"after"])
         self.assertEqual(self.ann.plane.session_count, sessions)
+
+    def test_peer_that_the_relay_had_no_room_for_is_tried_again(self) -> None:
+        mesh = self.mesh()
+        books = mesh.relays["near"].server._ledger.books
+        books.quota = evolve(books.quota, channels=0)
+        mesh.start()
+        mesh.run_for(3.0)
+        self.assertFalse(mesh.is_connected())
+        books.quota = evolve(books.quota, channels=10)
+        mesh.run_for(30.0)
+        self.assertTrue(mesh.is_connected())
 
     def test_direct_path_that_dies_is_replaced_by_the_relay(self) -> None:
         mesh = self.mesh(PORT_RESTRICTED, PORT_RESTRICTED)
