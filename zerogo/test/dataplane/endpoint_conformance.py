@@ -263,6 +263,9 @@ class EndpointConformance(PlaneCase):
         rogue.forward(1, (third, here, UNKNOWN), datagram)
         self.counts(left, Counter.DROPPED_FORWARD_NO_WAY, 1)
         left.plane.set_path(1, PathPlan.by(right.host.underlay(), 700))
+        # Verbs are carried out in order, and not before what comes in: so the path has changed when this is heard.
+        left.plane.send_control(9, b"\x03\x01")
+        self.receive_within(rogue.socket)
         rogue.forward(1, (third, here, there), b"\x93" * 700)
         self.counts(left, Counter.DROPPED_FORWARD_TOO_LONG, 1)
         rogue.forward(1, (third, here, there), datagram)
