@@ -38,13 +38,29 @@ class Asking:
         """It cannot be asked any more."""
         self._pending.pop(neighbour, None)
 
+    def answered(self, nodes: Iterable[NodeId]) -> None:
+        """Enough is known about these: nobody needs to be asked any more."""
+        for node in nodes:
+            for neighbour, asked in list(self._pending.items()):
+                asked.pop(node, None)
+                if not asked:
+                    del self._pending[neighbour]
+
+    def nodes(self) -> dict[NodeId, None]:
+        """What is to be asked about."""
+        return {node: None for asked in self._pending.values() for node in asked}
+
+    def is_due(self, now: float) -> bool:
+        """Whether the next neighbours may be asked."""
+        return bool(self._pending) and now >= self._next_at
+
     def next_at(self) -> float | None:
         """When the next neighbours are to be asked."""
         return self._next_at if self._pending else None
 
     def first(self, order: Iterable[NodeId], now: float) -> Iterator[tuple[NodeId, list[LinkRequest]]]:
         """The neighbours to ask now and what, in that order; each that is taken was asked."""
-        if now < self._next_at or not self._pending:
+        if not self.is_due(now):
             return
         self._next_at = now + GAP_SECONDS
         chosen = [neighbour for neighbour in order if neighbour in self._pending][:NEIGHBOURS_AT_ONCE]

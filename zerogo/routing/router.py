@@ -12,6 +12,7 @@ unread.
 from __future__ import annotations
 
 import enum
+import itertools
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ from zerogo.errors import RemoteError
 from zerogo.ids import NetworkId, NodeId
 from zerogo.routing.allowance import Allowance
 from zerogo.routing.asking import Asking
-from zerogo.routing.links import LinkState, ToldLinks
+from zerogo.routing.links import TOLD_FOR_SECONDS, LinkState, ToldLinks
 from zerogo.routing.routes import Route, RouteSearch, best_routes
 from zerogo.routing.telling import Telling
 from zerogo.routing.trust import TrustBook
@@ -43,6 +44,11 @@ NEIGHBOURS_PER_ROUND = 64
 FULL_ROUNDS = 3
 ASK_AGAIN_SECONDS = 1.0
 """Until the second round of questions about a node that no route is known to; doubles up to the update interval."""
+ENOUGH_NEIGHBOURS = 4
+"""With a link to a node, told lately: questions about it that wait are dropped."""
+FRESH_SECONDS = 15.0
+LONGEST_INTERVAL_SECONDS = 30.0
+"""Between renewals, whatever the settings say: what is told holds for 90 seconds."""
 ON_BEHALF_GAP_SECONDS = 1.0
 """Between two rounds of questions on behalf of others about one node."""
 WANTED_LIMIT = 1024
@@ -199,7 +205,7 @@ class Router:
                 self._telling.pass_on(sender, node, interest, told.advert, now)
             if now - self._behalf.get(node, -math.inf) >= ON_BEHALF_GAP_SECONDS:
                 self._ask_on_behalf(node, now)
-        self._arm(now + self._settings.update_interval)
+        self._arm(now + self._interval)
         self._flush(now)
 
     def receive_advert(self, sender: NodeId, advert: LinkAdvert, now: float) -> None:
@@ -316,6 +322,10 @@ class Router:
         return [node for node in self._own if node in self._willing]
 
     @property
+    def _interval(self) -> float:
+        return min(self._settings.update_interval, LONGEST_INTERVAL_SECONDS)
+
+    @property
     def _asks_on(self) -> bool:
         return self._settings.carriers_limit > 1
 
@@ -327,7 +337,7 @@ class Router:
             start = want.rounds * NEIGHBOURS_PER_ROUND % len(carriers)
             carriers = (carriers[start:] + carriers[:start])[:NEIGHBOURS_PER_ROUND]
         self._asking.ask(carriers, node, ask_on=self._asks_on)
-        wait = min(ASK_AGAIN_SECONDS * 2.0**want.rounds, self._settings.update_interval)
+        wait = min(ASK_AGAIN_SECONDS * 2.0**want.rounds, self._interval)
         want.rounds, want.asked_at, want.again_at = min(want.rounds + 1, 1000), now, now + wait
         self._arm(want.again_at)
 
@@ -358,19 +368,19 @@ class Router:
         near = [origin for origin, _ in self._told.towards(node, now) if origin in self._own]
         useful = list(dict.fromkeys((*(route.hops[0] for route in known), *near)))[:USEFUL_NEIGHBOURS]
         self._asking.ask(useful, node, ask_on=self._asks_on)
-        want.rounds, want.again_at = 0, now + self._settings.update_interval
+        want.rounds, want.again_at = 0, now + self._interval
 
     def _renew_sought(self, now: float) -> None:
         sought = dict.fromkeys(self._telling.sought(now))
         self._behalf = {node: at for node, at in self._behalf.items() if node in sought}
         for node in sought:
-            at = self._behalf.get(node, now) + self._settings.update_interval
+            at = self._behalf.get(node, now) + self._interval
             if at <= now:
                 self._ask_on_behalf(node, now)
-                at = now + self._settings.update_interval
+                at = now + self._interval
             self._arm(at)
         if len(self._telling):
-            self._arm(now + self._settings.update_interval)
+            self._arm(now + self._interval)
 
     def _flush(self, now: float) -> None:
         """Send what is due, as far as the allowance goes."""
@@ -384,10 +394,19 @@ class Router:
             if not self._can_send(1024, now):
                 return
             self._tell(asker, now)
+        if self._asking.is_due(now):
+            self._asking.answered([node for node in self._asking.nodes() if self._is_enough_known(node, now)])
         for neighbour, requests in self._asking.first(self._in_order(now), now):
             for request in requests:
                 if not self._send(neighbour, emit_request(request), now):
                     return
+
+    def _is_enough_known(self, node: NodeId, now: float) -> bool:
+        """Whether so many neighbours told of a link to `node` that no more need to be asked."""
+        fresh = now + TOLD_FOR_SECONDS - FRESH_SECONDS
+        near = (origin for origin, told in self._told.towards(node, now) if origin in self._own and told.until > fresh)
+        usable = (origin for origin in near if not self.trust.is_resting((origin, node), now))
+        return len(list(itertools.islice(usable, ENOUGH_NEIGHBOURS))) == ENOUGH_NEIGHBOURS
 
     def _in_order(self, now: float) -> list[NodeId]:
         carriers = self._carriers()

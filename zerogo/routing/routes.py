@@ -58,6 +58,8 @@ class RouteSearch:
 
     def routes(self, node: NodeId, carriers_limit: int, now: float) -> Iterator[Route]:
         """All routes to a node, in no particular order."""
+        if node == self.here:
+            return
         for last, told in self.told.towards(node, now):
             if last == self.here or not self.carries(last) or carriers_limit < 1:
                 continue

@@ -21,6 +21,7 @@ from attrs import define, field, frozen
 
 from zerogo.ids import NodeId
 from zerogo.noise.replay import ReplayWindow
+from zerogo.routing.links import LinkState
 from zerogo.testing.routing_world import Edge, PairEnd, RoutingWorld, SimNode
 
 CONVERGE_SECONDS = 3.0
@@ -196,6 +197,40 @@ class Simulation:
             self._failures.append(f"seed {self.seed}: a frame of {a} arrived {delivered} times at {b}")
 
 
+def measure_large(members: int, hard: int, seconds: float) -> str:
+    """What routing costs where `hard` members reach all but each other directly, and look for all of those.
+
+    A spare way, or one that is needed: it makes no difference to the router.
+    """
+    world = RoutingWorld(random.Random(1))  # noqa: S311
+    world.nodes.extend(SimNode(world, number, carries=True, carriers_limit=MOST_HOPS - 1) for number in range(members))
+    for node in world.nodes:
+        for other in world.nodes:
+            node.router.set_willing(other.id, is_willing=other is not node)
+    for a, b in itertools.combinations(range(members), 2):
+        if a < members - hard:
+            edge = world.edges[(a, b)] = Edge(world.rng.uniform(0.001, 0.08), 0.0)
+            for here, there in ((a, b), (b, a)):
+                world.nodes[here].router.set_link(world.nodes[there].id, LinkState(2 * edge.latency), world.clock.now)
+    seekers = world.nodes[members - hard :]
+    for one, other in itertools.permutations(seekers, 2):
+        one.ends[other.id] = PairEnd(other.id)
+    for one, other in itertools.permutations(seekers, 2):
+        one.router.set_wanted(other.id, world.clock.now, is_wanted=True)
+        one.settle()
+    lines = []
+    for phase, length in (("first 3 seconds", 3.0), ("after that", seconds)):
+        before = [node.router.bytes_sent for node in world.nodes]
+        world.clock.run_for(length)
+        rates = [(node.router.bytes_sent - old) / length for node, old in zip(world.nodes, before, strict=True)]
+        found = sum(end.preference.active is not None for node in seekers for end in node.ends.values())
+        lines.append(
+            f"{phase}: {sum(rates) / members:.0f} bytes/s a member on average, {max(rates):.0f} at most; "
+            f"{found} of {hard * (hard - 1)} ways found"
+        )
+    return "\n".join(lines)
+
+
 def run_seeds(first: int, count: int) -> list[Outcome]:
     """Run so many seeds, one after the other."""
     return [Simulation(seed).run() for seed in range(first, first + count)]
@@ -215,5 +250,7 @@ def main(first: int, count: int) -> int:
     return 1 if failures else 0
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and sys.argv[1] == "large":
+    print(measure_large(int(sys.argv[2]), int(sys.argv[3]), 60.0))  # noqa: T201
+elif __name__ == "__main__":
     sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))

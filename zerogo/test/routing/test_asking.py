@@ -50,6 +50,13 @@ class AskingTests(SynchronousTestCase):
         ((_, requests),) = self.asking.first([ANN], 0.0)
         self.assertEqual([len(request.nodes) for request in requests], [NODES_LIMIT, 1])
 
+    def test_what_is_known_by_then_is_not_asked(self) -> None:
+        self.asking.ask([ANN, BOB], CAT, ask_on=False)
+        self.asking.ask([BOB], DAN, ask_on=False)
+        self.assertEqual(list(self.asking.nodes()), [CAT, DAN])
+        self.asking.answered([CAT])
+        self.assertEqual(dict(self.asking.first([ANN, BOB], 0.0)), {BOB: [LinkRequest((DAN,))]})
+
     def test_a_lost_neighbour_is_not_asked(self) -> None:
         self.asking.ask([ANN], CAT, ask_on=False)
         self.asking.neighbour_lost(ANN)

@@ -118,6 +118,19 @@ class FindingTests(SynchronousTestCase):
         self.assertEqual(table.hops(ANN, CAT), [(DAN, CAT), (BOB, CAT)])
         self.assertIn(BOB, table.routers[ANN].trust.complaints(table.now))
 
+    def test_who_has_found_enough_asks_no_further(self) -> None:
+        ann = router(ANN)
+        neighbours = [NodeId(bytes([number]) * 10) for number in range(1, 100)]
+        for each in neighbours:
+            ann.set_willing(each, is_willing=True)
+            ann.set_link(each, NEAR, 0.0)
+        ann.set_wanted(CAT, 0.0, is_wanted=True)
+        asked = [to for to, _ in ann.messages()]
+        for each in asked[:4]:
+            ann.receive_advert(each, advert(each, 1, AdvertisedLink(CAT, 40)), 0.1)
+        ann.handle_timer(0.3)
+        self.assertEqual([to for to, _ in ann.messages()], [])
+
     def test_changes_are_told_as_differences(self) -> None:
         table = Table((ANN, BOB), (BOB, CAT), (BOB, DAN))
         table.want(ANN, CAT)
