@@ -23,7 +23,7 @@ from zerogo.test.dataplane.kernel import DATA_PORT, End, Host, inside, join, ope
 from zerogo.test.dataplane.planecase import MEGABYTE, PlaneCase
 from zerogo.test.dataplane.relay import Relay
 from zerogo.wire.route import overhead_bytes
-from zerogo.wire.transport import InnerHeader, Kind, emit_inner
+from zerogo.wire.transport import OVERHEAD_BYTES, InnerHeader, Kind, emit_inner
 
 STUN_INDICATION = b"\x00\x11\x00\x00\x21\x12\xa4\x42" + bytes(12)
 MTU = 1472
@@ -265,7 +265,8 @@ class EndpointConformance(PlaneCase):
         left.plane.set_path(1, PathPlan.by(right.host.underlay(), 700))
         # Verbs are carried out in order, and not before what comes in: so the path has changed when this is heard.
         left.plane.send_control(9, b"\x03\x01")
-        self.receive_within(rogue.socket)
+        while len(self.receive_within(rogue.socket)) != OVERHEAD_BYTES + 2:
+            pass
         rogue.forward(1, (third, here, there), b"\x93" * 700)
         self.counts(left, Counter.DROPPED_FORWARD_TOO_LONG, 1)
         rogue.forward(1, (third, here, there), datagram)
