@@ -149,7 +149,7 @@ class Exits:
         self.ports.append(port)
         return int(port.getHost().port)
 
-    def add_edge(self, extra: str = "") -> EdgeService:
+    def add_edge(self, extra: str = "", endpoint_of: Any = None) -> EdgeService:
         """One more edge."""
         name = f"e{len(self.edges)}"
         token = (self.directory / "gateway" / TOKEN_FILE).read_text().strip()
@@ -158,7 +158,10 @@ class Exits:
         text += f"open-ranges: [127.0.0.0/8]\nrules: ['accept *:*']\n{extra}" if "rules" not in extra else extra
         around = Surroundings(FaultyReactor(self.reactor), self._resolve, lambda: [HOST])
         edge = EdgeService(
-            parse(text.encode(), EdgeConfig), around, lambda address: stream_endpoint(self.reactor, address), os.urandom
+            parse(text.encode(), EdgeConfig),
+            around,
+            endpoint_of or (lambda address: stream_endpoint(self.reactor, address)),
+            os.urandom,
         )
         edge.startService()
         self.edges.append(edge)

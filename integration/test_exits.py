@@ -14,7 +14,9 @@ import socks
 from argon2 import PasswordHasher
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred, gatherResults, inlineCallbacks
+from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
 from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
+from twisted.internet.ssl import Certificate, optionsForClientTLS
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
@@ -23,6 +25,8 @@ from twisted.trial.unittest import TestCase
 from integration.exits import HOST, PAGE, PASSWORD, Exits
 from zerogo.exit.proxy_protocol import SIGNATURE
 from zerogo.exit.reason import Reason
+from zerogo.net.dial import ControllerAddress
+from zerogo.test.net.certificates import write_certificate
 
 reactor: Any = installed
 HASH = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
@@ -425,3 +429,28 @@ class BurstTests(ExitCase):
         codes = yield deferToThread(burst)
         self.assertEqual((codes.count(0), codes.count(1)), (20, 100))
         self.assertIs(Reason.read(12), Reason.OVERLOADED)
+
+
+class TlsTests(TestCase):
+    timeout = 30
+
+    @inlineCallbacks
+    def test_a_tunnel_may_have_tls_around_it(self) -> Any:
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        certificate, key = write_certificate(Path(directory.name))
+        exits = Exits(reactor, Path(directory.name))
+        exits.start(f"edge-certificate: {certificate}\nedge-key: {key}\n")
+        authority = Certificate.loadPEM(certificate.read_bytes())
+        asked: list[bool] = []
+
+        def endpoint_of(address: ControllerAddress) -> Any:
+            asked.append(address.is_tls)
+            plain = TCP4ClientEndpoint(reactor, address.host, address.port)
+            return wrapClientTLS(optionsForClientTLS("localhost", trustRoot=authority), plain)
+
+        exits.add_edge(endpoint_of=endpoint_of)
+        yield exits.edges_are_here(1)
+        body, complaint, status = yield exits.socks(f"http://target.test:{exits.page_port}/page")
+        self.assertEqual((status, complaint, body == PAGE, asked), (0, "", True, [True]))
+        yield exits.stop()

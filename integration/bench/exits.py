@@ -106,8 +106,8 @@ def bulk(proxy: int | None, target: int, size: int, streams: int) -> float:
     return size / 1e6 / (time.monotonic() - began)
 
 
-def connections(proxy: int, target: int, seconds: float) -> float:
-    """Connections per second, each with one byte, eight at a time."""
+def connections(proxy: int, target: int, seconds: float) -> int:
+    """Connections within the seconds, each with one byte, eight at a time."""
     counts = [0] * 8
     until = time.monotonic() + seconds
 
@@ -121,7 +121,7 @@ def connections(proxy: int, target: int, seconds: float) -> float:
         thread.start()
     for thread in threads:
         thread.join()
-    return sum(counts) / seconds
+    return sum(counts)
 
 
 def cpu_seconds(processes: list[subprocess.Popen[bytes]]) -> float:
@@ -157,6 +157,13 @@ def answers(port: int, target: int) -> None:
             time.sleep(0.1)
 
 
+def _serves(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((HOST, port), 5) as stream:
+        stream.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        return bool(stream.recv(1))
+    return False
+
+
 @contextlib.contextmanager
 def running(processes: list[subprocess.Popen[bytes]]) -> Iterator[list[subprocess.Popen[bytes]]]:
     try:
@@ -180,9 +187,8 @@ def zerogo(directory: Path, edge_count: int = 1) -> Iterator[tuple[int, list[sub
     gateway = started([TWISTD, "-n", "--pidfile=", "zerogo-gateway", "-c", str(config)], directory / "gateway.log")
     with running([gateway]) as processes:
         until = time.monotonic() + 30
-        while not (state / "edge-token").exists() and time.monotonic() < until:
+        while not _serves(edges) and time.monotonic() < until:
             time.sleep(0.1)
-        time.sleep(0.5)
         if edge_count == 1:
             edge = directory / "edge.yaml"
             token = (state / "edge-token").read_text().strip()
@@ -228,11 +234,15 @@ def measure(port: int, target: int, processes: list[subprocess.Popen[bytes]], si
     cpu = cpu_seconds(processes) - before
     firsts = sorted(fetch(port, target, 1) for _ in range(200))
     direct = statistics.median(fetch(None, target, 1) for _ in range(200))
+    before = cpu_seconds(processes)
+    opened = connections(port, target, 3.0)
+    per_connection = (cpu_seconds(processes) - before) / opened
     return {
         "bulk 1 stream, MB/s": round(one),
         "bulk 100 streams, MB/s": round(bulk(port, target, size, 100)),
         "CPU, s per GB": round(cpu / size * 1e9, 2),
-        "connections per second": round(connections(port, target, 3.0)),
+        "connections per second": round(opened / 3.0),
+        "CPU, ms per connection": round(per_connection * 1000, 2),
         "added time to first byte p50, ms": round((statistics.median(firsts) - direct) * 1000, 2),
         "added time to first byte p99, ms": round((firsts[-2] - direct) * 1000, 2),
     }

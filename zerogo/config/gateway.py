@@ -79,7 +79,7 @@ class GatewayConfig:
     """Where edges dial in."""
     edge_certificate: Path | None = option(PATH, None, "/etc/zerogo/gateway.crt")
     """With it and its key, edges dial in by TLS (PEM, the chain after it). Tunnels are sealed either way; this makes
-    them look like any other https."""
+    them look like any other https. Edges must trust its authority, and find the name in public-addresses in it."""
     edge_key: Path | None = option(PATH, None, "/etc/zerogo/gateway.key")
     """The private key of the certificate (PEM)."""
     public_addresses: tuple[str, ...] = option(many(HOST_PORT), (), "[gateway.example.net:9396]")

@@ -60,7 +60,7 @@ from zerogo.exit.stream import INITIAL_CREDIT, QUEUE_HIGH, QUEUE_LOW, Stream
 from zerogo.exit.target import Target
 from zerogo.ids import SocketAddress
 
-QUANTUM_BYTES = 16 * 1024
+QUANTUM_BYTES = 32 * 1024
 QUEUED_LIMIT = 32 * 1024 * 1024
 """When all streams together have so much queued, every writer is asked to stop."""
 CONTROL_LIMIT = 65536

@@ -263,10 +263,12 @@ class SocksSession:
     # ----- time
 
     def _arm(self) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        """The deadline of a handshake never moves: it is armed once, and called off when it is met."""
         deadline = self._server.next_timer()
-        if deadline is not None:
+        if deadline is None:
+            if self._timer is not None and self._timer.active():
+                self._timer.cancel()
+        elif self._timer is None:
             wait = max(0.001, deadline.at - self._desk.clock.seconds())
             self._timer = self._desk.clock.callLater(wait, self._timer_due)
 
