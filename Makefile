@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup system demo demo-exits bench-exits test lint type rust deny fuzz unit netns soak-sim bench build samples lock clean
+.PHONY: help setup system demo demo-exits bench-exits test lint type rust deny fuzz unit netns soak-sim bench-routing bench build samples lock clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ unit: setup ## the tests that need neither root nor a network
 
 netns: setup ## the tests in network namespaces (root)
 	@$(BIN)/python .ci/suite.py netns
+
+bench-routing: setup ## failover of routes in the lab, and what duplicate mode loses (root)
+	@$(BIN)/python -m integration.bench.routing
 
 soak-sim: setup ## routes in 100,000 simulated networks that change (about an hour of one core)
 	@seq 0 1000 99000 | xargs -P $$(nproc) -I{} $(BIN)/python -m zerogo.testing.routing_sim {} 1000

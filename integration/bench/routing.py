@@ -1,0 +1,141 @@
+"""Failover of routes: how long a stream falls silent when its path dies, and what gets lost when it goes both ways.
+
+    python -m integration.bench.routing [--rounds N]
+
+Run as root; about half a minute a round. Three members and a relay, 5 ms in each direction of each link, so that a
+round trip takes 20 ms; a UDP datagram every 10 ms from alice to carol. In each round the direct path is cut (then bob
+carries), then bob (then the relay carries), and then all heals. Silence is the longest time between two arrivals,
+from before the cut until after it. Duplicate mode is measured apart, with 5 % independent loss on each of two ways.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Iterator
+
+from integration.stream import Stream, kind_of, peer_report, wait_until
+from zerogo.lab.laboratory import Lab
+from zerogo.lab.loader import parse_scenario
+from zerogo.lab.roles import Mesh
+
+FAILOVER = """
+defaults: {link: {delay: 5ms}}
+sites:
+  cloud: {nat: open, hosts: {server: {role: [controller, relay]}}}
+  lima: {nat: open, hosts: [alice]}
+  oslo: {nat: open, hosts: [bob]}
+  rome: {nat: open, hosts: [carol]}
+"""
+DUPLICATE = """
+defaults: {link: {delay: 5ms}}
+sites:
+  cloud: {nat: open, hosts: {server: {role: [controller]}}}
+  lima: {nat: open, hosts: {alice: {role: agent, settings: {routing: {realtime: MODE}}}}}
+  oslo: {nat: open, hosts: [bob]}
+  rome: {nat: open, hosts: [carol]}
+paths:
+  - {between: [lima, rome], link: {loss: 5%}}
+  - {between: [lima, oslo], link: {loss: 5%}}
+"""
+CONNECT_SECONDS = 60.0
+REST_SECONDS = 4.0
+"""On each path before it is cut."""
+LOSS_SECONDS = 40.0
+MOVES = (("direct", "peer"), ("peer", "relay"), ("relay", "direct"))
+
+
+def has_spare(mesh: Mesh) -> bool:
+    """Whether alice knows that bob would carry to carol."""
+    report = peer_report(mesh, "alice", "carol")
+    paths = [] if report is None else report.paths
+    return any(path.kind == "peer" and path.is_alive and path.rtt_ms is not None for path in paths)
+
+
+def rounds(lab: Lab, mesh: Mesh, stream: Stream, count: int) -> Iterator[tuple[tuple[str, str], float]]:
+    """The silence of each move, as it happened."""
+    for _ in range(count):
+        if not wait_until(lambda: kind_of(mesh, "alice", "carol") == "direct", CONNECT_SECONDS):
+            raise SystemExit("the direct path does not come back")
+        if not wait_until(lambda: has_spare(mesh), CONNECT_SECONDS):
+            raise SystemExit("bob does not become a spare way")
+        time.sleep(REST_SECONDS)
+        for cut in (("lima", "rome"), ("oslo",)):
+            before, since = kind_of(mesh, "alice", "carol"), time.time()
+            lab.cut(*cut)
+            time.sleep(REST_SECONDS)
+            yield (before, kind_of(mesh, "alice", "carol")), stream.silence(since, time.time() - 0.2)
+        since = time.time()
+        before = kind_of(mesh, "alice", "carol")
+        lab.heal("lima", "rome")
+        lab.heal("oslo")
+        wait_until(lambda: kind_of(mesh, "alice", "carol") == "direct", CONNECT_SECONDS)
+        time.sleep(1.0)
+        yield (before, kind_of(mesh, "alice", "carol")), stream.silence(since, time.time() - 0.2)
+
+
+def measure_failover(count: int) -> dict[tuple[str, str], list[float]]:
+    """Silences in seconds by move."""
+    found: dict[tuple[str, str], list[float]] = {}
+    with Lab(parse_scenario(FAILOVER, name="failover", file="failover")) as lab:
+        mesh = Mesh(lab)
+        try:
+            mesh.start_all()
+            if not wait_until(lambda: kind_of(mesh, "alice", "carol") == "direct", CONNECT_SECONDS):
+                raise SystemExit("the mesh does not come up")
+            with Stream(lab, mesh, "alice", "carol") as stream:
+                time.sleep(REST_SECONDS)
+                for move, silence in rounds(lab, mesh, stream, count):
+                    found.setdefault(move, []).append(silence)
+                    print(f"  {move[0]} -> {move[1]}: {silence * 1000:.0f} ms", flush=True)
+        finally:
+            mesh.close()
+    return found
+
+
+def measure_loss(mode: str) -> tuple[float, int]:
+    """The share of the stream that was lost, and copies that came through to the receiver."""
+    text = DUPLICATE.replace("MODE", mode)
+    with Lab(parse_scenario(text, name="duplicate", file="duplicate")) as lab:
+        mesh = Mesh(lab)
+        try:
+            mesh.start_all()
+            if not wait_until(lambda: kind_of(mesh, "alice", "carol") != "", CONNECT_SECONDS):
+                raise SystemExit("the mesh does not come up")
+            with Stream(lab, mesh, "alice", "carol") as stream:
+                time.sleep(15.0)
+                since = time.time()
+                time.sleep(LOSS_SECONDS)
+                until = time.time()
+                time.sleep(1.0)
+            return stream.loss(since, until), stream.copies
+        finally:
+            mesh.close()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=10)
+    arguments = parser.parse_args()
+    print("silence of a stream with a datagram every 10 ms, round trip 20 ms")
+    found = measure_failover(arguments.rounds)
+    for move in MOVES:
+        silences = sorted(found.pop(move, []))
+        if silences:
+            p95 = silences[min(len(silences) - 1, round(0.95 * (len(silences) - 1)))]
+            print(
+                f"{move[0]} -> {move[1]}: p50 {statistics.median(silences) * 1000:.0f} ms, "
+                f"p95 {p95 * 1000:.0f} ms of {len(silences)}"
+            )
+    for move, silences in found.items():
+        print(f"unexpected {move[0] or 'none'} -> {move[1] or 'none'}: {len(silences)} times")
+    print("5 % loss on the direct path, 5 % on the way by bob, independent")
+    for mode in ("failover", "duplicate"):
+        loss, copies = measure_loss(mode)
+        print(f"{mode}: {loss:.2%} lost, {copies} datagrams came twice", flush=True)
+
+
+if __name__ == "__main__":
+    main()
