@@ -214,6 +214,22 @@ class Exits:
         done = getProcessOutputAndValue(found, ["-sS", "--max-time", "20", *arguments], environment)
         return done.addCallback(lambda result: (result[0], result[1].decode(errors="replace"), result[2]))
 
+    def socksified(self, *command: str) -> Deferred[tuple[bytes, str, int]]:
+        """A program under dante's socksify, which has it use this gateway without knowing."""
+        found = shutil.which("socksify")
+        if found is None:
+            raise SkipTest("socksify of dante is not installed")
+        config = self.directory / "socks.conf"
+        routes = (
+            f"route {{\n from: 0.0.0.0/0 to: {to} via: {HOST} port = {self.user_port}\n"
+            " proxyprotocol: socks_v5\n protocol: tcp udp\n method: none\n}\n"
+            for to in ("127.0.0.0/8", ".test")
+        )
+        config.write_text("resolveprotocol: fake\n" + "".join(routes))
+        environment = {"PATH": os.environ.get("PATH", ""), "SOCKS_CONF": str(config)}
+        done = getProcessOutputAndValue(found, command, environment)
+        return done.addCallback(lambda result: (result[0], result[1].decode(errors="replace"), result[2]))
+
     def socks(self, *arguments: str) -> Deferred[tuple[bytes, str, int]]:
         """curl by SOCKS5, names looked up at the edge."""
         return self.curl("--socks5-hostname", f"{HOST}:{self.user_port}", *arguments)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import socket
 import struct
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from twisted.trial.unittest import TestCase
 from integration.exits import HOST, PAGE, PASSWORD, Exits
 from zerogo.exit.proxy_protocol import SIGNATURE
 from zerogo.exit.reason import Reason
+from zerogo.gateway.accounts import ANONYMOUS
+from zerogo.gateway.users import CountingMeter
 from zerogo.net.dial import ControllerAddress
 from zerogo.test.net.certificates import write_certificate
 
@@ -250,6 +253,23 @@ class ClientTests(ExitCase):
         found = yield deferToThread(exchange)
         self.assertEqual([len(payload) for payload, _ in found], [0, 1, 1400, 30_000] * 2)
         self.assertEqual({source for _, source in found}, {(HOST, self.exits.udp_port)})
+
+    @inlineCallbacks
+    def test_programs_under_dantes_socksify_use_tcp_and_udp(self) -> Any:
+        url = f"http://target.test:{self.exits.page_port}/page"
+        body, complaint, status = yield self.exits.socksified("curl", "-sS", "--max-time", "20", url)
+        self.assertEqual((status, complaint, body == PAGE), (0, "", True))
+        counted = self.exits.gateway.meter
+        assert isinstance(counted, CountingMeter)
+        before = counted.users[ANONYMOUS]
+        code = (
+            "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(10);"
+            f"s.connect(('target.test', {self.exits.udp_port})); s.send(bytes(1400)); print(len(s.recv(2000)))"
+        )
+        printed, complaint, status = yield self.exits.socksified(sys.executable, "-c", code)
+        self.assertEqual((status, printed), (0, b"1400\n"), complaint)
+        after = counted.users[ANONYMOUS]
+        self.assertEqual((after[0] - before[0], after[1] - before[1]), (1400, 1400))
 
     @inlineCallbacks
     def test_httpx_keeps_one_connection_for_requests_to_two_hosts(self) -> Any:
