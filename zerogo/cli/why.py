@@ -138,6 +138,8 @@ def _more(peer: PeerReport, explanation: Explanation, names: Mapping[str, str]) 
         lines.append(f"path {path_text(path, names)}: {state}, round trip {ms_text(path.rtt_ms)}, MTU {path.mtu}")
         if path.score:
             lines.append(f"  score {path.score}")
+    if peer.complaint:
+        lines.append(f"not trusted to carry for this machine: it {peer.complaint}")
     if peer.seconds_to_direct is not None:
         lines.append(f"the first direct path was found after {peer.seconds_to_direct:.2f} s")
     if peer.next_try_in_seconds is not None:

@@ -51,7 +51,7 @@ class WhyTests(SynchronousTestCase):
 
     def test_relayed_pairs_say_what_could_be_changed(self) -> None:
         bob = msgspec.structs.replace(BOB, path=RELAYED, paths=[RELAYED], offer=HARD, reason="the checks failed")
-        self.agent.peer_list = [bob]
+        self.agent.peer_list = [msgspec.structs.replace(bob, complaint="carries nothing")]
         lines = self.why("bob").output.splitlines()
         self.assertIn("through the relay fra, because the NATs of both ends", lines[0])
         self.assertIn("Switch on UPnP, NAT-PMP or PCP in the router of this machine", lines[1])
@@ -59,6 +59,7 @@ class WhyTests(SynchronousTestCase):
         self.assertIn("bob offers host IPv4, srflx IPv4, relay IPv4; NAT: another outer port", more)
         self.assertIn("path via relay fra: in use, round trip 12.3 ms, MTU 1472", more)
         self.assertIn("score 89.5 = base 100 - latency 10.5", more)
+        self.assertIn("not trusted to carry for this machine: it carries nothing", more)
         self.assertIn("last failure: the checks failed", more)
 
     def test_members_in_between_are_named(self) -> None:

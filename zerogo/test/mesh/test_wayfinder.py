@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.ids import RouteAddress
 from zerogo.mesh.events import PathKind, PeerState
 from zerogo.mesh.status import Refusal
-from zerogo.routing.policy import RoutingPolicy
+from zerogo.routing.policy import Multipath, RoutingPolicy
 from zerogo.testing.mesh import Member, VirtualMesh
 
 
@@ -161,3 +161,45 @@ class FailoverTests(WayfinderCase):
         self.assertEqual(self.way("ann", "cat"), (None, ()))
         now = self.member("ann").driven.now
         self.assertIn(self.member("bob").identity.node_id, self.member("ann").node.distrusted(now))
+
+
+class MultipathTests(WayfinderCase):
+    def test_urgent_datagrams_go_two_ways_and_arrive_once(self) -> None:
+        self.begin("ann", "bob", "cat", ann=RoutingPolicy(realtime=Multipath.DUPLICATE))
+        self.mesh.run_for(5.0)
+        for _ in range(600):
+            self.member("ann").send(self.member("cat"), b"x" * 100)
+            self.mesh.run_for(0.01)
+        selected = self.member("ann").paths["cat"]
+        self.assertEqual(selected.kind, PathKind.DIRECT)
+        assert selected.twin is not None
+        self.assertIsInstance(selected.twin.endpoint, RouteAddress)
+        self.assert_talks("ann", "cat")
+        self.part("ann cat")
+        self.mesh.run_for(2.0)
+        self.assert_talks("ann", "cat")
+
+    def test_flows_are_spread_over_ways_that_are_nearly_as_good(self) -> None:
+        self.mesh = VirtualMesh(3)
+        for name in ("ann", "bob"):
+            self.mesh.add_member(name, ipv6=True).policy = RoutingPolicy(bulk=Multipath.BALANCE)
+        self.mesh.start()
+        self.mesh.run_for(15.0)
+        selected = self.member("ann").paths["bob"]
+        self.assertEqual(len(selected.spread), 1)
+        self.assertNotEqual(selected.spread[0].endpoint, selected.destination)
+        self.assert_talks("ann", "bob")
+
+    def test_without_p2p_a_pair_meets_at_the_relay_only(self) -> None:
+        self.mesh = VirtualMesh(3)
+        self.mesh.add_relay("near")
+        for name in ("ann", "bob"):
+            self.mesh.add_member(name).policy = RoutingPolicy(p2p_enabled=name == "bob")
+        seen: list[tuple[str, str]] = []
+        self.mesh.internet.on_datagram = lambda source, destination, _: seen.append((source.host, destination.host))
+        self.mesh.start()
+        self.mesh.run_for(20.0)
+        self.assertEqual(self.way("ann", "bob"), (PathKind.RELAY, ()))
+        self.assert_talks("ann", "bob")
+        ann, bob = (self.member(name).host.addresses[0] for name in ("ann", "bob"))
+        self.assertNotIn((ann, bob), seen)
