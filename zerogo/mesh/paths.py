@@ -270,7 +270,8 @@ class Paths:
 
     def handle_timer(self, now: float) -> None:
         """Judge overdue probes, send those that are due, drop what is long dead."""
-        for path in self._prober.expire(now):
+        is_only = sum(path.is_usable for path in self._paths.values()) == 1
+        for path in self._prober.expire(now, is_only=is_only):
             if isinstance(path.destination, RouteAddress):
                 self._failed_routes.append(path.destination.hops)
                 self._drop(path)

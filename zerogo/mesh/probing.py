@@ -20,6 +20,10 @@ from zerogo.wire.transport import OVERHEAD_BYTES
 
 FAST_SECONDS = 0.2
 DOUBTED_SECONDS = 0.1
+STALL_SECONDS = 0.05
+"""A probe that is judged later than this after its time is given so much longer, once."""
+ONLY_PATH_FACTOR = 3
+"""Where there is nothing to change over to, patience costs nothing."""
 YOUNG_SECONDS = 2.0
 YOUNG_STANDBY_SECONDS = 0.5
 STANDBY_SECONDS = 5.0
@@ -42,6 +46,7 @@ class _Outstanding:
     path: Path
     sent_at: float
     lost_at: float
+    is_extended: bool = False
 
 
 @define(eq=False)
@@ -102,14 +107,20 @@ class Prober:
         probe.path.answered_at = now
         return probe.path
 
-    def expire(self, now: float) -> list[Path]:
+    def expire(self, now: float, *, is_only: bool = False) -> list[Path]:
         """Count overdue probes as lost; the paths that this kills, oldest probe first."""
         overdue = [probe_id for probe_id, probe in self._outstanding.items() if probe.lost_at <= now]
         killed = []
         for probe_id in overdue:
+            probe = self._outstanding[probe_id]
+            if now - probe.lost_at > STALL_SECONDS and not probe.is_extended:
+                # We come late ourselves: the answer may wait unread.
+                self._outstanding[probe_id] = _Outstanding(probe.path, probe.sent_at, now + STALL_SECONDS, True)
+                continue
             path = self._lose(probe_id)
             measurement = path.measurement
-            if path.is_alive and measurement.unanswered >= measurement.probes_until_dead:
+            needed = measurement.probes_until_dead * (ONLY_PATH_FACTOR if is_only else 1)
+            if path.is_alive and measurement.unanswered >= needed:
                 path.die(now)
                 killed.append(path)
             elif measurement.unanswered == 1:

@@ -1,0 +1,33 @@
+"""Pairs that only a relay joins, in the lab: hopeless NATs, and sites without UDP."""
+
+from __future__ import annotations
+
+import os
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.lab.loader import load_scenario
+from zerogo.lab.run import run_scenario
+
+
+class Quiet:
+    """A spectator who says nothing."""
+
+    def phase(self, text: str) -> None: ...
+
+    def update(self, pairs: object) -> None: ...
+
+
+class RelayedTests(SynchronousTestCase):
+    if os.geteuid() != 0:
+        skip = "network namespaces need root"
+
+    def run_whole(self, name: str) -> None:
+        result = run_scenario(load_scenario(name), Quiet())
+        self.assertTrue(result.passed, [f"{check.check}: {check.sentence}" for check in result.checks])
+
+    def test_two_symmetric_nats_meet_at_the_relay(self) -> None:
+        self.run_whole("hopeless")
+
+    def test_sites_without_udp_reach_the_relay_by_a_stream(self) -> None:
+        self.run_whole("udp-blocked")
