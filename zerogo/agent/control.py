@@ -105,9 +105,9 @@ class Controller:
 
     # Verbs of the member core; they drain it
 
-    def publish(self, capabilities: Sequence[str]) -> None:
-        """Tell our capabilities, now or at the next registration."""
-        self._pump.call(self.member.publish, capabilities)
+    def publish(self, capabilities: Sequence[str], subnets: Sequence[str]) -> None:
+        """Tell our capabilities and the networks behind us, now or at the next registration."""
+        self._pump.call(self.member.publish, capabilities, subnets)
 
     def signal(self, to: NodeId, blob: bytes) -> None:
         """Pass a blob to a member, if we are connected."""

@@ -162,7 +162,7 @@ class AgentService(Service):
             on_event=self._controller_said,
         )
         carries = (FORWARD_CAPABILITY,) if self.config.routing.policy().forward_rate else ()
-        self.controller.publish((*host.capabilities, *carries))
+        self.controller.publish((*host.capabilities, *carries), ())
         self.relays = Relays(host.resolve, host.make_bridge, lambda: self.presence.ports)
         self.presence = Presence(
             self.config,

@@ -88,6 +88,8 @@ class Registration:
     name: str
     """What it would like to be called, as it came: not checked."""
     capabilities: tuple[str, ...] = ()
+    subnets: tuple[str, ...] = ()
+    """Networks behind it, as it says."""
     version: str = ""
     secret: bytes | None = field(default=None, repr=False)
     """Of the join token, only with the first attempt of a connection."""

@@ -55,6 +55,7 @@ from zerogo.control.messages import (
 )
 from zerogo.control.publication import MapView, Publication
 from zerogo.control.relay_access import RENEW_SECONDS, RelayAccess
+from zerogo.control.subnets import announced_subnets
 from zerogo.core import Deadline, RandomBytes, TimerTable, drain
 from zerogo.errors import RemoteError
 from zerogo.ids import NetworkId, NodeId
@@ -316,6 +317,7 @@ class Coordinator:
             signing_public=message.signing,
             name=message.name,
             capabilities=tuple(message.caps),
+            subnets=announced_subnets(message.nets),
             version=message.version,
             secret=message.secret,
             source=connection.source,
@@ -364,13 +366,14 @@ class Coordinator:
             case StatusReport(links):
                 if connection.reports.take(now):
                     connection.links = tuple(links)
-            case Publish(capabilities):
+            case Publish(caps, nets):
                 if not connection.publishes.take(now):
                     # It registers anew, with what it can do by then, so nothing is missed.
                     sentence = "you change your capabilities too often"
                     self.refuse(connection.number, RefusalCode.TOO_MANY, sentence, now)
                     return
-                self._events.append(CapabilitiesChanged(who.network, who.node_id, tuple(capabilities)))
+                changed = CapabilitiesChanged(who.network, who.node_id, tuple(caps), announced_subnets(nets))
+                self._events.append(changed)
             case Resync():
                 if connection.resyncs.take(now):
                     connection.sent_revision = 0

@@ -35,11 +35,12 @@ class LeaveWanted:
 
 @frozen
 class CapabilitiesChanged:
-    """Store these capabilities of a member."""
+    """Store these capabilities of a member, and these networks that it says are behind it."""
 
     network: NetworkId
     node_id: NodeId
     capabilities: tuple[str, ...]
+    subnets: tuple[str, ...] = ()
 
 
 @frozen

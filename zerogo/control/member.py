@@ -186,7 +186,7 @@ class Member:
         self._network = network
         self._name = name
         self._rng = rng
-        self._capabilities: tuple[str, ...] = ()
+        self._published: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self._secret: bytes | None = None
         self._own_psk: bytes | None = None
         self._controller_psk: bytes | None = None
@@ -211,12 +211,13 @@ class Member:
         self._controller_psk = psk
         return held.network_map
 
-    def publish(self, capabilities: Sequence[str], now: float) -> None:
-        """Tell our capabilities (short words), at registration and whenever they change."""
-        changed = tuple(capabilities) != self._capabilities
-        self._capabilities = tuple(capabilities)
+    def publish(self, capabilities: Sequence[str], subnets: Sequence[str], now: float) -> None:
+        """Tell our capabilities (short words) and the networks behind us, at registration and whenever they change."""
+        wanted = (tuple(capabilities), tuple(subnets))
+        changed = wanted != self._published
+        self._published = wanted
         if changed and self.state is MemberState.MEMBER:
-            self._send(Publish(caps=list(capabilities)))
+            self._send(Publish(caps=list(capabilities), nets=list(subnets)))
 
     def signal(self, to: NodeId, blob: bytes, now: float) -> bool:
         """Pass `blob` (at most 16 KiB, opaque to the controller) to a member; False if we are not connected."""
@@ -305,7 +306,8 @@ class Member:
                 signing=self._identity.signing_public,
                 binding=self._identity.sign(text),
                 name=self._name,
-                caps=list(self._capabilities),
+                caps=list(self._published[0]),
+                nets=list(self._published[1]),
                 version=__version__,
                 revision=0 if self._held is None else self._held.network_map.revision,
                 secret=self._secret,

@@ -15,6 +15,7 @@ import msgspec
 
 from zerogo.control.netmap import MapDelta
 from zerogo.control.relays import NAME_PATTERN, RELAYS_LIMIT
+from zerogo.control.subnets import SUBNETS_LIMIT, TEXT_LIMIT
 from zerogo.control.token import PSK_BYTES, SECRET_BYTES
 from zerogo.errors import ParseError
 from zerogo.ids import KEY_BYTES
@@ -38,6 +39,7 @@ _PLAIN = r"\A[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]*\Z"
 _Sentence = Annotated[str, msgspec.Meta(max_length=500, pattern=_PLAIN)]
 _ShownName = Annotated[str, msgspec.Meta(max_length=255, pattern=_PLAIN)]
 _Words = Annotated[list[Annotated[str, msgspec.Meta(min_length=1, max_length=32)]], msgspec.Meta(max_length=16)]
+_Subnets = Annotated[list[Annotated[str, msgspec.Meta(max_length=TEXT_LIMIT)]], msgspec.Meta(max_length=SUBNETS_LIMIT)]
 _Opaque = Annotated[bytes, msgspec.Meta(max_length=BLOB_LIMIT)]
 _Revision = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 _Milliseconds = Annotated[float, msgspec.Meta(ge=0, le=3_600_000)]
@@ -83,15 +85,17 @@ class Register(msgspec.Struct, frozen=True, omit_defaults=True, tag="register", 
     version: _Version = ""
     revision: _Revision = 0
     secret: Annotated[bytes, msgspec.Meta(min_length=SECRET_BYTES, max_length=SECRET_BYTES)] | None = None
+    nets: _Subnets = []
 
     def __repr__(self) -> str:
         return f"Register(name={self.name!r}, revision={self.revision})"
 
 
 class Publish(msgspec.Struct, frozen=True, omit_defaults=True, tag="publish", tag_field="t"):
-    """Agent: my capabilities changed."""
+    """Agent: my capabilities, or the networks behind me, changed."""
 
     caps: _Words = []
+    nets: _Subnets = []
 
 
 class SignalTo(msgspec.Struct, frozen=True, tag="signal-to", tag_field="t"):

@@ -22,6 +22,7 @@ import msgspec
 from attrs import field, frozen
 
 from zerogo.control.relays import HOST_PATTERN, NAME_PATTERN, PIN_BYTES, RELAYS_LIMIT, RelayPlace
+from zerogo.control.subnets import SUBNETS_LIMIT, emit_subnet, read_subnet
 from zerogo.control.token import controller_key_hash
 from zerogo.errors import ParseError, RemoteError
 from zerogo.ids import KEY_BYTES, MacAddress, NetworkId, NodeId
@@ -40,6 +41,7 @@ _Name = Annotated[str, msgspec.Meta(max_length=NAME_LIMIT)]
 _Word = Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
 _Place = Annotated[str, msgspec.Meta(max_length=260)]
 _Prefix = Annotated[str, msgspec.Meta(max_length=49)]
+_Subnet = Annotated[bytes, msgspec.Meta(min_length=5, max_length=17)]
 _Revision = Annotated[int, msgspec.Meta(ge=0, le=REVISION_LIMIT)]
 _Signature = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
 _Blob = Annotated[bytes, msgspec.Meta(max_length=4096)]
@@ -77,6 +79,8 @@ class MemberRecord:
     """Short words, such as `aes`; unknown ones are ignored."""
     is_bridge: bool = False
     """Whether it may send frames of other source addresses."""
+    subnets: tuple[str, ...] = ()
+    """Networks behind it that a person approved, such as `192.168.7.0/24`."""
 
 
 @frozen(kw_only=True)
@@ -136,6 +140,7 @@ class _Record(msgspec.Struct, frozen=True, omit_defaults=True):
     addr: Annotated[list[Annotated[bytes, msgspec.Meta(min_length=4, max_length=16)]], msgspec.Meta(max_length=16)] = []
     caps: Annotated[list[_Word], msgspec.Meta(max_length=16)] = []
     bridge: bool = False
+    nets: Annotated[list[_Subnet], msgspec.Meta(max_length=SUBNETS_LIMIT)] = []
 
 
 class MapDelta(msgspec.Struct, frozen=True, tag="delta", tag_field="t"):
@@ -176,6 +181,7 @@ def emit_record(record: MemberRecord) -> bytes:
             addr=addresses,
             caps=list(record.capabilities),
             bridge=record.is_bridge,
+            nets=[emit_subnet(subnet) for subnet in record.subnets],
         )
     )
 
@@ -197,6 +203,7 @@ def parse_record(blob: bytes, network: NetworkId) -> MemberRecord:
         addresses=addresses,
         capabilities=tuple(record.caps),
         is_bridge=record.bridge,
+        subnets=tuple(read_subnet(packed) for packed in record.nets),
     )
 
 

@@ -138,7 +138,7 @@ class CoordinatorTests(SynchronousTestCase):
     def test_capabilities_that_change_all_the_time_end_the_connection(self) -> None:
         (ann,) = self.joined("ann")
         for number in range(50):
-            ann.member.publish([f"a{number}"], self.pair.now)
+            ann.member.publish([f"a{number}"], [], self.pair.now)
         self.pair.run()
         self.assertEqual(len(self.events(CapabilitiesChanged)), PUBLISHES_BURST)
         self.assertEqual(ann.events[-1], Refused("too-many", "you change your capabilities too often", False))
@@ -225,10 +225,11 @@ class CoordinatorTests(SynchronousTestCase):
     def test_leave_and_capabilities_are_passed_on(self) -> None:
         (ann,) = self.joined("ann")
         node_id = ann.member._identity.node_id
-        ann.member.publish(["aes", "relay"], self.pair.now)
+        ann.member.publish(["aes", "relay"], ["192.168.7.0/24", "127.0.0.0/8"], self.pair.now)
         ann.member.leave(self.pair.now)
         self.pair.run()
-        self.assertEqual(self.events(CapabilitiesChanged), [CapabilitiesChanged(NETWORK, node_id, ("aes", "relay"))])
+        said = CapabilitiesChanged(NETWORK, node_id, ("aes", "relay"), ("192.168.7.0/24",))
+        self.assertEqual(self.events(CapabilitiesChanged), [said])
         self.assertEqual(self.events(LeaveWanted), [LeaveWanted(NETWORK, node_id)])
 
     def test_links_and_round_trip_are_shown(self) -> None:

@@ -12,7 +12,7 @@ from zerogo.errors import ParseError
 NODE = bytes(10)
 MEMBER_MESSAGES = (
     m.Register(network=bytes(5), signing=bytes(32), binding=bytes(64), name="a", caps=["aes"], secret=bytes(20)),
-    m.Publish(caps=["aes"]),
+    m.Publish(caps=["aes"], nets=["192.168.7.0/24"]),
     m.SignalTo(NODE, b"blob"),
     m.PunchRequest(NODE),
     m.GrantRequest(NODE),

@@ -33,7 +33,7 @@ def examples() -> dict[str, Any]:
     token = JoinToken(("vpn.example.org:9394", "[2001:db8::1]:9394"), KEY_HASH, NETWORK, emit_base32(bytes(range(20))))
     before = SignedMap.sign(make_map(1, [record_of(AGENT, "agent")]), CONTROLLER)
     other = record_of(Identity(bytes([7]) * 32, bytes([8]) * 32), "other", 2)
-    members = [evolve(record_of(AGENT, "agent"), is_bridge=True), other]
+    members = [evolve(record_of(AGENT, "agent"), is_bridge=True, subnets=("192.168.7.0/24", "::/0")), other]
     after = SignedMap.sign(evolve(make_map(2, members), relays=RELAYS), CONTROLLER)
     delta = after.delta_from(1, [AGENT.node_id, other.node_id], [])
     return {

@@ -128,9 +128,9 @@ class MembershipTests(StoreCase):
         def fails(*arguments: object) -> None:
             raise StoreFault("the disk is full")
 
-        self.patch(members, "set_capabilities", fails)
+        self.patch(members, "set_published", fails)
         self.patch(members, "leave", fails)
-        bob.member.publish(["relay"], 0.0)
+        bob.member.publish(["relay"], [], 0.0)
         bob.member.leave(0.0)
         self.settle()
         self.assertEqual(self.flushLoggedErrors(), [])
@@ -145,7 +145,7 @@ class MembershipTests(StoreCase):
 
     def test_capabilities_are_stored_and_published(self) -> None:
         ann, bob = AgentEnd(self, "ann", self.invite()), AgentEnd(self, "bob", self.invite())
-        bob.member.publish(["aes"], 0.0)
+        bob.member.publish(["aes"], [], 0.0)
         self.advance(1.0)
         record = ann.member.network_map.member(bob.identity.node_id)  # type: ignore[union-attr]
         assert record is not None
