@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup system demo demo-exits bench-exits test lint type rust deny fuzz unit netns soak-sim bench-routing bench build samples lock clean
+.PHONY: help setup system demo demo-exits bench-exits test lint type rust deny fuzz soak unit netns soak-sim bench-routing bench build samples lock clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ deny: ## the crates' licences and sources (needs cargo-deny)
 
 fuzz: ## the crates' parsers, 60 s each (needs cargo-fuzz and a nightly Rust)
 	@rust/fuzz/run 60
+
+soak: setup ## ten minutes of loss, reordering, rebinding and fresh keys between two planes (root)
+	@$(BIN)/python -m integration.bench.soak
 
 unit: setup ## the tests that need neither root nor a network
 	@$(BIN)/python .ci/suite.py unit
