@@ -38,6 +38,7 @@ QUEUE_SECONDS = 0.2
 """Where others are trying, a place is asked for again so much later."""
 OPENING_SECONDS = 1.0
 """So long the driver has to open sockets."""
+HASTENED_GAP_SECONDS = 4.0
 CROSSING_SOCKETS = 32
 CROSSING_AHEAD_PORTS = 12
 """Beyond the other's window. A window ends 4 above the last sample; so each meets what the other opens, if at most 15
@@ -81,6 +82,7 @@ class HardEnd:
     _ready_at: float = field(default=float("-inf"), init=False)
     _theirs: PortWindow | None = field(default=None, init=False)
     """Where the peer expects to be seen, if both are hard."""
+    _hastened_at: float = field(default=float("-inf"), init=False)
     _kept: dict[int, None] = field(factory=dict, init=False)
 
     def begin(self, theirs: Offer, *, crosses: bool, began_at: float, now: float) -> None:
@@ -96,10 +98,15 @@ class HardEnd:
 
     def told(self, window: PortWindow, now: float) -> None:
         """The peer, which is behind a hard NAT too, told where it expects to be seen."""
-        if self._crosses and self.stage is not Stage.IDLE:
-            self._theirs = window
-            if self.stage is Stage.LISTENING:
-                self._cross(now)
+        if not self._crosses or self.stage is Stage.IDLE:
+            return
+        self._theirs = window
+        if self.stage is Stage.LISTENING:
+            self._cross(now)
+        elif self.stage is Stage.WAITING and self._due_at is not None:
+            # Both have to try at the same time, whatever this end has been waiting for; but not whenever the peer says.
+            self._due_at = min(self._due_at, max(now, self._hastened_at + HASTENED_GAP_SECONDS))
+            self._hastened_at = now
 
     def sockets_opened_by_driver(self, numbers: Sequence[int], now: float) -> None:
         """The driver opened these side sockets, or none if there is no room."""
