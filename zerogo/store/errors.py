@@ -48,6 +48,18 @@ class Conflict(RemoteError):
     code = "conflict"
 
 
+class Stale(RemoteError):
+    """Somebody else changed it in the meantime."""
+
+    code = "changed-meanwhile"
+
+
+class Forbidden(RemoteError):
+    """The caller's role does not reach that far."""
+
+    code = "forbidden"
+
+
 class JoinRefused(RemoteError):
     """An agent may not be a member."""
 
@@ -55,3 +67,9 @@ class JoinRefused(RemoteError):
         super().__init__(sentence)
         self.reason = reason
         self.sentence = sentence
+
+
+def check_tag(found: str, expected: str | None) -> None:
+    """Raise `Stale` where what was found is not what the caller saw; None: the caller does not mind."""
+    if expected is not None and found != expected:
+        raise Stale("somebody changed it in the meantime: read it again")

@@ -165,4 +165,6 @@ def _join_key(row: Row[Any]) -> StoredJoinKey:
         created_at=row.created_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
+        tags=tuple(row.tags.split()),
+        is_ephemeral=bool(row.is_ephemeral),
     )

@@ -77,12 +77,27 @@ members = Table(
     Column("revision", Integer, nullable=False),
     Column("created_at", time_type(), nullable=False),
     Column("last_seen_at", time_type(), nullable=False),
+    Column("tags", Text, nullable=False, server_default=""),
+    Column("is_ephemeral", Integer, nullable=False, server_default="0"),
     UniqueConstraint("network", "name_key"),
     UniqueConstraint("network", "mac"),
     UniqueConstraint("network", "static_public"),
-    CheckConstraint("state IN ('pending', 'approved', 'denied')", name="state"),
+    CheckConstraint("state IN ('pending', 'approved', 'denied', 'blocked')", name="state"),
     sqlite_strict=True,
 )
+
+subnets = Table(
+    "subnets",
+    METADATA,
+    Column("network", Text, primary_key=True),
+    Column("node_id", Text, primary_key=True),
+    Column("subnet", Text, primary_key=True),
+    Column("is_announced", Integer, nullable=False),
+    Column("is_approved", Integer, nullable=False),
+    ForeignKeyConstraint(["network", "node_id"], ["members.network", "members.node_id"], ondelete="CASCADE"),
+    sqlite_strict=True,
+)
+"""Networks behind members; others reach those that are announced by the member and approved by a person."""
 
 removals = Table(
     "removals",
@@ -124,6 +139,8 @@ join_keys = Table(
     Column("created_at", time_type(), nullable=False),
     Column("expires_at", time_type(), nullable=False),
     Column("revoked_at", time_type()),
+    Column("tags", Text, nullable=False, server_default=""),
+    Column("is_ephemeral", Integer, nullable=False, server_default="0"),
     ForeignKeyConstraint(["network"], ["networks.id"], ondelete="CASCADE"),
     CheckConstraint("uses_left >= 0 AND uses_left <= uses_total", name="uses"),
     CheckConstraint("approval IN ('automatic', 'manual')", name="approval"),
@@ -139,7 +156,45 @@ users = Table(
     Column("password_hash", Text, nullable=False),
     Column("role", Text, nullable=False),
     Column("created_at", time_type(), nullable=False),
+    Column("is_disabled", Integer, nullable=False, server_default="0"),
+    Column("valid_after", time_type(), nullable=False, server_default="0"),
     CheckConstraint("role IN ('owner', 'admin', 'operator', 'auditor', 'user')", name="role"),
+    sqlite_strict=True,
+)
+"""Tokens issued before `valid_after` are not good any more."""
+
+sessions = Table(
+    "sessions",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("secret_hash", LargeBinary, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("created_at", time_type(), nullable=False),
+    Column("used_at", time_type(), nullable=False),
+    Column("expires_at", time_type(), nullable=False),
+    ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="CASCADE"),
+    CheckConstraint("kind IN ('browser', 'refresh')", name="kind"),
+    Index("ix_sessions_user_id", "user_id"),
+    sqlite_strict=True,
+)
+"""What a login opened: a browser's session, or the right to have new access tokens."""
+
+api_tokens = Table(
+    "api_tokens",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("secret_hash", LargeBinary, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", time_type(), nullable=False),
+    Column("expires_at", time_type(), nullable=False),
+    Column("used_at", time_type()),
+    ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="CASCADE"),
+    Index("ix_api_tokens_user_id", "user_id"),
     sqlite_strict=True,
 )
 
@@ -161,5 +216,7 @@ audit = Table(
     Column("network", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("detail", Text, nullable=False),
+    Column("hash", Text, nullable=False, server_default=""),
     sqlite_strict=True,
 )
+"""Append-only; `hash` is of this line and of the hash before it (`zerogo.store.audit`)."""

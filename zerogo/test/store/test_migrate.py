@@ -2,15 +2,17 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.store import migrate, networks, tables
+from zerogo.store import audit, join_keys, members, migrate, networks, tables, users
 from zerogo.store.database import Database
 from zerogo.store.errors import DatabaseNewer, MigrationFailed, StoreFault
 from zerogo.store.migrate import back_up, newest_schema
+from zerogo.store.values import Role, StoredState
 from zerogo.test.store.stock import StoreCase
 
 STEP = """
@@ -47,7 +49,9 @@ class SchemaTests(StoreCase):
     def statements(self, database: Database) -> dict[str, list[str]]:
         with database._engine.connect() as connection:
             rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
-            return {row.name: sorted(part.strip(" ,\t") for part in row.sql.splitlines()) for row in rows}
+            # A table that was made anew and renamed has its name in quotes.
+            texts = {row.name: row.sql.replace(f'TABLE "{row.name}"', f"TABLE {row.name}") for row in rows}
+        return {name: sorted(part.strip(" ,\t") for part in sql.splitlines()) for name, sql in texts.items()}
 
     def test_every_table_is_strict(self) -> None:
         for name, lines in self.statements(self.database).items():
@@ -112,3 +116,50 @@ class MigrationTests(SynchronousTestCase):
 
     def test_a_copy_that_cannot_be_made_is_a_fault(self) -> None:
         self.assertRaises(StoreFault, back_up, self.path, self.path / "copy")
+
+
+class FirstSchemaTests(SynchronousTestCase):
+    """A database as the first release left it."""
+
+    def setUp(self) -> None:
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        self.path = directory / "controller.db"
+        engine = create_engine(f"sqlite:///{self.path}")
+        with engine.begin() as connection:
+            command.upgrade(migrate._config(connection), "0001")
+            for statement in FIRST_ROWS:
+                connection.exec_driver_sql(statement)
+        engine.dispose()
+        self.database = Database.open_file(self.path)
+        self.addCleanup(self.database.close)
+
+    def test_all_that_was_there_is_there(self) -> None:
+        (network,) = self.database.read(networks.list_networks)
+        (member,) = self.database.read(members.list_members, network.network)
+        self.assertEqual((member.name, member.state, member.tags), ("ann", StoredState.APPROVED, ()))
+        self.assertEqual(member.addresses, ("10.9.0.1",))
+        (key,) = self.database.read(join_keys.list_join_keys, network.network)
+        self.assertEqual((key.uses_left, key.is_ephemeral), (1, False))
+        user = self.database.read(users.find_user_by_name, "ann")
+        assert user is not None
+        self.assertEqual((user.role, user.is_disabled), (Role.OWNER, False))
+
+    def test_the_audit_log_becomes_a_chain_without_gaps_that_goes_on(self) -> None:
+        verdict = self.database.read(audit.check_chain)
+        self.assertEqual((verdict.lines, verdict.broken_at), (2, None))
+        self.database.write(audit.record, "owner", "test.line", 3.5, detail="é")
+        self.assertEqual(self.database.read(audit.check_chain).lines, 3)
+
+
+FIRST_ROWS = (
+    "INSERT INTO networks VALUES ('aaaaaaaa', 'home', 'home', '10.9.0.0/24', NULL, 1400, 'managed', x'00',"
+    " 'automatic', 2, 1, 1.0)",
+    "INSERT INTO members VALUES ('aaaaaaaa', 'bbbbbbbbbbbbbbbb', x'01', x'02', x'020000000001', 'ann', 'ann',"
+    " 'approved', 'aes', 0, '0.1', 'k', 2, 1.0, 1.0)",
+    "INSERT INTO addresses VALUES ('aaaaaaaa', '10.9.0.1', 4, 1, 'bbbbbbbbbbbbbbbb', NULL)",
+    "INSERT INTO join_keys VALUES ('k', 'aaaaaaaa', x'03', 2, 1, 'automatic', 'owner', 1.0, 2.0, NULL)",
+    "INSERT INTO users VALUES ('u', 'ann', 'ann', 'x', 'owner', 1.0)",
+    "INSERT INTO audit VALUES (1, 1.0, 'owner', 'network.create', '', 'home', '')",
+    "INSERT INTO audit VALUES (7, 2.25, 'owner', 'user.bootstrap', '', 'u', '')",
+)
