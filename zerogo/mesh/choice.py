@@ -72,7 +72,8 @@ class PathChoice:
         """The path to use from now on out of `paths`; None where none is usable. Becomes `active`."""
         usable = {path.destination: path for path in paths if path.is_usable}
         self._takes_fresh = not any(path.kind is PathKind.DIRECT and path.is_verified for path in usable.values())
-        options = [self._option(path) for path in usable.values() if self.policy.broken_by(facts_of(path)) is None]
+        judged = [self._option(path) for path in usable.values()]
+        options = [option for option in judged if self.policy.broken_by(option.facts) is None]
         upgrade = self._upgrade(usable, options)
         if upgrade is not None:
             self._preference.force(upgrade, now, ChangeReason.UPGRADED)

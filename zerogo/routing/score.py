@@ -14,6 +14,7 @@ cost still tells them apart.
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable, Mapping
 
 from attrs import frozen
@@ -119,9 +120,11 @@ class Scorer:
 
     def score(self, facts: Facts) -> Score:
         """What the path is worth, with its terms."""
-        terms = (*founding_terms(facts), *(Term(name, EXTENSIONS[name](facts)) for name in self.extensions))
-        raw = sum(term.points for term in terms)
-        shown = tuple(term for term in terms if term.points or term.name == "base")
+        terms = founding_terms(facts)
+        if self.extensions:
+            terms += tuple(Term(name, EXTENSIONS[name](facts)) for name in self.extensions)
+        raw = math.fsum([term.points for term in terms])
+        shown = tuple([term for term in terms if term.points or term.name == "base"])
         return Score(min(max(raw, 0.0), BASE_POINTS), shown, raw)
 
 
