@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup system demo demo-exits bench-exits test lint type rust deny fuzz soak unit netns soak-sim bench-routing bench build samples lock clean
+.PHONY: help setup system demo demo-exits bench-exits test lint type rust deny fuzz soak unit netns soak-sim soak-nat bench-routing bench build samples lock clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ bench-routing: setup ## failover of routes in the lab, and what duplicate mode l
 
 soak-sim: setup ## routes in 100,000 simulated networks that change (about an hour of one core)
 	@seq 0 1000 99000 | xargs -P $$(nproc) -I{} $(BIN)/python -m zerogo.testing.routing_sim {} 1000
+
+soak-nat: setup ## every kind of NAT against every other one in virtual time, 2,000 seeds each (about two hours of one core)
+	@$(BIN)/python -m zerogo.testing.matrix --seeds 2000 --jobs 2
 
 bench: setup ## the figures of docs/BENCHMARKS.md (root)
 	@.ci/bench-packages
