@@ -15,6 +15,7 @@ from twisted.internet.protocol import DatagramProtocol
 from zerogo.ids import SocketAddress
 from zerogo.net.portmap import PortMapping
 from zerogo.portmap import MappingProtocol
+from zerogo.portmap.mapper import PortMapper
 
 reactor: Any = installed
 
@@ -33,13 +34,12 @@ def say(*words: object) -> None:
 def main(port: int, protocols: list[str]) -> None:
     """Run until SIGTERM."""
     reactor.listenUDP(port, Echo())
+    wanted = [MappingProtocol(each) for each in protocols] or list(MappingProtocol)
     mapping = PortMapping(
         reactor,
-        os.urandom,
+        PortMapper(os.urandom, wanted, bytes(32)),
         inner_of=lambda host: SocketAddress(host, port),
         on_change=lambda outer: say("outer", outer or "none"),
-        nonce_key=bytes(32),
-        protocols=[MappingProtocol(each) for each in protocols] or list(MappingProtocol),
     )
     mapping.look()
     reactor.addSystemEventTrigger("before", "shutdown", mapping.stop)

@@ -114,6 +114,7 @@ def real_host(reactor: Any) -> Host:
     from zerogo.net.relay_bridge import RelayBridge
     from zerogo.net.relay_dial import proxy_of, stream_ways
     from zerogo.net.resolve import resolve_places
+    from zerogo.portmap.mapper import PortMapper
 
     def watch(on_change: Callable[[list[str]], object], ignored: Sequence[str]) -> Watch:
         return AddressWatch(reactor, reactor, on_change, ignored=ignored)
@@ -128,11 +129,10 @@ def real_host(reactor: Any) -> Host:
     def map_port(wish: MappingWish) -> Mapping:
         return PortMapping(
             reactor,
-            os.urandom,
+            PortMapper(os.urandom, nonce_key=wish.nonce_key),
             inner_of=wish.inner_of,
             on_change=wish.on_change,
             ignored=wish.ignored,
-            nonce_key=wish.nonce_key,
         )
 
     return Host(

@@ -28,7 +28,7 @@ from zerogo.net.greeting import connecting_time, greet
 from zerogo.net.portmap import PortMapping
 from zerogo.net.resolve import resolve_places
 from zerogo.net.survey import SurveyDriver
-from zerogo.portmap.mapper import MapperStatus
+from zerogo.portmap.mapper import MapperStatus, PortMapper
 from zerogo.reach.network import ControllerFacts, NetworkFacts, RelayFacts
 from zerogo.reach.survey import SurveyResult
 
@@ -143,7 +143,7 @@ class Netcheck:
             port = holder.getsockname()[1]
         mapping = PortMapping(
             self._reactor,
-            self._rng,
+            PortMapper(self._rng),
             inner_of=lambda host: SocketAddress(host, port),
             on_change=lambda outer: None,
             ignored=lambda: self._plan.ignored,

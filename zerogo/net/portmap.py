@@ -20,14 +20,14 @@ from twisted.internet.protocol import DatagramProtocol, Factory, Protocol, conne
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from zerogo.core import RandomBytes, Transmit
+from zerogo.core import Transmit
 from zerogo.errors import EnvironmentFault, ParseError
 from zerogo.ids import SocketAddress
 from zerogo.net.addresses import Interfaces, read_interfaces
 from zerogo.net.datagram import open_udp_socket
 from zerogo.net.pump import Pump
 from zerogo.portmap.http import HttpAnswer, parse_answer
-from zerogo.portmap.lease import MappingProtocol, Site
+from zerogo.portmap.lease import Site
 from zerogo.portmap.mapper import Closed, MapperEvent, MapperStatus, MappingFound, MappingLost, PortMapper
 from zerogo.portmap.natpmp import ANNOUNCEMENT_GROUP, ANNOUNCEMENT_PORT
 from zerogo.portmap.upnp import CALL_SECONDS, HttpCall
@@ -131,13 +131,11 @@ class PortMapping:
     def __init__(
         self,
         reactor: Any,
-        rng: RandomBytes,
+        core: PortMapper,
         *,
         inner_of: Callable[[str], SocketAddress | None],
         on_change: Callable[[SocketAddress | None], object],
         ignored: Callable[[], Sequence[str]] = tuple,
-        protocols: Sequence[MappingProtocol] = tuple(MappingProtocol),
-        nonce_key: bytes | None = None,
         read: Callable[[], Interfaces] = read_interfaces,
     ) -> None:
         self._reactor = reactor
@@ -145,7 +143,7 @@ class PortMapping:
         self._on_change = on_change
         self._ignored = ignored
         self._read = read
-        self._core = PortMapper(rng, protocols, nonce_key)
+        self._core = core
         self._pump: Pump[MapperEvent, Transmit] = Pump(
             self._core, reactor, outputs=self._core.transmits, send=self._send, on_event=self._event
         )
