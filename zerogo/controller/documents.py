@@ -4,45 +4,34 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from zerogo.control.coordinator_events import Presence
 from zerogo.control.netmap import DEFAULT_MTU
+from zerogo.control.subnets import TEXT_LIMIT
 from zerogo.ids import NodeId
 from zerogo.store.values import Approval, PskMode, Role, StoredJoinKey, StoredMember, StoredNetwork, StoredState
 
-_Name = Annotated[str, Meta(min_length=1, max_length=63)]
-_Password = Annotated[str, Meta(min_length=10, max_length=256)]
-_GivenPassword = Annotated[str, Meta(max_length=256)]
+Name = Annotated[str, Meta(min_length=1, max_length=63)]
 _Mtu = Annotated[int, Meta(ge=1280, le=9000)]
 
 
-class _In(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RequestBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A request's body."""
 
 
-class BootstrapRequest(_In, frozen=True):
-    """Make the first user, with the secret that the controller wrote at its first start."""
-
-    secret: Annotated[str, Meta(max_length=100)]
-    name: _Name
-    password: _Password
+_Tag = Annotated[str, Meta(min_length=1, max_length=32, pattern="^[a-z0-9][a-z0-9-]*$")]
+_Tags = Annotated[list[_Tag], Meta(max_length=16)]
+Item = TypeVar("Item")
 
 
-class LoginRequest(_In, frozen=True):
-    """Who logs in."""
-
-    name: _Name
-    password: _GivenPassword
-
-
-class NewNetworkRequest(_In, frozen=True):
+class NewNetworkRequest(RequestBody, frozen=True):
     """A network to make; ranges left out are chosen at random."""
 
-    name: _Name
+    name: Name
     ipv4: str | None = None
     ipv6: str | None = None
     mtu: _Mtu = DEFAULT_MTU
@@ -50,54 +39,40 @@ class NewNetworkRequest(_In, frozen=True):
     psk_mode: PskMode = PskMode.MANAGED
 
 
-class NetworkChange(_In, frozen=True):
+class NetworkChange(RequestBody, frozen=True):
     """What to change of a network (JSON Merge Patch)."""
 
-    name: _Name | msgspec.UnsetType = msgspec.UNSET
+    name: Name | msgspec.UnsetType = msgspec.UNSET
     mtu: _Mtu | msgspec.UnsetType = msgspec.UNSET
     approval: Approval | msgspec.UnsetType = msgspec.UNSET
 
 
-class MemberChange(_In, frozen=True):
-    """What to change of a member (JSON Merge Patch). `state` is `approved` or `denied`."""
+class MemberChange(RequestBody, frozen=True):
+    """What to change of a member (JSON Merge Patch). A member that is blocked keeps its name and addresses."""
 
-    name: _Name | msgspec.UnsetType = msgspec.UNSET
-    state: StoredState | msgspec.UnsetType = msgspec.UNSET
+    name: Name | msgspec.UnsetType = msgspec.UNSET
+    state: Literal["approved", "denied", "blocked"] | msgspec.UnsetType = msgspec.UNSET
     is_bridge: bool | msgspec.UnsetType = msgspec.UNSET
+    tags: _Tags | msgspec.UnsetType = msgspec.UNSET
 
 
-class InviteRequest(_In, frozen=True):
+class SubnetDecision(RequestBody, frozen=True):
+    """Whether others may reach a network through a member."""
+
+    subnet: Annotated[str, Meta(max_length=TEXT_LIMIT)]
+    is_approved: bool
+
+
+class InviteRequest(RequestBody, frozen=True):
     """An invite to make. `addresses` (`host:port`) are how the machines reach this controller; left out, the controller
     writes those it knows of itself."""
 
     uses: Annotated[int, Meta(ge=1, le=100_000)] = 1
     expires_seconds: Annotated[float, Meta(gt=0, le=316_224_000)] = 86_400.0
     approval: Approval = Approval.AUTOMATIC
+    tags: _Tags = []
+    is_ephemeral: bool = False
     addresses: Annotated[list[Annotated[str, Meta(max_length=260)]], Meta(max_length=8)] = []
-
-
-class HealthDocument(msgspec.Struct, frozen=True):
-    """The controller runs."""
-
-    status: str
-    version: str
-
-
-class TokenDocument(msgspec.Struct, frozen=True):
-    """What a login gives."""
-
-    token: str
-    token_type: str
-    expires_in: float
-    """Seconds."""
-
-
-class UserDocument(msgspec.Struct, frozen=True):
-    """Who calls."""
-
-    id: str
-    name: str
-    role: Role
 
 
 class NetworkDocument(msgspec.Struct, frozen=True):
@@ -142,6 +117,14 @@ class LinkDocument(msgspec.Struct, frozen=True):
     loss: float | None
 
 
+class SubnetDocument(msgspec.Struct, frozen=True):
+    """A network behind a member; others reach it where it is both."""
+
+    subnet: str
+    is_announced: bool
+    is_approved: bool
+
+
 class MemberDocument(msgspec.Struct, frozen=True):
     """A member."""
 
@@ -154,6 +137,8 @@ class MemberDocument(msgspec.Struct, frozen=True):
     capabilities: list[str]
     is_bridge: bool
     version: str
+    tags: list[str]
+    is_ephemeral: bool
     created_at: str
     last_seen_at: str
     is_online: bool
@@ -162,6 +147,7 @@ class MemberDocument(msgspec.Struct, frozen=True):
     rtt_ms: float | None
     """Of its control connection."""
     links: list[LinkDocument]
+    subnets: list[SubnetDocument]
 
     @classmethod
     def of(cls, member: StoredMember, presence: Presence | None) -> MemberDocument:
@@ -177,6 +163,8 @@ class MemberDocument(msgspec.Struct, frozen=True):
             capabilities=list(member.capabilities),
             is_bridge=member.is_bridge,
             version=member.version,
+            tags=list(member.tags),
+            is_ephemeral=member.is_ephemeral,
             created_at=rfc3339(member.created_at),
             last_seen_at=rfc3339(member.last_seen_at),
             is_online=presence is not None,
@@ -185,6 +173,7 @@ class MemberDocument(msgspec.Struct, frozen=True):
             links=[]
             if presence is None
             else [_link(link.peer, link.path, link.rtt_ms, link.loss) for link in presence.links],
+            subnets=[SubnetDocument(one.subnet, one.is_announced, one.is_approved) for one in member.subnets],
         )
 
 
@@ -204,6 +193,8 @@ class InviteDocument(msgspec.Struct, frozen=True, omit_defaults=True):
     created_at: str
     expires_at: str
     is_revoked: bool
+    tags: list[str]
+    is_ephemeral: bool
     join_url: str | None = None
 
     @classmethod
@@ -219,14 +210,17 @@ class InviteDocument(msgspec.Struct, frozen=True, omit_defaults=True):
             created_at=rfc3339(key.created_at),
             expires_at=rfc3339(key.expires_at),
             is_revoked=key.revoked_at is not None,
+            tags=list(key.tags),
+            is_ephemeral=key.is_ephemeral,
             join_url=join_url,
         )
 
 
-class Page(msgspec.Struct, frozen=True):
-    """A list."""
+class Page(msgspec.Struct, Generic[Item], frozen=True):
+    """A piece of a list; `next_cursor` asks for the next one, null where this is the last."""
 
-    items: list[NetworkDocument] | list[MemberDocument] | list[InviteDocument]
+    items: list[Item]
+    next_cursor: str | None = None
 
 
 def rfc3339(unix_time: float) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import msgspec
 
 from zerogo.controller.desk import Answer, Call, Desk, Route
-from zerogo.controller.documents import MemberChange, MemberDocument, Page
+from zerogo.controller.documents import MemberChange, MemberDocument, Page, SubnetDecision
 from zerogo.controller.problems import Problem
 from zerogo.ids import NetworkId
 from zerogo.store import members, networks
@@ -46,6 +46,18 @@ async def change_member(desk: Desk, call: Call) -> Answer:
     return Answer(200, _documents(desk, network, [changed])[0])
 
 
+async def decide_subnet(desk: Desk, call: Call) -> Answer:
+    """Let others reach a network through a member, or not any more; all are told at once."""
+    body = call.body
+    assert isinstance(body, SubnetDecision)
+    network, node_id = call.network, call.node_id
+    changed = await desk.store.write(
+        members.decide_subnet, network, node_id, body.subnet, body.is_approved, call.actor, desk.unix_time()
+    )
+    desk.members.decided(network, node_id)
+    return Answer(200, _documents(desk, network, [changed])[0])
+
+
 async def remove_member(desk: Desk, call: Call) -> Answer:
     """Remove a member; it is told at once, and so are the others."""
     network, node_id = call.network, call.node_id
@@ -69,6 +81,13 @@ ROUTES = (
         function=change_member,
         needs=Role.OPERATOR,
         body=MemberChange,
+    ),
+    Route(
+        method="POST",
+        path=f"{_MEMBERS}/<string:node>/subnets",
+        function=decide_subnet,
+        needs=Role.OPERATOR,
+        body=SubnetDecision,
     ),
     Route(method="DELETE", path=f"{_MEMBERS}/<string:node>", function=remove_member, needs=Role.OPERATOR),
     Route(method="GET", path="/peers", function=list_peers, needs=Role.AUDITOR),

@@ -189,7 +189,8 @@ class Membership:
 
     async def _store_capabilities(self, event: CapabilitiesChanged) -> None:
         try:
-            await self._store.write(members.set_capabilities, event.network, event.node_id, event.capabilities)
+            said = (event.capabilities, event.subnets)
+            await self._store.write(members.set_published, event.network, event.node_id, *said)
         except ZeroGoError as error:
             _log.error("What {node_id} can do is not stored: {reason}", node_id=str(event.node_id), reason=str(error))
             return

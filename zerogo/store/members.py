@@ -13,16 +13,21 @@ from zerogo.control.connection import Registration
 from zerogo.control.coordinator_events import Admission
 from zerogo.control.messages import RefusalCode
 from zerogo.control.netmap import MEMBERS_LIMIT, NAME_LIMIT, MemberRecord, check_name
+from zerogo.control.subnets import SUBNETS_LIMIT
+from zerogo.errors import ParseError
 from zerogo.ids import MacAddress, NetworkId, NodeId
-from zerogo.store import audit, join_keys, networks, tables
+from zerogo.store import audit, join_keys, networks, subnets, tables
 from zerogo.store.addresses import assign_addresses, release_addresses
-from zerogo.store.errors import Conflict, JoinRefused, NotFound
+from zerogo.store.errors import Conflict, JoinRefused, NotFound, check_tag
 from zerogo.store.networks import name_key
-from zerogo.store.values import Approval, StoredMember, StoredNetwork, StoredState
+from zerogo.store.values import Approval, StoredJoinKey, StoredMember, StoredNetwork, StoredState, StoredSubnet
 
 WAITING_SENTENCE = "the network's owner must approve this machine with `zerogo members approve`"
 DENIED_SENTENCE = "the network's owner denied this machine"
+BLOCKED_SENTENCE = "the network's owner blocked this machine"
 REMOVED_SENTENCE = "this machine was removed from the network: join again with a new token"
+TAGS_LIMIT = 16
+TAG_LIMIT = 32
 _CODE_BY_SPELLING = str.maketrans({" ": "-"})
 
 
@@ -45,6 +50,8 @@ def recognise(connection: Connection, registration: Registration, unix_now: floa
         raise JoinRefused(RefusalCode.DENIED, DENIED_SENTENCE)
     if _is_changed(found, registration):
         return None
+    if found.state is StoredState.BLOCKED:
+        return Held(BLOCKED_SENTENCE)
     if found.state is StoredState.PENDING:
         return Held(WAITING_SENTENCE) if registration.secret is None else None
     return _admission(found, network)
@@ -80,6 +87,8 @@ def register(connection: Connection, registration: Registration, unix_now: float
     if found.state is StoredState.DENIED:
         raise JoinRefused(RefusalCode.DENIED, DENIED_SENTENCE)
     _refresh(connection, found, registration, unix_now)
+    if found.state is StoredState.BLOCKED:
+        return Held(BLOCKED_SENTENCE)
     if found.state is StoredState.PENDING:
         if not _is_pre_approved(connection, network, registration):
             return Held(WAITING_SENTENCE)
@@ -96,20 +105,23 @@ def list_members(connection: Connection, network: NetworkId) -> list[StoredMembe
     networks.find_network(connection, network)
     rows = connection.execute(_selection(network).order_by(tables.members.c.name_key))
     addresses = _addresses(connection, network)
-    return [_member(row, addresses.get(row.node_id, ())) for row in rows]
+    behind = subnets.subnets_of(connection, network)
+    return [_member(row, addresses.get(row.node_id, ()), behind.get(row.node_id, ())) for row in rows]
 
 
 def approved_members(connection: Connection, network: NetworkId) -> list[tuple[MemberRecord, int]]:
     """The records for the map, each with the revision of its last change."""
     rows = connection.execute(_selection(network).where(tables.members.c.state == StoredState.APPROVED.value))
     addresses = _addresses(connection, network)
-    return [(_record(_member(row, addresses.get(row.node_id, ()))), row.revision) for row in rows]
+    behind = subnets.subnets_of(connection, network)
+    found = [(_member(row, addresses.get(row.node_id, ()), behind.get(row.node_id, ())), row.revision) for row in rows]
+    return [(_record(member), revision) for member, revision in found]
 
 
 def approve_member(
     connection: Connection, network: NetworkId, node_id: NodeId, actor: str, unix_now: float
 ) -> StoredMember:
-    """Let a pending or denied machine in; raises `NotFound`, `JoinRefused`."""
+    """Let a pending, denied or blocked machine in; raises `NotFound`, `JoinRefused`."""
     found = _existing(connection, network, node_id)
     if found.state is not StoredState.APPROVED:
         _approve(connection, networks.find_network(connection, network), found, unix_now)
@@ -129,11 +141,32 @@ def deny_member(
     return _existing(connection, network, node_id)
 
 
-def remove_member(
+def block_member(
     connection: Connection, network: NetworkId, node_id: NodeId, actor: str, unix_now: float
 ) -> StoredMember:
-    """Forget a machine; it may come back with a new token. Raises `NotFound`."""
+    """Cut a member off; it keeps its name and addresses, and stays in touch to be let in again. Raises `NotFound` or
+    `Conflict`."""
     found = _existing(connection, network, node_id)
+    if found.state in (StoredState.PENDING, StoredState.DENIED):
+        raise Conflict(f"only a member can be blocked; this machine is {found.state}")
+    if found.state is StoredState.APPROVED:
+        _update(connection, found, state=StoredState.BLOCKED.value)
+        networks.record_removal(connection, network, node_id)
+        audit.record(connection, actor, "member.block", unix_now, network=network, subject=str(node_id))
+    return _existing(connection, network, node_id)
+
+
+def remove_member(
+    connection: Connection,
+    network: NetworkId,
+    node_id: NodeId,
+    actor: str,
+    unix_now: float,
+    expected: str | None = None,
+) -> StoredMember:
+    """Forget a machine; it may come back with a new token. Raises `NotFound` or `Stale`."""
+    found = _existing(connection, network, node_id)
+    check_tag(found.tag, expected)
     connection.execute(delete(tables.members).where(_is(network, node_id)))
     _leave_map(connection, found, unix_now)
     audit.record(connection, actor, "member.remove", unix_now, network=network, subject=str(node_id), detail=found.name)
@@ -141,8 +174,8 @@ def remove_member(
 
 
 def leave(connection: Connection, network: NetworkId, node_id: NodeId, unix_now: float) -> None:
-    """A machine leaves by itself; one that was denied meanwhile stays denied. Raises `NotFound`."""
-    if _existing(connection, network, node_id).state is not StoredState.DENIED:
+    """A machine leaves by itself; one that was denied or blocked meanwhile stays so. Raises `NotFound`."""
+    if _existing(connection, network, node_id).state not in (StoredState.DENIED, StoredState.BLOCKED):
         remove_member(connection, network, node_id, f"node:{node_id}", unix_now)
 
 
@@ -150,14 +183,16 @@ def change_member(
     connection: Connection,
     network: NetworkId,
     node_id: NodeId,
-    changes: dict[str, str | bool],
+    changes: dict[str, Any],
     actor: str,
     unix_now: float,
-    state: StoredState | None = None,
+    expected: str | None = None,
 ) -> StoredMember:
-    """Set `name`, `is_bridge` and the state, all or nothing; raises `NotFound`, `Conflict`, `JoinRefused` or
-    `ParseError`."""
+    """Set `name`, `is_bridge`, `tags` and `state`, all or nothing; raises `NotFound`, `Stale`, `Conflict`,
+    `JoinRefused` or `ParseError`."""
     found = _existing(connection, network, node_id)
+    check_tag(found.tag, expected)
+    state = changes.pop("state", None)
     values: dict[str, Any] = {}
     if "name" in changes:
         name = str(changes["name"])
@@ -167,25 +202,86 @@ def change_member(
         values |= {"name": name, "name_key": name_key(name)}
     if "is_bridge" in changes:
         values["is_bridge"] = int(bool(changes["is_bridge"]))
+    if "tags" in changes:
+        values["tags"] = " ".join(checked_tags(changes["tags"]))
     if values:
         _update(connection, found, **values, revision=networks.raise_revision(connection, network))
         detail = " ".join(f"{key}={value}" for key, value in changes.items())
         audit.record(connection, actor, "member.change", unix_now, network=network, subject=str(node_id), detail=detail)
-    if state is StoredState.APPROVED:
-        return approve_member(connection, network, node_id, actor, unix_now)
-    if state is StoredState.DENIED:
-        return deny_member(connection, network, node_id, actor, unix_now)
+    decide = _DECISIONS.get(state)
+    if decide is not None:
+        return decide(connection, network, node_id, actor, unix_now)
     return _existing(connection, network, node_id)
 
 
-def set_capabilities(
-    connection: Connection, network: NetworkId, node_id: NodeId, capabilities: tuple[str, ...]
+_DECISIONS = {
+    StoredState.APPROVED: approve_member,
+    StoredState.DENIED: deny_member,
+    StoredState.BLOCKED: block_member,
+}
+
+
+def checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """Tags in order, each once; raises `ParseError`."""
+    found = sorted(set(tags))
+    for tag in found:
+        letters = tag.replace("-", "")
+        if not (letters.isascii() and letters.isalnum() and tag == tag.lower() and len(tag) <= TAG_LIMIT):
+            raise ParseError(f"{tag[:40]!r} is not a tag: small letters, digits and -, at most {TAG_LIMIT}")
+    if len(found) > TAGS_LIMIT:
+        raise ParseError(f"a member has at most {TAGS_LIMIT} tags")
+    return tuple(found)
+
+
+def forget_ephemeral(
+    connection: Connection, present: Iterable[tuple[NetworkId, NodeId]], seen_before: float, unix_now: float
+) -> list[tuple[NetworkId, NodeId]]:
+    """Remove ephemeral members that are not present and were last seen before that time; returns who is gone. One that
+    is blocked stays, or it could come back by leaving."""
+    here = {(str(network), str(node_id)) for network, node_id in present}
+    columns = tables.members.c
+    query = select(columns.network, columns.node_id).where(
+        columns.is_ephemeral == 1,
+        columns.last_seen_at < seen_before,
+        columns.state.in_([StoredState.PENDING.value, StoredState.APPROVED.value]),
+    )
+    gone = []
+    for row in connection.execute(query.order_by(columns.network, columns.node_id)).all():
+        if (row.network, row.node_id) not in here:
+            network, node_id = NetworkId.parse(row.network), NodeId.parse(row.node_id)
+            remove_member(connection, network, node_id, "ephemeral", unix_now)
+            gone.append((network, node_id))
+    return gone
+
+
+def set_published(
+    connection: Connection,
+    network: NetworkId,
+    node_id: NodeId,
+    capabilities: tuple[str, ...],
+    announced: tuple[str, ...],
 ) -> None:
-    """Store what a member says it can do; nothing happens where it is gone."""
+    """Store what a member says it can do and has behind it; nothing happens where it is gone."""
     found = _find(connection, network, node_id)
-    if found is not None and found.capabilities != _words(capabilities):
-        revision = networks.raise_revision(connection, network)
-        _update(connection, found, capabilities=" ".join(_words(capabilities)), revision=revision)
+    if found is not None:
+        values = _publication(connection, found, capabilities, announced)
+        if values:
+            _update(connection, found, **values)
+
+
+def decide_subnet(
+    connection: Connection,
+    network: NetworkId,
+    node_id: NodeId,
+    subnet: str,
+    is_approved: bool,
+    actor: str,
+    unix_now: float,
+) -> StoredMember:
+    """Let a network be reached through a member, or not; raises `NotFound`, `Conflict` or `ParseError`."""
+    _existing(connection, network, node_id)
+    subnets.decide(connection, network, node_id, subnet, is_approved, actor, unix_now)
+    return _existing(connection, network, node_id)
 
 
 def touch_members(connection: Connection, seen: Iterable[tuple[NetworkId, NodeId]], unix_now: float) -> None:
@@ -201,7 +297,7 @@ def _register_new(
     if network.members + network.pending >= MEMBERS_LIMIT:
         raise JoinRefused(RefusalCode.NETWORK_FULL, f"the network has {MEMBERS_LIMIT} members already")
     key = join_keys.redeem(connection, network.network, registration.secret or b"", unix_now)
-    _insert(connection, registration, key.key_id, unix_now)
+    _insert(connection, registration, key, unix_now)
     joined = _existing(connection, network.network, registration.node_id)
     actor = f"invite:{key.key_id}"
     audit.record(connection, actor, "member.join", unix_now, network=network.network, subject=str(joined.node_id))
@@ -211,7 +307,7 @@ def _register_new(
     return _admission(_existing(connection, network.network, registration.node_id), network)
 
 
-def _insert(connection: Connection, registration: Registration, key_id: str, unix_now: float) -> None:
+def _insert(connection: Connection, registration: Registration, key: StoredJoinKey, unix_now: float) -> None:
     mac = MacAddress.for_node(registration.network, registration.static_public)
     name = _free_name(connection, registration)
     taken = select(tables.members.c.node_id).where(
@@ -232,12 +328,15 @@ def _insert(connection: Connection, registration: Registration, key_id: str, uni
             capabilities=" ".join(_words(registration.capabilities)),
             is_bridge=0,
             version=registration.version[:32],
-            join_key=key_id,
+            join_key=key.key_id,
             revision=0,
             created_at=unix_now,
             last_seen_at=unix_now,
+            tags=" ".join(key.tags),
+            is_ephemeral=int(key.is_ephemeral),
         )
     )
+    subnets.announce(connection, registration.network, registration.node_id, registration.subnets)
 
 
 def _approve(connection: Connection, network: StoredNetwork, found: StoredMember, unix_now: float) -> None:
@@ -254,10 +353,22 @@ def _leave_map(connection: Connection, found: StoredMember, unix_now: float) -> 
 
 def _refresh(connection: Connection, found: StoredMember, registration: Registration, unix_now: float) -> None:
     values: dict[str, Any] = {"last_seen_at": unix_now, "version": registration.version[:32]}
-    if found.capabilities != _words(registration.capabilities):
-        values["capabilities"] = " ".join(_words(registration.capabilities))
-        values["revision"] = networks.raise_revision(connection, found.network)
+    values |= _publication(connection, found, registration.capabilities, registration.subnets)
     _update(connection, found, **values)
+
+
+def _publication(
+    connection: Connection, found: StoredMember, capabilities: tuple[str, ...], announced: tuple[str, ...]
+) -> dict[str, Any]:
+    """What to write about a member that says this of itself; its revision too, where others see a change."""
+    values: dict[str, Any] = {}
+    is_seen = subnets.announce(connection, found.network, found.node_id, announced)
+    if found.capabilities != _words(capabilities):
+        values["capabilities"] = " ".join(_words(capabilities))
+        is_seen = True
+    if is_seen:
+        values["revision"] = networks.raise_revision(connection, found.network)
+    return values
 
 
 def _is_pre_approved(connection: Connection, network: StoredNetwork, registration: Registration) -> bool:
@@ -269,9 +380,11 @@ def _is_pre_approved(connection: Connection, network: StoredNetwork, registratio
 
 
 def _is_changed(found: StoredMember, registration: Registration) -> bool:
-    return (found.signing_public, found.capabilities, found.version) != (
+    announced = tuple(one.subnet for one in found.subnets if one.is_announced)
+    return (found.signing_public, found.capabilities, announced, found.version) != (
         registration.signing_public,
         _words(registration.capabilities),
+        registration.subnets,
         registration.version[:32],
     )
 
@@ -318,7 +431,10 @@ def _existing(connection: Connection, network: NetworkId, node_id: NodeId) -> St
 
 def _find(connection: Connection, network: NetworkId, node_id: NodeId) -> StoredMember | None:
     row = connection.execute(_selection(network).where(tables.members.c.node_id == str(node_id))).first()
-    return None if row is None else _member(row, _addresses(connection, network, node_id).get(row.node_id, ()))
+    if row is None:
+        return None
+    addresses = _addresses(connection, network, node_id).get(row.node_id, ())
+    return _member(row, addresses, subnets.subnets_of(connection, network, node_id).get(row.node_id, ()))
 
 
 def _selection(network: NetworkId) -> Select[Any]:
@@ -338,7 +454,7 @@ def _addresses(connection: Connection, network: NetworkId, node_id: NodeId | Non
     return found
 
 
-def _member(row: Row[Any], addresses: tuple[str, ...]) -> StoredMember:
+def _member(row: Row[Any], addresses: tuple[str, ...], behind: tuple[StoredSubnet, ...]) -> StoredMember:
     return StoredMember(
         network=NetworkId.parse(row.network),
         node_id=NodeId.parse(row.node_id),
@@ -354,6 +470,7 @@ def _member(row: Row[Any], addresses: tuple[str, ...]) -> StoredMember:
         revision=row.revision,
         created_at=row.created_at,
         last_seen_at=row.last_seen_at,
+        subnets=behind,
     )
 
 
@@ -367,4 +484,5 @@ def _record(member: StoredMember) -> MemberRecord:
         addresses=member.addresses,
         capabilities=member.capabilities,
         is_bridge=member.is_bridge,
+        subnets=tuple(one.subnet for one in member.subnets if one.is_reachable)[:SUBNETS_LIMIT],
     )

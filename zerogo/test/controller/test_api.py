@@ -24,6 +24,7 @@ BODIES: dict[str, object] = {
     "PATCH /networks/<string:network>": {"mtu": 1300},
     "POST /networks/<string:network>/invites": {},
     "PATCH /networks/<string:network>/members/<string:node>": {"state": "approved"},
+    "POST /networks/<string:network>/members/<string:node>/subnets": {"subnet": "192.168.7.0/24", "is_approved": True},
 }
 
 

@@ -52,7 +52,7 @@ class RegistrationTests(StoreCase):
         self.register(evolve(agent, capabilities=("aes", "relay", "two words")))
         self.assertEqual(self.members()[0].capabilities, ("aes", "relay"))
         self.assertEqual(self.revision(), before + 1)
-        self.database.write(members.set_capabilities, self.network, agent.node_id, ("aes", "relay"))
+        self.database.write(members.set_published, self.network, agent.node_id, ("aes", "relay"), ())
         self.assertEqual(self.revision(), before + 1)
 
 
