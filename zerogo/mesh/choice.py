@@ -17,9 +17,12 @@ from zerogo.mesh.events import PathKind
 from zerogo.mesh.path import Path
 from zerogo.routing.hysteresis import BETTER_BY_MILLISECONDS, BETTER_BY_SHARE, ChangeReason, Option, Preference
 from zerogo.routing.policy import RoutingPolicy, verdict
-from zerogo.routing.score import Facts, PathType, Score, Scorer
+from zerogo.routing.score import Facts, PathType, Rank, Score, Scorer
 
 SPREAD_LIMIT = 3
+UNSETTLED_SECONDS = 0.5
+"""After a failure, in which a better path than the first that was at hand is taken without waiting."""
+_FAILURES = (ChangeReason.DIED, ChangeReason.DECIDED)
 _TYPES = {PathKind.DIRECT: PathType.DIRECT, PathKind.PEER: PathType.PEER, PathKind.RELAY: PathType.SERVER}
 
 
@@ -74,9 +77,10 @@ class PathChoice:
         self._takes_fresh = not any(path.kind is PathKind.DIRECT and path.is_verified for path in usable.values())
         judged = [self._option(path) for path in usable.values()]
         options = [option for option in judged if self.policy.broken_by(option.facts) is None]
-        upgrade = self._upgrade(usable, options)
+        upgrade = self._upgrade(usable, options, now)
         if upgrade is not None:
-            self._preference.force(upgrade, now, ChangeReason.UPGRADED)
+            is_direct = usable[upgrade].kind is PathKind.DIRECT
+            self._preference.force(upgrade, now, ChangeReason.UPGRADED if is_direct else ChangeReason.SETTLED)
         key = self._preference.choose(options, now)
         self.active = None if key is None else usable[key]
         return self.active
@@ -101,7 +105,7 @@ class PathChoice:
     def second(self, paths: Iterable[Path]) -> Path | None:
         """The best proven path beside the one in use; None where there is none that may be used."""
         others = self._others(paths)
-        return min(others, key=lambda path: self._option(path).rank, default=None)
+        return min(others, key=self.rank, default=None)
 
     def near_equals(self, paths: Iterable[Path]) -> tuple[Path, ...]:
         """Proven paths beside the one in use that are of its kind and not much worse; at most three."""
@@ -109,11 +113,13 @@ class PathChoice:
             return ()
         limit = self.score(self.active).cost * (1 + BETTER_BY_SHARE) + BETTER_BY_MILLISECONDS
         near = [
-            path for path in self._others(paths) if path.kind is self.active.kind and self.score(path).cost <= limit
+            path
+            for path in self._others(paths)
+            if path.kind is self.active.kind and not path.measurement.unanswered and self.score(path).cost <= limit
         ]
         return tuple(near[:SPREAD_LIMIT])
 
-    def order(self, path: Path) -> object:
+    def rank(self, path: Path) -> tuple[bool, int, Rank]:
         """A key to sort paths by, the best first."""
         return self._option(path).rank
 
@@ -133,7 +139,6 @@ class PathChoice:
             if path is not self.active
             and path.is_usable
             and path.is_verified
-            and not path.measurement.unanswered
             and self.policy.broken_by(facts_of(path)) is None
         ]
 
@@ -147,12 +152,19 @@ class PathChoice:
             tier=int(self.policy.prefer_direct and facts.type is not PathType.DIRECT),
         )
 
-    def _upgrade(self, usable: dict[Endpoint, Path], options: list[Option[Endpoint]]) -> Endpoint | None:
-        """A proven direct path that never failed, where the best one is such and the one in use is of another kind."""
+    def _upgrade(self, usable: dict[Endpoint, Path], options: list[Option[Endpoint]], now: float) -> Endpoint | None:
+        """The best path, where it takes over at once: a proven direct one that never failed, from any other kind; and
+        just after a failure, when all that carry are being asked, any that has answered.
+        """
         active = None if self.active is None else usable.get(self.active.destination)
         best = min(options, key=lambda option: option.rank, default=None)
-        if active is None or best is None or active.kind is PathKind.DIRECT:
+        if active is None or best is None:
             return None
         path = usable[best.key]
+        is_unsettled = self.reason in _FAILURES and now - self.changed_at < UNSETTLED_SECONDS
+        if is_unsettled and path.is_verified and not path.has_failed and not path.measurement.unanswered:
+            return best.key
+        if active.kind is PathKind.DIRECT:
+            return None
         is_well = path.is_verified and not path.has_failed and not path.measurement.unanswered
         return best.key if path.kind is PathKind.DIRECT and (is_well or _is_fresh(path)) else None

@@ -123,7 +123,7 @@ class Paths:
         The last kind matters after a restart of the peer: it answers checks, but no probe of a session it has lost.
         """
         worth = [path for path in self._paths.values() if path.is_usable or path.is_checked or _is_hope(path)]
-        worth.sort(key=lambda path: (path is not self.active, not path.is_usable, self._choice.order(path)))
+        worth.sort(key=lambda path: (path is not self.active, not path.is_usable, self._choice.rank(path)))
         return tuple(path.destination for path in worth)
 
     def propose(self, routes: Sequence[Hops], now: float) -> None:
@@ -275,6 +275,7 @@ class Paths:
             if isinstance(path.destination, RouteAddress):
                 self._failed_routes.append(path.destination.hops)
                 self._drop(path)
+        self._prober.note_late(now)
         self._compare_in_doubt(now)
         for path in list(self._paths.values()):
             if not path.is_alive and now >= path.died_at + DROP_DEAD_AFTER_SECONDS:
@@ -321,9 +322,10 @@ class Paths:
         return len(self._paths)
 
     def _compare_in_doubt(self, now: float) -> None:
-        """The path in use missed an answer: find out at once which of the others carry."""
-        was_in_doubt, self._was_in_doubt = self._was_in_doubt, self.is_in_doubt
-        if self.is_in_doubt and not was_in_doubt:
+        """An answer by the path in use is late or lost: find out at once which of the others carry."""
+        active, was_in_doubt = self.active, self._was_in_doubt
+        self._was_in_doubt = active is not None and active.is_verified and self._prober.missing(active) > 0
+        if self._was_in_doubt and not was_in_doubt:
             for path in self._paths.values():
                 if path.is_usable and path is not self.active:
                     path.next_probe_at = min(path.next_probe_at, now)
@@ -331,12 +333,12 @@ class Paths:
     def _proven(self) -> Path | None:
         """Where the path in use misses more answers than its usual loss explains: another one that answered since."""
         active = self.active
-        if active is None or active.measurement.unanswered < max(2, active.measurement.probes_until_dead - 1):
+        if active is None or self._prober.missing(active) < max(2, active.measurement.probes_until_dead - 1):
             return None
         others = [path for path in self._paths.values() if path is not active and path.is_usable and path.is_verified]
         rested = [path for path in others if not path.measurement.unanswered]
-        newest = max(rested, key=lambda path: path.answered_at, default=None)
-        return newest if newest is not None and newest.answered_at > active.answered_at + LATER_SECONDS else None
+        later = [path for path in rested if path.answered_at > active.answered_at + LATER_SECONDS]
+        return min(later, key=self._choice.rank, default=None)
 
     def _roam(self, path: Path, now: float) -> None:
         self._roamed, self._roamed_at = path, now

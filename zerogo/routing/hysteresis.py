@@ -33,6 +33,7 @@ class ChangeReason(enum.StrEnum):
     BETTER = "better for 3 seconds"
     DECIDED = "the path before missed an answer"
     UPGRADED = "a direct path was proven"
+    SETTLED = "the best that answered after a failure"
     LOST = "no path is left"
 
 

@@ -111,6 +111,18 @@ class ChoiceTests(SynchronousTestCase):
         self.assertIs(choice.choose([relayed, direct], 2.0), relayed)
         self.assertIs(choice.choose([relayed, direct], 2.0 + HELD_FOR_SECONDS), direct)
 
+    def test_just_after_a_failure_the_best_that_answers_is_taken_without_waiting(self) -> None:
+        used, relayed = path(1, 0.020), path(5, 0.020, kind=PathKind.RELAY)
+        through = path(2, 0.040, kind=PathKind.PEER)
+        choice = PathChoice()
+        choice.choose([used, relayed], 0.0)
+        used.die(1.0)
+        self.assertIs(choice.choose([used, relayed], 1.0), relayed)
+        self.assertIs(choice.choose([used, relayed, through], 1.1), through)
+        choice = PathChoice()
+        choice.choose([relayed], 0.0)
+        self.assertIs(choice.choose([relayed, through], 1.1), relayed)
+
     def test_direct_may_be_preferred_whatever_it_is_worth(self) -> None:
         slow, through = path(1, 0.500), path(2, 0.020, kind=PathKind.PEER)
         self.assertIs(PathChoice().choose([slow, through], 0.0), through)
