@@ -1,37 +1,33 @@
-//! From the TAP to the data sockets: find a frame's peer, cut, seal, send; and the verbs of the agent, which the same
+//! From the TAP to the data sockets: find a frame's peer and the way there, seal, send; and the verbs of the agent, which the same
 //! thread carries out in the order they were called.
 
 use std::collections::HashMap;
 use std::io::{IoSlice, IoSliceMut};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use crate::backlog::{Backlog, Next};
-use crate::checksum::complete_partial;
 use crate::counter::Counter;
-use crate::cut::{BASE, Cutter, RunHead, SLOTS_LIMIT, Shape};
+use crate::cut::{Cutter, Shape};
 use crate::endpoint::Endpoint;
 use crate::fdb::{Mac, PeerNumber};
 use crate::flow::flow_of;
-use crate::fragment;
 use crate::outbox::{Blame, DatagramSink, Outbox};
-use crate::packet::{ETHERNET_BYTES, TCP, UDP, be16, checksum_offset, is_plain_ip, network_offset, transport_of};
-use crate::peer::{Path, Peer, bump};
+use crate::packet::{ETHERNET_BYTES, is_plain_ip};
+use crate::peer::{Path, Peer};
 use crate::segment::{Verdict, addresses};
-use crate::session::Session;
 use crate::shared::{Shared, TapSink};
-use crate::time::{NEVER, Nanos, SECOND};
+use crate::time::{Nanos, SECOND};
+use crate::trip::{Trip, note_data, send_plaintext, send_run, settle_checksum, shape_of};
 use crate::upcall::Upcall;
-use crate::vnet::{CHECKSUM_VALID, NEEDS_CHECKSUM, VNET_BYTES, Vnet};
+use crate::vnet::{VNET_BYTES, Vnet};
 use crate::way::Way;
 use crate::wire::{
-    BAND_CONTROL, BAND_REAL_TIME, CONTROL, ETHERNET, ETHERNET_ELIDED, FLAG_PARTIAL, FLAG_VERIFIED, HEADER_BYTES,
-    INNER_BYTES, KEEPALIVE, OVERHEAD_BYTES, RUN_LENGTH_LIMIT, SEAL_BYTES, TAG_BYTES, is_carriable,
+    BAND_CONTROL, BAND_REAL_TIME, CONTROL, ETHERNET, ETHERNET_ELIDED, KEEPALIVE, OVERHEAD_BYTES, SEAL_BYTES,
+    is_carriable,
 };
 
 const REKEY_QUIET: Nanos = 5 * SECOND;
 const REFUSED_QUIET: Nanos = SECOND;
-const DHCP_PORTS: [u16; 2] = [67, 68];
 const EMSGSIZE: i32 = 90;
 
 /// The way out: what is read from the TAP, and what becomes of it.
@@ -390,19 +386,6 @@ impl<S: DatagramSink> Outgoing<S> {
     }
 }
 
-/// How the datagrams of one frame get to its peer.
-struct Trip {
-    number: PeerNumber,
-    session: Arc<Session>,
-    way: Way,
-    /// Largest sealed datagram.
-    mtu: usize,
-    /// Where they go too.
-    twin: Option<Way>,
-    band: u8,
-    blame: Blame,
-}
-
 /// What is missing where a frame does not get to its peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hindrance {
@@ -418,172 +401,4 @@ pub(crate) fn ask_rekey(shared: &Shared, peer: &mut Peer, now: Nanos) {
         peer.rekey_quiet_until = now + REKEY_QUIET;
         shared.upcalls.add(Upcall::RekeyDue(peer.shared.number));
     }
-}
-
-fn note_data(peer: &Peer, bytes: usize, now: Nanos) {
-    bump(&peer.shared.bytes_out, bytes);
-    let _ = peer.shared.unanswered_since.compare_exchange(NEVER, now, Ordering::Relaxed, Ordering::Relaxed);
-}
-
-/// The checksum flags of a frame that is sent as it is; completes its sum where it may not stay partial.
-fn settle_checksum(shared: &Shared, frame: &mut [u8], vnet: &Vnet) -> u8 {
-    if vnet.flags & CHECKSUM_VALID != 0 {
-        return if shared.checksum_elision { FLAG_VERIFIED } else { 0 };
-    }
-    let (start, offset) = (usize::from(vnet.checksum_start), usize::from(vnet.checksum_offset));
-    if vnet.flags & NEEDS_CHECKSUM == 0 || start + offset + 2 > frame.len() - VNET_BYTES {
-        return 0;
-    }
-    if shared.checksum_elision && may_stay_partial(&frame[VNET_BYTES..], start, offset) {
-        shared.sending.add(Counter::ChecksumsElided, 1);
-        return FLAG_PARTIAL;
-    }
-    complete_partial(&mut frame[VNET_BYTES..], start, offset);
-    // A frame that is flooded comes here again for each copy; its sum is complete now.
-    frame[0] = 0;
-    shared.sending.add(Counter::ChecksumsCompleted, 1);
-    0
-}
-
-/// Only where the receiver finds the field by itself, and no program there looks at it before the kernel does.
-fn may_stay_partial(packet: &[u8], start: usize, offset: usize) -> bool {
-    if packet[0] & 1 == 1 {
-        return false;
-    }
-    let Some(transport) = network_offset(packet).and_then(|network| transport_of(packet, network)) else {
-        return false;
-    };
-    let is_dhcp = transport.protocol == UDP && DHCP_PORTS.contains(&be16(packet, transport.offset + 2));
-    transport.offset == start && checksum_offset(transport.protocol) == offset && !is_dhcp
-}
-
-/// How to cut the frame of `size` bytes that begins with `head`; `None` where it is nothing that can be cut.
-fn shape_of(
-    shared: &Shared,
-    trip: &Trip,
-    head: &[u8],
-    size: usize,
-    vnet: &Vnet,
-    elides_ethernet: bool,
-) -> Option<Shape> {
-    let lead = if elides_ethernet { ETHERNET_BYTES } else { 0 };
-    let network = network_offset(head)?;
-    let transport = transport_of(head, network)?;
-    let payload_bytes = if transport.protocol == TCP {
-        let room = trip.mtu.min(shared.mtu + OVERHEAD_BYTES + network - lead);
-        room.checked_sub(OVERHEAD_BYTES + transport.headers_end - lead)?
-    } else {
-        usize::from(vnet.gso_size)
-    };
-    let payload = size.checked_sub(transport.headers_end).filter(|payload| *payload > 0)?;
-    if payload_bytes == 0 || payload.div_ceil(payload_bytes) > SLOTS_LIMIT {
-        return None;
-    }
-    let shape = Shape::new(head, lead, network, &transport, payload_bytes);
-    Some(shape.within(trip.way.before(), trip.way.after()))
-}
-
-/// Seal and send an inner header with its payload; in pieces where the path is too small for it.
-fn send_plaintext<S: DatagramSink>(
-    shared: &Shared,
-    outbox: &mut Outbox<S>,
-    peer: &mut Peer,
-    trip: &Trip,
-    pieces: [&[u8]; 2],
-    now: Nanos,
-) {
-    if pieces[0].len() + pieces[1].len() + SEAL_BYTES <= trip.mtu {
-        send_whole(shared, outbox, peer, trip, pieces, now);
-        return;
-    }
-    let frame_id = peer.next_frame_id();
-    fragment::split(pieces[0], pieces[1], frame_id, trip.mtu, |head, piece| {
-        shared.sending.add(Counter::FragmentsOut, 1);
-        send_whole(shared, outbox, peer, trip, [&head, piece], now);
-    });
-}
-
-/// Seal and send a plaintext that the path carries.
-fn send_whole<S: DatagramSink>(
-    shared: &Shared,
-    outbox: &mut Outbox<S>,
-    peer: &mut Peer,
-    trip: &Trip,
-    pieces: [&[u8]; 2],
-    now: Nanos,
-) {
-    let Some(datagram) = outbox.append(&trip.way, trip.blame, &trip.session, pieces, now) else {
-        return;
-    };
-    if let Some(way) = &trip.twin
-        && outbox.repeat(way, Blame::Nobody, datagram, now)
-    {
-        shared.sending.add(Counter::TwinsOut, 1);
-        way.note_sent();
-    }
-    trip.way.note_sent();
-    peer.note_sent(1);
-}
-
-/// Cut, seal and send the super-frame whose payload is in the places of a cutter.
-#[expect(clippy::too_many_arguments, reason = "the parts of one plane, borrowed apart")]
-fn send_run<S: DatagramSink>(
-    shared: &Shared,
-    outbox: &mut Outbox<S>,
-    cutter: &mut Cutter,
-    peer: &mut Peer,
-    trip: &Trip,
-    payload: usize,
-    vnet: &Vnet,
-    now: Nanos,
-) {
-    let shape = *cutter.shape();
-    let count = payload.div_ceil(shape.payload_bytes);
-    let head = run_head(shared, peer, &shape, trip.band, count, vnet);
-    shared.sending.add(Counter::TapSuperFramesIn, 1);
-    let counter = if head.elides { Counter::ChecksumsElided } else { Counter::ChecksumsCompleted };
-    shared.sending.add(counter, count);
-    note_data(peer, payload + count * (shape.lead + shape.header_bytes), now);
-    // What waits came before.
-    outbox.flush(now);
-    if shape.datagram_bytes() > trip.mtu {
-        cutter.cut(payload, head, |slot| {
-            let end = slot.len() - shape.after - TAG_BYTES;
-            let (inner, rest) = slot[shape.before + HEADER_BYTES..end].split_at(INNER_BYTES);
-            send_plaintext(shared, outbox, peer, trip, [inner, rest], now);
-        });
-        return;
-    }
-    let mut is_sealed = true;
-    cutter.cut(payload, head, |slot| {
-        let datagram = shape.before..slot.len() - shape.after;
-        is_sealed &= trip.session.seal(&mut slot[datagram.clone()]);
-        if let Some(way) = &trip.twin
-            && is_sealed
-            && outbox.append_raw(way, Blame::Nobody, &slot[datagram], now)
-        {
-            shared.sending.add(Counter::TwinsOut, 1);
-        }
-        is_sealed &= trip.way.wrap(slot);
-    });
-    if is_sealed {
-        let end = BASE + payload + count * shape.gap_bytes();
-        outbox.send_run(trip.way.place, trip.blame, &cutter.buffer, BASE..end, shape.slot_bytes(), now);
-        trip.way.note_sent();
-        peer.note_sent(count);
-    }
-}
-
-/// The inner header of the frames that a super-frame is cut into.
-fn run_head(shared: &Shared, peer: &mut Peer, shape: &Shape, band: u8, count: usize, vnet: &Vnet) -> RunHead {
-    let elides = shared.checksum_elision && vnet.flags & NEEDS_CHECKSUM != 0;
-    let kind = if shape.lead > 0 { ETHERNET_ELIDED } else { ETHERNET };
-    let mut run_ids = [0; 2];
-    if count > 1 {
-        run_ids[0] = peer.next_run_id();
-    }
-    if count > RUN_LENGTH_LIMIT {
-        run_ids[1] = peer.next_run_id();
-    }
-    RunHead { kind_and_flags: kind | if elides { FLAG_PARTIAL } else { 0 }, band, elides, run_ids }
 }

@@ -11,7 +11,7 @@
 //! - `fdb`, `neighbor`, `storm`, `segment`: the switch.
 //! - `cut`, `merge`, `fragment`: super-frames and frames larger than a path.
 //! - `flow`, `queue`, `backlog`: what waits to be sealed, and in which order.
-//! - `peer`, `shared`, `outbox`, `egress`, `verbs`, `ingress`, `upcall`: the plane's two directions.
+//! - `peer`, `shared`, `outbox`, `egress`, `trip`, `verbs`, `ingress`, `deliver`, `upcall`: the plane's two directions.
 
 #![forbid(unsafe_code)]
 
@@ -20,6 +20,7 @@ pub mod backlog;
 pub mod checksum;
 pub mod counter;
 pub mod cut;
+mod deliver;
 pub mod door;
 pub mod egress;
 pub mod endpoint;
@@ -39,6 +40,7 @@ pub mod session;
 pub mod shared;
 pub mod storm;
 pub mod time;
+mod trip;
 pub mod upcall;
 pub mod verbs;
 pub mod vnet;
