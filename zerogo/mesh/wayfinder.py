@@ -115,7 +115,7 @@ class Wayfinder:
     def _wants_way(self, peer: Peer, now: float) -> bool:
         if peer.state is PeerState.CONNECTED:
             self._missed_since.pop(peer.number, None)
-            if peer.paths.is_direct:
+            if peer.paths.is_direct or peer.paths.is_busy:
                 return peer.paths.is_busy
             began_at = peer.search.began_at
             return began_at is None or now - began_at >= self._context.policy.p2p_timeout
