@@ -19,7 +19,13 @@ class EdgeTokenTests(SynchronousTestCase):
 
     def test_damaged_ones_are_refused(self) -> None:
         text = TOKEN.format()
-        for bad in (text[:-10], text.replace("?k=", "?x="), "zerogo://a/b/c?k=d", text.replace("zerogo-edge", "http"), ""):
+        for bad in (
+            text[:-10],
+            text.replace("?k=", "?x="),
+            "zerogo://a/b/c?k=d",
+            text.replace("zerogo-edge", "http"),
+            "",
+        ):
             self.assertRaises(ParseError, EdgeToken.parse, bad)
 
     @given(st.text(max_size=60))
