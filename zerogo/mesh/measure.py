@@ -19,6 +19,8 @@ LEAST_TIMEOUT_SECONDS = 0.15
 FIRST_TIMEOUT_SECONDS = 0.5
 """Wait for an answer on a path that was never measured."""
 LARGEST_TIMEOUT_SECONDS = 3.0
+LATE_MARGIN_SECONDS = 0.03
+"""More than a machine with some work takes longer to answer than it did."""
 DEAD_CHANCE = 0.001
 """A path is given up when so many probes in a row were lost as a living path would lose with this chance."""
 LEAST_PROBES_UNTIL_DEAD = 3
@@ -68,6 +70,13 @@ class Measurement:
             return FIRST_TIMEOUT_SECONDS
         expected = self.smoothed + 4 * self.variation
         return min(max(expected, 1.5 * self.smoothed, LEAST_TIMEOUT_SECONDS), LARGEST_TIMEOUT_SECONDS)
+
+    @property
+    def late_after(self) -> float:
+        """When the answer to a probe is overdue, though it may still come: no loss yet, but a reason to ask around."""
+        if self.smoothed is None:
+            return FIRST_TIMEOUT_SECONDS
+        return min(self.smoothed + max(4 * self.variation, LATE_MARGIN_SECONDS), self.timeout)
 
     @property
     def probes_until_dead(self) -> int:

@@ -113,9 +113,9 @@ class Paths:
 
     @property
     def is_in_doubt(self) -> bool:
-        """Whether the path in use was proven, and then left a probe without an answer."""
+        """Whether the path in use was proven, and then left a probe without an answer, or without one in good time."""
         active = self.active
-        return active is not None and active.is_verified and active.measurement.unanswered > 0
+        return active is not None and active.is_verified and self._prober.missing(active) > 0
 
     def destinations(self) -> tuple[Endpoint, ...]:
         """Where a handshake may go: the path in use, the others that are usable, then those that only ICE believes in.
@@ -296,7 +296,7 @@ class Paths:
         if self._roamed is not None and now - self._roamed_at >= ROAMED_FOR_SECONDS:
             self._roamed = None
         roamed, active = self._roamed or self._proven(), self.active
-        if roamed is not None and roamed.is_usable and (active is None or active.measurement.unanswered):
+        if roamed is not None and roamed.is_usable and (active is None or self._prober.missing(active)):
             self._choice.force(roamed, now)
             self._roamed = None
         before = self.history[-1].at if self.history else -math.inf
@@ -323,9 +323,8 @@ class Paths:
 
     def _compare_in_doubt(self, now: float) -> None:
         """An answer by the path in use is late or lost: find out at once which of the others carry."""
-        active, was_in_doubt = self.active, self._was_in_doubt
-        self._was_in_doubt = active is not None and active.is_verified and self._prober.missing(active) > 0
-        if self._was_in_doubt and not was_in_doubt:
+        was_in_doubt, self._was_in_doubt = self._was_in_doubt, self.is_in_doubt
+        if self.is_in_doubt and not was_in_doubt:
             for path in self._paths.values():
                 if path.is_usable and path is not self.active:
                     path.next_probe_at = min(path.next_probe_at, now)

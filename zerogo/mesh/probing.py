@@ -2,14 +2,18 @@
 """Probes on the paths of one peer: when each path is due, which probes are out, what became of them.
 
 A path in use is probed every 0.2 seconds while it is young, and then at the node's steady pace, 1 to 5 seconds, slower
-the more peers are connected; five times as often while it carries data, and every 0.1 seconds after a probe of it went
-unanswered. Standbys and dead paths are probed more rarely. Times are jittered so that two ends never keep step. The
-path in use is also asked how large a datagram it carries (`zerogo.mesh.mtu`), by probes that no measurement counts.
+the more peers are connected; ten times as often while it carries data, and every 0.1 seconds after a probe of it went
+unanswered. While it carries data, an answer need not be lost to have the other paths asked: it is enough that it is
+late. Where those answer and this one does not, the far end is well and the path is not. Standbys and dead paths are
+probed more rarely. Times are jittered so that two ends never keep step. The path in use is also asked how large a
+datagram it carries (`zerogo.mesh.mtu`), by probes that no measurement counts.
 """
 
 from __future__ import annotations
 
-from attrs import define, field, frozen
+import math
+
+from attrs import define, field
 
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.events import ControlToSend
@@ -31,7 +35,7 @@ RELAY_STANDBY_SECONDS = 12.0
 """Often enough to keep it known that it works; the relay keeps its own mapping in the NAT."""
 RECENTLY_DEAD_SECONDS = 10.0
 DEAD_FAST_SECONDS = 1.0
-DATA_SHARE = 0.2
+DATA_SHARE = 0.1
 """Of the time between probes that is left while data is sent: then somebody would notice that the path is dead."""
 JITTER_SHARE = 0.1
 OUTSTANDING_LIMIT = 64
@@ -41,11 +45,13 @@ BUSY_BYTES = 1000
 _BARE_PROBE_BYTES = OVERHEAD_BYTES + len(emit_control(Probe(0)))
 
 
-@frozen(eq=False)
+@define(eq=False)
 class _Outstanding:
     path: Path
     sent_at: float
+    late_at: float
     lost_at: float
+    is_late: bool = False
     is_extended: bool = False
 
 
@@ -65,7 +71,8 @@ class Prober:
         while len(self._outstanding) >= OUTSTANDING_LIMIT:
             self._lose(next(iter(self._outstanding)))
         probe_id = self._context.number()
-        self._outstanding[probe_id] = _Outstanding(path, now, now + path.measurement.timeout)
+        late_at = now + path.measurement.late_after if is_active and self._carries_data else math.inf
+        self._outstanding[probe_id] = _Outstanding(path, now, late_at, now + path.measurement.timeout)
         self._context.outbox.tell(ControlToSend(self._peer, emit_control(Probe(probe_id)), path.destination))
         path.next_probe_at = now + self._interval(path, now, is_active=is_active)
 
@@ -115,7 +122,7 @@ class Prober:
             probe = self._outstanding[probe_id]
             if now - probe.lost_at > STALL_SECONDS and not probe.is_extended:
                 # We come late ourselves: the answer may wait unread.
-                self._outstanding[probe_id] = _Outstanding(probe.path, probe.sent_at, now + STALL_SECONDS, True)
+                probe.lost_at, probe.is_extended = now + STALL_SECONDS, True
                 continue
             path = self._lose(probe_id)
             measurement = path.measurement
@@ -126,6 +133,24 @@ class Prober:
             elif measurement.unanswered == 1:
                 path.next_probe_at = min(path.next_probe_at, now)
         return killed
+
+    def note_late(self, now: float) -> None:
+        """Of answers that have become late, the first has its path probed once more at once."""
+        for probe in self._outstanding.values():
+            if probe.is_late or probe.late_at > now:
+                continue
+            if now - probe.late_at > STALL_SECONDS:
+                # We come late ourselves: the answer may wait unread, and its loss would tell.
+                probe.late_at = math.inf
+                continue
+            if not self.missing(probe.path):
+                probe.path.next_probe_at = min(probe.path.next_probe_at, now)
+            probe.is_late = True
+
+    def missing(self, path: Path) -> int:
+        """Probes of a path in a row that were not answered, or not yet although they should have been."""
+        late = sum(probe.is_late for probe in self._outstanding.values() if probe.path is path)
+        return path.measurement.unanswered + late
 
     def forget(self, path: Path) -> None:
         """Forget the probes of a path that is dropped."""
@@ -141,7 +166,8 @@ class Prober:
 
     def next_at(self) -> float | None:
         """When the next probe is overdue, or one of the path's MTU is due."""
-        times = [probe.lost_at for probe in self._outstanding.values()]
+        probes = self._outstanding.values()
+        times = [probe.lost_at if probe.is_late else min(probe.late_at, probe.lost_at) for probe in probes]
         if self._sounded is not None:
             times.append(self._sounded.path_mtu.next_at())
         return min(times, default=None)

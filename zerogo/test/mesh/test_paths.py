@@ -76,18 +76,36 @@ class PathsTests(SynchronousTestCase):
         self.run_until(22.0)
         self.assertTrue(19 <= len(self.probes) <= 23, len(self.probes))
 
-    def test_a_path_that_carries_data_is_probed_five_times_as_often(self) -> None:
+    def test_a_path_that_carries_data_is_probed_ten_times_as_often(self) -> None:
         self.found(ONE)
         self.run_until(4.0)
         for total in (100, 200):
             self.paths.note_sent(total, self.now)
         self.probes.clear()
         self.run_until(14.0)
-        self.assertTrue(47 <= len(self.probes) <= 53, len(self.probes))
+        self.assertTrue(95 <= len(self.probes) <= 105, len(self.probes))
         self.paths.note_sent(200, self.now)
         self.probes.clear()
         self.run_until(24.0)
         self.assertTrue(9 <= len(self.probes) <= 12, len(self.probes))
+
+    def test_an_answer_that_is_late_while_data_flows_has_the_other_paths_asked_at_once(self) -> None:
+        self.found(ONE)
+        self.found(TWO)
+        self.run_until(6.0)
+        for total in (100, 200):
+            self.paths.note_sent(total, self.now)
+        self.run_until(7.0)
+        active = self.paths.active
+        assert active is not None
+        other = TWO if active.destination == ONE else ONE
+        self.answering.remove(active.destination)
+        self.probes.clear()
+        self.run_until(7.4)
+        first = next(at for at, destination in self.probes if destination == active.destination)
+        asked = next(at for at, destination in self.probes if destination == other)
+        self.assertLess(asked - first, active.measurement.timeout - 0.03)
+        self.assertEqual(self.selected[1:], [other])
 
     def test_a_dead_path_is_found_out_within_two_seconds_and_left(self) -> None:
         self.found(ONE)

@@ -12,12 +12,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.mesh.events import SurroundingsDoubted
 from zerogo.mesh.signal import NatMapping
-from zerogo.test.mesh.test_scenarios import connected_pair, longest_silence
+from zerogo.test.mesh.test_scenarios import connected_pair, longest_silence, pair
+from zerogo.testing.internet import LinkQuality
 from zerogo.testing.mesh import Member, VirtualMesh
 from zerogo.testing.nat import PORT_RESTRICTED
 
 RECONNECT_SECONDS = 0.4
 SEEDS = 5
+BETWEEN_FRAMES_SECONDS = 0.02
 
 
 def move(mesh: VirtualMesh, member: Member) -> None:
@@ -70,6 +72,44 @@ class LostControllerTests(SynchronousTestCase):
 
     def test_another_outside_port_costs_little_more_than_the_controller_does(self) -> None:
         self.assertLess(self.worst(rebind), 1.5 + 0.4)
+
+
+class BusyRebindTests(SynchronousTestCase):
+    """A NAT that forgets in mid-traffic, while the controller is there: 0.3 seconds and one round trip, no more.
+
+    Both ends are port-restricted, so each is deaf until it knows the other's new port or has told its own.
+    """
+
+    def worst(self, delay: float) -> float:
+        """The longest silence at either end over all seeds; `delay` is each link's, of which a round trip has four."""
+        found = []
+        for seed in range(2 * SEEDS):
+            mesh, ann, bob = pair(seed, quality=LinkQuality(delay=delay))
+            mesh.start()
+            self.assertTrue(mesh.run_until_connected(5.0))
+            mesh.run_for(3.0)
+            self.talk(mesh, ann, bob, 1.2 + 0.013 * seed)
+            since = mesh.clock.now
+            nat = (ann if seed % 2 else bob).host.site.nat
+            assert nat is not None
+            nat.reboot()
+            self.talk(mesh, ann, bob, 1.5)
+            found += [longest_silence(member, since, mesh.clock.now) for member in (ann, bob)]
+        return max(found)
+
+    def talk(self, mesh: VirtualMesh, ann: Member, bob: Member, seconds: float) -> None:
+        """Both send, as a game does."""
+        end = mesh.clock.now + seconds
+        while mesh.clock.now < end:
+            ann.send(bob, b"a")
+            bob.send(ann, b"b")
+            mesh.run_for(BETWEEN_FRAMES_SECONDS)
+
+    def test_links_of_10_ms(self) -> None:
+        self.assertLess(self.worst(0.010), 0.3 + 4 * 0.010)
+
+    def test_links_of_20_ms(self) -> None:
+        self.assertLess(self.worst(0.020), 0.3 + 4 * 0.020 + BETWEEN_FRAMES_SECONDS)
 
 
 class DoubtTests(SynchronousTestCase):
