@@ -11,12 +11,14 @@ from zerogo.agent.reports import (
     OfferReport,
     PeerReport,
     StatusReport,
+    SubnetReport,
     offer_report,
     peer_reports,
     plane_report,
     port_mapping_report,
 )
-from zerogo.errors import EnvironmentFault
+from zerogo.control.subnets import EXITS, announced_subnets, parse_subnet
+from zerogo.errors import EnvironmentFault, LocalError
 from zerogo.mesh.events import PeerState
 from zerogo.net.local_api import Arguments, Command
 
@@ -33,6 +35,12 @@ class ControllerSilent(EnvironmentFault):
     code = "E-LEAVE"
 
 
+class NotByCommand(LocalError):
+    """A command cannot do this."""
+
+    code = "E-COMMAND"
+
+
 class LocalCommands:
     """The commands of one agent. All answer with structs that are part of `--json` output."""
 
@@ -41,7 +49,13 @@ class LocalCommands:
 
     def table(self) -> dict[str, Command]:
         """The commands by name."""
-        return {"status": self.status, "peers": self.peers, "leave": self.leave}
+        return {
+            "status": self.status,
+            "peers": self.peers,
+            "leave": self.leave,
+            "announce": self.announce,
+            "exit": self.exit,
+        }
 
     def status(self, arguments: Arguments) -> StatusReport:
         """Everything but the peers."""
@@ -68,6 +82,9 @@ class LocalCommands:
             controller=self._controller(),
             offer=OfferReport() if segment is None else offer_report(segment.offer()),
             port_mapping=None if agent.mapping is None else port_mapping_report(agent.mapping.status()),
+            subnets=agent.subnets.reports(),
+            exit=agent.subnets.exit_name,
+            complaint=agent.subnets.complaint,
             plane=None if segment is None else plane_report(segment.plane_name, segment.counters()),
             refusals={} if segment is None else {str(key): count for key, count in segment.refusals().refusals.items()},
         )
@@ -75,7 +92,7 @@ class LocalCommands:
     def peers(self, arguments: Arguments) -> list[PeerReport]:
         """All members but us."""
         segment = self._agent.presence.segment
-        return [] if segment is None else peer_reports(segment.peers(), segment.counters())
+        return [] if segment is None else peer_reports(segment.peers(), segment.counters(), segment.known_for())
 
     def leave(self, arguments: Arguments) -> bool:
         """Leave the network: tell the controller, forget the membership, stop. With `force` also without a controller.
@@ -89,6 +106,41 @@ class LocalCommands:
             )
         self._agent.end_later(FAREWELL_SECONDS)
         return was_told
+
+    def announce(self, arguments: Arguments) -> list[SubnetReport]:
+        """Announce the network `subnet` behind this machine; with `is_withdrawn`, not any more."""
+        subnets, subnet = self._agent.subnets, parse_subnet(str(arguments.get("subnet")))
+        held = tuple(each for each in subnets.choices.announced if each != subnet)
+        if arguments.get("is_withdrawn") is True:
+            if subnet in self._agent.config.announce:
+                raise NotByCommand(f"{subnet} is announced by the configuration file: take it out there")
+            subnets.choose(announced=held)
+        else:
+            subnets.choose(announced=announced_subnets((*held, subnet)))
+        self._agent.look_at_subnets()
+        return subnets.reports()
+
+    def exit(self, arguments: Arguments) -> StatusReport:
+        """Offer this machine as an exit (`is_offered` true or false), or reach the internet through the member `via`,
+        by itself where that is empty."""
+        subnets = self._agent.subnets
+        if isinstance(arguments.get("is_offered"), bool):
+            subnets.choose(is_exit=arguments["is_offered"])
+        via = arguments.get("via")
+        if isinstance(via, str):
+            if via:
+                self._check_exit(via)
+            subnets.choose(exit_via=via)
+        self._agent.look_at_subnets()
+        return self.status(arguments)
+
+    def _check_exit(self, name: str) -> None:
+        network_map = self._agent.presence.network_map
+        members = () if network_map is None else network_map.members
+        others = [one for one in members if one.node_id != self._agent.identity.node_id]
+        if not any(name in (one.name, str(one.node_id)) and set(one.subnets) & set(EXITS) for one in others):
+            offers = ", ".join(one.name for one in others if set(one.subnets) & set(EXITS))
+            raise NotByCommand(f"{name[:63]!r} is no exit; the exits are: {offers or 'none'}")
 
     def _controller(self) -> ControllerReport:
         found = self._agent.controller.status()

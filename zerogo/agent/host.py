@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 
 from zerogo.agent.devices import Devices
 from zerogo.agent.relays import MakeBridge
+from zerogo.agent.subnets import Forwarder, Routes
 from zerogo.config.agent import AgentConfig
 from zerogo.core import RandomBytes
 from zerogo.dataplane.interface import IDataplane
@@ -69,6 +70,10 @@ class Host:
     make_bridge: MakeBridge
     map_port: Callable[[MappingWish], Mapping]
     """Nothing is asked before `look`."""
+    make_routes: Callable[[str], Routes]
+    """Into the mesh, by the name of its device."""
+    forwarder: Forwarder
+    """Out of the mesh, to networks behind this machine."""
     capabilities: tuple[str, ...]
     """What this machine can do, as told to the controller."""
     rng: RandomBytes

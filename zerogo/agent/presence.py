@@ -53,6 +53,8 @@ class Presence:
         self._signalling = signalling
         self._relays = relays
         self._failed = failed
+        self.peers_changed: Callable[[], object] = lambda: None
+        """Is called when a peer is reached another way, or not any more."""
         self._devices: Devices | None = None
         self._is_given = False
         self._held: tuple[Place, bytes] | None = None
@@ -172,6 +174,7 @@ class Presence:
             plane_failed=self._failed,
             relay_stream_wanted=self._relays.stream_wanted,
             relay_stream_unwanted=self._relays.stream_unwanted,
+            peers_changed=self.peers_changed,
         )
         reactor = self._host.reactor
         self.segment = Segment(node, plane, reactor, reactor, signalling=self._signalling, owner=owner)

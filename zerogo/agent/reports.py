@@ -6,7 +6,7 @@ The names here are part of `--json` output: they may be added to, never changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import attrs
 import msgspec
@@ -94,6 +94,8 @@ class PeerReport(msgspec.Struct, frozen=True, kw_only=True):
     datagrams_in: int
     datagrams_out: int
     last_receive_age_seconds: float | None
+    known_seconds: float | None = None
+    """For how long the map has named it to this agent."""
 
 
 class ControllerReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +129,15 @@ class PortMappingReport(msgspec.Struct, frozen=True, kw_only=True):
     seconds_left: float | None
 
 
+class SubnetReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A network behind a member."""
+
+    subnet: str
+    member: str
+    state: str
+    """`used`, `spare` (another member leads there), `ours`, `waits for approval`, or `-` where it is not accepted."""
+
+
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about an agent but its peers."""
 
@@ -152,6 +163,12 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     """What the members are told of us."""
     port_mapping: PortMappingReport | None = None
     """None where the configuration wants none."""
+    subnets: list[SubnetReport] = []
+    """Networks behind members."""
+    exit: str = ""
+    """The member that was chosen as the way to the internet."""
+    complaint: str = ""
+    """Why a network behind a member, or the exit, is not as wanted; one sentence."""
     plane: PlaneReport | None
     refusals: dict[str, int]
     """Datagrams and messages that the core did not act on, by reason."""
@@ -194,7 +211,7 @@ def offer_report(offer: Offer) -> OfferReport:
     )
 
 
-def peer_report(peer: PeerStatus, counters: PeerCounters) -> PeerReport:
+def peer_report(peer: PeerStatus, counters: PeerCounters, known_for: float | None = None) -> PeerReport:
     """A peer, for people and programs."""
     return PeerReport(
         name=peer.name,
@@ -216,6 +233,7 @@ def peer_report(peer: PeerStatus, counters: PeerCounters) -> PeerReport:
         datagrams_in=counters.datagrams_in,
         datagrams_out=counters.datagrams_out,
         last_receive_age_seconds=_age(counters.last_receive_age),
+        known_seconds=_age(known_for),
     )
 
 
@@ -224,9 +242,12 @@ def _change_report(change: PathChange, now: float) -> ChangeReport:
     return ChangeReport(age_seconds=round(now - change.at, 3), kind=kind, way=change.way, reason=change.reason)
 
 
-def peer_reports(peers: Iterable[PeerStatus], counters: PlaneCounters) -> list[PeerReport]:
-    """All peers, by name."""
-    reports = [peer_report(peer, counters.peers.get(peer.peer, PeerCounters())) for peer in peers]
+def peer_reports(
+    peers: Iterable[PeerStatus], counters: PlaneCounters, known_for: Mapping[int, float] | None = None
+) -> list[PeerReport]:
+    """All peers, by name. `known_for`: for how many seconds each has been a member here."""
+    known, none = known_for or {}, PeerCounters()
+    reports = [peer_report(peer, counters.peers.get(peer.peer, none), known.get(peer.peer)) for peer in peers]
     return sorted(reports, key=lambda report: (report.name, report.node_id))
 
 

@@ -91,6 +91,8 @@ class SegmentOwner:
     relay_stream_wanted: Callable[[str], object]
     """Nothing comes back from the relay of that name by UDP."""
     relay_stream_unwanted: Callable[[str], object]
+    peers_changed: Callable[[], object] = lambda: None
+    """A peer is reached another way, or not any more."""
 
 
 def peer_spec(record: MemberRecord, endpoints: Mapping[NodeId, tuple[SocketAddress, ...]]) -> PeerSpec:
@@ -130,6 +132,7 @@ class Segment:
         self._signalling = signalling
         self._owner = owner
         self._names: dict[int, str] = {}
+        self._known_since: dict[int, float] = {}
         self._reader: UpcallReader[Upcall] = UpcallReader(plane, reactor, self._upcall)
         self._pump: Pump[NodeEvent, Transmit] = Pump(
             node, clock, outputs=node.transmits, send=self._transmit, on_event=self._event
@@ -213,6 +216,11 @@ class Segment:
         """All peers as they are at this moment."""
         return self._node.peer_status(self._clock.seconds())
 
+    def known_for(self) -> dict[int, float]:
+        """For how many seconds each peer, by number, has been a member here."""
+        now = self._clock.seconds()
+        return {peer: now - since for peer, since in self._known_since.items()}
+
     def offer(self) -> Offer:
         """What all peers are told of where this machine may be reached."""
         return self._node.offer()
@@ -240,6 +248,7 @@ class Segment:
         match event:
             case PeerAdded(peer, spec) | PeerChanged(peer, spec):
                 self._names[peer] = spec.name
+                self._known_since.setdefault(peer, self._clock.seconds())
                 self._plane.set_peer(
                     PeerEntry(
                         peer=peer,
@@ -250,6 +259,7 @@ class Segment:
                     )
                 )
             case PeerRemoved(peer):
+                self._known_since.pop(peer, None)
                 _log.info("{name} is no member any more", name=self._names.pop(peer, "a peer"))
                 self._plane.remove_peer(peer)
             case SessionReady(peer, keys):
@@ -258,6 +268,7 @@ class Segment:
                 self._plane.retire_session(local_index)
             case PathSelected(peer=peer):
                 self._plane.set_path(peer, path_plan(event))
+                self._owner.peers_changed()
                 if event.destination is not None:
                     self._log_path(event)
             case ControlToSend(peer, payload, destination):
@@ -279,6 +290,7 @@ class Segment:
             case SideSocketsWanted() | SideSocketKept() | SideSocketsDropped():
                 self._side_event(event)
             case PeerStateChanged():
+                self._owner.peers_changed()
                 self._log_state(event)
 
     def _side_event(self, event: SideSocketsWanted | SideSocketKept | SideSocketsDropped) -> None:

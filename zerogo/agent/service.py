@@ -33,6 +33,7 @@ from zerogo.agent.relays import Relays
 from zerogo.agent.reports import link_reports
 from zerogo.agent.routing_log import routing_lines, routing_stats
 from zerogo.agent.state_dir import StateDir, socket_path
+from zerogo.agent.subnets import Subnets
 from zerogo.config.agent import AgentConfig
 from zerogo.control.member import (
     MapUpdated,
@@ -59,6 +60,8 @@ FAILED_STATUS = 1
 HOUSEKEEPING_SECONDS = 10.0
 REPORT_ROUNDS = 6
 """Unchanged links are reported every so many rounds."""
+LOOK_SECONDS = 0.05
+"""Changes of peers that follow each other faster are looked at once, for the networks behind them."""
 SAVE_SECONDS = 0.2
 """Changes of the map that follow each other faster are written once."""
 
@@ -91,6 +94,7 @@ class AgentService(Service):
         self._unsaved: bytes | None = None
         self._hosts: list[str] | None = None
         self._is_leaving = False
+        self._looking: Any = None
         self.pending = ""
         """Why the controller has us wait; empty where it does not."""
 
@@ -99,6 +103,7 @@ class AgentService(Service):
     controller: Controller
     presence: Presence
     relays: Relays
+    subnets: Subnets
 
     # Twisted's life cycle
 
@@ -129,6 +134,7 @@ class AgentService(Service):
         self._housekeeping.start(HOUSEKEEPING_SECONDS, now=False)
         self._routing_log.start(self.config.routing.route_update_interval, now=False)
         super().startService()  # type: ignore[no-untyped-call]
+        self._look_soon()
 
     def stopService(self) -> Deferred[object]:
         """Say good-bye, write down what is worth it, and close everything."""
@@ -139,6 +145,10 @@ class AgentService(Service):
         if self._watch is not None:
             self._watch.stop()
         self._save_map()
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+        self.subnets.close()
         self.presence.close()
         waiting: list[Deferred[Any]] = [self.controller.stop()]
         if self.mapping is not None:
@@ -162,7 +172,16 @@ class AgentService(Service):
             on_event=self._controller_said,
         )
         carries = (FORWARD_CAPABILITY,) if self.config.routing.policy().forward_rate else ()
-        self.controller.publish((*host.capabilities, *carries), ())
+        self.subnets = Subnets(
+            config=self.config,
+            node_id=self.identity.node_id,
+            make_routes=host.make_routes,
+            forwarder=host.forwarder,
+            publish=lambda announced: self.controller.publish((*host.capabilities, *carries), announced),
+            keep=self._state.save_choices,
+            choices=self._state.choices(),
+        )
+        self.controller.publish((*host.capabilities, *carries), self.subnets.announce())
         self.relays = Relays(host.resolve, host.make_bridge, lambda: self.presence.ports)
         self.presence = Presence(
             self.config,
@@ -173,6 +192,7 @@ class AgentService(Service):
             relays=self.relays,
             failed=self.fail,
         )
+        self.presence.peers_changed = self._look_soon
         if self.config.port_mapping:
             self.mapping = host.map_port(
                 MappingWish(
@@ -273,6 +293,8 @@ class AgentService(Service):
         self.presence.use_map(network_map, self.membership.psk)
         if self.mapping is not None and ports != self.presence.ports:
             self.mapping.look()
+        self.subnets.use_map(network_map, self.presence.device_name)
+        self._look_soon()
         self._find_servers()
 
     def _refused(self, sentence: str, is_final: bool) -> None:
@@ -333,6 +355,24 @@ class AgentService(Service):
             except ParseError:
                 _log.debug("The map names a STUN server that is none: {text}", text=text)
         self._host.resolve(places).addCallback(self._use_stun_servers)
+        relays = [(each.host, each.udp or each.tcp or each.tls) for each in network_map.relays if each.host]
+        controllers = [(each.host, each.port) for each in self.controller.addresses]
+        self._host.resolve([*controllers, *relays]).addCallback(self._use_outside)
+
+    def _use_outside(self, places: list[SocketAddress]) -> None:
+        self.subnets.use_outside(place.host for place in places if not ipaddress.ip_address(place.host).is_loopback)
+        self._look_soon()
+
+    def _look_soon(self) -> None:
+        if self._looking is None and self.running:
+            self._looking = self._host.reactor.callLater(LOOK_SECONDS, self.look_at_subnets)
+
+    def look_at_subnets(self) -> None:
+        """Have the kernel reach the networks behind members as things are."""
+        self._looking = None
+        segment = self.presence.segment
+        if segment is not None:
+            self.subnets.look(segment.peers())
 
     def _use_stun_servers(self, servers: list[SocketAddress]) -> None:
         # A relay on this very machine sees us at an address that is of no use to others.
@@ -352,6 +392,7 @@ class AgentService(Service):
         segment = self.presence.segment
         if segment is None:
             return
+        self._look_soon()
         links = link_reports(segment.peers())
         shape = [(link.peer, link.path) for link in links]
         is_due = self._round % REPORT_ROUNDS == 0

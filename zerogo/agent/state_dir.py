@@ -5,6 +5,7 @@ identity.key   the node's keys; never changes
 network.json   the membership (`record`)
 network.map    the newest signed map; worthless to whoever cannot sign, but believed only after verification
 peers.json     where peers were reached last, to meet them again without a controller
+choices.json   networks to announce and the exit to use, as a person decided with a command
 agent.pid, agent.log, agent.sock    of an agent that `zerogo` started
 """
 
@@ -18,10 +19,12 @@ from typing import Annotated
 import msgspec
 
 from zerogo.agent.record import RECORD_LIMIT, Membership
+from zerogo.agent.subnets import Choices
 from zerogo.config.agent import AgentConfig
 from zerogo.config.identity_file import IDENTITY_FILE, load_or_create_identity
 from zerogo.config.private_file import make_private_directory, read_private, write_private
 from zerogo.control.messages import CONTROLLER_MESSAGE_LIMIT
+from zerogo.control.subnets import announced_subnets
 from zerogo.errors import EnvironmentFault, ParseError
 from zerogo.ids import NodeId, SocketAddress
 from zerogo.noise.identity import Identity
@@ -31,6 +34,7 @@ RECORD_FILE = "network.json"
 MAP_FILE = "network.map"
 PEERS_FILE = "peers.json"
 MARK_FILE = "handshake.mark"
+CHOICES_FILE = "choices.json"
 PID_FILE = "agent.pid"
 LOG_FILE = "agent.log"
 SOCKET_FILE = "agent.sock"
@@ -38,6 +42,7 @@ KNOWN_PEERS_LIMIT = 4096
 ENDPOINTS_LIMIT = 4
 """Addresses remembered for one peer."""
 _PEERS_BYTES = 4 * 1024 * 1024
+_CHOICES_BYTES = 64 * 1024
 
 Endpoints = dict[NodeId, tuple[SocketAddress, ...]]
 
@@ -116,9 +121,26 @@ class StateDir:
         """Remember the mark."""
         write_private(self.path / MARK_FILE, mark)
 
+    def choices(self) -> Choices:
+        """What a person decided with commands."""
+        data = self._read(CHOICES_FILE, _CHOICES_BYTES)
+        if data is None:
+            return Choices()
+        try:
+            stored = msgspec.json.decode(data, type=_Choices)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            raise DamagedState(f"{self.path / CHOICES_FILE} is damaged: delete it") from None
+        announced = announced_subnets(stored.announced)
+        return Choices(announced=announced, is_exit=stored.is_exit, exit_via=stored.exit_via)
+
+    def save_choices(self, choices: Choices) -> None:
+        """Remember them."""
+        stored = _Choices(list(choices.announced), choices.is_exit, choices.exit_via)
+        write_private(self.path / CHOICES_FILE, msgspec.json.encode(stored) + b"\n")
+
     def forget_network(self) -> None:
         """Remove everything but the node's keys and its handshake mark, which belongs to them."""
-        for name in (MAP_FILE, PEERS_FILE, RECORD_FILE):
+        for name in (MAP_FILE, PEERS_FILE, CHOICES_FILE, RECORD_FILE):
             try:
                 (self.path / name).unlink(missing_ok=True)
             except OSError as error:
@@ -127,6 +149,12 @@ class StateDir:
     def _read(self, name: str, limit: int) -> bytes | None:
         path = self.path / name
         return read_private(path, limit) if os.path.lexists(path) else None
+
+
+class _Choices(msgspec.Struct):
+    announced: list[str] = []
+    is_exit: bool | None = None
+    exit_via: Annotated[str, msgspec.Meta(max_length=64)] | None = None
 
 
 _Places = Annotated[list[Annotated[str, msgspec.Meta(max_length=64)]], msgspec.Meta(max_length=ENDPOINTS_LIMIT)]

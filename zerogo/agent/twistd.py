@@ -110,6 +110,8 @@ def real_host(reactor: Any) -> Host:
     from zerogo.dataplane.choice import make_plane
     from zerogo.net.addresses import AddressWatch
     from zerogo.net.dial import stream_endpoint
+    from zerogo.net.forwarding import Forwarding
+    from zerogo.net.kernel_routes import KernelRoutes
     from zerogo.net.portmap import PortMapping
     from zerogo.net.relay_bridge import RelayBridge
     from zerogo.net.relay_dial import proxy_of, stream_ways
@@ -144,6 +146,8 @@ def real_host(reactor: Any) -> Host:
         watch_addresses=watch,
         make_bridge=make_bridge,
         map_port=map_port,
+        make_routes=KernelRoutes,
+        forwarder=Forwarding(),
         capabilities=(AESGCM_CAPABILITY,) if has_aes() else (),
         rng=os.urandom,
         unix_time=time.time,

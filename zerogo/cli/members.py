@@ -25,6 +25,7 @@ from zerogo.cli.controller_option import (
 from zerogo.cli.groups import Commands
 from zerogo.cli.owner_api import OwnerApi
 from zerogo.cli.tables import age_text, ms_text
+from zerogo.control.subnets import EXITS
 
 SHORTEST_ID = 4
 _STYLES = {"approved": "green", "pending": "yellow", "denied": "red"}
@@ -58,6 +59,11 @@ class _Chosen:
         found = _find(self.api.call("GET", path)["items"], member)
         changed: dict[str, Any] = self.api.call("PATCH", f"{path}/{found['id']}", change)
         return changed
+
+    def decide(self, member: str, subnet: str, *, is_approved: bool) -> None:
+        path = self.path()
+        found = _find(self.api.call("GET", path)["items"], member)
+        self.api.call("POST", f"{path}/{found['id']}/subnets", {"subnet": subnet, "is_approved": is_approved})
 
 
 @click.group(cls=Commands, invoke_without_command=True)
@@ -125,6 +131,61 @@ def remove(chosen: _Chosen, member: str, state_dir: Path | None, network: str | 
     found = _find(chosen.api.call("GET", path)["items"], member)
     chosen.api.call("DELETE", f"{path}/{found['id']}")
     click.echo(f"{found['name']} is removed")
+
+
+@members.command("routes")
+@state_dir_option
+@network_option
+@json_option
+@click.pass_obj
+def list_routes(chosen: _Chosen, state_dir: Path | None, network: str | None, as_json: bool) -> None:
+    """List the networks behind members, and which of them others reach."""
+    chosen = chosen.within(state_dir, network)
+    found = chosen.api.call("GET", chosen.path())["items"]
+    rows = [{"member": member["name"], **one} for member in found for one in member["subnets"]]
+    if as_json:
+        print_json(rows)
+        return
+    titles = ("NETWORK", "BEHIND", "ANNOUNCED", "APPROVED")
+    words = {True: Text("yes", style="green"), False: Text("no", style="yellow")}
+    cells = [(row["subnet"], row["member"], words[row["is_announced"]], words[row["is_approved"]]) for row in rows]
+    print_table(titles, cells, "no member announces a network: `zerogo routes announce 192.168.7.0/24` does", ())
+
+
+@members.command("approve-route")
+@click.argument("member")
+@click.argument("subnet")
+@state_dir_option
+@network_option
+@click.pass_obj
+def approve_route(chosen: _Chosen, member: str, subnet: str, state_dir: Path | None, network: str | None) -> None:
+    """Let all members reach the network SUBNET through MEMBER."""
+    chosen.within(state_dir, network).decide(member, subnet, is_approved=True)
+    click.echo(f"{subnet} is reached through {member}")
+
+
+@members.command("refuse-route")
+@click.argument("member")
+@click.argument("subnet")
+@state_dir_option
+@network_option
+@click.pass_obj
+def refuse_route(chosen: _Chosen, member: str, subnet: str, state_dir: Path | None, network: str | None) -> None:
+    """Let nobody reach the network SUBNET through MEMBER."""
+    chosen.within(state_dir, network).decide(member, subnet, is_approved=False)
+    click.echo(f"{subnet} is not reached through {member}")
+
+
+@members.command("approve-exit")
+@click.argument("member")
+@state_dir_option
+@network_option
+@click.pass_obj
+def approve_exit(chosen: _Chosen, member: str, state_dir: Path | None, network: str | None) -> None:
+    """Let members that choose it reach the internet through MEMBER."""
+    for subnet in EXITS:
+        chosen.within(state_dir, network).decide(member, subnet, is_approved=True)
+    click.echo(f"{member} is an exit: `zerogo exit use {member}` on other members")
 
 
 def _find(found: list[dict[str, Any]], text: str) -> dict[str, Any]:

@@ -10,8 +10,9 @@ import click
 import msgspec
 from rich.table import Table
 
-from zerogo.agent.reports import PathReport, PeerReport
+from zerogo.agent.reports import PathReport, PeerReport, StatusReport, SubnetReport
 from zerogo.cli.agent_client import AgentClient, agent_options
+from zerogo.cli.groups import Commands
 from zerogo.cli.tables import age_text, bytes_text, fitted_table, ms_text, print_whole, terminal_width
 
 _LESSER_COLUMNS = ("JITTER", "SINCE", "LOSS")
@@ -67,27 +68,75 @@ def routes_table(peers: Sequence[PeerReport], width: int | None = None) -> Table
     )
 
 
-@click.command()
+@click.group(cls=Commands, invoke_without_command=True)
 @agent_options
 @click.option("-v", "--verbose", is_flag=True, help="Also what each score is made of, and what is carried for others.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
-def routes(config: Path | None, state_dir: Path | None, verbose: bool, as_json: bool) -> None:
-    """List which way each member is reached: path, hops, score, figures, since when and why."""
-    found = AgentClient.find(config, state_dir).peers()
+@click.pass_context
+def routes(ctx: click.Context, config: Path | None, state_dir: Path | None, verbose: bool, as_json: bool) -> None:
+    """List which way each member is reached, and networks behind members; or announce networks behind this one."""
+    if ctx.invoked_subcommand is not None:
+        return
+    client = AgentClient.find(config, state_dir)
+    found = client.peers()
     if as_json:
         click.echo(msgspec.json.encode(found))
         return
     if not found:
         click.echo("There is no other member yet.")
+        _print_subnets(client.status())
         return
     width = terminal_width()
     print_whole(routes_table(found, width), width)
+    _print_subnets(client.status())
     for peer in found:
         if peer.complaint:
             click.echo(f"{peer.name} is not trusted to carry: it {peer.complaint}")
     if verbose:
         for line in _more(found):
             click.echo(line)
+
+
+def _print_subnets(status: StatusReport) -> None:
+    if status.subnets:
+        columns = {
+            "NETWORK": [each.subnet for each in status.subnets],
+            "BEHIND": [each.member for each in status.subnets],
+            "STATE": [each.state for each in status.subnets],
+        }
+        click.echo()
+        print_whole(fitted_table(columns, terminal_width()), terminal_width())
+    if status.exit:
+        click.echo(f"This machine reaches the internet through {status.exit}.")
+    if status.complaint:
+        click.echo(f"Not as wanted: {status.complaint}.")
+
+
+def _announce(config: Path | None, state_dir: Path | None, subnet: str, *, is_withdrawn: bool) -> StatusReport:
+    client = AgentClient.find(config, state_dir)
+    client.ask("announce", list[SubnetReport], {"subnet": subnet, "is_withdrawn": is_withdrawn})
+    return client.status()
+
+
+@routes.command()
+@click.argument("subnet")
+@agent_options
+def announce(subnet: str, config: Path | None, state_dir: Path | None) -> None:
+    """Let members reach the network SUBNET, such as 192.168.7.0/24, through this machine."""
+    status = _announce(config, state_dir, subnet, is_withdrawn=False)
+    if status.complaint:
+        click.echo(f"Not as wanted: {status.complaint}.", err=True)
+    else:
+        click.echo(f"Announced. On the controller: zerogo members approve-route {status.name} {subnet}")
+
+
+@routes.command()
+@click.argument("subnet")
+@agent_options
+def withdraw(subnet: str, config: Path | None, state_dir: Path | None) -> None:
+    """Announce SUBNET no more."""
+    _announce(config, state_dir, subnet, is_withdrawn=True)
+    click.echo(f"{subnet} is not announced by this machine.")
 
 
 def _more(peers: Sequence[PeerReport]) -> list[str]:

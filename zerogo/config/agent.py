@@ -10,6 +10,7 @@ from attrs import frozen
 from zerogo.config.routing import RoutingConfig
 from zerogo.config.schema import option, section
 from zerogo.config.values import (
+    ACCEPTANCE,
     DEVICE_GLOB,
     DEVICE_NAME,
     LOG_FORMAT,
@@ -17,6 +18,7 @@ from zerogo.config.values import (
     NODE_NAME,
     PATH,
     PORT,
+    SUBNET,
     SWITCH,
     URL,
     integer,
@@ -80,6 +82,21 @@ class AgentConfig:
     """Which plane moves the frames: native is in Rust, reference in Python; auto takes native where it was built."""
     offloads: OffloadsConfig = section(OffloadsConfig)
     """What the kernel may do for us. All on; what it cannot do is found out and left off."""
+    announce: tuple[str, ...] = option(many(SUBNET), (), "[192.168.7.0/24]")
+    """Networks behind this machine that members are to reach through it, once the network's owner has approved them
+    with `zerogo members approve-route`. This machine must forward: `sysctl -w net.ipv4.ip_forward=1`."""
+    masquerade: bool = option(SWITCH, True)
+    """Let what members send to networks behind this machine leave with this machine's address; if false, those networks
+    need a route back."""
+    accept_routes: bool | tuple[str, ...] = option(ACCEPTANCE, True)
+    """Reach networks behind other members: true, false, or a list of networks within which they may be."""
+    exit_node: bool = option(SWITCH, False)
+    """Offer this machine as the way to the internet for members that choose it, once the network's owner has approved
+    it with `zerogo members approve-exit`. This machine must forward, as for `announce`."""
+    exit_via: str | None = option(NODE_NAME, None, "frankfurt")
+    """The member through which this machine reaches the internet; without it, it does so by itself."""
+    exit_fail_closed: bool = option(SWITCH, False)
+    """While the exit is out of reach, reach nothing instead of going around it; also when the agent was killed."""
     routing: RoutingConfig = section(RoutingConfig)
     """Which ways to other members are used, and what we carry for them."""
     state_dir: Path = option(PATH, Path("/var/lib/zerogo/agent"))

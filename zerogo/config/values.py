@@ -17,6 +17,7 @@ from zerogo.config.document import Branch, Items, Text
 from zerogo.config.errors import PrivateFileError, ValueRefused
 from zerogo.config.private_file import read_private
 from zerogo.config.schema import Kind
+from zerogo.control.subnets import parse_subnet
 from zerogo.errors import ParseError
 from zerogo.ids import SocketAddress
 from zerogo.secret import Secret
@@ -268,6 +269,28 @@ PATH: Kind[Path] = Kind(_parse_path, str)
 DATABASE: Kind[Path] = Kind(_parse_database, str)
 LOG_LEVELS: Kind[str] = Kind(_parse_log_levels, str)
 LOG_FORMAT = one_of(("text", "json"))
+
+
+def _parse_subnet(branch: Branch) -> str:
+    right = "a network, as in 192.168.7.0/24"
+    value = _text(branch, right)
+    try:
+        return parse_subnet(value)
+    except ParseError as error:
+        raise ValueRefused(f"{error}; write {right}") from error
+
+
+def _parse_acceptance(branch: Branch) -> bool | tuple[str, ...]:
+    if isinstance(branch, Text) and branch.value.lower() in ("true", "false", "yes", "no", "on", "off"):
+        return _parse_switch(branch)
+    return many(SUBNET).parse(branch)
+
+
+SUBNET: Kind[str] = Kind(_parse_subnet, str)
+ACCEPTANCE: Kind[bool | tuple[str, ...]] = Kind(
+    _parse_acceptance, lambda value: SWITCH.show(value) if isinstance(value, bool) else many(SUBNET).show(value)
+)
+"""True, false, or a list of networks."""
 PORT = integer(0, 65535)
 NODE_NAME = text(_LABEL, "letters, digits and hyphens, at most 63, as in living-room")
 DEVICE_NAME = text(_DEVICE, "letters, digits, dots and hyphens, at most 15, as in zerogo0")

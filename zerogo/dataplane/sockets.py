@@ -7,10 +7,12 @@ that was believed larger than it is must show, not hide in fragments. Buffers ar
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 
 from zerogo.dataplane.errors import SocketNotOpened
+from zerogo.routing.subnets import UNDERLAY_MARK
 
 RECEIVE_BUFFER_BYTES = 16 * 1024 * 1024
 """10 ms at 10 Gbit/s, with the kernel's bookkeeping."""
@@ -65,6 +67,7 @@ def _open(family: int, port: int) -> socket.socket | None:
             sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_PROBE)
         else:
             sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_PROBE)
+        _mark(sock)
         _enlarge(sock, _SO_RCVBUFFORCE, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         _enlarge(sock, _SO_SNDBUFFORCE, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         sock.bind(("::" if family == socket.AF_INET6 else "", port))
@@ -74,6 +77,12 @@ def _open(family: int, port: int) -> socket.socket | None:
             return None
         raise
     return sock
+
+
+def _mark(sock: socket.socket) -> None:
+    """Keep what is sealed out of the mesh; without the right to, routes into the mesh cannot be made either."""
+    with contextlib.suppress(PermissionError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, UNDERLAY_MARK)
 
 
 def _enlarge(sock: socket.socket, forced: int, asked: int, size: int) -> None:

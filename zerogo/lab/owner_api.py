@@ -53,6 +53,14 @@ class OwnerApi:
         items: list[dict[str, Any]] = self.request("GET", f"/networks/{self.network()['id']}/members")["items"]
         return items
 
+    def approve(self, name: str, subnet: str) -> None:
+        """Let members reach a network through the member of that name."""
+        found = next((member for member in self.members() if member["name"] == name), None)
+        if found is None:
+            raise LabFault(f"{name} is no member")
+        body = {"subnet": subnet, "is_approved": True}
+        self.request("POST", f"/networks/{self.network()['id']}/members/{found['id']}/subnets", body)
+
     def request(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """Call the API below /api/v1; raises `LabFault` with the problem it answers, `OSError` where nobody does."""
         owner = json.loads(self._file.read_text(encoding="utf-8"))

@@ -21,9 +21,11 @@ from pathlib import Path
 import yaml
 from attrs import define
 
+from zerogo.control.subnets import EXITS
 from zerogo.lab.errors import LabFault, LabMisuse
 from zerogo.lab.laboratory import Lab
 from zerogo.lab.local_api import ask, peer_views, segment_address
+from zerogo.lab.namespaces import set_sysctls
 from zerogo.lab.owner_api import OwnerApi
 from zerogo.lab.result import PeerView
 from zerogo.lab.scenario import Role
@@ -35,6 +37,8 @@ MESH_DEVICE = "zerogo0"
 _READY_SECONDS = 30.0
 _STOP_SECONDS = 8.0
 """After SIGTERM; then SIGKILL."""
+_FORWARDING = {"net/ipv4/ip_forward": "1", "net/ipv6/conf/all/forwarding": "1"}
+"""Of machines with networks behind them: their owner's decision, which no agent makes."""
 _LOG_LINES = 5
 """Of a role's log in the error that says that it ended."""
 
@@ -59,6 +63,7 @@ class Mesh:
         self._lab = lab
         self._processes: dict[tuple[str, Role], _Process] = {}
         self._addresses: dict[str, str] = {}
+        self._answered: set[str] = set()
         self._relay_secret = secrets.token_hex(32)
         self._is_closing = False
 
@@ -72,6 +77,8 @@ class Mesh:
                 self.start(host, role)
         for host in scenario.with_role(Role.AGENT):
             self._join(host)
+        for host in scenario.with_role(Role.AGENT):
+            self._approve(host)
 
     def rejoin(self, host: str) -> None:
         """An agent leaves the network, forgets its key, and joins anew."""
@@ -129,6 +136,13 @@ class Mesh:
         """When the agent's process was started first (seconds since 1970)."""
         process = self._processes.get((host, Role.AGENT))
         return process.started_at if process is not None else time.time()
+
+    def has_started(self) -> bool:
+        """Whether every agent that runs answers at its local socket."""
+        agents = [each for each in self._processes.values() if each.role is Role.AGENT and each.is_running]
+        waiting = [each for each in agents if each.host not in self._answered]
+        self._answered.update(each.host for each in waiting if ask(self._socket(each.host), "status") is not None)
+        return all(each.host in self._answered for each in agents)
 
     def address(self, host: str) -> str | None:
         """The agent's address in the mesh, IPv4 if it has one; None before it is known."""
@@ -266,10 +280,29 @@ class Mesh:
             "log-level": self._lab.scenario.log_level,
             **self._lab.host(host).host.settings,
         }
+        if self._subnets(host):
+            set_sysctls(self._lab.host(host).namespace, _FORWARDING)
         self._write(process, settings)
         process.started_at = time.time()
         self._launch(process)
         self._processes[(host, Role.AGENT)] = process
+
+    def _subnets(self, host: str) -> tuple[str, ...]:
+        """Networks that the agent's settings say are behind it."""
+        settings = self._lab.host(host).host.settings
+        announced = settings.get("announce", ())
+        exits = EXITS if settings.get("exit-node") is True else ()
+        return (*(map(str, announced) if isinstance(announced, (list, tuple)) else ()), *exits)
+
+    def _approve(self, host: str) -> None:
+        """What the network's owner does about networks behind an agent, as soon as it is a member."""
+        subnets, deadline = self._subnets(host), time.monotonic() + _READY_SECONDS
+        while subnets and all(member["name"] != host for member in self.owner_api().members()):
+            if time.monotonic() > deadline:
+                raise LabFault(f"{host} is no member within {_READY_SECONDS:g} s")
+            time.sleep(0.1)
+        for subnet in subnets:
+            self.owner_api().approve(host, subnet)
 
     def _socket(self, host: str) -> Path:
         return self._lab.directory / host / Role.AGENT.value / "agent.sock"

@@ -21,6 +21,7 @@ from socket import AF_INET, AF_INET6
 from attrs import frozen
 
 from zerogo.errors import ParseError
+from zerogo.routing.subnets import UNDERLAY_MARK
 
 NEW_LINK, DEL_LINK, GET_LINK = 16, 17, 18
 NEW_ADDRESS, DEL_ADDRESS, GET_ADDRESS = 20, 21, 22
@@ -43,7 +44,7 @@ _ROUTE = struct.Struct("=BBBBBBBBI")
 _ATTRIBUTE = struct.Struct("=HH")
 _IFLA_NAME, _IFLA_LINKINFO, _IFLA_INFO_KIND = 3, 18, 1
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 1, 2, 8
-_RTA_DESTINATION, _RTA_OUT_INTERFACE, _RTA_GATEWAY, _RTA_PREFERRED_SOURCE = 1, 4, 5, 7
+_RTA_DESTINATION, _RTA_OUT_INTERFACE, _RTA_GATEWAY, _RTA_PREFERRED_SOURCE, _RTA_MARK = 1, 4, 5, 7, 16
 _NESTED_MASK = 0x3FFF
 _FULL_LENGTH = {AF_INET: 32, AF_INET6: 128}
 
@@ -93,11 +94,12 @@ def dump_request(kind: int, sequence: int) -> bytes:
 
 
 def route_request(host: str, sequence: int) -> bytes:
-    """Ask how a datagram to `host` would leave this machine; nothing is sent to it."""
+    """Ask how a sealed datagram to `host` would leave this machine, whatever leads into the mesh; nothing is sent."""
     address = ipaddress.ip_address(host)
     family = AF_INET6 if address.version == 6 else AF_INET
     body = _ROUTE.pack(family, _FULL_LENGTH[family], 0, 0, 0, 0, 0, 0, 0)
     body += _ATTRIBUTE.pack(_ATTRIBUTE.size + len(address.packed), _RTA_DESTINATION) + address.packed
+    body += _ATTRIBUTE.pack(_ATTRIBUTE.size + 4, _RTA_MARK) + struct.pack("=I", UNDERLAY_MARK)
     return _MESSAGE.pack(_MESSAGE.size + len(body), GET_ROUTE, FLAG_REQUEST, sequence, 0) + body
 
 

@@ -8,6 +8,7 @@ open as many as are wanted, those that it may must do.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Callable
 
@@ -20,6 +21,7 @@ from zerogo.errors import ParseError
 from zerogo.ids import SideAddress, SocketAddress
 from zerogo.net.datagram import AddressRefused, open_udp_socket
 from zerogo.net.pump import guarded
+from zerogo.routing.subnets import UNDERLAY_MARK
 
 SOCKETS_LIMIT = 320
 """Open at a time; a fan has 256."""
@@ -77,6 +79,8 @@ class SideSockets:
         for _ in range(min(count, SOCKETS_LIMIT - len(self._open))):
             try:
                 opened = open_udp_socket(_ANY)
+                with contextlib.suppress(PermissionError):
+                    opened.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, UNDERLAY_MARK)
             except AddressRefused:
                 break
             self._last_number += 1

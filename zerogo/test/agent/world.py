@@ -36,6 +36,7 @@ from zerogo.net.websocket import accept_key
 from zerogo.noise.identity import Identity
 from zerogo.portmap.lease import MappingProtocol
 from zerogo.portmap.mapper import MapperStatus, ProtocolStatus, Standing
+from zerogo.test.agent.kernel import MemoryForwarder, MemoryRoutes
 from zerogo.test.net.fakes import ClientTransport
 from zerogo.testing.plane import MemoryPlane
 
@@ -334,6 +335,8 @@ class Machine:
         self.ended: list[int] = []
         self.bridges: list[MemoryBridge] = []
         self.agent: AgentService | None = None
+        self.routes: list[MemoryRoutes] = []
+        self.forwarder = MemoryForwarder()
 
     def start(self, token: JoinToken | None = None) -> AgentService:
         """Start an agent, as twistd does."""
@@ -369,11 +372,17 @@ class Machine:
             watch_addresses=self._watch,
             make_bridge=self._make_bridge,
             map_port=self._map_port,
+            make_routes=self._make_routes,
+            forwarder=self.forwarder,
             capabilities=("aesgcm",),
             rng=self.world.rng,
             unix_time=lambda: 1.8e9 + self.world.reactor.seconds(),
             end_process=self.ended.append,
         )
+
+    def _make_routes(self, device: str) -> MemoryRoutes:
+        self.routes.append(MemoryRoutes(device))
+        return self.routes[-1]
 
     def _make_bridge(self, places: object, data_ports: object, opened: object, closed: object) -> MemoryBridge:
         self.bridges.append(MemoryBridge(places))
