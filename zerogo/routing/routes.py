@@ -61,7 +61,7 @@ class RouteSearch:
         if node == self.here:
             return
         for last, told in self.told.towards(node, now):
-            if last == self.here or not self.carries(last) or carriers_limit < 1:
+            if last in (self.here, node) or not self.carries(last) or carriers_limit < 1:
                 continue
             first = self.own.get(last)
             if first is not None:
@@ -72,7 +72,7 @@ class RouteSearch:
     def _through_two(self, last: NodeId, link: AdvertisedLink, now: float) -> Iterator[Route]:
         for carrier, told in self.told.towards(last, now):
             first = self.own.get(carrier)
-            if first is None or carrier in (self.here, link.node) or not self.carries(carrier):
+            if first is None or carrier in (self.here, last, link.node) or not self.carries(carrier):
                 continue
             yield _route((carrier, last, link.node), first, (told.link, link))
 
