@@ -3,21 +3,27 @@
 
 from __future__ import annotations
 
+import enum
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 from attrs import field, frozen
 from twisted.internet.interfaces import IReactorTime
 
 from zerogo.control.coordinator_events import Presence
+from zerogo.controller.idempotency import Idempotency
 from zerogo.controller.login_limits import LoginLimits
 from zerogo.controller.passwords import Passwords
+from zerogo.controller.rate_limits import RateLimits
 from zerogo.controller.tokens import OwnerToken, TokenIssuer
 from zerogo.core import RandomBytes
 from zerogo.ids import NetworkId, NodeId
+from zerogo.store.paging import Key, Paging
 from zerogo.store.threads import StoreAccess
+from zerogo.store.users import Actor
 from zerogo.store.values import Role
 
 
@@ -43,6 +49,8 @@ class Desk:
     owner_token: OwnerToken
     passwords: Passwords
     login_limits: LoginLimits
+    rate_limits: RateLimits
+    idempotency: Idempotency
     bootstrap_path: Path
     """The file with the secret that makes the first user; gone once there is one."""
     key_hash: bytes
@@ -59,8 +67,23 @@ class Caller:
     """Who calls."""
 
     user_id: str
+    """Empty: the owner of this machine."""
     name: str
     role: Role
+    scopes: frozenset[str] | None = None
+    """What the caller's API token is limited to; None: it is no such token."""
+    token_id: str = ""
+    session_id: str = ""
+    """Of a browser."""
+    csrf_token: str = field(default="", repr=False)
+    """Of that session."""
+
+    @property
+    def actor(self) -> str:
+        """For the audit."""
+        if not self.user_id:
+            return self.name
+        return f"user:{self.name}" + (f" token:{self.token_id}" if self.token_id else "")
 
 
 @frozen(kw_only=True)
@@ -74,11 +97,20 @@ class Call:
     body: object = None
     source: str = field(default="")
     """The host it came from."""
+    paging: Paging = field(factory=Paging)
+    expected: str | None = None
+    """The tag that If-Match names."""
 
     @property
     def actor(self) -> str:
         """For the audit."""
-        return "anyone" if self.caller is None else self.caller.name
+        return "anyone" if self.caller is None else self.caller.actor
+
+    @property
+    def user(self) -> Actor:
+        """For changes of users."""
+        assert self.caller is not None
+        return Actor(self.caller.user_id, self.caller.actor)
 
     @property
     def network(self) -> NetworkId:
@@ -96,15 +128,27 @@ class Answer:
     """What a route answers."""
 
     status: int
-    body: msgspec.Struct | None = None
+    body: msgspec.Struct | msgspec.Raw | None = None
+    tag: str | None = None
+    """Changes with what people can set of the thing; If-Match of a change names it."""
+    cookie: str | None = None
+    """A Set-Cookie header."""
 
 
 Function = Callable[[Desk, Call], Awaitable[Answer]]
 
 
+class IfMatch(enum.Enum):
+    """Whether a change says what it is based on."""
+
+    NONE = "none"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
 @frozen(kw_only=True)
 class Route:
-    """A line of the API's table."""
+    """A line of the API's table: what is dispatched, checked and documented."""
 
     method: str
     path: str
@@ -112,9 +156,38 @@ class Route:
     function: Function
     needs: Role | None
     """The least role that may call it; None: anyone."""
+    but_not: frozenset[Role] = frozenset()
+    """Higher roles that may not: who operates does not read what is written about it."""
+    area: str = ""
+    """Of the scopes that an API token needs, `AREA:read` or `AREA:write`; empty: any token may."""
     body: type[msgspec.Struct] | None = None
+    answer: Any = None
+    """The document of the answer's body; None: no body."""
+    status: int = 200
+    """Of a success."""
+    cursor: type[tuple[Key, ...]] | None = None
+    """It is a list, and its cursors have this form."""
+    if_match: IfMatch = IfMatch.NONE
+    is_creation: bool = False
+    """An Idempotency-Key is heeded."""
+    problems: tuple[str, ...] = ()
+    """Codes beyond those that follow from the other columns."""
 
     @property
     def endpoint(self) -> str:
         """A name of its own."""
         return f"{self.method} {self.path}"
+
+    @property
+    def scope(self) -> str:
+        """What an API token needs; empty: nothing."""
+        return self.area and f"{self.area}:{'read' if self.method == 'GET' else 'write'}"
+
+    @property
+    def variables(self) -> list[str]:
+        """Names of the path's variable parts."""
+        return re.findall(r"<string:(\w+)>", self.path)
+
+    def allows(self, role: Role) -> bool:
+        """Whether a caller with this role may."""
+        return self.needs is None or (role.rank >= self.needs.rank and role not in self.but_not)

@@ -1,9 +1,13 @@
 # -*- test-case-name: zerogo.test.controller.test_api -*-
-"""What happens to every request, whatever its route: who calls, may they, is the body right, how an error looks."""
+"""What happens to every request, whatever its route: who calls, may they, is the body right, how an error looks.
+
+The table of routes says all that is checked here, and the OpenAPI document is made from the same table.
+"""
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
@@ -15,19 +19,16 @@ from twisted.web.http import Request
 from twisted.web.resource import IResource
 from werkzeug.exceptions import HTTPException
 
-from zerogo.controller.desk import Answer, Call, Caller, Desk, Route
+from zerogo.controller.callers import CHALLENGE, LOCAL_OWNER, find_caller
+from zerogo.controller.desk import Answer, Call, Caller, Desk, IfMatch, Route
+from zerogo.controller.idempotency import Kept
+from zerogo.controller.login_limits import source_network
 from zerogo.controller.problems import CONTENT_TYPE, Problem, problem_of
-from zerogo.controller.tokens import TokenInvalid
 from zerogo.errors import ZeroGoError
-from zerogo.store import users
-from zerogo.store.values import Role
+from zerogo.store.paging import LIMIT_MOST, Paging, parse_cursor
 
 PREFIX = "/api/v1"
-ORDER = (Role.USER, Role.AUDITOR, Role.OPERATOR, Role.ADMIN, Role.OWNER)
-"""Each may do what those before it may."""
-LOCAL_OWNER = Caller("", "owner", Role.OWNER)
-"""Whoever may read the controller's own files."""
-_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="zerogo"'}
+JSON_TYPES = ("application/json", "application/merge-patch+json")
 
 _log = Logger()
 
@@ -48,10 +49,7 @@ def api_resource(desk: Desk, routes: Iterable[Route]) -> IResource:
 
 async def _serve(desk: Desk, route: Route, request: Request, **path: str) -> bytes:
     try:
-        caller = await _caller(desk, request)
-        _check_role(route, caller)
-        call = Call(caller=caller, path=path, body=_body(route, request), source=_source(request))
-        answer = await route.function(desk, call)
+        return _write(request, await _answer(desk, route, request, path))
     except Problem as problem:
         return _write_problem(request, problem)
     except ZeroGoError as error:
@@ -62,47 +60,99 @@ async def _serve(desk: Desk, route: Route, request: Request, **path: str) -> byt
     except Exception:
         _log.failure("A bug in {endpoint}", endpoint=route.endpoint)
         return _write_problem(request, Problem(500, "internal", "the controller failed: see its log"))
-    return _write(request, answer)
 
 
-async def _caller(desk: Desk, request: Request) -> Caller | None:
-    header = request.getHeader("authorization")
-    if header is None:
-        return None
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer":
-        raise Problem(401, "unauthorized", "the Authorization header must be: Bearer TOKEN", _CHALLENGE)
-    if desk.owner_token.matches(token):
-        return LOCAL_OWNER
+async def _answer(desk: Desk, route: Route, request: Request, path: dict[str, str]) -> Kept:
+    caller = await _admitted(desk, request)
+    _check_authority(route, caller)
+    content = _content(request)
+    call = Call(
+        caller=caller,
+        path=path,
+        body=_body(route, request, content),
+        source=_source(request),
+        paging=_paging(route, request),
+        expected=_expected(route, request),
+    )
+    key = request.getHeader("idempotency-key")
+    if key is None or not route.is_creation or caller is None:
+        return _rendered(request, await route.function(desk, call))
+    owner = caller.user_id or caller.name
+    asked = b"\0".join((route.endpoint.encode(), request.path, content))
+    kept = desk.idempotency.begin(owner, key, asked, desk.clock.seconds())
+    if kept is not None:
+        return kept
     try:
-        user_id = desk.tokens.check(token)
-    except TokenInvalid as error:
-        raise Problem(401, "unauthorized", str(error), _CHALLENGE) from error
-    user = await desk.store.read(users.find_user, user_id)
-    if user is None:
-        raise Problem(401, "unauthorized", "the token's user is gone", _CHALLENGE)
-    return Caller(user.user_id, user.name, user.role)
+        kept = _rendered(request, await route.function(desk, call))
+    except BaseException:
+        desk.idempotency.give_up(owner, key)
+        raise
+    desk.idempotency.finish(owner, key, kept)
+    return kept
 
 
-def _check_role(route: Route, caller: Caller | None) -> None:
+async def _admitted(desk: Desk, request: Request) -> Caller | None:
+    """Who calls, and not too often; guesses at tokens are counted before they are looked at."""
+    now = desk.clock.seconds()
+    if desk.owner_token.matches((request.getHeader("authorization") or "").removeprefix("Bearer ")):
+        return LOCAL_OWNER
+    _take(desk, f"source:{source_network(_source(request))}", now)
+    caller = await find_caller(desk, request)
+    if caller is not None:
+        _take(desk, f"user:{caller.user_id}", now)
+    return caller
+
+
+def _take(desk: Desk, key: str, now: float) -> None:
+    wait = desk.rate_limits.take(key, now)
+    if wait > 0:
+        seconds = math.ceil(wait)
+        headers = {"Retry-After": str(seconds)}
+        raise Problem(429, "too-many-requests", f"too many requests: wait {seconds} s", headers)
+
+
+def _check_authority(route: Route, caller: Caller | None) -> None:
     if route.needs is None:
         return
     if caller is None:
-        raise Problem(401, "unauthorized", "log in first", _CHALLENGE)
-    if ORDER.index(caller.role) < ORDER.index(route.needs):
+        raise Problem(401, "unauthorized", "log in first", CHALLENGE)
+    if not route.allows(caller.role):
         raise Problem(403, "forbidden", f"this needs the role {route.needs}; {caller.name} has {caller.role}")
+    if route.scope and caller.scopes is not None and route.scope not in caller.scopes:
+        raise Problem(403, "scope", f"this needs an API token with the scope {route.scope}")
 
 
-def _body(route: Route, request: Request) -> msgspec.Struct | None:
+def _body(route: Route, request: Request, content: bytes) -> msgspec.Struct | None:
     if route.body is None:
         return None
     kind = (request.getHeader("content-type") or "").partition(";")[0].strip().lower()
-    if kind not in ("application/json", "application/merge-patch+json"):
+    if kind not in JSON_TYPES:
         raise Problem(415, "unsupported-media-type", "the body must be application/json")
     try:
-        return msgspec.json.decode(_content(request), type=route.body)
+        return msgspec.json.decode(content, type=route.body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(422, "invalid", f"the body is not right: {str(error)[:200]}") from error
+
+
+def _paging(route: Route, request: Request) -> Paging:
+    if route.cursor is None:
+        return Paging()
+    limit, cursor = (request.args.get(name, [b""])[0].decode() for name in (b"limit", b"cursor"))
+    if limit and not (limit.isascii() and limit.isdigit() and len(limit) <= 6 and 1 <= int(limit) <= LIMIT_MOST):
+        raise Problem(422, "invalid", f"limit is a number from 1 to {LIMIT_MOST}")
+    return Paging(int(limit or LIMIT_MOST), parse_cursor(cursor, route.cursor) if cursor else None)
+
+
+def _expected(route: Route, request: Request) -> str | None:
+    header = request.getHeader("if-match")
+    if route.if_match is IfMatch.NONE:
+        return None
+    if header is None:
+        if route.if_match is IfMatch.REQUIRED:
+            raise Problem(428, "if-match-required", "say in If-Match which ETag the change is based on, or * for any")
+        return None
+    tag = header.strip()
+    return None if tag == "*" else tag.strip('"')
 
 
 def _content(request: Request) -> bytes:
@@ -113,15 +163,21 @@ def _source(request: Request) -> str:
     return str(getattr(request.getClientAddress(), "host", ""))
 
 
-def _write(request: Request, answer: Answer) -> bytes:
-    _set_status(request, answer.status)
+def _rendered(request: Request, answer: Answer) -> Kept:
+    if answer.cookie is not None:
+        request.setHeader(b"set-cookie", answer.cookie.encode())
+    return Kept(answer.status, b"" if answer.body is None else msgspec.json.encode(answer.body), answer.tag)
+
+
+def _write(request: Request, kept: Kept) -> bytes:
+    _set_status(request, kept.status)
     _set_headers(request)
-    if answer.body is None:
-        return b""
-    request.setHeader(b"content-type", b"application/json")
-    body = msgspec.json.encode(answer.body)
-    request.setHeader(b"content-length", b"%d" % len(body))
-    return body
+    if kept.tag is not None:
+        request.setHeader(b"etag", f'"{kept.tag}"'.encode())
+    if kept.body:
+        request.setHeader(b"content-type", b"application/json")
+        request.setHeader(b"content-length", b"%d" % len(kept.body))
+    return kept.body
 
 
 def _write_problem(request: Request, problem: Problem) -> bytes:
@@ -149,6 +205,7 @@ def _answer_routing_error(request: Any, failure: Any) -> bytes:
     """No such path, or not with this method."""
     error = failure.value
     status = error.code or 500
-    code = {404: "not-found", 405: "method-not-allowed"}.get(status, "invalid")
-    headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Location")}
+    codes = {404: "not-found", 405: "method-not-allowed"}
+    status, code = (status, codes[status]) if status in codes else (400, "bad-request")
+    headers = {name: value for name, value in error.get_headers() if name == "Allow"}
     return _write_problem(request, Problem(status, code, str(error.description or ""), headers))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Generic, Literal, TypeVar
 
@@ -13,7 +14,8 @@ from zerogo.control.coordinator_events import Presence
 from zerogo.control.netmap import DEFAULT_MTU
 from zerogo.control.subnets import TEXT_LIMIT
 from zerogo.ids import NodeId
-from zerogo.store.values import Approval, PskMode, Role, StoredJoinKey, StoredMember, StoredNetwork, StoredState
+from zerogo.store.paging import Piece, emit_cursor
+from zerogo.store.values import Approval, PskMode, StoredJoinKey, StoredMember, StoredNetwork, StoredState
 
 Name = Annotated[str, Meta(min_length=1, max_length=63)]
 _Mtu = Annotated[int, Meta(ge=1280, le=9000)]
@@ -26,6 +28,7 @@ class RequestBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _Tag = Annotated[str, Meta(min_length=1, max_length=32, pattern="^[a-z0-9][a-z0-9-]*$")]
 _Tags = Annotated[list[_Tag], Meta(max_length=16)]
 Item = TypeVar("Item")
+Stored = TypeVar("Stored")
 
 
 class NewNetworkRequest(RequestBody, frozen=True):
@@ -221,6 +224,12 @@ class Page(msgspec.Struct, Generic[Item], frozen=True):
 
     items: list[Item]
     next_cursor: str | None = None
+
+
+def page(piece: Piece[Stored], document: Callable[[Stored], Item]) -> Page[Item]:
+    """A piece of a list as its document."""
+    cursor = None if piece.next is None else emit_cursor(piece.next)
+    return Page([document(item) for item in piece.items], cursor)
 
 
 def rfc3339(unix_time: float) -> str:

@@ -3,47 +3,45 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
-from zerogo.controller.desk import Answer, Call, Desk, Route
-from zerogo.controller.documents import MemberChange, MemberDocument, Page, SubnetDecision
-from zerogo.controller.problems import Problem
+from zerogo.controller.desk import Answer, Call, Desk, IfMatch, Route
+from zerogo.controller.documents import MemberChange, MemberDocument, Page, SubnetDecision, page
 from zerogo.ids import NetworkId
-from zerogo.store import members, networks
+from zerogo.store import members
 from zerogo.store.values import Role, StoredMember, StoredState
 
 
 async def list_members(desk: Desk, call: Call) -> Answer:
-    """The members of a network, pending and denied ones too, by name."""
-    found = await desk.store.read(members.list_members, call.network)
-    return Answer(200, Page(_documents(desk, call.network, found)))
+    """The members of a network by name, also those that wait or are kept out."""
+    return await _list(desk, call, call.network)
 
 
 async def list_peers(desk: Desk, call: Call) -> Answer:
     """The members of all networks, with presence and links."""
-    documents: list[MemberDocument] = []
-    for network in await desk.store.read(networks.list_networks):
-        found = await desk.store.read(members.list_members, network.network)
-        documents += _documents(desk, network.network, found)
-    return Answer(200, Page(documents))
+    return await _list(desk, call, None)
+
+
+async def get_member(desk: Desk, call: Call) -> Answer:
+    """One member."""
+    found = await desk.store.read(members.find_member, call.network, call.node_id)
+    return Answer(200, _document(desk, found), found.tag)
 
 
 async def change_member(desk: Desk, call: Call) -> Answer:
-    """Approve, deny, rename, or let be a bridge; the member and its network are told at once."""
+    """Approve, deny, block, rename, tag, or let be a bridge; the member and its network are told at once."""
     body = call.body
     assert isinstance(body, MemberChange)
-    if body.state is StoredState.PENDING:
-        raise Problem(422, "invalid", "a member's state can be set to approved or denied")
-    changes: dict[str, str | bool] = {
-        name: value
-        for name, value in msgspec.structs.asdict(body).items()
-        if name != "state" and value is not msgspec.UNSET
-    }
+    given = msgspec.structs.asdict(body).items()
+    changes: dict[str, Any] = {name: value for name, value in given if value is not msgspec.UNSET}
+    if "state" in changes:
+        changes["state"] = StoredState(changes["state"])
     network, node_id, now = call.network, call.node_id, desk.unix_time()
-    state = None if body.state is msgspec.UNSET else body.state
-    changed = await desk.store.write(members.change_member, network, node_id, changes, call.actor, now, state)
+    changed = await desk.store.write(members.change_member, network, node_id, changes, call.actor, now, call.expected)
     desk.members.decided(network, node_id)
-    return Answer(200, _documents(desk, network, [changed])[0])
+    return Answer(200, _document(desk, changed), changed.tag)
 
 
 async def decide_subnet(desk: Desk, call: Call) -> Answer:
@@ -55,40 +53,85 @@ async def decide_subnet(desk: Desk, call: Call) -> Answer:
         members.decide_subnet, network, node_id, body.subnet, body.is_approved, call.actor, desk.unix_time()
     )
     desk.members.decided(network, node_id)
-    return Answer(200, _documents(desk, network, [changed])[0])
+    return Answer(200, _document(desk, changed), changed.tag)
 
 
 async def remove_member(desk: Desk, call: Call) -> Answer:
     """Remove a member; it is told at once, and so are the others."""
     network, node_id = call.network, call.node_id
-    await desk.store.write(members.remove_member, network, node_id, call.actor, desk.unix_time())
+    await desk.store.write(members.remove_member, network, node_id, call.actor, desk.unix_time(), call.expected)
     desk.members.decided(network, node_id)
     return Answer(204)
 
 
-def _documents(desk: Desk, network: NetworkId, found: list[StoredMember]) -> list[MemberDocument]:
-    presence = desk.members.presence(network)
-    return [MemberDocument.of(member, presence.get(member.node_id)) for member in found]
+async def _list(desk: Desk, call: Call, network: NetworkId | None) -> Answer:
+    piece = await desk.store.read(members.page_members, network, call.paging)
+    presence = {one: desk.members.presence(one) for one in dict.fromkeys(member.network for member in piece.items)}
+    return Answer(200, page(piece, lambda one: MemberDocument.of(one, presence[one.network].get(one.node_id))))
+
+
+def _document(desk: Desk, member: StoredMember) -> MemberDocument:
+    return MemberDocument.of(member, desk.members.presence(member.network).get(member.node_id))
 
 
 _MEMBERS = "/networks/<string:network>/members"
+_MEMBER = f"{_MEMBERS}/<string:node>"
 
 ROUTES = (
-    Route(method="GET", path=_MEMBERS, function=list_members, needs=Role.AUDITOR),
+    Route(
+        method="GET",
+        path=_MEMBERS,
+        function=list_members,
+        needs=Role.AUDITOR,
+        area="members",
+        answer=Page[MemberDocument],
+        cursor=tuple[str, str],
+    ),
+    Route(
+        method="GET",
+        path=_MEMBER,
+        function=get_member,
+        needs=Role.AUDITOR,
+        area="members",
+        answer=MemberDocument,
+    ),
     Route(
         method="PATCH",
-        path=f"{_MEMBERS}/<string:node>",
+        path=_MEMBER,
         function=change_member,
         needs=Role.OPERATOR,
+        area="members",
         body=MemberChange,
+        answer=MemberDocument,
+        if_match=IfMatch.OPTIONAL,
+        problems=("conflict", "network-full"),
     ),
     Route(
         method="POST",
-        path=f"{_MEMBERS}/<string:node>/subnets",
+        path=f"{_MEMBER}/subnets",
         function=decide_subnet,
         needs=Role.OPERATOR,
+        area="members",
         body=SubnetDecision,
+        answer=MemberDocument,
+        problems=("conflict",),
     ),
-    Route(method="DELETE", path=f"{_MEMBERS}/<string:node>", function=remove_member, needs=Role.OPERATOR),
-    Route(method="GET", path="/peers", function=list_peers, needs=Role.AUDITOR),
+    Route(
+        method="DELETE",
+        path=_MEMBER,
+        function=remove_member,
+        needs=Role.OPERATOR,
+        area="members",
+        status=204,
+        if_match=IfMatch.OPTIONAL,
+    ),
+    Route(
+        method="GET",
+        path="/peers",
+        function=list_peers,
+        needs=Role.AUDITOR,
+        area="members",
+        answer=Page[MemberDocument],
+        cursor=tuple[str, str],
+    ),
 )

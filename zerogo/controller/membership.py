@@ -31,7 +31,7 @@ from zerogo.control.relays import Servers
 from zerogo.errors import ZeroGoError
 from zerogo.ids import NetworkId, NodeId
 from zerogo.net.pump import Pump
-from zerogo.store import members, views
+from zerogo.store import ephemeral, members, views
 from zerogo.store.errors import JoinRefused, NotFound
 from zerogo.store.members import Held
 from zerogo.store.threads import StoreAccess
@@ -58,6 +58,7 @@ class Membership:
         self._clock = clock
         self._unix_time = unix_time
         self._servers = servers
+        self._began_at = clock.seconds()
         self._seen: dict[tuple[NetworkId, NodeId], None] = {}
         self._send: Callable[[int, bytes], object] = lambda number, data: None
         self._close: Callable[[int, str, bool], object] = lambda number, reason, is_abrupt: None
@@ -197,11 +198,26 @@ class Membership:
         self.network_changed(event.network)
 
     async def store_seen(self) -> None:
-        """Write who was seen since the last time."""
+        """Write who was seen since the last time, and forget the ephemeral members that are away for long."""
         present = {key: None for key in self._seen}
         self._seen.clear()
         if present:
             await self._store.write(members.touch_members, list(present), self._unix_time())
+        if self._clock.seconds() - self._began_at >= ephemeral.AWAY_SECONDS:
+            await self._forget_ephemeral()
+
+    async def _forget_ephemeral(self) -> None:
+        """Not before this controller has run as long as they may be away: who was here before it is unknown to it."""
+        away = await self._store.read(ephemeral.ephemeral_members)
+        here = {network: self.presence(network) for network in dict.fromkeys(network for network, _ in away)}
+        present = [(network, node_id) for network, node_id in away if node_id in here[network]]
+        if len(present) == len(away):
+            return
+        now = self._unix_time()
+        since = now - ephemeral.AWAY_SECONDS
+        for network, node_id in await self._store.write(ephemeral.forget_ephemeral, present, since, now):
+            _log.info("{node_id} was away for long and is forgotten", node_id=str(node_id), network=str(network))
+            self.decided(network, node_id)
 
 
 def _spawn(work: Awaitable[None], what: str) -> None:

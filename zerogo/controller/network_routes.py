@@ -13,7 +13,7 @@ from zerogo.control.token import (
     join_host_port,
     split_host_port,
 )
-from zerogo.controller.desk import Answer, Call, Desk, Route
+from zerogo.controller.desk import Answer, Call, Desk, IfMatch, Route
 from zerogo.controller.documents import (
     InviteDocument,
     InviteRequest,
@@ -21,6 +21,7 @@ from zerogo.controller.documents import (
     NetworkDocument,
     NewNetworkRequest,
     Page,
+    page,
 )
 from zerogo.controller.problems import Problem
 from zerogo.ids import NetworkId
@@ -32,8 +33,7 @@ from zerogo.store.values import Role
 
 async def list_networks(desk: Desk, call: Call) -> Answer:
     """All networks, by name."""
-    found = await desk.store.read(networks.list_networks)
-    return Answer(200, Page([NetworkDocument.of(network) for network in found]))
+    return Answer(200, page(await desk.store.read(networks.page_networks, call.paging), NetworkDocument.of))
 
 
 async def create_network(desk: Desk, call: Call) -> Answer:
@@ -49,12 +49,13 @@ async def create_network(desk: Desk, call: Call) -> Answer:
         approval=body.approval,
     )
     made = await desk.store.write(networks.create_network, new, call.actor, desk.rng, desk.unix_time())
-    return Answer(201, NetworkDocument.of(made))
+    return Answer(201, NetworkDocument.of(made), made.tag)
 
 
 async def get_network(desk: Desk, call: Call) -> Answer:
     """One network."""
-    return Answer(200, NetworkDocument.of(await desk.store.read(networks.find_network, call.network)))
+    found = await desk.store.read(networks.find_network, call.network)
+    return Answer(200, NetworkDocument.of(found), found.tag)
 
 
 async def change_network(desk: Desk, call: Call) -> Answer:
@@ -64,22 +65,23 @@ async def change_network(desk: Desk, call: Call) -> Answer:
     changes: dict[str, str | int] = {
         name: value for name, value in msgspec.structs.asdict(body).items() if value is not msgspec.UNSET
     }
-    changed = await desk.store.write(networks.change_network, call.network, changes, call.actor, desk.unix_time())
-    desk.members.network_changed(call.network)
-    return Answer(200, NetworkDocument.of(changed))
+    network, now = call.network, desk.unix_time()
+    changed = await desk.store.write(networks.change_network, network, changes, call.actor, now, call.expected)
+    desk.members.network_changed(network)
+    return Answer(200, NetworkDocument.of(changed), changed.tag)
 
 
 async def delete_network(desk: Desk, call: Call) -> Answer:
     """Delete a network; its members are told at once."""
-    await desk.store.write(networks.delete_network, call.network, call.actor, desk.unix_time())
+    await desk.store.write(networks.delete_network, call.network, call.actor, desk.unix_time(), call.expected)
     desk.members.network_deleted(call.network)
     return Answer(204)
 
 
 async def list_invites(desk: Desk, call: Call) -> Answer:
     """The invites of a network, newest first; never their secrets."""
-    found = await desk.store.read(join_keys.list_join_keys, call.network)
-    return Answer(200, Page([InviteDocument.of(key) for key in found]))
+    found = await desk.store.read(join_keys.page_join_keys, call.network, call.paging)
+    return Answer(200, page(found, InviteDocument.of))
 
 
 async def create_invite(desk: Desk, call: Call) -> Answer:
@@ -91,7 +93,14 @@ async def create_invite(desk: Desk, call: Call) -> Answer:
         raise Problem(409, "no-address", "this machine has no address: set public-addresses in controller.yaml")
     network = await desk.store.read(networks.find_network, call.network)
     _check_length(desk, network.network, addresses)
-    new = NewJoinKey(network=network.network, uses=body.uses, lifetime=body.expires_seconds, approval=body.approval)
+    new = NewJoinKey(
+        network=network.network,
+        uses=body.uses,
+        lifetime=body.expires_seconds,
+        approval=body.approval,
+        tags=tuple(body.tags),
+        is_ephemeral=body.is_ephemeral,
+    )
     key, secret = await desk.store.write(join_keys.create_join_key, new, call.actor, desk.rng, desk.unix_time())
     token = JoinToken(addresses, desk.key_hash, network.network, emit_base32(secret))
     return Answer(201, InviteDocument.of(key, token.format()))
@@ -113,12 +122,82 @@ async def revoke_invite(desk: Desk, call: Call) -> Answer:
 _NETWORK = "/networks/<string:network>"
 
 ROUTES = (
-    Route(method="GET", path="/networks", function=list_networks, needs=Role.AUDITOR),
-    Route(method="POST", path="/networks", function=create_network, needs=Role.ADMIN, body=NewNetworkRequest),
-    Route(method="GET", path=_NETWORK, function=get_network, needs=Role.AUDITOR),
-    Route(method="PATCH", path=_NETWORK, function=change_network, needs=Role.ADMIN, body=NetworkChange),
-    Route(method="DELETE", path=_NETWORK, function=delete_network, needs=Role.ADMIN),
-    Route(method="GET", path=f"{_NETWORK}/invites", function=list_invites, needs=Role.AUDITOR),
-    Route(method="POST", path=f"{_NETWORK}/invites", function=create_invite, needs=Role.OPERATOR, body=InviteRequest),
-    Route(method="DELETE", path=f"{_NETWORK}/invites/<string:invite>", function=revoke_invite, needs=Role.OPERATOR),
+    Route(
+        method="GET",
+        path="/networks",
+        function=list_networks,
+        needs=Role.AUDITOR,
+        area="networks",
+        answer=Page[NetworkDocument],
+        cursor=tuple[str],
+    ),
+    Route(
+        method="POST",
+        path="/networks",
+        function=create_network,
+        needs=Role.ADMIN,
+        area="networks",
+        body=NewNetworkRequest,
+        answer=NetworkDocument,
+        status=201,
+        is_creation=True,
+        problems=("conflict",),
+    ),
+    Route(
+        method="GET",
+        path=_NETWORK,
+        function=get_network,
+        needs=Role.AUDITOR,
+        area="networks",
+        answer=NetworkDocument,
+    ),
+    Route(
+        method="PATCH",
+        path=_NETWORK,
+        function=change_network,
+        needs=Role.ADMIN,
+        area="networks",
+        body=NetworkChange,
+        answer=NetworkDocument,
+        if_match=IfMatch.REQUIRED,
+        problems=("conflict",),
+    ),
+    Route(
+        method="DELETE",
+        path=_NETWORK,
+        function=delete_network,
+        needs=Role.ADMIN,
+        area="networks",
+        status=204,
+        if_match=IfMatch.OPTIONAL,
+    ),
+    Route(
+        method="GET",
+        path=f"{_NETWORK}/invites",
+        function=list_invites,
+        needs=Role.AUDITOR,
+        area="invites",
+        answer=Page[InviteDocument],
+        cursor=tuple[float, str],
+    ),
+    Route(
+        method="POST",
+        path=f"{_NETWORK}/invites",
+        function=create_invite,
+        needs=Role.OPERATOR,
+        area="invites",
+        body=InviteRequest,
+        answer=InviteDocument,
+        status=201,
+        is_creation=True,
+        problems=("no-address",),
+    ),
+    Route(
+        method="DELETE",
+        path=f"{_NETWORK}/invites/<string:invite>",
+        function=revoke_invite,
+        needs=Role.OPERATOR,
+        area="invites",
+        status=204,
+    ),
 )

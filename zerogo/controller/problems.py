@@ -8,10 +8,37 @@ from http import HTTPStatus
 
 import msgspec
 
+from zerogo.control.messages import RefusalCode
 from zerogo.errors import ParseError, ZeroGoError
-from zerogo.store.errors import Conflict, JoinRefused, NotFound, StoreBusy, StoreFault
+from zerogo.store.errors import Conflict, Forbidden, JoinRefused, NotFound, Stale, StoreBusy, StoreFault
 
 CONTENT_TYPE = "application/problem+json"
+CODES: dict[str, int] = {
+    "bad-request": 400,
+    "invalid-key": 400,
+    "unauthorized": 401,
+    "forbidden": 403,
+    "scope": 403,
+    "csrf": 403,
+    "not-found": 404,
+    "method-not-allowed": 405,
+    "conflict": 409,
+    "in-progress": 409,
+    "no-address": 409,
+    **{code.value: 409 for code in RefusalCode},
+    "changed-meanwhile": 412,
+    "too-large": 413,
+    "unsupported-media-type": 415,
+    "invalid": 422,
+    "key-reused": 422,
+    "if-match-required": 428,
+    "too-many-attempts": 429,
+    "too-many-requests": 429,
+    "internal": 500,
+    "busy": 503,
+    "store-failed": 503,
+}
+"""Every code, and the status it comes with. A code never changes its meaning."""
 
 
 class ProblemDocument(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -29,6 +56,7 @@ class Problem(Exception):
 
     def __init__(self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
+        assert CODES[code] == status, code
         self.status = status
         self.code = code
         self.detail = detail
@@ -51,6 +79,10 @@ def problem_of(error: ZeroGoError) -> Problem:
     match error:
         case NotFound():
             return Problem(404, "not-found", sentence)
+        case Forbidden():
+            return Problem(403, "forbidden", sentence)
+        case Stale():
+            return Problem(412, "changed-meanwhile", sentence)
         case Conflict():
             return Problem(409, "conflict", sentence)
         case JoinRefused():

@@ -1,9 +1,32 @@
 # -*- test-case-name: zerogo.test.controller.test_api -*-
-"""The whole API as one table."""
+"""The whole API as one table, and the route that describes it."""
 
 from __future__ import annotations
 
-from zerogo.controller import account_routes, member_routes, network_routes
-from zerogo.controller.desk import Route
+import functools
+from typing import Any
 
-ROUTES: tuple[Route, ...] = (*account_routes.ROUTES, *network_routes.ROUTES, *member_routes.ROUTES)
+import msgspec
+
+from zerogo.controller import account_routes, member_routes, network_routes, user_routes
+from zerogo.controller.desk import Answer, Call, Desk, Route
+from zerogo.controller.openapi import openapi_document
+
+
+async def get_openapi(desk: Desk, call: Call) -> Answer:
+    """This API as an OpenAPI 3.1 document."""
+    return Answer(200, _document())
+
+
+@functools.cache
+def _document() -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(openapi_document(ROUTES)))
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(method="GET", path="/openapi.json", function=get_openapi, needs=None, answer=dict[str, Any]),
+    *account_routes.ROUTES,
+    *user_routes.ROUTES,
+    *network_routes.ROUTES,
+    *member_routes.ROUTES,
+)

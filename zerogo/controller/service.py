@@ -31,9 +31,11 @@ from zerogo.control.token import ADDRESSES_LIMIT, controller_key_hash, emit_base
 from zerogo.controller import relays
 from zerogo.controller.desk import Desk
 from zerogo.controller.dispatch import api_resource
+from zerogo.controller.idempotency import Idempotency
 from zerogo.controller.login_limits import LoginLimits
 from zerogo.controller.membership import SEEN_SECONDS, Membership
 from zerogo.controller.passwords import PasswordThreads
+from zerogo.controller.rate_limits import RateLimits
 from zerogo.controller.routes import ROUTES
 from zerogo.controller.site import ControllerSite
 from zerogo.controller.tokens import OwnerToken, TokenIssuer
@@ -158,6 +160,8 @@ class ControllerService(MultiService):
             owner_token=owner_token,
             passwords=passwords,
             login_limits=LoginLimits(),
+            rate_limits=RateLimits(),
+            idempotency=Idempotency(),
             bootstrap_path=self._config.state_dir / BOOTSTRAP_FILE,
             key_hash=controller_key_hash(identity.static_public, identity.signing_public),
             own_addresses=self._own_addresses,

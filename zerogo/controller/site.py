@@ -82,7 +82,7 @@ class LimitedRequest(Request):
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         if not self._is_refused and not self._is_text(path):
-            self._refuse(Problem(400, "invalid", "path and headers must be UTF-8"))
+            self._refuse(Problem(400, "bad-request", "path and headers must be UTF-8"))
         if not self._is_refused:
             super().requestReceived(command, path, version)  # type: ignore[no-untyped-call]
 

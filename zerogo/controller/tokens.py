@@ -55,6 +55,14 @@ class OwnerToken:
         return hmac.compare_digest(text.encode(), self.text.encode())
 
 
+@frozen
+class Access:
+    """What an access token says."""
+
+    user_id: str
+    issued_at: float
+
+
 class TokenIssuer:
     """Issues and checks users' tokens. `unix_time` gives unix seconds."""
 
@@ -81,14 +89,14 @@ class TokenIssuer:
         }
         return jwt.encode(claims, self._key, ALGORITHM, headers={"kid": self._key_id, "typ": TOKEN_TYPE})
 
-    def check(self, token: str) -> str:
-        """The user's id; raises `TokenInvalid`."""
+    def check(self, token: str) -> Access:
+        """Whose it is, and since when; raises `TokenInvalid`."""
         try:
             return self._check(token)
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
             raise TokenInvalid("the token is not valid") from error
 
-    def _check(self, token: str) -> str:
+    def _check(self, token: str) -> Access:
         if len(token) > TOKEN_LIMIT:
             raise TokenInvalid("the token is too long")
         header = jwt.get_unverified_header(token)
@@ -107,4 +115,4 @@ class TokenIssuer:
         now, issued, expires = self._unix_time(), float(claims["iat"]), float(claims["exp"])
         if not issued - SKEW_SECONDS <= now < expires or expires - issued > LIFETIME_SECONDS:
             raise TokenInvalid("the token's time is over: log in again")
-        return str(claims["sub"])
+        return Access(str(claims["sub"]), issued)

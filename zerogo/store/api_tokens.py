@@ -15,9 +15,10 @@ from zerogo.control.netmap import check_name
 from zerogo.control.token import emit_base32
 from zerogo.core import RandomBytes
 from zerogo.errors import ParseError
-from zerogo.store import audit, tables
+from zerogo.store import audit, tables, users
 from zerogo.store.errors import Conflict, NotFound
 from zerogo.store.paging import Paging, Piece
+from zerogo.store.users import Actor
 from zerogo.store.values import StoredApiToken
 
 ID_BYTES = 10
@@ -40,14 +41,14 @@ class NewApiToken:
 
 
 def create_token(
-    connection: Connection, new: NewApiToken, actor: str, rng: RandomBytes, unix_now: float
+    connection: Connection, new: NewApiToken, actor: Actor, rng: RandomBytes, unix_now: float
 ) -> tuple[StoredApiToken, str]:
-    """Make one; the secret is returned here and never again. Raises `NotFound`, `Conflict` or `ParseError`."""
+    """Make one; the secret is returned here and never again. Raises `NotFound`, `Forbidden`, `Conflict` or
+    `ParseError`."""
     check_name(new.name)
     if not 0 < new.lifetime <= LIFETIME_LIMIT_SECONDS:
         raise ParseError("an API token is valid for at most a year, and for longer than no time")
-    if connection.scalar(select(tables.users.c.id).where(tables.users.c.id == new.user_id)) is None:
-        raise NotFound("there is no such user")
+    _check_reach(connection, new.user_id, actor)
     own = tables.api_tokens.c.user_id == new.user_id
     if (connection.scalar(select(func.count()).select_from(tables.api_tokens).where(own)) or 0) >= TOKENS_PER_USER:
         raise Conflict(f"this user has {TOKENS_PER_USER} API tokens already: delete one")
@@ -59,13 +60,13 @@ def create_token(
             name=new.name,
             secret_hash=hash_secret(secret),
             scopes=" ".join(new.scopes),
-            created_by=actor,
+            created_by=actor.name,
             created_at=unix_now,
             expires_at=unix_now + new.lifetime,
         )
     )
     detail = f"user={new.user_id} name={new.name} lifetime={new.lifetime:.0f} scopes={','.join(new.scopes)}"
-    audit.record(connection, actor, "token.create", unix_now, subject=token_id, detail=detail)
+    audit.record(connection, actor.name, "token.create", unix_now, subject=token_id, detail=detail)
     return _token(_row(connection, token_id)), secret
 
 
@@ -81,13 +82,12 @@ def list_tokens(connection: Connection, user_id: str | None, paging: Paging) -> 
     return Piece.cut(found, paging, lambda token: (token.token_id,))
 
 
-def delete_token(connection: Connection, token_id: str, user_id: str | None, actor: str, unix_now: float) -> None:
-    """Let a token be of no use any more; of this user only, unless None. Raises `NotFound`."""
+def delete_token(connection: Connection, token_id: str, actor: Actor, unix_now: float) -> None:
+    """Let a token be of no use any more; raises `NotFound` or `Forbidden`."""
     found = _row(connection, token_id)
-    if user_id is not None and found.user_id != user_id:
-        raise NotFound("there is no such API token")
+    _check_reach(connection, found.user_id, actor)
     connection.execute(delete(tables.api_tokens).where(tables.api_tokens.c.id == token_id))
-    audit.record(connection, actor, "token.delete", unix_now, subject=token_id, detail=f"user={found.user_id}")
+    audit.record(connection, actor.name, "token.delete", unix_now, subject=token_id, detail=f"user={found.user_id}")
 
 
 def find_token(connection: Connection, token_id: str, secret: str, unix_now: float) -> StoredApiToken | None:
@@ -106,6 +106,15 @@ def touch_token(connection: Connection, token_id: str, unix_now: float) -> None:
 def hash_secret(secret: str) -> bytes:
     """What is stored of a secret."""
     return hashlib.sha256(b"zerogo api token 1\x00" + secret.encode()).digest()
+
+
+def _check_reach(connection: Connection, user_id: str, actor: Actor) -> None:
+    """Everybody reaches what is their own."""
+    user = users.find_user(connection, user_id)
+    if user is None:
+        raise NotFound("there is no such user")
+    if user_id != actor.user_id:
+        users.check_reach(connection, actor, user.role)
 
 
 def _row(connection: Connection, token_id: str) -> Row[Any]:

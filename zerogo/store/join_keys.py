@@ -11,7 +11,7 @@ import hashlib
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, tuple_, update
 
 from zerogo.control.messages import RefusalCode
 from zerogo.control.token import SECRET_BYTES, emit_base32
@@ -20,6 +20,8 @@ from zerogo.errors import ParseError
 from zerogo.ids import NetworkId
 from zerogo.store import audit, networks, tables
 from zerogo.store.errors import JoinRefused, NotFound
+from zerogo.store.paging import Paging, Piece
+from zerogo.store.tags import checked_tags
 from zerogo.store.values import Approval, StoredJoinKey
 
 USES_LIMIT = 100_000
@@ -36,6 +38,10 @@ class NewJoinKey:
     lifetime: float = 24 * 3600.0
     """Seconds."""
     approval: Approval = Approval.AUTOMATIC
+    tags: tuple[str, ...] = ()
+    """Of the members that join with it."""
+    is_ephemeral: bool = False
+    """Whether these are forgotten when they have been away for a while."""
 
 
 def create_join_key(
@@ -59,9 +65,14 @@ def create_join_key(
             created_by=actor,
             created_at=unix_now,
             expires_at=unix_now + new.lifetime,
+            tags=" ".join(checked_tags(new.tags)),
+            is_ephemeral=int(new.is_ephemeral),
         )
     )
-    detail = f"uses={new.uses} lifetime={new.lifetime:.0f} approval={new.approval}"
+    detail = (
+        f"uses={new.uses} lifetime={new.lifetime:.0f} approval={new.approval}"
+        f" tags={','.join(new.tags)} ephemeral={new.is_ephemeral}"
+    )
     audit.record(connection, actor, "invite.create", unix_now, network=new.network, subject=key_id, detail=detail)
     return _find(connection, new.network, key_id), secret
 
@@ -72,6 +83,17 @@ def list_join_keys(connection: Connection, network: NetworkId) -> list[StoredJoi
     here = tables.join_keys.c.network == str(network)
     rows = connection.execute(select(tables.join_keys).where(here).order_by(tables.join_keys.c.created_at.desc()))
     return [_join_key(row) for row in rows]
+
+
+def page_join_keys(connection: Connection, network: NetworkId, paging: Paging) -> Piece[StoredJoinKey]:
+    """A piece of the join keys of a network, newest first; raises `NotFound`."""
+    networks.find_network(connection, network)
+    keys = tables.join_keys.c
+    query = select(tables.join_keys).where(keys.network == str(network))
+    if paging.after is not None:
+        query = query.where(tuple_(keys.created_at, keys.id) < tuple_(*paging.after))
+    rows = connection.execute(query.order_by(keys.created_at.desc(), keys.id.desc()).limit(paging.limit + 1))
+    return Piece.cut([_join_key(row) for row in rows], paging, lambda key: (key.created_at, key.key_id))
 
 
 def revoke_join_key(connection: Connection, network: NetworkId, key_id: str, actor: str, unix_now: float) -> None:

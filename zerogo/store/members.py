@@ -7,27 +7,26 @@ from collections.abc import Iterable
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Connection, Row, Select, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, tuple_, update
 
 from zerogo.control.connection import Registration
 from zerogo.control.coordinator_events import Admission
 from zerogo.control.messages import RefusalCode
 from zerogo.control.netmap import MEMBERS_LIMIT, NAME_LIMIT, MemberRecord, check_name
 from zerogo.control.subnets import SUBNETS_LIMIT
-from zerogo.errors import ParseError
 from zerogo.ids import MacAddress, NetworkId, NodeId
 from zerogo.store import audit, join_keys, networks, subnets, tables
 from zerogo.store.addresses import assign_addresses, release_addresses
 from zerogo.store.errors import Conflict, JoinRefused, NotFound, check_tag
 from zerogo.store.networks import name_key
+from zerogo.store.paging import Paging, Piece
+from zerogo.store.tags import checked_tags
 from zerogo.store.values import Approval, StoredJoinKey, StoredMember, StoredNetwork, StoredState, StoredSubnet
 
 WAITING_SENTENCE = "the network's owner must approve this machine with `zerogo members approve`"
 DENIED_SENTENCE = "the network's owner denied this machine"
 BLOCKED_SENTENCE = "the network's owner blocked this machine"
 REMOVED_SENTENCE = "this machine was removed from the network: join again with a new token"
-TAGS_LIMIT = 16
-TAG_LIMIT = 32
 _CODE_BY_SPELLING = str.maketrans({" ": "-"})
 
 
@@ -107,6 +106,32 @@ def list_members(connection: Connection, network: NetworkId) -> list[StoredMembe
     addresses = _addresses(connection, network)
     behind = subnets.subnets_of(connection, network)
     return [_member(row, addresses.get(row.node_id, ()), behind.get(row.node_id, ())) for row in rows]
+
+
+def page_members(connection: Connection, network: NetworkId | None, paging: Paging) -> Piece[StoredMember]:
+    """Members of a network by name, or of all networks; raises `NotFound`."""
+    columns = tables.members.c
+    query = select(tables.members).order_by(columns.network, columns.name_key).limit(paging.limit + 1)
+    if network is not None:
+        networks.find_network(connection, network)
+        query = query.where(columns.network == str(network))
+    if paging.after is not None:
+        query = query.where(tuple_(columns.network, columns.name_key) > tuple_(*paging.after))
+    rows = connection.execute(query).all()
+    addresses, behind = {}, {}
+    for name in dict.fromkeys(row.network for row in rows):
+        one = NetworkId.parse(name)
+        addresses[name], behind[name] = _addresses(connection, one), subnets.subnets_of(connection, one)
+    found = [
+        _member(row, addresses[row.network].get(row.node_id, ()), behind[row.network].get(row.node_id, ()))
+        for row in rows
+    ]
+    return Piece.cut(found, paging, lambda member: (str(member.network), name_key(member.name)))
+
+
+def find_member(connection: Connection, network: NetworkId, node_id: NodeId) -> StoredMember:
+    """One member; raises `NotFound`."""
+    return _existing(connection, network, node_id)
 
 
 def approved_members(connection: Connection, network: NetworkId) -> list[tuple[MemberRecord, int]]:
@@ -219,39 +244,6 @@ _DECISIONS = {
     StoredState.DENIED: deny_member,
     StoredState.BLOCKED: block_member,
 }
-
-
-def checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
-    """Tags in order, each once; raises `ParseError`."""
-    found = sorted(set(tags))
-    for tag in found:
-        letters = tag.replace("-", "")
-        if not (letters.isascii() and letters.isalnum() and tag == tag.lower() and len(tag) <= TAG_LIMIT):
-            raise ParseError(f"{tag[:40]!r} is not a tag: small letters, digits and -, at most {TAG_LIMIT}")
-    if len(found) > TAGS_LIMIT:
-        raise ParseError(f"a member has at most {TAGS_LIMIT} tags")
-    return tuple(found)
-
-
-def forget_ephemeral(
-    connection: Connection, present: Iterable[tuple[NetworkId, NodeId]], seen_before: float, unix_now: float
-) -> list[tuple[NetworkId, NodeId]]:
-    """Remove ephemeral members that are not present and were last seen before that time; returns who is gone. One that
-    is blocked stays, or it could come back by leaving."""
-    here = {(str(network), str(node_id)) for network, node_id in present}
-    columns = tables.members.c
-    query = select(columns.network, columns.node_id).where(
-        columns.is_ephemeral == 1,
-        columns.last_seen_at < seen_before,
-        columns.state.in_([StoredState.PENDING.value, StoredState.APPROVED.value]),
-    )
-    gone = []
-    for row in connection.execute(query.order_by(columns.network, columns.node_id)).all():
-        if (row.network, row.node_id) not in here:
-            network, node_id = NetworkId.parse(row.network), NodeId.parse(row.node_id)
-            remove_member(connection, network, node_id, "ephemeral", unix_now)
-            gone.append((network, node_id))
-    return gone
 
 
 def set_published(
@@ -470,6 +462,8 @@ def _member(row: Row[Any], addresses: tuple[str, ...], behind: tuple[StoredSubne
         revision=row.revision,
         created_at=row.created_at,
         last_seen_at=row.last_seen_at,
+        tags=tuple(row.tags.split()),
+        is_ephemeral=bool(row.is_ephemeral),
         subnets=behind,
     )
 

@@ -18,7 +18,8 @@ from zerogo.core import RandomBytes
 from zerogo.errors import ParseError
 from zerogo.ids import NETWORK_ID_BYTES, NetworkId, NodeId
 from zerogo.store import audit, tables
-from zerogo.store.errors import Conflict, NotFound
+from zerogo.store.errors import Conflict, NotFound, check_tag
+from zerogo.store.paging import Paging, Piece
 from zerogo.store.values import Approval, PskMode, StoredNetwork, StoredState
 
 NETWORKS_LIMIT = 1000
@@ -93,11 +94,25 @@ def list_networks(connection: Connection) -> list[StoredNetwork]:
     return [_network(row) for row in connection.execute(_selection().order_by(tables.networks.c.name_key))]
 
 
+def page_networks(connection: Connection, paging: Paging) -> Piece[StoredNetwork]:
+    """A piece of all networks, by name."""
+    query = _selection().order_by(tables.networks.c.name_key).limit(paging.limit + 1)
+    if paging.after is not None:
+        query = query.where(tables.networks.c.name_key > paging.after[0])
+    found = [_network(row) for row in connection.execute(query)]
+    return Piece.cut(found, paging, lambda network: (name_key(network.name),))
+
+
 def change_network(
-    connection: Connection, network: NetworkId, changes: Mapping[str, str | int], actor: str, unix_now: float
+    connection: Connection,
+    network: NetworkId,
+    changes: Mapping[str, str | int],
+    actor: str,
+    unix_now: float,
+    expected: str | None = None,
 ) -> StoredNetwork:
-    """Set `name`, `mtu` or `approval`; raises `NotFound`, `Conflict` or `ParseError`."""
-    find_network(connection, network)
+    """Set `name`, `mtu` or `approval`; raises `NotFound`, `Stale`, `Conflict` or `ParseError`."""
+    check_tag(find_network(connection, network).tag, expected)
     values: dict[str, str | int] = dict(changes)
     if "name" in values:
         name = str(values["name"])
@@ -112,9 +127,12 @@ def change_network(
     return find_network(connection, network)
 
 
-def delete_network(connection: Connection, network: NetworkId, actor: str, unix_now: float) -> None:
-    """Remove a network with all that belongs to it; raises `NotFound`."""
+def delete_network(
+    connection: Connection, network: NetworkId, actor: str, unix_now: float, expected: str | None = None
+) -> None:
+    """Remove a network with all that belongs to it; raises `NotFound` or `Stale`."""
     found = find_network(connection, network)
+    check_tag(found.tag, expected)
     connection.execute(delete(tables.networks).where(tables.networks.c.id == str(network)))
     audit.record(connection, actor, "network.delete", unix_now, network=network, subject=found.name)
 

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from zerogo.control.token import emit_base32
 from zerogo.core import RandomBytes
 from zerogo.store import audit, tables
-from zerogo.store.values import SessionKind, StoredSession
+from zerogo.store.values import SessionKind, StoredSession, StoredUser
 
 ID_BYTES = 10
 SECRET_BYTES = 25
@@ -42,15 +42,15 @@ class Reused:
 
 
 def open_session(
-    connection: Connection, user_id: str, kind: SessionKind, source: str, rng: RandomBytes, unix_now: float
+    connection: Connection, user: StoredUser, kind: SessionKind, source: str, rng: RandomBytes, unix_now: float
 ) -> tuple[StoredSession, str]:
     """Open one; its secret is returned here and never again."""
     session_id, secret = emit_base32(rng(ID_BYTES)), emit_base32(rng(SECRET_BYTES))
-    _make_room(connection, user_id, unix_now)
+    _make_room(connection, user.user_id, unix_now)
     connection.execute(
         insert(tables.sessions).values(
             id=session_id,
-            user_id=user_id,
+            user_id=user.user_id,
             kind=kind.value,
             secret_hash=hash_secret(secret),
             source=source[:64],
@@ -59,6 +59,8 @@ def open_session(
             expires_at=unix_now + _LIFETIME[kind],
         )
     )
+    detail = f"kind={kind} source={source[:64]}"
+    audit.record(connection, f"user:{user.name}", "session.open", unix_now, subject=session_id, detail=detail)
     row = connection.execute(select(tables.sessions).where(tables.sessions.c.id == session_id)).one()
     return _session(row), secret
 
@@ -93,6 +95,12 @@ def renew(
     close_session(connection, session_id)
     audit.record(connection, f"user-id:{row.user_id}", "session.reuse", unix_now, subject=session_id)
     return Reused(row.user_id)
+
+
+def close_refresh(connection: Connection, session_id: str, secret: str) -> None:
+    """The session with this refresh token is over, if there is one."""
+    own = (tables.sessions.c.id == session_id) & (tables.sessions.c.secret_hash == hash_secret(secret))
+    connection.execute(delete(tables.sessions).where(own))
 
 
 def close_session(connection: Connection, session_id: str) -> None:

@@ -1,8 +1,8 @@
 # -*- test-case-name: zerogo.test.store.test_users -*-
 """Users of the API. Passwords arrive here hashed (argon2id), and leave only to be compared.
 
-Who may change whom is decided in the transaction of the change, by the roles as they are at that moment: nobody makes,
-changes or removes a user of a rank as high as their own, except an owner; and there is always an owner who can log in.
+Who may change whom is decided in the transaction of the change, by the roles as they are at that moment: an admin
+makes, changes and removes users of a lower rank, an owner everybody; and there is always an owner who can log in.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def create_user(
 ) -> StoredUser:
     """Make a user; raises `Conflict`, `Forbidden` or `ParseError`."""
     check_name(name)
-    _check_reach(connection, actor, role)
+    check_reach(connection, actor, role)
     if count_users(connection) >= USERS_LIMIT:
         raise Conflict(f"there are {USERS_LIMIT} users already")
     if find_user_by_name(connection, name) is not None:
@@ -93,10 +93,10 @@ def change_user(
     `Forbidden` or `Conflict`."""
     found = _existing(connection, user_id)
     check_tag(found.tag, expected)
-    _check_reach(connection, actor, found.role)
+    check_reach(connection, actor, found.role)
     values = dict(changes)
     if "role" in values:
-        _check_reach(connection, actor, Role(values["role"]))
+        check_reach(connection, actor, Role(values["role"]))
         values["role"] = Role(values["role"]).value
     if "is_disabled" in values:
         values["is_disabled"] = int(values["is_disabled"])
@@ -125,7 +125,7 @@ def delete_user(
     """Remove a user with its sessions and API tokens; raises `NotFound`, `Stale`, `Forbidden` or `Conflict`."""
     found = _existing(connection, user_id)
     check_tag(found.tag, expected)
-    _check_reach(connection, actor, found.role)
+    check_reach(connection, actor, found.role)
     connection.execute(delete(tables.users).where(tables.users.c.id == user_id))
     _check_an_owner_is_left(connection)
     audit.record(connection, actor.name, "user.delete", unix_now, subject=user_id, detail=f"name={found.name}")
@@ -148,6 +148,18 @@ def set_password_hash(connection: Connection, user_id: str, password_hash: str) 
     connection.execute(update(tables.users).where(tables.users.c.id == user_id).values(password_hash=password_hash))
 
 
+def check_reach(connection: Connection, actor: Actor, role: Role) -> None:
+    """Raise `Forbidden` where this actor may not make or change a user with this role, or what is theirs."""
+    own = Role.OWNER
+    if actor.user_id:
+        user = find_user(connection, actor.user_id)
+        if user is None or user.is_disabled:
+            raise Forbidden("the caller is no user any more")
+        own = user.role
+    if own is not Role.OWNER and (own.rank < Role.ADMIN.rank or own.rank <= role.rank):
+        raise Forbidden(f"a user with the role {own} cannot make or change one with the role {role}")
+
+
 def _insert(
     connection: Connection, name: str, password_hash: str, role: Role, rng: RandomBytes, unix_now: float
 ) -> StoredUser:
@@ -163,18 +175,6 @@ def _insert(
         )
     )
     return _existing(connection, user_id)
-
-
-def _check_reach(connection: Connection, actor: Actor, role: Role) -> None:
-    """Whether this actor may touch, or make, a user with this role."""
-    own = Role.OWNER
-    if actor.user_id:
-        user = find_user(connection, actor.user_id)
-        if user is None or user.is_disabled:
-            raise Forbidden("the caller is no user any more")
-        own = user.role
-    if own is not Role.OWNER and own.rank <= role.rank:
-        raise Forbidden(f"a user with the role {own} cannot make or change one with the role {role}")
 
 
 def _check_an_owner_is_left(connection: Connection) -> None:

@@ -14,8 +14,10 @@ from twisted.internet.task import Clock
 from zerogo.control.coordinator_events import Presence
 from zerogo.controller.desk import Desk
 from zerogo.controller.dispatch import api_resource
+from zerogo.controller.idempotency import Idempotency
 from zerogo.controller.login_limits import LoginLimits
 from zerogo.controller.passwords import PasswordCheck, Verdict
+from zerogo.controller.rate_limits import RateLimits
 from zerogo.controller.routes import ROUTES
 from zerogo.controller.tokens import OwnerToken, TokenIssuer
 from zerogo.ids import NetworkId, NodeId
@@ -91,6 +93,8 @@ class Reply:
 class ApiCase(StoreCase):
     """`self.call(method, path, ...)` against the whole API."""
 
+    rate, burst = 1e9, 1e9
+
     def setUp(self) -> None:
         super().setUp()
         self.clock = Clock()
@@ -108,6 +112,8 @@ class ApiCase(StoreCase):
             owner_token=OwnerToken(OWNER_TOKEN),
             passwords=PromptPasswords(),
             login_limits=LoginLimits(),
+            rate_limits=RateLimits(self.rate, self.burst),
+            idempotency=Idempotency(),
             bootstrap_path=self.bootstrap_path,
             key_hash=KEY_HASH,
             own_addresses=lambda: ("192.0.2.1:9394",),

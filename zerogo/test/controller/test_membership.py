@@ -6,9 +6,11 @@ from zerogo.control.member import MapUpdated, Member, MemberEvent, MemberState, 
 from zerogo.control.relays import Servers
 from zerogo.control.token import emit_base32
 from zerogo.controller.membership import Membership
+from zerogo.ids import NodeId
 from zerogo.noise.identity import Identity
-from zerogo.store import members, networks
+from zerogo.store import join_keys, members, networks
 from zerogo.store.errors import StoreFault
+from zerogo.store.join_keys import NewJoinKey
 from zerogo.store.values import Approval, StoredState
 from zerogo.test.control.pair import CONTROLLER, KEY_HASH, NO_RELAYS, seeded
 from zerogo.test.controller.stock import PromptStore
@@ -42,9 +44,10 @@ class MembershipTests(StoreCase):
     def setUp(self) -> None:
         super().setUp()
         self.clock = Clock()
+        self.unix_now = NOW
         coordinator = Coordinator(CONTROLLER, seeded("c"), NO_RELAYS)
         store = PromptStore(self.database)
-        self.membership = Membership(coordinator, store, self.clock, lambda: NOW, Servers(stun=(":3478",)))
+        self.membership = Membership(coordinator, store, self.clock, lambda: self.unix_now, Servers(stun=(":3478",)))
         self.membership.attach(self.send, self.close)
         self.addCleanup(self.membership.stop)
         self.ends: dict[int, AgentEnd] = {}
@@ -100,6 +103,46 @@ class MembershipTests(StoreCase):
         self.membership.decided(self.network, node_id)
         self.settle()
         self.assertIs(end.member.state, MemberState.MEMBER)
+
+    def test_a_blocked_member_is_cut_off_within_a_second_and_let_in_again_as_it_was(self) -> None:
+        ann, bob = AgentEnd(self, "ann", self.invite()), AgentEnd(self, "bob", self.invite())
+        self.advance(1.0)
+        node_id = bob.identity.node_id
+        before = self.database.read(members.find_member, self.network, node_id)
+        self.change(node_id, StoredState.BLOCKED)
+        self.assertIs(bob.member.state, MemberState.PENDING)
+        self.assertIsInstance(bob.events[-1], Pending)
+        self.assertNotIn(node_id, self.known_to(ann))
+        self.assertTrue(bob.is_up)
+        bob.member.leave(0.0)
+        self.settle()
+        self.assertIs(self.database.read(members.find_member, self.network, node_id).state, StoredState.BLOCKED)
+        self.change(node_id, StoredState.APPROVED)
+        after = self.database.read(members.find_member, self.network, node_id)
+        self.assertEqual((after.name, after.addresses, after.mac), (before.name, before.addresses, before.mac))
+        self.assertIn(node_id, self.known_to(ann))
+
+    def change(self, node_id: NodeId, state: StoredState) -> None:
+        self.database.write(members.change_member, self.network, node_id, {"state": state}, "t", NOW)
+        self.membership.decided(self.network, node_id)
+        self.advance(1.0)
+
+    def known_to(self, end: AgentEnd) -> set[NodeId]:
+        updates = [event for event in end.events if isinstance(event, MapUpdated)]
+        return {member.node_id for member in updates[-1].network_map.members}
+
+    def test_an_ephemeral_member_is_forgotten_when_it_was_away_for_long_and_not_while_here(self) -> None:
+        new = NewJoinKey(network=self.network, uses=2, is_ephemeral=True)
+        secret = self.database.write(join_keys.create_join_key, new, "t", self.rng, NOW)[1]
+        here, away = AgentEnd(self, "here", secret), AgentEnd(self, "away", secret)
+        self.membership.connection_closed(away.number)
+        self.unix_now = NOW + 700
+        self.successResultOf(ensureDeferred(self.membership.store_seen()))
+        self.clock.advance(600.0)
+        self.unix_now = NOW + 1301
+        self.successResultOf(ensureDeferred(self.membership.store_seen()))
+        found = self.database.read(members.list_members, self.network)
+        self.assertEqual([member.node_id for member in found], [here.identity.node_id])
 
     def test_a_removed_member_is_told_why_and_the_others_forget_it_within_a_second(self) -> None:
         ann, bob = AgentEnd(self, "ann", self.invite()), AgentEnd(self, "bob", self.invite())

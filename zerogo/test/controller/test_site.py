@@ -119,7 +119,7 @@ class SiteTests(SynchronousTestCase):
             self.setUp()
             head, _, body = self.send(request).partition(b"\r\n\r\n")
             self.assertTrue(head.startswith(b"HTTP/1.1 400 "), head)
-            self.assertEqual(json.loads(body)["code"], "invalid")
+            self.assertEqual(json.loads(body)["code"], "bad-request")
             self.assertTrue(self.transport.disconnecting)
             self.assertEqual(self.echo.calls, 0)
 

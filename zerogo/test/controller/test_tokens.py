@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.controller.tokens import AUDIENCE, OwnerToken, TokenInvalid, TokenIssuer
+from zerogo.controller.tokens import AUDIENCE, Access, OwnerToken, TokenInvalid, TokenIssuer
 from zerogo.test.control.pair import seeded
 
 NOW = 1_800_000_000.0
@@ -37,8 +37,8 @@ class TokenTests(SynchronousTestCase):
         self.assertRaises(TokenInvalid, self.issuer.check, token)
 
     def test_an_issued_token_names_its_user(self) -> None:
-        self.assertEqual(self.issuer.check(self.issuer.issue("ann")), "ann")
-        self.assertEqual(self.issuer.check(self.sign()), "ann")
+        self.assertEqual(self.issuer.check(self.issuer.issue("ann")), Access("ann", NOW))
+        self.assertEqual(self.issuer.check(self.sign()).user_id, "ann")
 
     def test_each_claim_and_header_is_checked(self) -> None:
         for changes in (
@@ -78,7 +78,7 @@ class TokenTests(SynchronousTestCase):
 
     def test_the_same_seed_gives_the_same_key_after_a_restart(self) -> None:
         again = TokenIssuer(bytes(32), "zerogo:test", seeded("u"), lambda: self.now)
-        self.assertEqual(again.check(self.issuer.issue("ann")), "ann")
+        self.assertEqual(again.check(self.issuer.issue("ann")).user_id, "ann")
 
     @settings(deadline=None, max_examples=150)
     @given(st.text(max_size=300))

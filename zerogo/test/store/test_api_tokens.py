@@ -1,7 +1,7 @@
 from zerogo.errors import ParseError
 from zerogo.store import api_tokens, users
 from zerogo.store.api_tokens import NewApiToken
-from zerogo.store.errors import Conflict, NotFound
+from zerogo.store.errors import Conflict, Forbidden, NotFound
 from zerogo.store.paging import Paging
 from zerogo.store.users import Actor
 from zerogo.store.values import Role, StoredApiToken
@@ -18,7 +18,7 @@ class ApiTokenTests(StoreCase):
 
     def make(self, name: str = "backup", lifetime: float = 60.0, user_id: str = "") -> tuple[StoredApiToken, str]:
         new = NewApiToken(user_id=user_id or self.ann.user_id, name=name, scopes=("networks:read",), lifetime=lifetime)
-        return self.database.write(api_tokens.create_token, new, "ann", self.rng, NOW)
+        return self.database.write(api_tokens.create_token, new, LOCAL, self.rng, NOW)
 
     def test_a_token_is_found_by_its_secret_until_its_time_is_over(self) -> None:
         token, secret = self.make()
@@ -42,9 +42,16 @@ class ApiTokenTests(StoreCase):
         self.assertEqual(list(listed.items), [mine])
         self.assertEqual(len(self.database.read(api_tokens.list_tokens, None, Paging()).items), 2)
         delete = api_tokens.delete_token
-        self.assertRaises(NotFound, self.database.write, delete, other.token_id, self.ann.user_id, "ann", NOW)
-        self.database.write(delete, other.token_id, None, "ann", NOW)
-        self.assertRaises(NotFound, self.database.write, delete, other.token_id, None, "ann", NOW)
+        bob = Actor(self.bob.user_id, "bob")
+        self.assertRaises(Forbidden, self.database.write, delete, mine.token_id, bob, NOW)
+        self.database.write(delete, other.token_id, bob, NOW)
+        self.database.write(delete, mine.token_id, LOCAL, NOW)
+        self.assertRaises(NotFound, self.database.write, delete, mine.token_id, LOCAL, NOW)
+
+    def test_a_token_for_somebody_else_is_made_only_by_who_reaches_them(self) -> None:
+        new = NewApiToken(user_id=self.ann.user_id, name="x", scopes=("networks:read",), lifetime=60.0)
+        bob = Actor(self.bob.user_id, "bob")
+        self.assertRaises(Forbidden, self.database.write, api_tokens.create_token, new, bob, self.rng, NOW)
 
     def test_a_users_tokens_go_with_the_user(self) -> None:
         token, secret = self.make(user_id=self.bob.user_id)

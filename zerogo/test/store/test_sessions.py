@@ -13,9 +13,7 @@ class SessionTests(StoreCase):
         self.user = self.database.write(users.create_first_user, "ann", "hash", self.rng, NOW)
 
     def open(self, kind: SessionKind, now: float = NOW) -> tuple[str, str]:
-        session, secret = self.database.write(
-            sessions.open_session, self.user.user_id, kind, "192.0.2.1", self.rng, now
-        )
+        session, secret = self.database.write(sessions.open_session, self.user, kind, "192.0.2.1", self.rng, now)
         return session.session_id, secret
 
     def find(self, session_id: str, secret: str, now: float = NOW) -> StoredSession | None:
