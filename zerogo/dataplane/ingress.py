@@ -49,6 +49,7 @@ from zerogo.wire.datagram import (
     TYPE_RESPONSE,
     TYPE_TRANSPORT,
 )
+from zerogo.wire.probe import answer_to_probe
 from zerogo.wire.transport import (
     FLAG_PARTIAL,
     FLAG_VERIFIED,
@@ -94,11 +95,17 @@ class _Train:
 class Ingress:
     """The way in. Keeps nothing between trains but the pieces of fragmented frames."""
 
-    def __init__(self, context: PlaneContext, send_staged: Callable[[Peer, float], None]) -> None:
+    def __init__(
+        self,
+        context: PlaneContext,
+        send_staged: Callable[[Peer, float], None],
+        send_control: Callable[[Peer, bytes, Place, float], None],
+    ) -> None:
         self.carrying: Carrying | None = None
         """Takes FORWARD datagrams; without it there are none, since they themselves came that way."""
         self._context = context
         self._send_staged = send_staged
+        self._send_control = send_control
         self.buffer = self._sealed = memoryview(bytearray(_BUFFER_BYTES))
         """Where `receive` finds the datagrams."""
         self._clear = memoryview(bytearray(_CLEAR_BYTES))
@@ -354,6 +361,9 @@ class Ingress:
         kind = kind_and_flags & KIND_MASK
         if kind == Kind.CONTROL:
             payload = bytes(self._clear[begin + INNER_BYTES : end])
+            answer = answer_to_probe(payload)
+            if answer is not None:
+                self._send_control(peer, answer, source, now)
             self._context.upcalls.add((CONTROL_RECEIVED, peer.peer, source, payload))
         elif kind in (Kind.ETHERNET, Kind.ETHERNET_ELIDED):
             self._note_frames(peer, source if is_newest else None, now)

@@ -117,7 +117,8 @@ class DatagramReceived:
 
 @frozen
 class ControlReceived:
-    """An authentic control message of a peer; `source` is where this copy came from."""
+    """An authentic control message of a peer; `source` is where this copy came from. A probe has been answered by the
+    plane itself, the way it came, so that a path is not taken for dead because a reactor was busy."""
 
     peer: int
     source: Endpoint

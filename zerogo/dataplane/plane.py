@@ -49,9 +49,9 @@ class Plane:
         self._context = context
         self._departure = Departure(context)
         self._egress = Egress(context, self._departure)
-        self.ingress = Ingress(context, self._egress.send_staged)
+        self.ingress = Ingress(context, self._egress.send_staged, self._egress.send_control)
         """The way in; public so that datagrams can be handed to it without a socket."""
-        unwrapped = Ingress(context, self._egress.send_staged)
+        unwrapped = Ingress(context, self._egress.send_staged, self._egress.send_control)
         self._carrying = Carrying(context, self._departure, unwrapped.buffer, unwrapped.receive)
         self.ingress.carrying = self._carrying
         self._reported: dict[int, tuple[object, ...]] = {}

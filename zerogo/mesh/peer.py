@@ -97,10 +97,6 @@ class Peer:
             self._context.outbox.refuse(Refusal.MALFORMED_CONTROL)
             return None
         match message:
-            case Probe(probe_id):
-                answer = emit_control(ProbeAnswer(probe_id))
-                self._context.outbox.tell(ControlToSend(self.number, answer, source))
-                self.paths.heard(source, now)
             case ProbeAnswer(probe_id):
                 if self.paths.answered(probe_id, now):
                     self._doubt_at = None
@@ -109,7 +105,8 @@ class Peer:
             case LinkRequest() | LinkAdvert():
                 self.paths.heard(source, now)
                 return message
-            case None:
+            case Probe() | None:
+                # The data plane has answered a probe; an unknown message is of a later release.
                 self.paths.heard(source, now)
         return None
 

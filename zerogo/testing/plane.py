@@ -44,6 +44,7 @@ from zerogo.turn.message import emit_channel_data, parse_channel_data
 from zerogo.wire.datagram import DatagramKind, classify
 from zerogo.wire.forward import Forward, emit_forward, first_forward, parse_forward
 from zerogo.wire.handshake import MAC_BYTES
+from zerogo.wire.probe import answer_to_probe
 from zerogo.wire.transport import (
     INNER_BYTES,
     OVERHEAD_BYTES,
@@ -396,6 +397,9 @@ class MemoryPlane:
             self._make_current(entry, session)
             self._pass_up(SessionConfirmed(session.peer, session.keys.local_index))
         if header.kind is Kind.CONTROL:
+            answer = answer_to_probe(payload)
+            if answer is not None:
+                self.send_control(session.peer, answer, source)
             self._pass_up(ControlReceived(session.peer, source, payload))
         elif header.kind is Kind.ETHERNET:
             self._receive_frame(entry, session.peer, payload)

@@ -28,11 +28,9 @@ from zerogo.wire.links import (
     parse_advert,
     parse_request,
 )
+from zerogo.wire.probe import PROBE, TYPE_PROBE, TYPE_PROBE_ANSWER
 
-_PROBE = struct.Struct("!BI")
 _CLOSE = struct.Struct("!BB")
-TYPE_PROBE = 1
-TYPE_PROBE_ANSWER = 2
 TYPE_CLOSE = 3
 
 
@@ -73,9 +71,9 @@ def emit_control(message: ControlMessage) -> bytes:
     """The payload of a CONTROL datagram."""
     match message:
         case Probe(probe_id, padding):
-            return _PROBE.pack(TYPE_PROBE, probe_id) + bytes(padding)
+            return PROBE.pack(TYPE_PROBE, probe_id) + bytes(padding)
         case ProbeAnswer(probe_id):
-            return _PROBE.pack(TYPE_PROBE_ANSWER, probe_id)
+            return PROBE.pack(TYPE_PROBE_ANSWER, probe_id)
         case Close(reason):
             return _CLOSE.pack(TYPE_CLOSE, reason)
         case LinkRequest():
@@ -90,10 +88,10 @@ def parse_control(payload: bytes) -> ControlMessage | None:
         raise ParseError("an empty control message")
     kind = payload[0]
     if kind in (TYPE_PROBE, TYPE_PROBE_ANSWER):
-        if len(payload) < _PROBE.size:
+        if len(payload) < PROBE.size:
             raise ParseError(f"a probe of {len(payload)} bytes")
-        probe_id = _PROBE.unpack_from(payload)[1]
-        return Probe(probe_id, len(payload) - _PROBE.size) if kind == TYPE_PROBE else ProbeAnswer(probe_id)
+        probe_id = PROBE.unpack_from(payload)[1]
+        return Probe(probe_id, len(payload) - PROBE.size) if kind == TYPE_PROBE else ProbeAnswer(probe_id)
     if kind == TYPE_CLOSE:
         if len(payload) < _CLOSE.size:
             raise ParseError("a close without a reason")

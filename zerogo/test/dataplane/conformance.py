@@ -349,6 +349,16 @@ class DataplaneConformance(EndpointConformance):
             set(right.of(ControlReceived)),
         )
 
+    def test_a_probe_is_answered_the_way_it_came_and_passed_up(self) -> None:
+        left, right = self.joined()
+        probe = b"\x01" + b"\0\0\x01\x02" + bytes(600)
+        left.plane.send_control(1, probe, right.host.underlay(True))
+        self.wait(lambda: bool(left.of(ControlReceived)), "the answer")
+        self.wait(lambda: bool(right.of(ControlReceived)), "the probe")
+        self.assertEqual([ControlReceived(1, left.host.underlay(True), probe)], right.of(ControlReceived))
+        answer = b"\x02" + b"\0\0\x01\x02"
+        self.assertEqual([ControlReceived(1, right.host.underlay(True), answer)], left.of(ControlReceived))
+
     # -- the switch --------------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager

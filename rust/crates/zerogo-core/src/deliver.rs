@@ -16,9 +16,11 @@ use crate::peer::{PeerShared, bump};
 use crate::shared::Shared;
 use crate::time::{NEVER, Nanos, SECOND};
 use crate::upcall::Upcall;
+use crate::verbs::Verb;
 use crate::vnet::{NEEDS_CHECKSUM, VNET_BYTES, Vnet};
 use crate::wire::{
     CONTROL, ETHERNET, ETHERNET_ELIDED, FLAG_PARTIAL, FLAG_VERIFIED, FRAGMENT, INNER_BYTES, KEEPALIVE, KIND_MASK, LAST,
+    answer_to_probe,
 };
 
 const KEEPALIVE_AFTER: Nanos = 10 * SECOND;
@@ -123,6 +125,10 @@ impl<C: Confirmations, S: DatagramSink> Ingress<C, S> {
         let newest = opened.is_newest.then_some(&opened.source);
         match kind_and_flags & KIND_MASK {
             CONTROL => {
+                if let Some(answer) = answer_to_probe(&data[payload.clone()]) {
+                    let verb = Verb::SendControl(peer.number, answer.to_vec(), Some(opened.source));
+                    self.confirmations.post_if_room(verb);
+                }
                 let message = Upcall::ControlReceived(peer.number, opened.source, data[payload].to_vec());
                 if !self.shared.upcalls.add(message) {
                     self.shared.receiving.add(Counter::DroppedUpcallQueue, 1);

@@ -39,6 +39,9 @@ const BAND_MASK: u8 = 0x03;
 pub trait Confirmations: Send {
     /// Hand a verb over.
     fn post(&self, verb: Verb);
+
+    /// Hand over one that is dropped where too many wait.
+    fn post_if_room(&self, verb: Verb);
 }
 
 /// One datagram that was opened.
@@ -61,7 +64,7 @@ pub(crate) struct Seen {
 pub struct Ingress<C, S> {
     pub(crate) shared: Arc<Shared>,
     pub(crate) tap: Arc<dyn TapSink>,
-    confirmations: C,
+    pub(crate) confirmations: C,
     /// By first appearance.
     pub(crate) sessions: Vec<Seen>,
     pub(crate) opened: Vec<Opened>,

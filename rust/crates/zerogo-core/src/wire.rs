@@ -123,6 +123,18 @@ pub fn emit_fragment_head(frame_id: u16, position: u8, is_last: bool, kind_and_f
     [high, low, position | if is_last { LAST } else { 0 }, kind_and_flags]
 }
 
+/// Type and id: a probe without its padding, and its answer.
+pub const PROBE_BYTES: usize = 5;
+const TYPE_PROBE: u8 = 1;
+const TYPE_PROBE_ANSWER: u8 = 2;
+
+/// The payload that answers a CONTROL payload; `None` where it is no probe. Never longer than the probe.
+pub fn answer_to_probe(payload: &[u8]) -> Option<[u8; PROBE_BYTES]> {
+    let mut answer = *payload.first_chunk::<PROBE_BYTES>().filter(|head| head[0] == TYPE_PROBE)?;
+    answer[0] = TYPE_PROBE_ANSWER;
+    Some(answer)
+}
+
 /// Bytes of a node id.
 pub const NODE_ID_BYTES: usize = 10;
 /// Nodes that a FORWARD names: source, carriers, destination.

@@ -46,6 +46,9 @@ pub enum Order {
     RemoveSideSocket(u32),
 }
 
+/// Where more orders wait, those that can be done without are dropped.
+const ROOM: usize = 1024;
+
 /// The queue of the sending thread.
 pub struct VerbQueue {
     waiting: Mutex<Vec<Order>>,
@@ -68,6 +71,15 @@ impl VerbQueue {
         waiting.push(order);
     }
 
+    /// As `push`, where few wait; whether they did.
+    pub fn push_if_room(&self, order: Order) -> bool {
+        let has_room = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).len() < ROOM;
+        if has_room {
+            self.push(order);
+        }
+        has_room
+    }
+
     /// Take all orders.
     pub fn take(&self) -> Vec<Order> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,6 +94,11 @@ pub struct Post(pub Arc<VerbQueue>);
 impl Confirmations for Post {
     fn post(&self, verb: Verb) {
         self.0.push(Order::Verb(verb));
+    }
+
+    fn post_if_room(&self, verb: Verb) {
+        // A probe without an answer is one that the network lost.
+        let _ = self.0.push_if_room(Order::Verb(verb));
     }
 }
 
@@ -256,20 +273,21 @@ impl Halves {
                 done += lock(&self.inward).work(&self.clock, number);
             }
             if (1..=LITTLE_BYTES).contains(&done) {
-                self.answer()?;
+                self.answer();
             }
         }
     }
 
     /// Little was written to the TAP: perhaps it was answered at once.
-    fn answer(&self) -> Result<(), String> {
+    fn answer(&self) {
         let Some(mut outward) = try_lock(&self.outward) else {
-            return Ok(());
+            return;
         };
-        outward.work(&self.clock, 1)?;
-        if !outward.egress.is_idle() {
+        // That the TAP is gone is for the other thread to tell, which finds it out as well.
+        let is_done = outward.work(&self.clock, 1).is_err() || outward.egress.is_idle();
+        drop(outward);
+        if !is_done {
             self.verbs.event.ring();
         }
-        Ok(())
     }
 }
