@@ -101,7 +101,7 @@ class CandidateTests(SynchronousTestCase):
         assert isinstance(at_a, PairSelected) and isinstance(at_b, PairSelected)
         self.assertEqual((at_a.local_kind, at_a.remote_kind), (CandidateKind.SRFLX, CandidateKind.HOST))
         self.assertEqual((at_b.local_kind, at_b.remote_kind), (CandidateKind.HOST, CandidateKind.SRFLX))
-        self.assertAlmostEqual(at_a.rtt, 2 * DELAY_SECONDS, places=6)
+        self.assertAlmostEqual(at_a.rtt or 0.0, 2 * DELAY_SECONDS, places=6)
 
     def test_both_sides_discover_peer_reflexive_candidates(self) -> None:
         """A symmetric NAT shows the peer an address that no STUN server has seen."""

@@ -18,7 +18,6 @@ from zerogo.testing.nat import (
     FULL_CONE,
     PORT_RESTRICTED,
     SYMMETRIC_RANDOM,
-    SYMMETRIC_SEQUENTIAL,
     NatBehaviour,
 )
 from zerogo.wire.handshake import Suite
