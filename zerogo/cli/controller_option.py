@@ -66,7 +66,7 @@ def controller_api(state_dir: Path | None) -> OwnerApi:
 
 def find_network(api: OwnerApi, text: str | None) -> dict[str, Any]:
     """The network of that name or id, or the only one; raises `NoSuchName` or `AmbiguousNetwork`."""
-    found: list[dict[str, Any]] = api.call("GET", "/networks")["items"]
+    found: list[dict[str, Any]] = api.items("/networks")
     if text is None:
         if len(found) == 1:
             return found[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 import segno
@@ -42,27 +43,22 @@ class Duration(click.ParamType[float]):
 @click.option("--uses", type=click.IntRange(1, 100_000), default=1, show_default=True, help="Machines that may join.")
 @click.option("--expires", type=Duration(), default="24h", show_default=True, help="How long it is good: 30m, 24h, 7d.")
 @click.option("--approval", is_flag=True, help="Machines wait until `zerogo members approve`.")
+@click.option("--tag", "tags", multiple=True, help="Tag of the machines that join; repeatable.")
+@click.option("--ephemeral", is_flag=True, help="The machines are forgotten when they were away for ten minutes.")
 @click.option("--address", "addresses", multiple=True, help="How machines reach the controller, host:port; repeatable.")
 @click.option("--qr", is_flag=True, help="Show the token as a QR code too.")
 @json_option
-def invite(
-    state_dir: Path | None,
-    network: str | None,
-    uses: int,
-    expires: float,
-    approval: bool,
-    addresses: tuple[str, ...],
-    qr: bool,
-    as_json: bool,
-) -> None:
+def invite(state_dir: Path | None, network: str | None, qr: bool, as_json: bool, **wanted: Any) -> None:
     """Make a join token; it is shown once and stored only as a hash."""
     api = controller_api(state_dir)
     found = find_network(api, network)
     body = {
-        "uses": uses,
-        "expires_seconds": expires,
-        "approval": "manual" if approval else "automatic",
-        "addresses": list(addresses),
+        "uses": wanted["uses"],
+        "expires_seconds": wanted["expires"],
+        "approval": "manual" if wanted["approval"] else "automatic",
+        "tags": list(wanted["tags"]),
+        "is_ephemeral": wanted["ephemeral"],
+        "addresses": list(wanted["addresses"]),
     }
     made = api.call("POST", f"/networks/{found['id']}/invites", body)
     if as_json:
@@ -73,5 +69,5 @@ def invite(
     if qr:
         click.echo()
         segno.make(made["join_url"], error="l").terminal(compact=True)
-    machines = "1 machine" if uses == 1 else f"{uses} machines"
+    machines = "1 machine" if made["uses"] == 1 else f"{made['uses']} machines"
     click.echo(f"for {machines}, until {made['expires_at']}, to join {found['name']}", err=True)

@@ -22,6 +22,7 @@ from zerogo.errors import ZeroGoError
 
 COMMANDS = {
     "up": "zerogo.cli.up:up",
+    "hub": "zerogo.cli.hub:hub",
     "down": "zerogo.cli.down:down",
     "join": "zerogo.cli.join:join",
     "leave": "zerogo.cli.leave:leave",
@@ -35,6 +36,10 @@ COMMANDS = {
     "networks": "zerogo.cli.networks:networks",
     "members": "zerogo.cli.members:members",
     "invite": "zerogo.cli.invite:invite",
+    "keys": "zerogo.cli.keys:keys",
+    "users": "zerogo.cli.users:users",
+    "tokens": "zerogo.cli.api_tokens:tokens",
+    "audit": "zerogo.cli.audit:audit",
     "identity": "zerogo.cli.identity:identity",
     "config": "zerogo.cli.config:config",
     "import": "zerogo.cli.import_:import_",

@@ -28,7 +28,7 @@ from zerogo.cli.tables import age_text, ms_text
 from zerogo.control.subnets import EXITS
 
 SHORTEST_ID = 4
-_STYLES = {"approved": "green", "pending": "yellow", "denied": "red"}
+_STYLES = {"approved": "green", "pending": "yellow", "denied": "red", "blocked": "red"}
 
 
 _TITLES = ("NAME", "ID", "STATE", "HERE", "IPV4", "IPV6", "FROM", "RTT", "LAST SEEN")
@@ -56,13 +56,13 @@ class _Chosen:
 
     def change(self, member: str, change: dict[str, object]) -> dict[str, Any]:
         path = self.path()
-        found = _find(self.api.call("GET", path)["items"], member)
+        found = _find(self.api.items(path), member)
         changed: dict[str, Any] = self.api.call("PATCH", f"{path}/{found['id']}", change)
         return changed
 
     def decide(self, member: str, subnet: str, *, is_approved: bool) -> None:
         path = self.path()
-        found = _find(self.api.call("GET", path)["items"], member)
+        found = _find(self.api.items(path), member)
         self.api.call("POST", f"{path}/{found['id']}/subnets", {"subnet": subnet, "is_approved": is_approved})
 
 
@@ -76,7 +76,7 @@ def members(ctx: click.Context, state_dir: Path | None, network: str | None, as_
     ctx.obj = _Chosen(state_dir, network)
     if ctx.invoked_subcommand is not None:
         return
-    found = ctx.obj.api.call("GET", ctx.obj.path())["items"]
+    found = ctx.obj.api.items(ctx.obj.path())
     if as_json:
         print_json(found)
         return
@@ -109,6 +109,29 @@ def deny(chosen: _Chosen, member: str, state_dir: Path | None, network: str | No
 
 @members.command()
 @click.argument("member")
+@state_dir_option
+@network_option
+@click.pass_obj
+def block(chosen: _Chosen, member: str, state_dir: Path | None, network: str | None) -> None:
+    """Cut MEMBER off at once; it keeps its name and addresses until it is approved again."""
+    changed = chosen.within(state_dir, network).change(member, {"state": "blocked"})
+    click.echo(f"{changed['name']} is cut off; zerogo members approve lets it in again")
+
+
+@members.command()
+@click.argument("member")
+@click.argument("tags", nargs=-1)
+@state_dir_option
+@network_option
+@click.pass_obj
+def tag(chosen: _Chosen, member: str, tags: tuple[str, ...], state_dir: Path | None, network: str | None) -> None:
+    """Give MEMBER these TAGS and no others."""
+    changed = chosen.within(state_dir, network).change(member, {"tags": list(tags)})
+    click.echo(f"{changed['name']}: {' '.join(changed['tags']) or 'no tags'}")
+
+
+@members.command()
+@click.argument("member")
 @click.argument("name")
 @state_dir_option
 @network_option
@@ -128,7 +151,7 @@ def remove(chosen: _Chosen, member: str, state_dir: Path | None, network: str | 
     """Forget MEMBER; it needs a new token to come back."""
     chosen = chosen.within(state_dir, network)
     path = chosen.path()
-    found = _find(chosen.api.call("GET", path)["items"], member)
+    found = _find(chosen.api.items(path), member)
     chosen.api.call("DELETE", f"{path}/{found['id']}")
     click.echo(f"{found['name']} is removed")
 
@@ -141,7 +164,7 @@ def remove(chosen: _Chosen, member: str, state_dir: Path | None, network: str | 
 def list_routes(chosen: _Chosen, state_dir: Path | None, network: str | None, as_json: bool) -> None:
     """List the networks behind members, and which of them others reach."""
     chosen = chosen.within(state_dir, network)
-    found = chosen.api.call("GET", chosen.path())["items"]
+    found = chosen.api.items(chosen.path())
     rows = [{"member": member["name"], **one} for member in found for one in member["subnets"]]
     if as_json:
         print_json(rows)

@@ -30,7 +30,7 @@ def networks(ctx: click.Context, state_dir: Path | None, as_json: bool) -> None:
     ctx.obj = state_dir
     if ctx.invoked_subcommand is not None:
         return
-    found = controller_api(state_dir).call("GET", "/networks")["items"]
+    found = controller_api(state_dir).items("/networks")
     if as_json:
         print_json(found)
         return

@@ -11,6 +11,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from zerogo.errors import EnvironmentFault, RemoteError
 OWNER_FILE = "owner.json"
 ANSWER_SECONDS = 15.0
 ANSWER_LIMIT = 16 * 1024 * 1024
+PIECE = 500
+"""Items of a list asked for at once."""
 _POLL_SECONDS = 0.1
 
 
@@ -71,6 +74,10 @@ class OwnerApi:
         )
         return self._send(request)
 
+    def items(self, path: str, most: int | None = None) -> list[dict[str, Any]]:
+        """A whole list, piece by piece, or its first `most` items; raises as `call`."""
+        return whole_list(self.call, path, most)
+
     def _send(self, request: urllib.request.Request) -> Any:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
@@ -81,6 +88,20 @@ class OwnerApi:
         except (OSError, ValueError) as error:
             raise ControllerSilent(f"the controller does not answer at {request.full_url}") from error
         return json.loads(text) if text else None
+
+
+def whole_list(call: Callable[[str, str], Any], path: str, most: int | None) -> list[dict[str, Any]]:
+    """The pieces of a list, joined."""
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while most is None or len(found) < most:
+        limit = PIECE if most is None else min(PIECE, most - len(found))
+        piece = call("GET", f"{path}?limit={limit}{cursor}")
+        found += piece["items"]
+        if not piece.get("next_cursor"):
+            break
+        cursor = f"&cursor={piece['next_cursor']}"
+    return found
 
 
 def _detail(text: bytes) -> str:

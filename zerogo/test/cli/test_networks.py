@@ -9,7 +9,7 @@ from zerogo.cli import controller_option, owner_api
 from zerogo.cli.invite import invite
 from zerogo.cli.members import members, seen_text
 from zerogo.cli.networks import networks
-from zerogo.cli.owner_api import ControllerRefused, ControllerSilent
+from zerogo.cli.owner_api import ControllerRefused, ControllerSilent, whole_list
 from zerogo.control.token import JoinToken
 from zerogo.errors import ZeroGoError
 from zerogo.store.values import Approval
@@ -28,6 +28,9 @@ class PromptApi:
             raise ControllerRefused(reply.json["detail"])
         return reply.json
 
+    def items(self, path: str, most: int | None = None) -> list[dict[str, Any]]:
+        return whole_list(self.call, path, most)
+
 
 class CommandCase(ApiCase):
     """Runs commands against the whole API."""
@@ -35,7 +38,7 @@ class CommandCase(ApiCase):
     def setUp(self) -> None:
         super().setUp()
         self.state_dirs: list[Path | None] = []
-        for module in ("networks", "members", "invite"):
+        for module in ("networks", "members", "invite", "keys", "users", "api_tokens", "audit"):
             target = __import__(f"zerogo.cli.{module}", fromlist=[module])
             self.patch(target, "controller_api", self.controller_api)
 
