@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup system demo demo-exits bench-exits test lint type rust deny fuzz soak unit netns soak-sim soak-nat bench-routing bench build samples lock clean
+.PHONY: help setup system demo demo-routing demo-exits bench-exits test lint type rust deny fuzz soak unit netns soak-sim soak-nat bench-routing bench build samples lock clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ $(INSTALLED): requirements.lock setup.cfg pyproject.toml rust/Cargo.lock $(wildc
 
 demo: setup ## four sites behind NATs find each other on this machine (root; KEEP=1 keeps the logs)
 	@$(BIN)/zerogo lab run demo $(if $(KEEP),--keep)
+
+demo-routing: setup ## a hub with P2P, and A reaching C through B, as drawn and as measured (root)
+	@$(BIN)/zerogo lab run hub
+	@$(BIN)/zerogo lab run line
 
 demo-exits: setup ## users, gateways and five edges behind NATs, with curl, on this machine (root)
 	@$(BIN)/python -m integration.demo_exits

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 from attrs import frozen
@@ -21,6 +22,7 @@ from zerogo.agent.state_dir import StateDir, socket_path
 from zerogo.cli.agent_client import AgentClient, AgentRefused, AgentSilent, agent_config, agent_options
 from zerogo.cli.daemon import Daemon, RoleFailed
 from zerogo.cli.privilege import require_devices
+from zerogo.cli.routing_options import agent_arguments, routing_options
 from zerogo.config.agent import AgentConfig
 from zerogo.control.token import JoinToken
 from zerogo.errors import ZeroGoError
@@ -204,22 +206,15 @@ def show(start: AgentStart, status: StatusReport, echo: Callable[[str], object])
 @click.option("--name", help="What this machine is to be called; else its host name.")
 @click.option("--tap-device", help="The name of the Ethernet device.")
 @click.option("--port", type=click.IntRange(0, 65535), help="The UDP port; 0 takes a random one.")
+@routing_options
 @click.option("--foreground", is_flag=True, help="Do not go to the background; log to the terminal.")
-def join(
-    token: str | None,
-    config: Path | None,
-    state_dir: Path | None,
-    name: str | None,
-    tap_device: str | None,
-    port: int | None,
-    foreground: bool,
-) -> None:
+def join(token: str | None, config: Path | None, state_dir: Path | None, foreground: bool, **own: Any) -> None:
     """Join the network of TOKEN, the line that `zerogo up` or `zerogo invite` printed.
 
     Without TOKEN: start the agent of the network that this machine has joined.
     """
     require_devices("joining")
-    given = {"--name": name, "--tap-device": tap_device, "--port": port}
+    given = {"--name": own["name"], "--tap-device": own["tap_device"], "--port": own["port"], **agent_arguments(own)}
     options = [text for key, value in given.items() if value is not None for text in (key, str(value))]
     start = AgentStart(config_path=config, config=agent_config(config, state_dir), options=tuple(options))
     state = StateDir(start.config.state_dir)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import segno
@@ -186,26 +186,49 @@ def _good_invite(plan: Plan, network: str, invite_id: str) -> dict[str, Any] | N
     return None
 
 
+_Function = TypeVar("_Function", bound=Callable[..., object])
+_OPTIONS = (
+    click.option(
+        "--state-dir",
+        type=click.Path(path_type=Path, file_okay=False, readable=False),
+        help=f"Where all is kept; else {BASE_DIRECTORY}.",
+    ),
+    click.option(
+        "--public-address", "public", multiple=True, help="HOST or HOST:PORT by which others reach this machine."
+    ),
+    click.option("--listen-port", type=click.IntRange(1, 65535), default=CONTROLLER_PORT, show_default=True),
+    click.option("--relay-port", type=click.IntRange(1, 65534), default=3478, show_default=True),
+    click.option("--port", type=click.IntRange(0, 65535), help="The agent's UDP port; 0 takes a random one."),
+    click.option("--tap-device", help="The name of the Ethernet device."),
+    click.option("--name", help="What this machine is to be called; else its host name."),
+    click.option(
+        "--config",
+        type=click.Path(path_type=Path, dir_okay=False, readable=False),
+        help="The agent's configuration file.",
+    ),
+    click.option("--foreground", is_flag=True, help="Keep the agent in the foreground; log to the terminal."),
+)
+
+
+def network_options(function: _Function) -> _Function:
+    """What a machine that runs a whole network is told."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
 @click.command()
-@click.option(
-    "--state-dir",
-    type=click.Path(path_type=Path, file_okay=False, readable=False),
-    help=f"Where all is kept; else {BASE_DIRECTORY}.",
-)
-@click.option("--public-address", "public", multiple=True, help="HOST or HOST:PORT by which others reach this machine.")
-@click.option("--listen-port", type=click.IntRange(1, 65535), default=CONTROLLER_PORT, show_default=True)
-@click.option("--relay-port", type=click.IntRange(1, 65534), default=3478, show_default=True)
-@click.option("--port", type=click.IntRange(0, 65535), help="The agent's UDP port; 0 takes a random one.")
-@click.option("--tap-device", help="The name of the Ethernet device.")
-@click.option("--name", help="What this machine is to be called; else its host name.")
-@click.option(
-    "--config", type=click.Path(path_type=Path, dir_okay=False, readable=False), help="The agent's configuration file."
-)
-@click.option("--foreground", is_flag=True, help="Keep the agent in the foreground; log to the terminal.")
+@network_options
 def up(**given: Any) -> None:
     """Run a whole network from this machine: controller, relay and agent. Prints the line that others join with."""
+    run_network(given)
+
+
+def run_network(given: Mapping[str, Any], routing: Mapping[str, str | None] | None = None, joining: str = "") -> None:
+    """Start all, and print the join line; `routing` are further options of the agent, `joining` is what others add to
+    that line."""
     require_devices("this")
-    options = {"--name": given["name"], "--tap-device": given["tap_device"], "--port": given["port"]}
+    options = {"--name": given["name"], "--tap-device": given["tap_device"], "--port": given["port"], **(routing or {})}
     plan = Plan(
         base=base_directory(given["state_dir"], os.environ),
         listen_port=given["listen_port"],
@@ -223,19 +246,19 @@ def up(**given: Any) -> None:
         network = first_network(plan)
         with console.status("Starting the agent ..."):
             run_agent(plan, network, addresses)
-    _print(plan, network, addresses)
+    _print(plan, network, addresses, joining)
     if given["foreground"]:
         agent.daemon.stop()
         agent.foreground()
 
 
-def _print(plan: Plan, network: str, addresses: list[str]) -> None:
+def _print(plan: Plan, network: str, addresses: list[str], joining: str) -> None:
     status = plan.agent.client.status()
     line, terms = join_line(plan, network, addresses)
     click.echo(f"This machine is {status.name} in network {status.network_name or network}.")
     click.echo(f"Its addresses: {', '.join(status.addresses)} on {status.device}")
     click.echo("\nOn every other machine, as root:\n")
-    click.echo(f"  zerogo join '{line}'\n")
+    click.echo(f"  zerogo join '{line}'{joining}\n")
     until = str(terms["expires_at"]).partition("T")[0]
     click.echo(f"Good for {terms['uses_left']} more machines until {until}; `zerogo invite` makes others.\n")
     segno.make(line, error="l").terminal(compact=True)
