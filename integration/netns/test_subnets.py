@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from zerogo.agent.reports import StatusReport
+from zerogo.cli.agent_client import AgentClient, AgentRefused, AgentSilent
 from zerogo.lab.laboratory import Lab
 from zerogo.lab.loader import parse_scenario
 from zerogo.lab.roles import Mesh
@@ -70,5 +73,61 @@ class SubnetTests(SynchronousTestCase):
                 self.assertEqual(lab.run("alice", ["ip", "rule"]), rules)
                 mesh.stop(spare, Role.AGENT)
                 self.assertEqual(lab.run(spare, ["nft", "list", "tables"]), "")
+            finally:
+                mesh.close()
+
+
+EXIT = """
+sites:
+  cloud: {nat: open, hosts: {server: {role: [controller, relay]}}}
+  lima: {nat: open, hosts: [alice]}
+  oslo: {nat: open, hosts: {bob: {role: agent, settings: {exit-node: true}}}}
+  rome: {nat: open, hosts: {shop: {role: none}}}
+"""
+
+
+class ExitTests(SynchronousTestCase):
+    if os.geteuid() != 0:
+        skip = "network namespaces need root"
+
+    def seen_by_shop(self, lab: Lab) -> str:
+        """The address that a host on the internet sees when alice speaks to it; empty where nothing comes."""
+        shop = lab.host("shop").addresses[0]
+        with lab.socket("shop", socket.AF_INET, socket.SOCK_DGRAM) as there:
+            there.bind((shop, 7777))
+            there.settimeout(1.0)
+            with lab.socket("alice", socket.AF_INET, socket.SOCK_DGRAM) as here:
+                try:
+                    here.sendto(b"who am I", (shop, 7777))
+                    return str(there.recvfrom(100)[1][0])
+                except OSError:
+                    return ""
+
+    def test_a_member_goes_to_the_internet_through_another(self) -> None:
+        with Lab(parse_scenario(EXIT, name="exit", file="exit.yaml")) as lab:
+            mesh = Mesh(lab)
+            agent = lab.directory / "alice" / "agent" / "agent.sock"
+            alice, bob = lab.host("alice").addresses[0], lab.host("bob").addresses[0]
+            try:
+                rules = lab.run("alice", ["ip", "rule"])
+                mesh.start_all()
+
+                def chosen() -> bool:
+                    try:
+                        return AgentClient(agent).ask("exit", StatusReport, {"via": "bob"}).exit == "bob"
+                    except (AgentSilent, AgentRefused):
+                        return False
+
+                self.assertIsNotNone(until(chosen, 20))
+                self.assertIsNotNone(until(lambda: self.seen_by_shop(lab) == bob, 5))
+                # The mesh itself stays where it was: through itself it would break after the keys' life at the latest.
+                time.sleep(3)
+                self.assertEqual(self.seen_by_shop(lab), bob)
+                mesh.kill("alice", Role.AGENT)
+                self.assertEqual(self.seen_by_shop(lab), alice)
+                mesh.start("alice", Role.AGENT)
+                self.assertIsNotNone(until(lambda: self.seen_by_shop(lab) == bob, 10))
+                mesh.stop("alice", Role.AGENT)
+                self.assertEqual((self.seen_by_shop(lab), lab.run("alice", ["ip", "rule"])), (alice, rules))
             finally:
                 mesh.close()
