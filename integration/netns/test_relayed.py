@@ -1,12 +1,14 @@
-"""Pairs that only a relay joins, in the lab: hopeless NATs, and sites without UDP."""
+"""Pairs that only a relay joins, in the lab: hopeless NATs, and sites without UDP. The tables of pairs are printed."""
 
 from __future__ import annotations
 
 import os
 
+from rich.console import Console
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.lab.loader import load_scenario
+from zerogo.lab.report import pair_table
 from zerogo.lab.run import run_scenario
 
 
@@ -24,6 +26,8 @@ class RelayedTests(SynchronousTestCase):
 
     def run_whole(self, name: str) -> None:
         result = run_scenario(load_scenario(name), Quiet())
+        console = Console(width=140)
+        console.print("\n" + name, pair_table(result.pairs, console.width))
         self.assertTrue(result.passed, [f"{check.check}: {check.sentence}" for check in result.checks])
 
     def test_two_symmetric_nats_meet_at_the_relay(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import socket
+import time
 from pathlib import Path
 
 import msgspec
@@ -64,15 +65,26 @@ def segment_address(path: Path) -> str | None:
 
 def peer_views(path: Path) -> list[PeerView]:
     """What the agent says about its peers."""
+    asked_at = time.time()
     raw = ask(path, "peers")
-    return [] if raw is None else [view_of(peer) for peer in msgspec.json.decode(raw, type=_Peers).result]
+    return [] if raw is None else [view_of(peer, asked_at) for peer in msgspec.json.decode(raw, type=_Peers).result]
 
 
-def view_of(peer: PeerReport) -> PeerView:
-    """The lab's view of a peer; a path counts only while frames flow over it."""
+def view_of(peer: PeerReport, asked_at: float) -> PeerView:
+    """The lab's view of a peer; a path counts only while frames flow over it.
+
+    :param asked_at: when the agent was asked, seconds since 1970.
+    """
+    known_since = None if peer.known_seconds is None else asked_at - peer.known_seconds
     path, addresses = peer.path, tuple(str(ipaddress.ip_interface(text).ip) for text in peer.addresses)
     if path is None or peer.state != _CONNECTED:
-        return PeerView(name=peer.name, addresses=addresses, state=peer.state, reason=peer.reason or peer.state)
+        return PeerView(
+            name=peer.name,
+            addresses=addresses,
+            state=peer.state,
+            reason=peer.reason or peer.state,
+            known_since=known_since,
+        )
     return PeerView(
         name=peer.name,
         addresses=addresses,
@@ -83,4 +95,5 @@ def view_of(peer: PeerReport) -> PeerView:
         address=path.address,
         rtt=None if path.rtt_ms is None else path.rtt_ms / 1000,
         seconds_to_direct=peer.seconds_to_direct,
+        known_since=known_since,
     )

@@ -136,6 +136,7 @@ _COLUMNS: Sequence[tuple[str, Callable[[PairResult], Text | str]]] = (
     ("path", _path),
     ("candidates", _candidates),
     ("first ping", lambda result: _seconds(result.first_ping)),
+    ("map to ping", lambda result: _seconds(result.map_to_ping)),
     ("direct", lambda result: _seconds(result.direct)),
     ("RTT p50", lambda result: _milliseconds(result.rtt_p50)),
     ("p99", lambda result: _milliseconds(result.rtt_p99)),

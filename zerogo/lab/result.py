@@ -42,6 +42,8 @@ class PeerView:
     """Where its datagrams go."""
     rtt: float | None = None
     seconds_to_direct: float | None = None
+    known_since: float | None = None
+    """When its map named the peer, seconds since 1970; too early by as long as the agent took to say so."""
     reason: str = ""
     """Why there is no path, in one sentence."""
 
@@ -57,6 +59,9 @@ class PairResult:
     remote_candidate: str = ""
     first_ping: float | None = None
     """Seconds from the start of the later agent's joining to the first answer."""
+    map_to_ping: float | None = None
+    """Seconds from the moment that the maps of both agents named the other to the first answer: without the start of
+    programs, and without joining."""
     direct: float | None = None
     """Seconds from the moment that the agents knew of each other to the direct path, as the slower of both says."""
     rtt_p50: float | None = None

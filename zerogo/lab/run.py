@@ -1,7 +1,8 @@
 # -*- test-case-name: integration.netns.test_lab -*-
 """One run of a scenario: build, start, wait until the mesh is up, play the time line, measure, judge, remove.
 
-The mesh is *up* when every check about pings and paths holds, or when `connect-limit` has passed. Then the time line
+The mesh is *up* when every check about pings and paths holds, or when `connect-limit` has passed since all agents had
+started. Then the time line
 begins. Loss and round-trip times are those of the last `settle` seconds; outages are those since the mesh was up.
 """
 
@@ -34,6 +35,8 @@ from zerogo.lab.verdict import judge
 _TICK_SECONDS = 0.1
 _VIEW_SECONDS = 0.5
 """How often agents are asked about their peers."""
+START_SECONDS = 60.0
+"""Given to agents to start on a busy machine, before `connect-limit` begins."""
 _STATE_CHECKS = (CheckKind.PING, CheckKind.PATH, CheckKind.DIRECT)
 _THROUGHPUT_SECONDS = 3
 
@@ -96,6 +99,7 @@ class _Run:
         self._began = time.time()
         self._deadline = self._began + lab.scenario.time_limit
         self._begun: dict[Pair, float] = {}
+        self._known: dict[Pair, float] = {}
         self._views: dict[str, Mapping[str, PeerView]] = {}
         self._viewed_at = 0.0
         self._up_at: float | None = None
@@ -129,6 +133,8 @@ class _Run:
 
     def _connect(self) -> None:
         self._spectator.phase("connecting" if self._has_mesh else "measuring")
+        started_by = time.time() + START_SECONDS
+        self._wait(lambda: not self._has_mesh or self._mesh.has_started() or time.time() > started_by)
         limit = time.time() + self._scenario.connect_limit
         self._wait(lambda: self._is_up() or time.time() > limit)
         self._up_at = self._settled_at = time.time()
@@ -145,6 +151,7 @@ class _Run:
         self._prober.forget(pairs)
         for pair in pairs:
             self._begun.pop(pair, None)
+            self._known.pop(pair, None)
         limit = time.time() + self._scenario.connect_limit
         self._wait(lambda: all(self._answered(pair) for pair in pairs) or time.time() > limit)
         self._event(f"{newcomer} joined again")
@@ -221,6 +228,18 @@ class _Run:
         if self._has_mesh and time.time() >= self._viewed_at + age:
             self._viewed_at = time.time()
             self._views = {name: self._mesh.peers(name) for name in self._scenario.with_role(Role.AGENT)}
+            for pair in self._scenario.pairs():
+                self._note_known(pair)
+
+    def _note_known(self, pair: Pair) -> None:
+        """Agents' answers take time, so the latest moment that any of them names is the nearest to the truth."""
+        views = [self._views.get(one, {}).get(other) for one, other in (pair, pair[::-1])]
+        moments = [view.known_since for view in views if view is not None and view.known_since is not None]
+        series = self._prober.series.get(pair)
+        first = None if series is None else series.first_answer_at
+        # An agent that was started again after the first answer knows of the peer since then.
+        if len(moments) == 2 and (first is None or max(moments) <= first):
+            self._known[pair] = max(self._known.get(pair, 0.0), *moments)
 
     def _find_targets(self) -> None:
         """Begin to ping the pairs whose addresses have become known."""
@@ -277,10 +296,11 @@ class _Run:
             return result
         until = min(now, self._settled_until)
         figures = series.figures(self._settled_at, until)
-        first = series.first_answer_at
+        first, known = series.first_answer_at, self._known.get(pair)
         return evolve(
             result,
             first_ping=None if first is None else max(0.0, first - self._begun[pair]),
+            map_to_ping=None if first is None or known is None else max(0.0, first - known),
             rtt_p50=figures.rtt_p50,
             rtt_p99=figures.rtt_p99,
             loss=figures.loss,

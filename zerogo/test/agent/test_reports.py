@@ -69,6 +69,10 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual((anna.name, anna.reason, anna.path, anna.bytes_in), ("anna", "no answer", None, 0))
         self.assertEqual((bob.bytes_in, bob.bytes_out, bob.path.rtt_ms), (10, 20, 12.346))
 
+    def test_how_long_a_peer_is_known_is_said(self) -> None:
+        anna, bob = peer_reports([PEER, LOST], PlaneCounters(), {3: 1.23456})
+        self.assertEqual((anna.known_seconds, bob.known_seconds), (None, 1.235))
+
     def test_a_report_is_read_back_from_its_json(self) -> None:
         report = peer_reports([PEER], PlaneCounters())[0]
         self.assertEqual(msgspec.json.decode(msgspec.json.encode(report), type=PeerReport), report)

@@ -45,14 +45,15 @@ def peer(**facts: Any) -> PeerReport:
 
 class ViewTests(SynchronousTestCase):
     def test_connected_peer_has_its_path(self) -> None:
-        view = view_of(peer())
+        view = view_of(peer(known_seconds=2.5), 1000.0)
         self.assertEqual((view.path, view.local_candidate, view.remote_candidate), ("direct", "srflx", "prflx"))
         self.assertEqual((view.rtt, view.seconds_to_direct, view.addresses), (0.04, 0.5, ("10.66.0.2",)))
+        self.assertEqual(view.known_since, 997.5)
 
     def test_path_of_a_peer_that_is_not_connected_does_not_count(self) -> None:
-        view = view_of(peer(state="handshaking"))
+        view = view_of(peer(state="handshaking"), 1000.0)
         self.assertEqual((view.path, view.reason), ("none", "handshaking"))
-        self.assertEqual(view_of(peer(state="unreachable", path=None, reason="gone")).reason, "gone")
+        self.assertEqual(view_of(peer(state="unreachable", path=None, reason="gone"), 1000.0).reason, "gone")
 
     def test_silent_agent_says_nothing(self) -> None:
         nowhere = Path(self.mktemp())
