@@ -26,12 +26,15 @@ class RelayQuota:
 
     allocations: int = option(integer(1, 10000), 16)
     """Relayed addresses at a time."""
-    permissions: int = option(integer(1, 10000), 64)
-    """Peer addresses, and as many channels, of one allocation."""
+    permissions: int = option(integer(1, 10000), 1024)
+    """Peer addresses, and as many channels, of one allocation: a member of a network takes a channel for each member
+    that it meets here."""
     kilobytes_per_second: int = option(integer(1, 10_000_000, "kB/s"), 12500)
     """Relayed data of a user in both directions together."""
     total_allocations: int = option(integer(1, 60000), 4096)
     """Relayed addresses of all users together."""
+    total_entries: int = option(integer(64, 100_000_000), 1_048_576)
+    """Peer addresses and channels of all users together; each takes about 350 bytes of memory."""
 
 
 @frozen(kw_only=True)

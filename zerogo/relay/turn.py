@@ -124,5 +124,6 @@ def _quota(config: RelayConfig) -> Quota:
         total_allocations=quota.total_allocations,
         permissions=quota.permissions,
         channels=quota.permissions,
+        total_entries=quota.total_entries,
         bytes_per_second=1000.0 * quota.kilobytes_per_second,
     )

@@ -88,6 +88,21 @@ class Allocation:
     _channels: dict[int, Channel] = field(factory=dict)
     _channel_of: dict[SocketAddress, Channel] = field(factory=dict)
 
+    @property
+    def entries(self) -> int:
+        """Permissions and channels that take memory, expired ones too."""
+        return len(self._permissions) + len(self._channels)
+
+    def lacks(self, hosts: set[str], number: int | None) -> int:
+        """How many entries these permissions, and a channel, would add."""
+        return len(hosts - self._permissions.keys()) + (number is not None and number not in self._channels)
+
+    def forget_expired(self, now: float) -> None:
+        """Drop permissions and channels that are over."""
+        self._permissions = {host: each for host, each in self._permissions.items() if now < each.expires_at}
+        for expired in [each for each in self._channels.values() if each.expires_at <= now]:
+            self._forget(expired)
+
     def permission(self, host: str, now: float) -> Permission | None:
         """The permission for an address, while it lasts."""
         found = self._permissions.get(host)
@@ -96,7 +111,7 @@ class Allocation:
     def has_room_for(self, hosts: set[str], quota: Quota, now: float) -> bool:
         """Whether permissions for these addresses fit under the quota."""
         if len(self._permissions.keys() | hosts) > quota.permissions:
-            self._permissions = {host: each for host, each in self._permissions.items() if now < each.expires_at}
+            self.forget_expired(now)
         return len(self._permissions.keys() | hosts) <= quota.permissions
 
     def permit(self, host: str, reach: Reach, now: float) -> None:
@@ -122,8 +137,7 @@ class Allocation:
         """Whether one more channel fits under the quota."""
         if number in self._channels or len(self._channels) < quota.channels:
             return True
-        for expired in [each for each in self._channels.values() if each.expires_at <= now]:
-            self._forget(expired)
+        self.forget_expired(now)
         return len(self._channels) < quota.channels
 
     def bind(self, number: int, peer: SocketAddress, now: float) -> None:

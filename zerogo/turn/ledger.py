@@ -89,6 +89,7 @@ class Ledger:
         self._by_client.pop(allocation.client, None)
         self._by_relayed.pop(allocation.relayed, None)
         self.books.close(allocation.usage)
+        self.books.entries -= allocation.entries
 
     def wait(self, waiting: Waiting) -> int:
         """A request waits for its socket; returns the ticket to take it back with."""

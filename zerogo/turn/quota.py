@@ -25,10 +25,12 @@ class Quota:
     """Of all users."""
     allocations_per_second: float = 4.0
     """In the long run, deleted ones too."""
-    permissions: int = 64
+    permissions: int = 1024
     """Peer addresses of one allocation."""
-    channels: int = 64
+    channels: int = 1024
     """Of one allocation."""
+    total_entries: int = 1_048_576
+    """Permissions and channels of all users: what bounds their memory, about 350 bytes each."""
     bytes_per_second: float = 12_500_000.0
     """Relayed in both directions together, payload only: 100 Mbit/s."""
 
@@ -87,6 +89,8 @@ class Books:
         self.quota = quota
         self._make = make
         self.total = 0
+        self.entries = 0
+        """Permissions and channels of all allocations, kept by who installs them."""
         self._users_limit = users_limit
         self._usages: OrderedDict[str, Usage] = OrderedDict()
 

@@ -79,10 +79,14 @@ class RequestDesk:
             raise Refusal(Code.WRONG_CREDENTIALS, "another user's allocation")
         if request.method == TurnMethod.REFRESH:
             return self._refresh(request, admitted, allocation, now)
-        if request.method == TurnMethod.CREATE_PERMISSION:
-            return self._create_permission(request, allocation, now)
-        if request.method == TurnMethod.CHANNEL_BIND:
-            return self._bind_channel(request, allocation, now)
+        before = allocation.entries
+        try:
+            if request.method == TurnMethod.CREATE_PERMISSION:
+                return self._create_permission(request, allocation, now)
+            if request.method == TurnMethod.CHANNEL_BIND:
+                return self._bind_channel(request, allocation, now)
+        finally:
+            self._ledger.books.entries += allocation.entries - before
         raise Refusal(Code.BAD_REQUEST, "unknown method")
 
     def opened(self, waiting: Waiting, relayed: SocketAddress, kept: SocketAddress | None, now: float) -> Answer:
@@ -221,7 +225,7 @@ class RequestDesk:
         if not allocation.may_bind(number.value, peer.address, now):
             raise Refusal(Code.BAD_REQUEST, "channel or peer is bound already")
         reach = self._reach(request, allocation, peer.address)
-        self._check_room(allocation, {peer.address.host}, now)
+        self._check_room(allocation, {peer.address.host}, now, number.value)
         if not allocation.has_room_for_channel(number.value, self._ledger.books.quota, now):
             raise Refusal(Code.INSUFFICIENT_CAPACITY, "too many channels")
         allocation.permit(peer.address.host, reach, now)
@@ -237,7 +241,14 @@ class RequestDesk:
             raise Refusal(Code.FORBIDDEN, "peer not allowed")
         return reach
 
-    def _check_room(self, allocation: Allocation, hosts: set[str], now: float) -> None:
+    def _check_room(self, allocation: Allocation, hosts: set[str], now: float, number: int | None = None) -> None:
+        before, books = allocation.entries, self._ledger.books
+        if books.entries + allocation.lacks(hosts, number) > books.quota.total_entries:
+            # Who has entries that are over makes room with these.
+            allocation.forget_expired(now)
+            freed, lacking = before - allocation.entries, allocation.lacks(hosts, number)
+            if lacking and books.entries - freed + lacking > books.quota.total_entries:
+                raise Refusal(Code.INSUFFICIENT_CAPACITY, "the relay is full")
         if not allocation.has_room_for(hosts, self._ledger.books.quota, now):
             raise Refusal(Code.INSUFFICIENT_CAPACITY, "too many permissions")
 

@@ -410,6 +410,18 @@ class GreedyUserTests(SynchronousTestCase):
         alice.nonce = None
         self.assertEqual(bind(5), 0)
 
+    def test_permissions_and_channels_of_all_are_counted_until_they_end(self) -> None:
+        bench = Bench(quota=Quota(total_entries=6), allowed=OPEN)
+        alice, bob = BenchClient(bench), BenchClient(bench, udp("192.0.2.77", 5000))
+        for client in (alice, bob):
+            client.allocate()
+        self.assertEqual([alice.permit(f"8.8.8.{number}") for number in range(5)], [0] * 5)
+        channel = (ChannelNumber(0x4000), at_peer(SocketAddress("8.8.9.9", 1)))
+        self.assertEqual(bob.code(TurnMethod.CHANNEL_BIND, *channel), 508)
+        self.assertEqual([bob.permit("8.8.8.8"), bob.permit("8.8.8.9"), bob.permit("8.8.8.8")], [0, 508, 0])
+        alice.code(TurnMethod.REFRESH, Lifetime(0))
+        self.assertEqual(bob.code(TurnMethod.CHANNEL_BIND, *channel), 0)
+
     def test_bandwidth_of_a_user_is_bounded_in_both_directions_together(self) -> None:
         bench = Bench(quota=Quota(bytes_per_second=1000), allowed=OPEN)
         alice = BenchClient(bench)
