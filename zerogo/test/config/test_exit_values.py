@@ -17,7 +17,9 @@ class ExitValuesTests(SynchronousTestCase):
     def test_users_and_rules_load(self) -> None:
         users = f"users:\n  - {{name: alice, password-hash: '{HASH}', download: 1000, reply: early}}\n"
         config = parse(users.encode(), GatewayConfig)
-        self.assertEqual((config.users[0].name, config.users[0].download, config.users[0].reply), ("alice", 1000, "early"))
+        self.assertEqual(
+            (config.users[0].name, config.users[0].download, config.users[0].reply), ("alice", 1000, "early")
+        )
         self.assertNotIn("argon2id", repr(config))
         edge = parse(b"rules: ['reject example.net:*', 'accept *:25']\ncountry: de\n", EdgeConfig)
         self.assertEqual(edge.rules, (Rule.parse("reject example.net:*"), Rule.parse("accept *:25")))
