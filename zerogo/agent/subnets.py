@@ -59,6 +59,8 @@ class Forwarder(Protocol):
 
     def forwardable(self, subnets: Sequence[str]) -> tuple[tuple[str, ...], str]: ...
 
+    def filter_complaint(self, device: str) -> str: ...
+
     def use(self, wanted: Forwards | None) -> None: ...
 
     def clear(self) -> None: ...
@@ -244,7 +246,9 @@ class Subnets:
         if not is_closed and (peer is None or peer.state is not PeerState.CONNECTED):
             return [], [f"the exit {name} is out of reach: this machine goes to the internet by itself"]
         gateways = {subnet: _address(record, 6 if subnet == IPV6_EXIT else 4) for subnet in offered}
-        return [MeshRoute(subnet, gateways.get(subnet)) for subnet in EXITS], []
+        return [MeshRoute(subnet, gateways.get(subnet)) for subnet in EXITS], [
+            self.forwarder.filter_complaint(self._device)
+        ]
 
 
 def _offer(subnet: str, record: MemberRecord, peer: PeerStatus | None) -> Offer:

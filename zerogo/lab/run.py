@@ -255,7 +255,8 @@ class _Run:
 
     def _target(self, pair: Pair) -> Target | None:
         if self._has_mesh:
-            address = self._mesh.address(pair[1])
+            is_member = Role.AGENT in self._lab.host(pair[1]).host.roles
+            address = self._mesh.address(pair[1]) if is_member else self._lab.host(pair[1]).addresses[0]
             return Target(pair, pair[0], address, MESH_DEVICE) if address and self._mesh.address(pair[0]) else None
         for source, target in (pair, pair[::-1]):
             there = self._lab.host(target)

@@ -255,6 +255,9 @@ class Scenario:
         return any(host.roles for host in self.hosts())
 
     def pairs(self) -> tuple[Pair, ...]:
-        """Each pair of agents; of all hosts where there is no mesh."""
+        """Each pair of agents, and those that checks name of an agent and a host behind the mesh; of all hosts where
+        there is no mesh."""
         names = self.with_role(Role.AGENT) if self.has_mesh else tuple(host.name for host in self.hosts())
-        return tuple((a, b) for index, a in enumerate(names) for b in names[index + 1 :])
+        inside = [(a, b) for index, a in enumerate(names) for b in names[index + 1 :]]
+        named = [pair for check in self.checks for pair in check.pairs]
+        return tuple(dict.fromkeys([*inside, *(pair for pair in named if pair[0] in names and pair[1] not in names)]))

@@ -13,7 +13,7 @@ import ipaddress
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from attrs import frozen
@@ -22,6 +22,8 @@ from zerogo.control.subnets import IPV4_EXIT, IPV6_EXIT, is_exit
 from zerogo.errors import EnvironmentFault
 
 NFT_SECONDS = 10.0
+_SHOWN = 4
+"""Interfaces that a sentence names."""
 PRIVATE = {
     4: (
         "10.0.0.0/8",
@@ -134,6 +136,19 @@ class Forwarding:
         kept = ", ".join(subnet for subnet in subnets if subnet not in fine)
         return fine, f"{kept} is not announced, since this machine does not forward: allow it with `sysctl -w {knobs}`"
 
+    def filter_complaint(self, device: str) -> str:
+        """Why what is sealed may not come in while an exit is in use: the kernel drops what it would not answer by the
+        same way (RFC 3704, strict). Empty where it does not."""
+        modes = _strictness(self._knobs)
+        every = modes.pop("all", 0)
+        strict = [
+            name for name, mode in modes.items() if max(every, mode) == 1 and name not in ("default", "lo", device)
+        ]
+        if not strict:
+            return ""
+        names = ", ".join(strict[:_SHOWN])
+        return f"sealed datagrams are dropped by {names}, until `sysctl -w net.ipv4.conf.all.rp_filter=2`"
+
     def use(self, wanted: Forwards | None) -> None:
         """Have the rules for this, or none; raises `ForwardingRefused`."""
         if wanted == self._held:
@@ -162,14 +177,12 @@ class Forwarding:
             return False
 
 
-def strict_filters(interfaces: Iterable[str], knobs: Path = Path("/proc/sys")) -> list[str]:
-    """Those of the interfaces on which the kernel drops what it would not answer by the same way (RFC 3704, strict):
-    with an exit in use that would be every sealed datagram."""
-
-    def mode(name: str) -> int:
+def _strictness(knobs: Path) -> dict[str, int]:
+    """`rp_filter` by interface."""
+    found: dict[str, int] = {}
+    for path in sorted(knobs.glob("net/ipv4/conf/*/rp_filter")):
         try:
-            return int((knobs / "net/ipv4/conf" / name / "rp_filter").read_text())
+            found[path.parent.name] = int(path.read_text())
         except (OSError, ValueError):
-            return 0
-
-    return [name for name in interfaces if max(mode("all"), mode(name)) == 1]
+            continue
+    return found

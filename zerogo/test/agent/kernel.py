@@ -44,6 +44,9 @@ class MemoryForwarder:
     def forwardable(self, subnets: Sequence[str]) -> tuple[tuple[str, ...], str]:
         return (tuple(subnets), "") if self.is_on else ((), "this machine does not forward" if subnets else "")
 
+    def filter_complaint(self, device: str) -> str:
+        return ""
+
     def use(self, wanted: Forwards | None) -> None:
         self.wanted = wanted
 

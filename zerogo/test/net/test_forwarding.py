@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.net.forwarding import Forwarding, Forwards, rules_text, strict_filters, table_name
+from zerogo.net.forwarding import Forwarding, Forwards, rules_text, table_name
 
 WANTED = Forwards(
     device="zerogo0", members=("10.9.0.0/20", "fd00:9::/64"), subnets=("192.168.7.0/24", "fd77::/48"), masquerade=True
@@ -79,4 +79,7 @@ class ForwardingTests(SynchronousTestCase):
     def test_strict_filters_are_seen(self) -> None:
         for name, mode in (("all", "0"), ("eth0", "1"), ("eth1", "2")):
             self.set(f"net/ipv4/conf/{name}/rp_filter", mode)
-        self.assertEqual(strict_filters(["eth0", "eth1", "gone"], self.knobs), ["eth0"])
+        sentence = self.forwarding.filter_complaint("zerogo0")
+        self.assertIn("dropped by eth0, until", sentence)
+        self.set("net/ipv4/conf/all/rp_filter", "2")
+        self.assertEqual(self.forwarding.filter_complaint("zerogo0"), "")
