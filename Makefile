@@ -83,6 +83,9 @@ bench-exits: setup ## exits beside microsocks and chisel, where they are install
 	@.ci/bench-packages
 	@$(BIN)/python -m integration.bench.exits
 
+judge-api: setup ## Schemathesis against the API of a controller on loopback (fetches Schemathesis into build/)
+	@.ci/judge-api
+
 build: setup ## wheel and sdist into dist/
 	@rm -rf dist; $(BIN)/python -m build --no-isolation --outdir dist . > build.log 2>&1 || { tail -n 30 build.log; exit 1; }
 	@rm -f build.log; ls dist

@@ -153,6 +153,8 @@ class AuditDocument(msgspec.Struct, frozen=True):
 
     number: int
     at: str
+    unix_time: float
+    """As it is hashed."""
     actor: str
     action: str
     network: str
@@ -163,8 +165,17 @@ class AuditDocument(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, line: AuditLine) -> AuditDocument:
         """As stored."""
-        at = rfc3339(line.at)
-        return cls(line.number, at, line.actor, line.action, line.network, line.subject, line.detail, line.hash)
+        return cls(
+            number=line.number,
+            at=rfc3339(line.at),
+            unix_time=line.at,
+            actor=line.actor,
+            action=line.action,
+            network=line.network,
+            subject=line.subject,
+            detail=line.detail,
+            hash=line.hash,
+        )
 
 
 class AuditVerdict(msgspec.Struct, frozen=True):

@@ -16,6 +16,8 @@ from zerogo.controller.problems import CODES, CONTENT_TYPE, ProblemDocument
 from zerogo.store.paging import CURSOR_LIMIT, LIMIT_MOST
 
 _TEMPLATE = "#/components/schemas/{name}"
+_FORMS = {"network": {"pattern": "^[a-z2-7]{8}$"}, "node": {"pattern": "^[a-z2-7]{16}$"}}
+"""Ids that have a form; the others are whatever they were made as."""
 _ALWAYS = ("bad-request", "too-many-requests", "internal", "busy", "store-failed")
 _WITH_CALLER = ("unauthorized", "forbidden", "scope", "csrf")
 _WITH_BODY = ("too-large", "unsupported-media-type", "invalid")
@@ -91,7 +93,10 @@ def _operation(route: Route, schema_of: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _parameters(route: Route) -> list[dict[str, Any]]:
-    found = [_parameter(name, "path", {"type": "string"}, is_required=True) for name in route.variables]
+    found = [
+        _parameter(name, "path", {"type": "string"} | _FORMS.get(name, {}), is_required=True)
+        for name in route.variables
+    ]
     if route.cursor is not None:
         limits = {"type": "integer", "minimum": 1, "maximum": LIMIT_MOST}
         found.append(_parameter("limit", "query", limits))

@@ -1,3 +1,6 @@
+import hashlib
+import json
+
 from zerogo.store import audit, users
 from zerogo.store.paging import Paging
 from zerogo.test.controller.stock import PASSWORD, ApiCase, Reply
@@ -99,6 +102,10 @@ class UserRouteTests(ApiCase):
         self.make("bob", token=self.access)
         line = self.call("GET", "/audit?limit=1", token=self.access).json["items"][0]
         self.assertEqual((line["actor"], line["action"]), ("user:ann", "user.create"))
+        newest, before = self.call("GET", "/audit?limit=2", token=self.access).json["items"]
+        names = ("number", "unix_time", "actor", "action", "network", "subject", "detail")
+        text = json.dumps([before["hash"], *(newest[name] for name in names)], separators=(",", ":"))
+        self.assertEqual(newest["hash"], hashlib.sha256(text.encode()).hexdigest(), "as docs/API.md says")
         verdict = self.call("GET", "/audit/check", token=self.access).json
         self.assertTrue(verdict["is_whole"])
         self.assertEqual((verdict["lines"], verdict["newest_hash"]), (line["number"], line["hash"]))
