@@ -47,6 +47,8 @@ RUST_CHECKS = (
     ["clippy", "--quiet", "--locked", "--all-targets", "--", "--deny", "warnings"],
 )
 RUST_RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.M)
+MATRIX = re.compile(r"^pair of .*?^\w+: \d+ pairs in .*?$", re.M | re.S)
+"""A table of integration.netns.matrix in what trial printed."""
 SUITES = {"unit": "zerogo.test", "netns": "integration"}
 
 
@@ -129,6 +131,8 @@ def main(steps: list[str]) -> int:
         else:
             totals.append(check(step, log) if step in CHECKS else trial(step, log))
         report(totals[-1], time.monotonic() - started, log)
+        if step == "netns":
+            print("\n\n".join(MATRIX.findall(log.read_text(encoding="utf-8", errors="replace"))))
         sys.stdout.flush()
     total = Figures(*(sum(column) for column in zip(*totals, strict=True)))
     (OUTPUT / "summary").write_text(f"{total}\n", encoding="utf-8")
