@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -33,11 +34,18 @@ FOREIGN = "foreign"
 _log = Logger(namespace="zerogo.agent.control")
 
 
-def controller_addresses(membership: Membership, url: str | None) -> list[ControllerAddress]:
-    """Where the controller is dialled: the configured URL, else the join token's addresses. Raises `ParseError`."""
+def controller_addresses(
+    membership: Membership, url: str | None, *, has_proxy: bool = False
+) -> list[ControllerAddress]:
+    """Where the controller is dialled: the configured URL, else the join token's addresses. Raises `ParseError`.
+
+    Where there is an HTTP proxy, all are dialled through it too, after the straight ways: it may know no way inside.
+    """
     if url is not None:
-        return [ControllerAddress.parse(url)]
-    return [ControllerAddress(*split_host_port(text)) for text in membership.controllers]
+        straight = [ControllerAddress.parse(url)]
+    else:
+        straight = [ControllerAddress(*split_host_port(text)) for text in membership.controllers]
+    return straight + [evolve(address, is_proxied=True) for address in straight if has_proxy]
 
 
 class Controller:
@@ -80,7 +88,8 @@ class Controller:
     def hosts(self) -> list[str]:
         """Hosts under which the controller is dialled, the one in use first."""
         in_use = self._client.status().address
-        return [address.host for address in sorted(self.addresses, key=lambda address: str(address) != in_use)]
+        ordered = sorted(self.addresses, key=lambda address: str(address) != in_use)
+        return list(dict.fromkeys(address.host for address in ordered))
 
     @property
     def is_member(self) -> bool:
@@ -162,7 +171,7 @@ class Controller:
         address = self._client.status().address
         was_foreign = address in self._foreign
         self._foreign.append(address)
-        return was_foreign or len(self.addresses) == 1
+        return was_foreign or len(self.hosts) == 1
 
     def _foreign_sentence(self) -> str:
         host = self.hosts[0]

@@ -80,3 +80,5 @@ class Host:
     unix_time: Callable[[], float]
     end_process: Callable[[int], object]
     """End with that exit status."""
+    has_proxy: bool = False
+    """Whether `endpoint_of` can go through an HTTP proxy."""

@@ -159,7 +159,7 @@ class AgentService(Service):
 
     def _make_parts(self) -> None:
         try:
-            addresses = controller_addresses(self.membership, self.config.controller)
+            addresses = controller_addresses(self.membership, self.config.controller, has_proxy=self._host.has_proxy)
         except ParseError as error:
             raise EnvironmentFault(str(error)) from error
         host = self._host

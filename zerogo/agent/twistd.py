@@ -26,6 +26,7 @@ from zerogo.control.token import JoinToken
 from zerogo.errors import ParseError
 from zerogo.mesh.node import AESGCM_CAPABILITY
 from zerogo.net.clock import use_steady_clock
+from zerogo.net.proxy import Proxy, proxy_of
 from zerogo.observe.service import LoggedService
 
 CPU_INFO = Path("/proc/cpuinfo")
@@ -58,13 +59,16 @@ class Options(RoleOptions[AgentConfig]):
         "route-update": "routing.route-update-interval",
     }
     token: JoinToken | None
+    proxy: Proxy | None
 
     def postOptions(self) -> None:
-        """Read the token too, so that what is wrong with it is said before anything starts."""
+        """Read the token and the proxy too, so that what is wrong with them is said before anything starts."""
         super().postOptions()
         secret = self.config.token
         try:
             self.token = None if secret is None else JoinToken.parse(secret.reveal())
+            wish = self.config.proxy
+            self.proxy = proxy_of(os.environ) if wish is None else Proxy.parse(wish.reveal())
         except ParseError as error:
             raise UsageError(str(error)) from error
 
@@ -104,7 +108,7 @@ def _leave(status: int) -> None:
     os._exit(status)
 
 
-def real_host(reactor: Any) -> Host:
+def real_host(reactor: Any, proxy: Proxy | None) -> Host:
     """This machine."""
     from zerogo.agent.devices import OpenedDevices
     from zerogo.dataplane.choice import make_plane
@@ -114,14 +118,12 @@ def real_host(reactor: Any) -> Host:
     from zerogo.net.kernel_routes import KernelRoutes
     from zerogo.net.portmap import PortMapping
     from zerogo.net.relay_bridge import RelayBridge
-    from zerogo.net.relay_dial import proxy_of, stream_ways
+    from zerogo.net.relay_dial import stream_ways
     from zerogo.net.resolve import resolve_places
     from zerogo.portmap.mapper import PortMapper
 
     def watch(on_change: Callable[[list[str]], object], ignored: Sequence[str]) -> Watch:
         return AddressWatch(reactor, reactor, on_change, ignored=ignored)
-
-    proxy = proxy_of(os.environ)
 
     def make_bridge(
         places: tuple[RelayPlace, ...], data_ports: Callable[[], Sequence[int]], opened: Told, closed: Told
@@ -141,7 +143,8 @@ def real_host(reactor: Any) -> Host:
         reactor=reactor,
         open_devices=OpenedDevices.open,
         make_plane=make_plane,
-        endpoint_of=lambda address: stream_endpoint(reactor, address),
+        endpoint_of=lambda address: stream_endpoint(reactor, address, proxy),
+        has_proxy=proxy is not None,
         resolve=lambda places: resolve_places(reactor, places),
         watch_addresses=watch,
         make_bridge=make_bridge,
@@ -166,5 +169,5 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     use_steady_clock(reactor)
     config = options.config
     role = LoggedService(config.log_level, config.log_format, options.parent)
-    AgentService(config, real_host(reactor), options.token).setServiceParent(role)  # type: ignore[no-untyped-call]
+    AgentService(config, real_host(reactor, options.proxy), options.token).setServiceParent(role)  # type: ignore[no-untyped-call]
     return role

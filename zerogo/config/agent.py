@@ -55,6 +55,12 @@ class AgentConfig:
 
     controller: str | None = option(URL, None, "https://controller.example.net")
     """The controller's URL. The join token holds its addresses; set this to reach it by another one."""
+    proxy: Secret | None = option(
+        secret(8, "write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT"), None, "http://proxy.example.net:3128"
+    )
+    """An HTTP proxy that takes CONNECT, or file:PATH of a file (mode 0600) that holds its URL. The controller and
+    relays are dialled through it too, beside the straight way. Without this key, the proxy of the environment variable
+    https_proxy is taken, if that is set."""
     token: Secret | None = option(
         secret(16, "paste the token that `zerogo invite` prints on the controller"), None, "file:/etc/zerogo/token"
     )

@@ -24,6 +24,7 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
 from zerogo.errors import EnvironmentFault, ParseError
+from zerogo.net.proxy import ProxiedEndpoint, Proxy, tcp_endpoint
 
 STAGGER_SECONDS = 0.3
 REPEATS = 2
@@ -43,6 +44,8 @@ class ControllerAddress:
     port: int
     is_tls: bool = False
     path: str = AGENT_PATH
+    is_proxied: bool = False
+    """Whether it is dialled through the HTTP proxy."""
 
     @classmethod
     def parse(cls, url: str) -> ControllerAddress:
@@ -67,7 +70,7 @@ class ControllerAddress:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def __str__(self) -> str:
-        return f"{'wss' if self.is_tls else 'ws'}://{self.netloc}"
+        return f"{'wss' if self.is_tls else 'ws'}://{self.netloc}" + (" by the proxy" if self.is_proxied else "")
 
 
 class NoControllerAnswers(EnvironmentFault):
@@ -83,13 +86,16 @@ def _ip_version(host: str) -> int | None:
         return None
 
 
-def stream_endpoint(reactor: object, address: ControllerAddress) -> IStreamClientEndpoint:
+def stream_endpoint(reactor: Any, address: ControllerAddress, proxy: Proxy | None = None) -> IStreamClientEndpoint:
     """The Twisted endpoint for an address. An IP address costs no resolver thread, plain TCP no TLS library."""
     from twisted.internet import endpoints
 
     version = _ip_version(address.host)
     chosen: IStreamClientEndpoint
-    if version is None:
+    if address.is_proxied and proxy is not None:
+        to_proxy = tcp_endpoint(reactor, proxy.host, proxy.port)
+        chosen = ProxiedEndpoint(reactor, to_proxy, proxy, address.host, address.port)
+    elif version is None:
         chosen = endpoints.HostnameEndpoint(reactor, address.host, address.port, timeout=CONNECT_SECONDS)
     else:
         kind = endpoints.TCP4ClientEndpoint if version == 4 else endpoints.TCP6ClientEndpoint

@@ -1,5 +1,6 @@
 """Tests for zerogo.agent.twistd."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.agent.service import AgentService
 from zerogo.agent.twistd import Options, has_aes, makeService
 from zerogo.net.clock import boot_seconds
+from zerogo.net.proxy import Proxy
 from zerogo.observe.service import LoggedService
 from zerogo.test.agent.test_record import TOKEN
 
@@ -34,6 +36,15 @@ class OptionsTests(SynchronousTestCase):
         options = self.parse("--tap-device", "zt8", "--port", "0")
         self.assertEqual((options.config.tap_device, options.config.port), ("zt8", 0))
         self.assertEqual((options.config.log_level, options.token), ("warn", None))
+
+    def test_the_proxy_is_that_of_the_configuration_or_of_the_environment(self) -> None:
+        self.patch(os, "environ", {"https_proxy": "http://192.0.2.1:3128"})
+        self.assertEqual(self.parse().proxy, Proxy("192.0.2.1", 3128))
+        self.path.write_text("proxy: http://ann:wonder@192.0.2.2:8080\n")
+        found = self.parse()
+        self.assertEqual((found.proxy and found.proxy.host, "wonder" in repr(found.config)), ("192.0.2.2", False))
+        self.path.write_text("proxy: ftp://192.0.2.2:8080\n")
+        self.assertIn("http://HOST:PORT", str(self.assertRaises(UsageError, self.parse)))
 
     def test_the_token_is_read_at_once(self) -> None:
         self.assertEqual(self.parse("--token", TOKEN.format()).token, TOKEN)

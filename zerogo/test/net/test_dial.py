@@ -1,5 +1,6 @@
 """Tests for zerogo.net.dial."""
 
+from attrs import evolve
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
@@ -16,6 +17,7 @@ from zerogo.net.dial import (
     NoControllerAnswers,
     stream_endpoint,
 )
+from zerogo.net.proxy import ProxiedEndpoint, Proxy
 from zerogo.test.net.fakes import Network
 
 FIRST = ControllerAddress("192.0.2.1", 9394)
@@ -44,6 +46,9 @@ class AddressTests(SynchronousTestCase):
         reactor = MemoryReactorClock()
         self.assertIsInstance(stream_endpoint(reactor, FIRST), TCP4ClientEndpoint)
         self.assertIsInstance(stream_endpoint(reactor, SECOND), TCP6ClientEndpoint)
+        proxied = evolve(FIRST, is_proxied=True)
+        self.assertIsInstance(stream_endpoint(reactor, proxied, Proxy("192.0.2.9", 3128)), ProxiedEndpoint)
+        self.assertEqual(str(proxied), "ws://192.0.2.1:9394 by the proxy")
         named = ControllerAddress("mesh.example.net", 80)
         self.assertIsInstance(stream_endpoint(reactor, named), HostnameEndpoint)
 

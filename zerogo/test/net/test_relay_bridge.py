@@ -22,8 +22,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.control.relays import RelayPlace
 from zerogo.errors import ParseError
 from zerogo.ids import SocketAddress
+from zerogo.net.proxy import CONNECT_SECONDS, ProxiedEndpoint, Proxy, ProxyRefused, proxy_of
 from zerogo.net.relay_bridge import FIRST_DATAGRAMS_LIMIT, LOOPBACK, REDIAL_SECONDS, RelayBridge, StreamWay
-from zerogo.net.relay_dial import ProxiedEndpoint, Proxy, ProxyRefused, proxy_of, stream_ways, trusts_pin
+from zerogo.net.relay_dial import stream_ways, trusts_pin
 from zerogo.test.net.certificates import write_certificate
 from zerogo.turn.message import emit_channel_data
 
@@ -191,7 +192,8 @@ class ProxyTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.inner = Endpoint()
         proxy = Proxy.parse("http://ann:p%40ss@198.51.100.9:3128")
-        self.endpoint = ProxiedEndpoint(self.inner, proxy, "relay.example", 443)  # type: ignore[arg-type]
+        self.clock = Clock()
+        self.endpoint = ProxiedEndpoint(self.clock, self.inner, proxy, "relay.example", 443)  # type: ignore[arg-type]
         self.target = Endpoint()
 
     def connect(self) -> tuple[Deferred, Transport]:  # type: ignore[type-arg]
@@ -221,6 +223,12 @@ class ProxyTests(SynchronousTestCase):
         transport.protocol.dataReceived(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
         failure = self.failureResultOf(done, ProxyRefused)
         self.assertIn("407 Proxy Authentication Required", failure.getErrorMessage())
+
+    def test_proxy_that_says_nothing_is_given_up(self) -> None:
+        done, transport = self.connect()
+        self.clock.advance(CONNECT_SECONDS)
+        self.failureResultOf(done)
+        self.assertTrue(transport.disconnecting)
 
     def test_proxy_that_hangs_up_or_never_ends_is_a_failure(self) -> None:
         done, transport = self.connect()
