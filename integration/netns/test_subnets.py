@@ -131,3 +131,24 @@ class ExitTests(SynchronousTestCase):
                 self.assertEqual((self.seen_by_shop(lab), lab.run("alice", ["ip", "rule"])), (alice, rules))
             finally:
                 mesh.close()
+
+    def test_an_exit_that_fails_closed_is_not_gone_around(self) -> None:
+        chosen = "hosts: {alice: {role: agent, settings: {exit-via: bob, exit-fail-closed: true}}}"
+        text = EXIT.replace("hosts: [alice]", chosen)
+        with Lab(parse_scenario(text, name="closed", file="closed.yaml")) as lab:
+            mesh = Mesh(lab)
+            alice, bob = lab.host("alice").addresses[0], lab.host("bob").addresses[0]
+            try:
+                mesh.start_all()
+                self.assertIsNotNone(until(lambda: self.seen_by_shop(lab) == bob, 20))
+                mesh.kill("bob", Role.AGENT)
+                self.assertEqual(self.seen_by_shop(lab), "")
+                mesh.kill("alice", Role.AGENT)
+                self.assertEqual(self.seen_by_shop(lab), "")
+                mesh.start("bob", Role.AGENT)
+                mesh.start("alice", Role.AGENT)
+                self.assertIsNotNone(until(lambda: self.seen_by_shop(lab) == bob, 20))
+                mesh.stop("alice", Role.AGENT)
+                self.assertEqual(self.seen_by_shop(lab), alice)
+            finally:
+                mesh.close()

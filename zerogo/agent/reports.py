@@ -135,7 +135,7 @@ class SubnetReport(msgspec.Struct, frozen=True, kw_only=True):
     subnet: str
     member: str
     state: str
-    """`used`, `spare` (another member leads there), `ours`, `waits for approval`, or `-` where it is not accepted."""
+    """`used`, `spare` (another one is used, or none was chosen), `ours`, `waits for approval`, or `-`: not accepted."""
 
 
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):

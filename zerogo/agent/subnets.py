@@ -143,29 +143,25 @@ class Subnets:
         """What is behind whom, for people."""
         if self._map is None:
             return []
-        reports = []
-        for record in self._map.members:
-            for subnet in record.subnets:
-                is_ours = record.node_id == self.node_id
-                is_used = self._gateways.get(subnet) == record.node_id
-                reports.append(
-                    SubnetReport(
-                        subnet=subnet,
-                        member=record.name,
-                        state="ours"
-                        if is_ours
-                        else "used"
-                        if is_used
-                        else "spare"
-                        if subnet in self._gateways
-                        else "-",
-                    )
-                )
+        reports = [
+            SubnetReport(subnet=subnet, member=record.name, state=self._state_of(subnet, record))
+            for record in self._map.members
+            for subnet in record.subnets
+        ]
         named = {report.subnet for report in reports if report.state == "ours"}
         ours = self._map.member(self.node_id)
         name = "" if ours is None else ours.name
         waiting = [subnet for subnet in self.announced if subnet not in named]
         return reports + [SubnetReport(subnet=subnet, member=name, state="waits for approval") for subnet in waiting]
+
+    def _state_of(self, subnet: str, record: MemberRecord) -> str:
+        if record.node_id == self.node_id:
+            return "ours"
+        if is_exit(subnet):
+            return "used" if self.exit_name in (record.name, str(record.node_id)) else "spare"
+        if self._gateways.get(subnet) == record.node_id:
+            return "used"
+        return "spare" if subnet in self._gateways else "-"
 
     @property
     def exit_name(self) -> str:

@@ -97,6 +97,7 @@ class ExitTests(SubnetTestCase):
         self.assertEqual(self.anna.routes[-1].routes, {})
         status = self.commands(self.anna).exit({"via": "bob"})
         self.assertEqual((status.exit, status.complaint), ("bob", ""))
+        self.assertEqual([each.state for each in status.subnets], ["used"])
         # IPv6 would go around an exit that does not offer it.
         self.assertEqual(self.anna.routes[-1].routes, {"0.0.0.0/0": self.address(self.bob), "::/0": None})
         self.commands(self.anna).exit({"via": ""})
