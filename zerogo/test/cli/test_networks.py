@@ -124,6 +124,18 @@ class MembersTests(CommandCase):
         self.assertIn("10.9.0.1", self.run_ok(members, "approve", str(agent.node_id)[:6]))
         self.assertEqual(json.loads(self.run_ok(members, "--json"))[0]["state"], "approved")
 
+    def test_networks_behind_members_are_listed_approved_and_refused(self) -> None:
+        self.join("ann")
+        self.assertIn("no member announces", self.run_ok(members, "routes"))
+        self.assertIn("through ann", self.run_ok(members, "approve-route", "ann", "192.168.7.0/24"))
+        found = json.loads(self.run_ok(members, "routes", "--json"))
+        self.assertEqual(
+            found, [{"member": "ann", "subnet": "192.168.7.0/24", "is_announced": False, "is_approved": True}]
+        )
+        self.assertIn("ann is an exit", self.run_ok(members, "approve-exit", "ann"))
+        self.assertIn("::/0", self.run_ok(members, "routes"))
+        self.assertIn("not reached", self.run_ok(members, "refuse-route", "ann", "192.168.7.0/24"))
+
     def test_members_are_renamed_denied_and_removed(self) -> None:
         self.join("ann")
         self.assertIn("anna", self.run_ok(members, "rename", "ann", "anna", "-n", "home"))

@@ -8,7 +8,7 @@ import msgspec
 from click.testing import CliRunner, Result
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.agent.reports import ChangeReport
+from zerogo.agent.reports import ChangeReport, StatusReport, SubnetReport
 from zerogo.cli.agent_client import AgentClient
 from zerogo.cli.routes import hops_of, routes, way_text
 from zerogo.test.cli.fake_agent import BOB, CAROL, PATH, FakeAgent
@@ -56,3 +56,44 @@ class RoutesTests(SynchronousTestCase):
         self.assertEqual(json.loads(self.routes("--json").output)[1]["changes"][0]["kind"], "peer")
         self.agent.peer_list = []
         self.assertEqual(self.routes().output, "There is no other member yet.\n")
+
+
+class SubnetTests(SynchronousTestCase):
+    """Networks behind members, and behind this machine."""
+
+    def setUp(self) -> None:
+        self.asked: list[dict[str, object]] = []
+        self.complaint = ""
+        self.patch(AgentClient, "find", lambda config, state_dir: self)
+
+    def ask(self, command: str, kind: object, arguments: dict[str, object]) -> list[SubnetReport]:
+        self.asked.append({"command": command, **arguments})
+        return []
+
+    def peers(self) -> list[object]:
+        return []
+
+    def status(self) -> StatusReport:
+        behind = [SubnetReport(subnet="192.168.7.0/24", member="bob", state="used")]
+        return msgspec.structs.replace(FakeAgent().status(), subnets=behind, exit="frankfurt", complaint=self.complaint)
+
+    def run_routes(self, *arguments: str) -> str:
+        done = CliRunner().invoke(routes, list(arguments))
+        self.assertEqual(done.exit_code, 0, done.output)
+        return done.output
+
+    def test_they_are_listed_with_the_exit_in_use(self) -> None:
+        output = self.run_routes()
+        row = next(line for line in output.splitlines() if "192.168.7.0/24" in line)
+        self.assertEqual(row.split(), ["192.168.7.0/24", "bob", "used"])
+        self.assertIn("through frankfurt", output)
+
+    def test_announcing_tells_what_the_owner_has_to_do(self) -> None:
+        self.assertIn("approve-route", self.run_routes("announce", "10.77.0.0/16"))
+        self.run_routes("withdraw", "10.77.0.0/16")
+        withdrawn = [asked["is_withdrawn"] for asked in self.asked]
+        self.assertEqual(withdrawn, [False, True])
+
+    def test_what_is_not_as_wanted_is_told(self) -> None:
+        self.complaint = "this machine does not forward"
+        self.assertIn("Not as wanted: this machine does not forward.", self.run_routes("announce", "10.77.0.0/16"))
