@@ -44,7 +44,7 @@ COMMANDS = {
     "config": "zerogo.cli.config:config",
     "import": "zerogo.cli.import_:import_",
     "edge": "zerogo.cli.edge:edge",
-    "exit": "zerogo.cli.exit:exit_",
+    "exit-node": "zerogo.cli.exit_node:exit_node",
     "exits": "zerogo.cli.exits:exits",
     "lab": "zerogo.cli.lab:lab",
 }

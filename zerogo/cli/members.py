@@ -208,7 +208,7 @@ def approve_exit(chosen: _Chosen, member: str, state_dir: Path | None, network: 
     """Let members that choose it reach the internet through MEMBER."""
     for subnet in EXITS:
         chosen.within(state_dir, network).decide(member, subnet, is_approved=True)
-    click.echo(f"{member} is an exit: `zerogo exit use {member}` on other members")
+    click.echo(f"{member} is an exit: `zerogo exit-node use {member}` on other members")
 
 
 def _find(found: list[dict[str, Any]], text: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Tests for zerogo.cli.exit."""
+"""Tests for zerogo.cli.exit_node."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.agent.reports import StatusReport
 from zerogo.cli.agent_client import AgentClient
-from zerogo.cli.exit import exit_
+from zerogo.cli.exit_node import exit_node
 from zerogo.test.cli.fake_agent import FakeAgent
 
 
@@ -34,7 +34,7 @@ class ExitTests(SynchronousTestCase):
         self.patch(AgentClient, "find", lambda config, state_dir: self.agent)
 
     def run_exit(self, *arguments: str) -> Result:
-        return CliRunner().invoke(exit_, list(arguments))
+        return CliRunner().invoke(exit_node, list(arguments))
 
     def test_it_says_by_whom_and_that_names_are_looked_up_as_before(self) -> None:
         done = self.run_exit("use", "bob")

@@ -1,5 +1,5 @@
-# -*- test-case-name: zerogo.test.cli.test_exit -*-
-"""`zerogo exit`: reach the internet through another member, or offer this machine as the way there."""
+# -*- test-case-name: zerogo.test.cli.test_exit_node -*-
+"""`zerogo exit-node`: reach the internet through another member, or offer this machine as the way there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zerogo.cli.groups import Commands
 
 
 @click.group(cls=Commands)
-def exit_() -> None:
+def exit_node() -> None:
     """The way to the internet through a member: use one, or offer this machine."""
 
 
@@ -27,18 +27,18 @@ def _complain(status: StatusReport) -> None:
         click.echo(f"But {status.complaint}.", err=True)
 
 
-@exit_.command()
+@exit_node.command()
 @click.argument("member")
 @agent_options
 def use(member: str, config: Path | None, state_dir: Path | None) -> None:
     """Reach the internet through MEMBER, which offers itself as an exit."""
     status = _ask(config, state_dir, via=member)
-    click.echo(f"This machine reaches the internet through {status.exit}. `zerogo exit off` ends that.")
+    click.echo(f"This machine reaches the internet through {status.exit}. `zerogo exit-node off` ends that.")
     click.echo("Names are still looked up where they were before (/etc/resolv.conf).")
     _complain(status)
 
 
-@exit_.command()
+@exit_node.command()
 @agent_options
 def off(config: Path | None, state_dir: Path | None) -> None:
     """Reach the internet as without a mesh."""
@@ -46,7 +46,7 @@ def off(config: Path | None, state_dir: Path | None) -> None:
     click.echo("This machine reaches the internet by itself.")
 
 
-@exit_.command()
+@exit_node.command()
 @agent_options
 def offer(config: Path | None, state_dir: Path | None) -> None:
     """Offer this machine as an exit; the network's owner must approve it."""
@@ -56,7 +56,7 @@ def offer(config: Path | None, state_dir: Path | None) -> None:
     _complain(status)
 
 
-@exit_.command()
+@exit_node.command()
 @agent_options
 def withdraw(config: Path | None, state_dir: Path | None) -> None:
     """Offer this machine as an exit no more."""
