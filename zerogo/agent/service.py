@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import socket
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import evolve
@@ -46,7 +47,7 @@ from zerogo.control.member import (
     SignalReceived,
 )
 from zerogo.control.netmap import NetworkMap, SignedMap
-from zerogo.control.relays import relays_near
+from zerogo.control.relays import RelayCredential, relays_near
 from zerogo.control.token import JoinToken, split_host_port
 from zerogo.errors import EnvironmentFault, ParseError, RemoteError
 from zerogo.ids import SocketAddress
@@ -216,6 +217,9 @@ class AgentService(Service):
         if found is not None:
             _log.info("Starting from the map on disk, revision {revision}", revision=found.revision)
             self._use_map(found)
+            host = self._host
+            now = float(host.reactor.seconds())
+            self.relays.use_credentials(self._state.relay_credentials(host.unix_time() - now, now))
 
     def _stored_map(self) -> NetworkMap | None:
         blob = self._state.signed_map()
@@ -246,6 +250,13 @@ class AgentService(Service):
         except EnvironmentFault as error:
             _log.error("The membership was not written: {reason}", reason=str(error))
 
+    def _remember_credentials(self, credentials: Sequence[RelayCredential]) -> None:
+        try:
+            unix_offset = self._host.unix_time() - float(self._host.reactor.seconds())
+            self._state.save_relay_credentials(credentials, unix_offset)
+        except EnvironmentFault as error:
+            _log.error("How to use the relays was not written: {reason}", reason=str(error))
+
     # What the controller says
 
     def _controller_said(self, event: MemberEvent) -> None:
@@ -265,6 +276,7 @@ class AgentService(Service):
                     self.presence.segment.punch(peer, delay)
             case RelayCredentials(credentials):
                 self.relays.use_credentials(credentials)
+                self._remember_credentials(credentials)
             case Refused(_, sentence, is_final):
                 self._refused(sentence, is_final)
             case _:

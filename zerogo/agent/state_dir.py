@@ -4,6 +4,7 @@
 identity.key   the node's keys; never changes
 network.json   the membership (`record`)
 network.map    the newest signed map; worthless to whoever cannot sign, but believed only after verification
+relays.json    how relays may be used, for some hours
 peers.json     where peers were reached last, to meet them again without a controller
 choices.json   networks to announce and the exit to use, as a person decided with a command
 agent.pid, agent.log, agent.sock    of an agent that `zerogo` started
@@ -18,12 +19,14 @@ from typing import Annotated
 
 import msgspec
 
+from zerogo.agent.credentials import CREDENTIALS_BYTES, emit_credentials, parse_credentials
 from zerogo.agent.record import RECORD_LIMIT, Membership
 from zerogo.agent.subnets import Choices
 from zerogo.config.agent import AgentConfig
 from zerogo.config.identity_file import IDENTITY_FILE, load_or_create_identity
 from zerogo.config.private_file import make_private_directory, read_private, write_private
 from zerogo.control.messages import CONTROLLER_MESSAGE_LIMIT
+from zerogo.control.relays import RelayCredential
 from zerogo.control.subnets import announced_subnets
 from zerogo.errors import EnvironmentFault, ParseError
 from zerogo.ids import NodeId, SocketAddress
@@ -33,6 +36,7 @@ from zerogo.noise.timestamp import TIMESTAMP_BYTES
 RECORD_FILE = "network.json"
 MAP_FILE = "network.map"
 PEERS_FILE = "peers.json"
+RELAYS_FILE = "relays.json"
 MARK_FILE = "handshake.mark"
 CHOICES_FILE = "choices.json"
 PID_FILE = "agent.pid"
@@ -97,6 +101,21 @@ class StateDir:
         """Remember a verified map."""
         write_private(self.path / MAP_FILE, blob)
 
+    def relay_credentials(self, unix_offset: float, now: float) -> tuple[RelayCredential, ...]:
+        """How relays may be used, as was written last and is not over; none where that is unknown or unreadable.
+
+        :param unix_offset: Unix time less the agent's clock.
+        """
+        try:
+            data = self._read(RELAYS_FILE, CREDENTIALS_BYTES)
+            return () if data is None else parse_credentials(data, unix_offset, now)
+        except (EnvironmentFault, ParseError):
+            return ()
+
+    def save_relay_credentials(self, credentials: Iterable[RelayCredential], unix_offset: float) -> None:
+        """Remember how relays may be used."""
+        write_private(self.path / RELAYS_FILE, emit_credentials(credentials, unix_offset))
+
     def endpoints(self) -> Endpoints:
         """Where peers were last; empty where that is unknown or unreadable: it is a hint, nothing more."""
         try:
@@ -140,7 +159,7 @@ class StateDir:
 
     def forget_network(self) -> None:
         """Remove everything but the node's keys and its handshake mark, which belongs to them."""
-        for name in (MAP_FILE, PEERS_FILE, CHOICES_FILE, RECORD_FILE):
+        for name in (MAP_FILE, PEERS_FILE, RELAYS_FILE, CHOICES_FILE, RECORD_FILE):
             try:
                 (self.path / name).unlink(missing_ok=True)
             except OSError as error:

@@ -10,12 +10,16 @@ from zerogo.agent.joining import NoNetwork, OtherNetwork
 from zerogo.agent.reports import PeerReport, StatusReport
 from zerogo.agent.service import FAILED_STATUS, HOUSEKEEPING_SECONDS, REFUSED_STATUS
 from zerogo.agent.state_dir import MAP_FILE, StateDir
+from zerogo.control.member import RelayCredentials
 from zerogo.control.messages import RefusalCode
+from zerogo.control.relays import RelayCredential
 from zerogo.control.token import JoinToken
 from zerogo.ice.candidate import CandidateKind
 from zerogo.ids import NetworkId, SocketAddress
 from zerogo.noise.identity import Identity
+from zerogo.secret import Secret
 from zerogo.test.agent.world import NETWORK, Machine, World
+from zerogo.turn.client import TurnCredential
 
 
 class AgentTestCase(SynchronousTestCase):
@@ -289,6 +293,16 @@ class ControllerLossTests(AgentTestCase):
         anna, _ = self.pair()
         anna.stop()
         self.assertEqual(self.start_offline(anna).members, 2)
+
+    def test_relay_credentials_outlive_a_restart_without_a_controller(self) -> None:
+        anna, _ = self.pair()
+        assert anna.agent is not None
+        credential = TurnCredential("2000:anna", Secret("password of anna"))
+        expires_at = self.world.reactor.seconds() + 3600.0
+        anna.agent._controller_said(RelayCredentials((RelayCredential("near", credential, expires_at),)))
+        anna.stop()
+        self.start_offline(anna)
+        self.assertEqual(anna.agent.relays._credentials, {"near": credential})
 
 
 class ChangeTests(AgentTestCase):
