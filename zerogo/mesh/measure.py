@@ -54,6 +54,11 @@ class Measurement:
         return min(self._minimum, self._older_minimum)
 
     @property
+    def queueing(self) -> float:
+        """How much longer than the least of lately the last round trip took: what waits in queues on the way."""
+        return 0.0 if self._last is None or self.minimum is None else max(0.0, self._last - self.minimum)
+
+    @property
     def loss(self) -> float:
         """Share of the last probes that were lost, 0 to 1; 0 while nothing is known."""
         return self._fates.bit_count() / self._fates_known if self._fates_known else 0.0

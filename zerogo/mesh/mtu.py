@@ -43,16 +43,21 @@ SILENCE_SECONDS = 1.0
 GRAIN = 8
 """A gap of that many bytes is not searched: TCP is cut at multiples of it."""
 FINE_SIZES_LIMIT = 8
+SLIGHT_OVERHEAD = 4
 OUTSTANDING_LIMIT = 128
 _ETHERNET = 1500
 _PACKETS = (1100, 1280, 1400, 1420, 1460, 1480, 1492, _ETHERNET)
 
 
-def link_sizes(largest: int) -> tuple[int, ...]:
-    """What to try on a path of unknown kind, largest first; `largest` is what Ethernet carries in its family."""
+def link_sizes(largest: int, overhead: int = 0) -> tuple[int, ...]:
+    """What to try on a path of unknown kind, largest first.
+
+    :param largest: what Ethernet carries in the path's family.
+    :param overhead: what the way itself adds to each datagram; it is taken off all sizes.
+    """
     headers = _ETHERNET - largest
     sizes = {MIN_PLPMTU, BASE_PLPMTU, *(packet - headers for packet in _PACKETS)}
-    return tuple(sorted((size for size in sizes if MIN_PLPMTU <= size <= largest), reverse=True))
+    return tuple(sorted((size - overhead for size in sizes if MIN_PLPMTU <= size <= largest), reverse=True))
 
 
 def sizes_between(passed: int, refused: int) -> tuple[int, ...]:
@@ -83,11 +88,13 @@ class _Round:
 class PathMtu:
     """One path's. The caller sends probes of the sizes that `due` returns, and tells the fate of none but the answered.
 
-    :param largest: the largest size to look for.
+    :param carried: what Ethernet carries in the path's family.
+    :param overhead: what the way itself adds to each datagram (a relay's header, members that carry).
     """
 
-    largest: int
-    size: int = field(default=BASE_PLPMTU, init=False)
+    carried: int
+    overhead: int = 0
+    size: int = field(init=False)
     """What to cut frames to."""
     is_confirmed: bool = field(default=False, init=False)
     """Whether a probe of `size` or more was answered."""
@@ -99,6 +106,23 @@ class PathMtu:
     _raise_seconds: float = field(default=FIRST_RAISE_SECONDS, init=False)
     _proven_at: float = field(default=-math.inf, init=False)
     _busy_until: float = field(default=-math.inf, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Begin with the base; members that carry may know no more than the smallest size to fit their own paths."""
+        self.size = self._base if self.overhead <= SLIGHT_OVERHEAD else self._smallest
+
+    @property
+    def largest(self) -> int:
+        """The largest size to look for."""
+        return self.carried - self.overhead
+
+    @property
+    def _base(self) -> int:
+        return BASE_PLPMTU - self.overhead
+
+    @property
+    def _smallest(self) -> int:
+        return MIN_PLPMTU - self.overhead
 
     def due(self, now: float, measurement: Measurement) -> tuple[int, ...]:
         """The sizes to probe now, largest first; `measurement` says how long answers take and how many get lost."""
@@ -143,7 +167,7 @@ class PathMtu:
 
     def too_long(self, now: float) -> None:
         """The kernel would not send what was cut to `size`: fall to what surely goes, and search."""
-        self._step_down(BASE_PLPMTU if self.size > BASE_PLPMTU else MIN_PLPMTU)
+        self._step_down(self._base if self.size > self._base else self._smallest)
         self.search(now)
 
     def search(self, now: float) -> None:
@@ -151,7 +175,7 @@ class PathMtu:
 
         Call it where the way to the peer may be another than it was.
         """
-        sizes = link_sizes(self.largest)
+        sizes = link_sizes(self.carried, self.overhead)
         if self.is_confirmed:
             sizes = (*(size for size in sizes if size > self.size), self.size)
         self._too_large = None
@@ -180,12 +204,12 @@ class PathMtu:
         self._round = None
         if current.passed:
             self._end(current, now)
-        elif current.is_confirmation or current.sizes[-1] > MIN_PLPMTU:
-            smaller = tuple(size for size in link_sizes(self.largest) if size < self.size)
+        elif current.is_confirmation or current.sizes[-1] > self._smallest:
+            smaller = tuple(size for size in link_sizes(self.carried, self.overhead) if size < self.size)
             attempts = max(MAX_PROBES, measurement.probes_until_dead) - current.is_confirmation
             self._round = _Round((self.size, *smaller), attempts, now)
         else:
-            self._step_down(MIN_PLPMTU)
+            self._step_down(self._smallest)
             self._search_at = now + SILENCE_SECONDS
             self._confirm_at = math.inf
 

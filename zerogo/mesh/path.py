@@ -11,7 +11,7 @@ from zerogo.ice.checklist import far_address
 from zerogo.ids import Endpoint, RouteAddress
 from zerogo.mesh.events import PathKind
 from zerogo.mesh.measure import Measurement
-from zerogo.mesh.mtu import MAX_PLPMTU_IPV4, MAX_PLPMTU_IPV6, MIN_PLPMTU, PathMtu
+from zerogo.mesh.mtu import MAX_PLPMTU_IPV4, MAX_PLPMTU_IPV6, PathMtu
 from zerogo.mesh.status import PathStatus
 from zerogo.routing.score import Score
 from zerogo.turn.message import CHANNEL_HEADER_BYTES
@@ -44,18 +44,20 @@ class Path:
     """Whether the router knows that this way through members answers."""
     answered_at: float = -math.inf
     """When the last answer to a probe came by it."""
+    asked_at: float = -math.inf
+    """When the probe was sent that was answered last."""
+    silent_since: float | None = None
+    """When the first probe was sent of those whose answers are late or lost, with none that came since."""
     path_mtu: PathMtu = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Nothing is known of how large a datagram it carries."""
         destination = self.destination
         if isinstance(destination, RouteAddress):
-            # Carriers drop what does not fit their paths, which may be known to carry the base only.
-            self.path_mtu = PathMtu(MAX_PLPMTU_IPV4 - head_bytes(len(destination.hops) + 1) - OVERHEAD_BYTES)
-            self.path_mtu.size = MIN_PLPMTU
+            self.path_mtu = PathMtu(MAX_PLPMTU_IPV4, head_bytes(len(destination.hops) + 1) + OVERHEAD_BYTES)
             return
         largest = MAX_PLPMTU_IPV6 if far_address(destination).is_ipv6 else MAX_PLPMTU_IPV4
-        self.path_mtu = PathMtu(largest - (CHANNEL_HEADER_BYTES if self.is_relayed else 0))
+        self.path_mtu = PathMtu(largest, CHANNEL_HEADER_BYTES if self.is_relayed else 0)
 
     @property
     def mtu(self) -> int:
@@ -81,6 +83,18 @@ class Path:
         self.is_alive = True
         self.measurement.silence_is_over(was_dead=True)
         self.next_probe_at = now
+
+    def note_missing(self, asked_at: float) -> None:
+        """The answer to the probe that was sent at `asked_at` is late or lost."""
+        if self.silent_since is None and asked_at > self.asked_at:
+            self.silent_since = asked_at
+
+    def note_answer(self, asked_at: float, now: float) -> None:
+        """The probe that was sent at `asked_at` is answered."""
+        self.measurement.answered(now - asked_at, now)
+        self.is_verified, self.answered_at, self.asked_at = True, now, max(self.asked_at, asked_at)
+        if self.silent_since is not None and asked_at >= self.silent_since:
+            self.silent_since = None
 
     def status(self, *, is_active: bool, score: Score) -> PathStatus:
         """A snapshot for people."""

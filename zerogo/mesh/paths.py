@@ -20,6 +20,7 @@ from zerogo.ids import ChannelAddress, Endpoint, NodeId, RouteAddress
 from zerogo.mesh.choice import PathChoice
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.events import PathKind, PathSelected, Way
+from zerogo.mesh.measure import LATE_MARGIN_SECONDS
 from zerogo.mesh.path import Path
 from zerogo.mesh.probing import Prober
 from zerogo.mesh.status import PathChange, PathStatus
@@ -270,8 +271,7 @@ class Paths:
 
     def handle_timer(self, now: float) -> None:
         """Judge overdue probes, send those that are due, drop what is long dead."""
-        is_only = sum(path.is_usable for path in self._paths.values()) == 1
-        for path in self._prober.expire(now, is_only=is_only):
+        for path in self._prober.expire(now, is_only=not self._has_better_news()):
             if isinstance(path.destination, RouteAddress):
                 self._failed_routes.append(path.destination.hops)
                 self._drop(path)
@@ -295,7 +295,7 @@ class Paths:
         """Decide which path is in use."""
         if self._roamed is not None and now - self._roamed_at >= ROAMED_FOR_SECONDS:
             self._roamed = None
-        roamed, active = self._roamed or self._proven(), self.active
+        roamed, active = self._roamed or self._proven(now), self.active
         if roamed is not None and roamed.is_usable and (active is None or self._prober.missing(active)):
             self._choice.force(roamed, now)
             self._roamed = None
@@ -329,14 +329,33 @@ class Paths:
                 if path.is_usable and path is not self.active:
                     path.next_probe_at = min(path.next_probe_at, now)
 
-    def _proven(self) -> Path | None:
-        """Where the path in use misses more answers than its usual loss explains: another one that answered since."""
+    def _has_better_news(self) -> bool:
+        """Whether another path than the one in use has answered since that one fell silent."""
+        others = [path for path in self._paths.values() if path is not self.active and path.is_usable]
+        silent_since = None if self.active is None else self.active.silent_since
+        return any(silent_since is None or path.answered_at > silent_since for path in others)
+
+    def _proven(self, now: float) -> Path | None:
+        """Where the path in use misses more answers than its usual loss explains: another one that answered since.
+
+        Queues that both ways share hold up what was asked first at most as long as what was asked later: the path in
+        use is given the time that the other one's answer spent in queues.
+        """
         active = self.active
-        if active is None or self._prober.missing(active) < max(2, active.measurement.probes_until_dead - 1):
+        if active is None or active.silent_since is None:
             return None
+        if self._prober.missing(active) < max(2, active.measurement.probes_until_dead - 1):
+            return None
+        waited, expected = now - active.silent_since, active.measurement.minimum or 0.0
         others = [path for path in self._paths.values() if path is not active and path.is_usable and path.is_verified]
-        rested = [path for path in others if not path.measurement.unanswered]
-        later = [path for path in rested if path.answered_at > active.answered_at + LATER_SECONDS]
+        later = [
+            path
+            for path in others
+            if not path.measurement.unanswered
+            and path.asked_at >= active.silent_since
+            and path.answered_at > active.answered_at + LATER_SECONDS
+            and waited > expected + path.measurement.queueing + 2 * LATE_MARGIN_SECONDS
+        ]
         return min(later, key=self._choice.rank, default=None)
 
     def _roam(self, path: Path, now: float) -> None:

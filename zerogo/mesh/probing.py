@@ -40,6 +40,8 @@ DATA_SHARE = 0.1
 JITTER_SHARE = 0.1
 OUTSTANDING_LIMIT = 64
 """Probes of one peer whose fate is open; beyond it the oldest counts as lost."""
+LOST_REMEMBERED_SECONDS = 3.0
+"""An answer that comes so late still shows that the path lives, and how long its queues are."""
 BUSY_BYTES = 1000
 """Sent since it was told last, so many make a peer a busy one: more than pings, less than one full frame."""
 _BARE_PROBE_BYTES = OVERHEAD_BYTES + len(emit_control(Probe(0)))
@@ -62,6 +64,7 @@ class Prober:
     _context: NodeContext
     _peer: int
     _outstanding: dict[int, _Outstanding] = field(factory=dict, init=False)
+    _lost: dict[int, _Outstanding] = field(factory=dict, init=False)
     _sounded: Path | None = field(default=None, init=False)
     _bytes_sent: int | None = field(default=None, init=False)
     _carries_data: bool = field(default=False, init=False)
@@ -103,19 +106,18 @@ class Prober:
 
     def answered(self, probe_id: int, now: float) -> Path | None:
         """The peer answered a probe; the path it was sent by, or None where that was not asked or is too long ago."""
-        probe = self._outstanding.pop(probe_id, None)
+        probe = self._outstanding.pop(probe_id, None) or self._lost.pop(probe_id, None)
         if probe is None:
             if self._sounded is not None and self._sounded.path_mtu.answered(probe_id, now):
                 return self._sounded
             self._context.outbox.refuse(Refusal.STALE_ANSWER)
             return None
-        probe.path.measurement.answered(now - probe.sent_at, now)
-        probe.path.is_verified = True
-        probe.path.answered_at = now
+        probe.path.note_answer(probe.sent_at, now)
         return probe.path
 
     def expire(self, now: float, *, is_only: bool = False) -> list[Path]:
         """Count overdue probes as lost; the paths that this kills, oldest probe first."""
+        self._lost = {key: probe for key, probe in self._lost.items() if now < probe.sent_at + LOST_REMEMBERED_SECONDS}
         overdue = [probe_id for probe_id, probe in self._outstanding.items() if probe.lost_at <= now]
         killed = []
         for probe_id in overdue:
@@ -146,6 +148,7 @@ class Prober:
             if not self.missing(probe.path):
                 probe.path.next_probe_at = min(probe.path.next_probe_at, now)
             probe.is_late = True
+            probe.path.note_missing(probe.sent_at)
 
     def missing(self, path: Path) -> int:
         """Probes of a path in a row that were not answered, or not yet although they should have been."""
@@ -155,11 +158,13 @@ class Prober:
     def forget(self, path: Path) -> None:
         """Forget the probes of a path that is dropped."""
         self._outstanding = {key: probe for key, probe in self._outstanding.items() if probe.path is not path}
+        self._lost = {key: probe for key, probe in self._lost.items() if probe.path is not path}
         self._sounded = None if self._sounded is path else self._sounded
 
     def clear(self) -> None:
         """Forget all probes without judging them: the session they were sent in is gone."""
         self._outstanding.clear()
+        self._lost.clear()
         if self._sounded is not None:
             self._sounded.path_mtu.interrupt()
             self._sounded = None
@@ -173,9 +178,13 @@ class Prober:
         return min(times, default=None)
 
     def _lose(self, probe_id: int) -> Path:
-        path = self._outstanding.pop(probe_id).path
-        path.measurement.lost()
-        return path
+        probe = self._outstanding.pop(probe_id)
+        while len(self._lost) >= OUTSTANDING_LIMIT:
+            del self._lost[next(iter(self._lost))]
+        self._lost[probe_id] = probe
+        probe.path.measurement.lost()
+        probe.path.note_missing(probe.sent_at)
+        return probe.path
 
     def _interval(self, path: Path, now: float, *, is_active: bool) -> float:
         return self._plain_interval(path, now, is_active=is_active) * (
