@@ -57,6 +57,14 @@ class SizesTests(SynchronousTestCase):
         self.assertTrue(gap <= GRAIN or max(steps) < gap)
 
 
+class OverheadTests(SynchronousTestCase):
+    def test_what_a_way_adds_is_taken_off_every_size_so_that_the_smallest_line_carries_it(self) -> None:
+        plain, route = PathMtu(MAX_PLPMTU_IPV4), PathMtu(MAX_PLPMTU_IPV4, 68)
+        self.assertEqual((plain.size, plain.largest), (1200, 1472))
+        self.assertEqual((route.size, route.largest), (1052 - 68, 1472 - 68))
+        self.assertEqual(link_sizes(1472, 68), tuple(size - 68 for size in link_sizes(1472)))
+
+
 class PathMtuTests(SynchronousTestCase):
     """The search alone: `passes` is what the path carries; time goes from one deadline to the next."""
 

@@ -31,6 +31,8 @@ class PathsTests(SynchronousTestCase):
         self.probes: list[tuple[float, SocketAddress]] = []
         self.selected: list[SocketAddress | None] = []
         self.now = 0.0
+        self.held_back = 0.0
+        self.held: list[tuple[float, int]] = []
 
     def settle(self) -> None:
         """What a peer does after each verb; answers come back at once, as if `ROUND_TRIP` ago."""
@@ -47,15 +49,22 @@ class PathsTests(SynchronousTestCase):
                 assert isinstance(probe, Probe) and event.destination is not None
                 if not probe.padding:
                     self.probes.append((self.now, event.destination))
-                if event.destination in self.answering:
+                if event.destination in self.answering and self.held_back:
+                    self.held.append((self.now + ROUND_TRIP + self.held_back, probe.probe_id))
+                elif event.destination in self.answering:
                     self.paths.answered(probe.probe_id, self.now + ROUND_TRIP)
 
     def run_until(self, end: float) -> None:
         """Let time pass."""
         self.settle()
-        while (at := self.paths.next_at()) is not None and at <= end:
+        while (at := min([self.paths.next_at() or end, *(due for due, _ in self.held)])) <= end and at > self.now - 1:
             self.now = max(self.now, at)
+            for due, probe_id in [held for held in self.held if held[0] <= self.now]:
+                self.held.remove((due, probe_id))
+                self.paths.answered(probe_id, self.now)
             self.settle()
+            if at == end:
+                break
         self.now = end
 
     def found(self, destination: SocketAddress) -> None:
@@ -106,6 +115,38 @@ class PathsTests(SynchronousTestCase):
         asked = next(at for at, destination in self.probes if destination == other)
         self.assertLess(asked - first, active.measurement.timeout - 0.03)
         self.assertEqual(self.selected[1:], [other])
+
+    def test_answers_that_come_after_the_path_was_given_up_bring_it_back_and_widen_its_patience(self) -> None:
+        self.found(ONE)
+        self.run_until(6.0)
+        self.answering.remove(ONE)
+        unanswered: list[int] = []
+        sound = self.paths.answered
+        self.probes.clear()
+        before = {probe for probe in self.paths._prober._outstanding}
+        self.run_until(9.0)
+        path = self.paths.statuses()[0]
+        self.assertFalse(path.is_alive)
+        unanswered += [probe for probe in self.paths._prober._lost if probe not in before]
+        self.assertTrue(sound(unanswered[-1], self.now))
+        self.assertTrue(self.paths.statuses()[0].is_alive)
+        rtt = self.paths.statuses()[0].rtt
+        assert rtt is not None
+        self.assertGreater(rtt, 2 * ROUND_TRIP)
+
+    def test_queues_that_both_ways_share_are_no_reason_to_change(self) -> None:
+        self.found(ONE)
+        self.found(TWO)
+        self.run_until(6.0)
+        for total in (100, 200):
+            self.paths.note_sent(total, self.now)
+        self.run_until(7.0)
+        active = self.paths.active
+        assert active is not None
+        # Every answer takes a third of a second longer from here on, whichever way.
+        self.held_back = 0.3
+        self.run_until(8.5)
+        self.assertEqual(self.selected, [active.destination])
 
     def test_a_dead_path_is_found_out_within_two_seconds_and_left(self) -> None:
         self.found(ONE)
