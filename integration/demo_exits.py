@@ -160,9 +160,10 @@ def play(demo: Demo) -> None:
     exits = {country: demo.seen(f"alice-country-{country}", gate=gate) for gate, country in EDGES.values()}
     demo.check(len(set(exits.values())) == 5 and all(exits.values()), f"an exit in each country: {exits}")
     rotated = {demo.seen("alice") for _ in range(12)}
+    # The dearest of three is the cheaper of no two: it has its turn only when the costs change.
+    near = {exits["de"], exits["fr"], exits["jp"]}
     demo.check(
-        rotated == {exits["de"], exits["fr"], exits["jp"]},
-        f"without wishes, all exits of a gateway in turn: {len(rotated)}",
+        len(rotated) > 1 and rotated <= near, f"without wishes, exits of the gateway by their cost: {len(rotated)}"
     )
     kept = {demo.seen("alice-session-k7") for _ in range(5)}
     demo.check(len(kept) == 1, "with a session, one exit")
