@@ -2,8 +2,8 @@
 """Networks behind members, as this machine takes part: what it announces, which it reaches, and by whom.
 
 What is wanted comes from the configuration and from `zerogo routes` and `zerogo exit-node`, which is kept on disk. All
-else follows from that, the map, and which peers are reached: it is worked out anew whenever one of them changes, and the
-kernel is told the difference. Routes of others are taken only within the owner's `accept-routes`, never for the
+else follows from that, the map, and which peers are reached: it is worked out anew whenever one of them changes, and
+the kernel is told the difference. Routes of others are taken only within the owner's `accept-routes`, never for the
 segment's own addresses; what is local to this machine stays so (`zerogo.net.kernel_routes`). An exit is used only where
 it was chosen by name.
 """
