@@ -35,7 +35,7 @@ from zerogo.test.dataplane.kernel import (
     introduce,
     session_pair,
 )
-from zerogo.test.dataplane.planecase import MEGABYTE
+from zerogo.test.dataplane.planecase import MEGABYTE, row_of
 from zerogo.wire.handshake import Suite
 from zerogo.wire.transport import INNER_BYTES, OVERHEAD_BYTES
 
@@ -440,8 +440,8 @@ class DataplaneConformance(EndpointConformance):
         self.wait(lambda: left.plane.counters().peers.get(1) is not None, "the peer's row")
         snapshot = left.plane.counters()
         self.assertEqual(set(Counter), set(snapshot.plane))
-        self.wait(lambda: left.plane.counters().peers[1].bytes_in >= 98, "the echo to be counted")
-        row = left.plane.counters().peers[1]
+        self.wait(lambda: row_of(left, 1).bytes_in >= 98, "the echo to be counted")
+        row = row_of(left, 1)
         self.assertLess(row.last_receive_age, 30)
         self.assertLess(row.session_age, 30)
 

@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from zerogo.dataplane.interface import Counter, IDataplane, Offloads, PathPlan, SessionConfirmed
+from zerogo.dataplane.interface import Counter, IDataplane, Offloads, PathPlan, PeerCounters, SessionConfirmed
 from zerogo.ids import SocketAddress
 from zerogo.test.dataplane.kernel import (
     End,
@@ -27,6 +27,11 @@ from zerogo.wire.handshake import Suite
 from zerogo.wire.transport import OVERHEAD_BYTES
 
 MEGABYTE = 1_000_000
+
+
+def row_of(end: End, peer: int) -> PeerCounters:
+    """What a plane last told of a peer: zeros until it has, for its rows come one by one and after its own counters."""
+    return end.plane.counters().peers.get(peer, PeerCounters())
 
 
 class PlaneCase:
