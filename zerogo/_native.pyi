@@ -5,6 +5,8 @@ from typing import final
 
 _Address = tuple[str, int, int, int] | list[bytes]
 """Host, port, number of the socket (0: the main one) and channel (0: none); or the node ids of a route."""
+_Rule = tuple[int | None, tuple[int, int] | None, list[str], bool]
+"""Protocol, ports, destinations, and whether it allows: the fields of `PolicyRule`."""
 _PeerRow = tuple[int, list[int], float | None, float | None]
 """Number; bytes in and out, datagrams in and out, bytes carried on; seconds since the last came, and of the session."""
 
@@ -53,6 +55,7 @@ class NativePlane:
     def poll_upcalls(self, limit: int) -> list[tuple[object, ...]]: ...
     def set_peer(self, peer: int, node_id: bytes, mac: bytes, addresses: Sequence[str], is_bridge: bool) -> None: ...
     def remove_peer(self, peer: int) -> None: ...
+    def set_filter(self, peer: int, rules: tuple[list[_Rule], list[_Rule]] | None) -> None: ...
     def add_session(
         self,
         peer: int,

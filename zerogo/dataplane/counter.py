@@ -44,6 +44,8 @@ class Counter(enum.StrEnum):
     DROPPED_FORWARD_RATE = "dropped_forward_rate"
     DROPPED_FORWARD_NO_WAY = "dropped_forward_no_way"
     DROPPED_FORWARD_TOO_LONG = "dropped_forward_too_long"
+    DROPPED_POLICY_OUT = "dropped_policy_out"
+    DROPPED_POLICY_IN = "dropped_policy_in"
     FALLBACK_TAP_TSO = "fallback_tap_tso"
     FALLBACK_TAP_USO = "fallback_tap_uso"
     FALLBACK_TAP_GSO_WRITE = "fallback_tap_gso_write"

@@ -39,6 +39,7 @@ from zerogo.dataplane.limits import UPCALLS_LIMIT as UPCALLS_LIMIT
 from zerogo.dataplane.offloads import Offloads as Offloads
 from zerogo.ids import Endpoint, MacAddress, NodeId
 from zerogo.noise.keys import SessionKeys
+from zerogo.policy.filter import PeerFilter
 
 
 @frozen(kw_only=True)
@@ -211,7 +212,11 @@ class IDataplane(Protocol):
         """Make a member known to the switch, or change it."""
 
     def remove_peer(self, peer: int) -> None:
-        """Forget a member with its sessions, path, staged frames and learned addresses."""
+        """Forget a member with its sessions, path, filter, staged frames and learned addresses."""
+
+    def set_filter(self, peer: int, peer_filter: PeerFilter | None) -> None:
+        """Hold what passes to and from this peer against these rules from now on; None, as a peer begins, lets
+        everything pass. What the filter before let be opened and this one does not ends at once."""
 
     def add_session(self, peer: int, keys: SessionKeys) -> None:
         """Install a fresh session (see the law above); it retires the peer's oldest where three are in use."""

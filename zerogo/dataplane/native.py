@@ -34,6 +34,7 @@ from zerogo.dataplane.interface import (
 )
 from zerogo.ids import ChannelAddress, Endpoint, NodeId, RouteAddress, SideAddress, SocketAddress
 from zerogo.noise.keys import SessionKeys
+from zerogo.policy.filter import PeerFilter, PolicyRule
 
 try:
     from zerogo import _native
@@ -77,6 +78,10 @@ def _endpoint(spelt: _native._Address) -> Endpoint:
 
 def _path(path: PeerPath) -> tuple[_native._Address, int]:
     return _spelt(path.endpoint), path.mtu
+
+
+def _rows(rules: tuple[PolicyRule, ...]) -> list[_native._Rule]:
+    return [(rule.protocol, rule.ports, list(rule.destinations), rule.allows) for rule in rules]
 
 
 def _upcall(message: tuple[Any, ...]) -> Upcall:
@@ -144,6 +149,12 @@ class NativeDataplane:
         """Forget a member with its sessions, path, staged frames and learned addresses."""
         if self._plane:
             self._plane.remove_peer(peer)
+
+    def set_filter(self, peer: int, peer_filter: PeerFilter | None) -> None:
+        """Hold what passes to and from this peer against these rules; None lets everything pass."""
+        if self._plane:
+            rules = None if peer_filter is None else (_rows(peer_filter.outbound), _rows(peer_filter.inbound))
+            self._plane.set_filter(peer, rules)
 
     def add_session(self, peer: int, keys: SessionKeys) -> None:
         """Install a fresh session."""

@@ -46,6 +46,8 @@ class Tally:
     dropped_forward_rate: int
     dropped_forward_no_way: int
     dropped_forward_too_long: int
+    dropped_policy_out: int
+    dropped_policy_in: int
     fallback_tap_tso: int
     fallback_tap_uso: int
     fallback_tap_gso_write: int
