@@ -20,7 +20,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from zerogo.store.errors import DatabaseInUse, StoreFault
+from zerogo.store.errors import DatabaseInUse, StoreFault, cause_of
 from zerogo.store.migrate import migrate_file
 
 BUSY_TIMEOUT_SECONDS = 5
@@ -91,8 +91,7 @@ class Database:
 
 
 def _fault(error: SQLAlchemyError) -> StoreFault:
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return StoreFault(f"the database failed: {type(cause).__name__}: {str(cause)[:200]}")
+    return StoreFault(f"the database failed: {cause_of(error)}")
 
 
 def _lock_file(path: Path) -> int:

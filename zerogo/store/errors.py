@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy.exc import DBAPIError
+
 from zerogo.control.messages import RefusalCode
 from zerogo.errors import EnvironmentFault, RemoteError
 
@@ -67,6 +69,12 @@ class JoinRefused(RemoteError):
         super().__init__(sentence)
         self.reason = reason
         self.sentence = sentence
+
+
+def cause_of(error: BaseException) -> str:
+    """One line about what went wrong, without the statement and its values."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    return f"{type(cause).__name__}: {' '.join(str(cause).split())[:200]}"
 
 
 def check_tag(found: str, expected: str | None) -> None:

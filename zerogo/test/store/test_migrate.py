@@ -1,19 +1,35 @@
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 from twisted.trial.unittest import SynchronousTestCase
 
+from zerogo.control.relays import Servers
 from zerogo.store import audit, join_keys, members, migrate, networks, tables, users
+from zerogo.store import database as store_database
 from zerogo.store.database import Database
 from zerogo.store.errors import DatabaseNewer, MigrationFailed, StoreFault
 from zerogo.store.migrate import back_up, newest_schema
 from zerogo.store.values import Role, StoredState
+from zerogo.store.views import read_view
+from zerogo.test.store.release import RELEASED, populate
 from zerogo.test.store.stock import StoreCase
+
+SCHEMAS = sorted(path.stem for path in RELEASED.glob("*.sql"))
+KILLED = """
+import sys
+from pathlib import Path
+from zerogo.store import migrate
+from zerogo.store.database import Database
+
+migrate.MIGRATIONS = Path(sys.argv[1])
+Database.open_file(Path(sys.argv[2]))
+"""
 
 STEP = """
 import sqlalchemy as sa
@@ -101,6 +117,65 @@ class MigrationTests(SynchronousTestCase):
         self.assertEqual(database.read(networks.list_networks), [])
         database.close()
 
+    def test_a_process_that_is_killed_in_a_step_leaves_the_file_as_it_was(self) -> None:
+        self.add_step("op.execute('DELETE FROM alembic_version'); import os; os.kill(os.getpid(), 9)")
+        done = subprocess.run([sys.executable, "-c", KILLED, str(self.steps), str(self.path)], timeout=60, check=False)
+        self.assertEqual(done.returncode, -9)
+        self.patch(migrate, "MIGRATIONS", Path(migrate.__file__).parent / "migrations")
+        database = Database.open_file(self.path)
+        self.addCleanup(database.close)
+        self.assertEqual(database.read(networks.list_networks), [])
+        self.assertNotIn("later", self.table_names(self.path))
+
+    def test_a_database_that_another_program_writes_is_not_migrated(self) -> None:
+        self.add_step("pass")
+        self.patch(store_database, "BUSY_TIMEOUT_SECONDS", 0.01)
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            error = self.assertRaises(MigrationFailed, Database.open_file, self.path)
+        self.assertIn("as it was", str(error))
+        self.assertIn("database is locked", str(error))
+        self.assertNotIn("\n", str(error))
+
+    def test_a_disk_without_room_is_seen_before_anything_is_done(self) -> None:
+        self.add_step("pass")
+        self.patch(migrate, "SPACE_LEAST", 2**60)
+        error = self.assertRaises(MigrationFailed, Database.open_file, self.path)
+        self.assertIn("MB of free space", str(error))
+        self.assertEqual(list(self.path.parent.glob("*.before-*")), [])
+
+    def test_a_disk_that_fills_up_in_a_step_leaves_the_file_as_it_was(self) -> None:
+        self.add_step("op.execute('PRAGMA max_page_count = 1'); op.execute(FILL)")
+        step = self.steps / "versions" / "9999_later.py"
+        numbers = "json_each('[' || replace(hex(zeroblob(4000)), '00', '0,') || '0]')"
+        fill = f"INSERT INTO settings SELECT hex(randomblob(100)), value FROM {numbers}"
+        step.write_text(step.read_text() + f"\nFILL = {fill!r}\n")
+        error = self.assertRaises(MigrationFailed, Database.open_file, self.path)
+        self.assertIn("disk is full", str(error))
+        self.assertNotIn("later", self.table_names(self.path))
+
+    def test_a_table_that_is_made_anew_keeps_the_rows_that_refer_to_it(self) -> None:
+        database = Database.open_file(self.path)
+        populate(database)
+        (_, home) = database.read(networks.list_networks)
+        before = database.read(members.list_members, home.network)
+        database.close()
+        self.add_step(
+            "with op.batch_alter_table('networks', recreate='always') as batch: "
+            "batch.add_column(sa.Column('x', sa.Integer))"
+        )
+        database = Database.open_file(self.path)
+        self.addCleanup(database.close)
+        self.assertEqual(database.read(members.list_members, home.network), before)
+
+    def test_a_step_that_leaves_references_to_nothing_is_undone(self) -> None:
+        database = Database.open_file(self.path)
+        populate(database)
+        database.close()
+        self.add_step("op.execute('DELETE FROM networks')")
+        error = self.assertRaises(MigrationFailed, Database.open_file, self.path)
+        self.assertIn("refers to a row of networks that is not there", str(error))
+
     def test_a_newer_database_is_refused_untouched(self) -> None:
         with closing(sqlite3.connect(self.path)) as connection:
             connection.execute("UPDATE alembic_version SET version_num = '4711'")
@@ -118,48 +193,59 @@ class MigrationTests(SynchronousTestCase):
         self.assertRaises(StoreFault, back_up, self.path, self.path / "copy")
 
 
-class FirstSchemaTests(SynchronousTestCase):
-    """A database as the first release left it."""
+class ReleasedTests(SynchronousTestCase):
+    """Files that earlier releases left behind, each opened by this one in one step."""
 
-    def setUp(self) -> None:
-        directory = Path(self.mktemp())
-        directory.mkdir()
-        self.path = directory / "controller.db"
-        engine = create_engine(f"sqlite:///{self.path}")
-        with engine.begin() as connection:
-            command.upgrade(migrate._config(connection), "0001")
-            for statement in FIRST_ROWS:
-                connection.exec_driver_sql(statement)
-        engine.dispose()
-        self.database = Database.open_file(self.path)
-        self.addCleanup(self.database.close)
+    def open(self, schema: str) -> Database:
+        path = Path(self.mktemp())
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript((RELEASED / f"{schema}.sql").read_text(encoding="utf-8"))
+        database = Database.open_file(path)
+        self.addCleanup(database.close)
+        return database
 
     def test_all_that_was_there_is_there(self) -> None:
-        (network,) = self.database.read(networks.list_networks)
-        (member,) = self.database.read(members.list_members, network.network)
-        self.assertEqual((member.name, member.state, member.tags), ("ann", StoredState.APPROVED, ()))
-        self.assertEqual(member.addresses, ("10.9.0.1",))
-        (key,) = self.database.read(join_keys.list_join_keys, network.network)
-        self.assertEqual((key.uses_left, key.is_ephemeral), (1, False))
-        user = self.database.read(users.find_user_by_name, "ann")
-        assert user is not None
-        self.assertEqual((user.role, user.is_disabled), (Role.OWNER, False))
+        for schema in SCHEMAS:
+            database = self.open(schema)
+            guests, home = database.read(networks.list_networks)
+            self.assertEqual((guests.name, home.name, home.members), ("Gäste-客人", "home", 3), schema)
+            found = {one.name: one for one in database.read(members.list_members, home.network)}
+            self.assertEqual(sorted(found), ["Büro", "denied", "laptop", "server"], schema)
+            self.assertEqual(found["denied"].state, StoredState.DENIED)
+            self.assertEqual(found["laptop"].addresses, ("10.9.0.1", "fd00:9::1"))
+            self.assertEqual((found["server"].is_bridge, found["server"].tags), (True, ()))
+            waiting, good = database.read(join_keys.list_join_keys, home.network)
+            self.assertEqual((waiting.revoked_at is None, good.uses_left), (False, 5))
+            user = database.read(users.find_user_by_name, "ann")
+            assert user is not None
+            self.assertEqual((user.role, user.is_disabled), (Role.OWNER, False))
 
-    def test_the_audit_log_becomes_a_chain_without_gaps_that_goes_on(self) -> None:
-        verdict = self.database.read(audit.check_chain)
-        self.assertEqual((verdict.lines, verdict.broken_at), (2, None))
-        self.database.write(audit.record, "owner", "test.line", 3.5, detail="é")
-        self.assertEqual(self.database.read(audit.check_chain).lines, 3)
+    def test_members_are_told_what_they_were_told_before(self) -> None:
+        for schema in SCHEMAS:
+            database = self.open(schema)
+            (home,) = (one for one in database.read(networks.list_networks) if one.name == "home")
+            view = database.read(read_view, home.network, Servers())
+            self.assertEqual(view.network_map.revision, home.revision)
+            names = sorted(record.name for record in view.network_map.members)
+            self.assertEqual(names, ["Büro", "laptop", "server"])
+            self.assertEqual(sorted(view.changed_at.values()), [2, 3, 9])
+            self.assertEqual(sorted(view.removed_at.values()), [7, 8])
 
+    def test_the_audit_log_is_a_chain_that_goes_on(self) -> None:
+        for schema in SCHEMAS:
+            database = self.open(schema)
+            before = database.read(audit.check_chain)
+            self.assertEqual((before.lines, before.broken_at), (14, None), schema)
+            database.write(audit.record, "owner", "test.line", 3.5, detail="é")
+            self.assertEqual(database.read(audit.check_chain).lines, before.lines + 1)
 
-FIRST_ROWS = (
-    "INSERT INTO networks VALUES ('aaaaaaaa', 'home', 'home', '10.9.0.0/24', NULL, 1400, 'managed', x'00',"
-    " 'automatic', 2, 1, 1.0)",
-    "INSERT INTO members VALUES ('aaaaaaaa', 'bbbbbbbbbbbbbbbb', x'01', x'02', x'020000000001', 'ann', 'ann',"
-    " 'approved', 'aes', 0, '0.1', 'k', 2, 1.0, 1.0)",
-    "INSERT INTO addresses VALUES ('aaaaaaaa', '10.9.0.1', 4, 1, 'bbbbbbbbbbbbbbbb', NULL)",
-    "INSERT INTO join_keys VALUES ('k', 'aaaaaaaa', x'03', 2, 1, 'automatic', 'owner', 1.0, 2.0, NULL)",
-    "INSERT INTO users VALUES ('u', 'ann', 'ann', 'x', 'owner', 1.0)",
-    "INSERT INTO audit VALUES (1, 1.0, 'owner', 'network.create', '', 'home', '')",
-    "INSERT INTO audit VALUES (7, 2.25, 'owner', 'user.bootstrap', '', 'u', '')",
-)
+    def test_lines_of_the_audit_log_that_were_taken_out_before_there_was_a_chain_leave_no_gap(self) -> None:
+        path = Path(self.mktemp())
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript((RELEASED / "0001.sql").read_text(encoding="utf-8"))
+            connection.execute("DELETE FROM audit WHERE number = 5")
+            connection.commit()
+        database = Database.open_file(path)
+        self.addCleanup(database.close)
+        verdict = database.read(audit.check_chain)
+        self.assertEqual((verdict.lines, verdict.broken_at), (13, None))
