@@ -43,6 +43,8 @@ pub enum Counter {
     DroppedForwardRate,
     DroppedForwardNoWay,
     DroppedForwardTooLong,
+    DroppedPolicyOut,
+    DroppedPolicyIn,
     FallbackTapTso,
     FallbackTapUso,
     FallbackTapGsoWrite,
@@ -51,7 +53,7 @@ pub enum Counter {
 }
 
 /// All counters, in order, by the names of `status --json`.
-pub const NAMES: [&str; 41] = [
+pub const NAMES: [&str; 43] = [
     "tap_frames_in",
     "tap_frames_out",
     "tap_super_frames_in",
@@ -88,6 +90,8 @@ pub const NAMES: [&str; 41] = [
     "dropped_forward_rate",
     "dropped_forward_no_way",
     "dropped_forward_too_long",
+    "dropped_policy_out",
+    "dropped_policy_in",
     "fallback_tap_tso",
     "fallback_tap_uso",
     "fallback_tap_gso_write",

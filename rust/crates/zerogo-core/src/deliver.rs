@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use crate::checksum::{complete_partial, write_pseudo_sum};
 use crate::counter::Counter;
 use crate::endpoint::Endpoint;
+use crate::gate::Direction;
 use crate::ingress::{Confirmations, Ingress, Opened};
 use crate::merge::{UDP_SEGMENTS_LIMIT, follows, merge};
 use crate::outbox::DatagramSink;
@@ -69,9 +70,11 @@ impl<C: Confirmations, S: DatagramSink> Ingress<C, S> {
         if head.is_udp() && !self.shared.merges_udp {
             return false;
         }
-        if ethernet.is_none()
-            && let Some(counter) = self.shared.segment().refuses(peer.number, &head.bytes()[VNET_BYTES..], now)
-        {
+        self.note_frames(peer, Some(&run[run.len() - 1].source), now);
+        let frame = &head.bytes()[VNET_BYTES..];
+        let refusal = self.shared.forbids(peer, Direction::In, frame, now);
+        let unlooked = || ethernet.is_none().then(|| self.shared.segment().refuses(peer.number, frame, now)).flatten();
+        if let Some(counter) = refusal.or_else(unlooked) {
             self.shared.receiving.add(counter, 1);
             return true;
         }
@@ -85,7 +88,6 @@ impl<C: Confirmations, S: DatagramSink> Ingress<C, S> {
         if !self.write_super(&pieces[..=run.len()], run.len()) {
             return false;
         }
-        self.note_frames(peer, Some(&run[run.len() - 1].source), now);
         bump(&peer.bytes_in, bytes);
         true
     }
@@ -188,17 +190,17 @@ impl<C: Confirmations, S: DatagramSink> Ingress<C, S> {
                 Some(6) => [0x86, 0xdd],
                 _ => return Err(Counter::DroppedMalformed),
             };
+            roomy[VNET_BYTES..HEAD_BYTES - 2].copy_from_slice(&ethernet_addresses(&self.shared, peer));
+            roomy[HEAD_BYTES - 2..HEAD_BYTES].copy_from_slice(&ethertype);
+            admitted(self.shared.forbids(peer, Direction::In, &roomy[VNET_BYTES..], now))?;
             if self.claims_foreign_address(peer, &roomy[HEAD_BYTES..]) {
                 return Err(Counter::DroppedForeignSource);
             }
-            roomy[VNET_BYTES..HEAD_BYTES - 2].copy_from_slice(&ethernet_addresses(&self.shared, peer));
-            roomy[HEAD_BYTES - 2..HEAD_BYTES].copy_from_slice(&ethertype);
             roomy
         } else {
             let frame = &mut roomy[ETHERNET_BYTES..];
-            if let Some(counter) = self.shared.segment().refuses(peer.number, &frame[VNET_BYTES..], now) {
-                return Err(counter);
-            }
+            admitted(self.shared.forbids(peer, Direction::In, &frame[VNET_BYTES..], now))?;
+            admitted(self.shared.segment().refuses(peer.number, &frame[VNET_BYTES..], now))?;
             frame
         };
         frame[..VNET_BYTES].fill(0);
@@ -239,6 +241,10 @@ impl<C: Confirmations, S: DatagramSink> Ingress<C, S> {
         }
         Ok(())
     }
+}
+
+fn admitted(refusal: Option<Counter>) -> Result<(), Counter> {
+    refusal.map_or(Ok(()), Err)
 }
 
 /// Destination and source of a frame whose Ethernet header was left out.

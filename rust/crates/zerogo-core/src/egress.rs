@@ -11,6 +11,7 @@ use crate::cut::{Cutter, Shape};
 use crate::endpoint::Endpoint;
 use crate::fdb::{Mac, PeerNumber};
 use crate::flow::flow_of;
+use crate::gate::Direction;
 use crate::outbox::{Blame, DatagramSink, Outbox};
 use crate::packet::{ETHERNET_BYTES, is_plain_ip};
 use crate::peer::{Path, Peer};
@@ -180,6 +181,16 @@ impl<S: DatagramSink> Outgoing<S> {
         Ok(Trip { number, session, way, mtu, twin, band: flow.band, blame })
     }
 
+    /// Whether the peer's filter refuses a frame, which then is counted.
+    fn forbids(&self, number: PeerNumber, frame: &[u8], now: Nanos) -> bool {
+        let peer = self.peers.get(&number);
+        let refusal = peer.and_then(|peer| self.shared.forbids(&peer.shared, Direction::Out, frame, now));
+        if let Some(counter) = refusal {
+            self.shared.sending.add(counter, 1);
+        }
+        refusal.is_some()
+    }
+
     /// Send a frame with its virtio header, or keep it until that is possible. `is_own` says that it goes from our own
     /// address to the peer's own, so that its Ethernet header can be left out.
     pub(crate) fn send_frame(
@@ -190,6 +201,9 @@ impl<S: DatagramSink> Outgoing<S> {
         now: Nanos,
     ) -> Option<Shape> {
         let packet = &frame[VNET_BYTES..];
+        if self.forbids(number, packet, now) {
+            return None;
+        }
         let trip = match self.trip(number, packet, packet.len(), now) {
             Ok(trip) => trip,
             Err(hindrance) => {
@@ -242,6 +256,9 @@ impl<S: DatagramSink> Outgoing<S> {
         };
         if shape_of(&self.shared, &trip, frame, frame_bytes, &vnet, is_plain_ip(frame)) != Some(*reader.shape()) {
             return false;
+        }
+        if self.forbids(number, frame, now) {
+            return true;
         }
         let payload = frame_bytes - reader.shape().lead - reader.shape().header_bytes;
         let Some(peer) = self.peers.get_mut(&number) else {

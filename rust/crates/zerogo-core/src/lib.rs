@@ -10,6 +10,7 @@
 //! - `endpoint`, `way`: places, channels, routes, and what goes around a datagram on its way there.
 //! - `fdb`, `neighbor`, `storm`, `segment`: the switch.
 //! - `cut`, `merge`, `fragment`: super-frames and frames larger than a path.
+//! - `subject`, `flowtable`, `gate`: what may pass to and from a peer.
 //! - `flow`, `queue`, `backlog`: what waits to be sealed, and in which order.
 //! - `peer`, `shared`, `outbox`, `egress`, `trip`, `verbs`, `ingress`, `deliver`, `upcall`: the plane's two directions.
 
@@ -26,7 +27,9 @@ pub mod egress;
 pub mod endpoint;
 pub mod fdb;
 pub mod flow;
+pub mod flowtable;
 pub mod fragment;
+pub mod gate;
 pub mod ingress;
 pub mod merge;
 pub mod neighbor;
@@ -39,6 +42,7 @@ pub mod segment;
 pub mod session;
 pub mod shared;
 pub mod storm;
+pub mod subject;
 pub mod time;
 mod trip;
 pub mod upcall;

@@ -119,6 +119,8 @@ pub struct PeerShared {
     pub forwarded_bytes: AtomicU64,
     /// Whether anything was sent to it since the last tick.
     pub sent_since_tick: AtomicBool,
+    /// Whether it has a filter.
+    pub is_filtered: AtomicBool,
 }
 
 /// Add to a counter that one thread writes.
@@ -149,6 +151,7 @@ impl PeerShared {
             roam_quiet_until: zero(),
             forwarded_bytes: zero(),
             sent_since_tick: AtomicBool::new(false),
+            is_filtered: AtomicBool::new(false),
         }
     }
 

@@ -6,13 +6,16 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use crate::counter::{NAMES, Tally};
+use crate::counter::{Counter, NAMES, Tally};
 use crate::door::Door;
 use crate::endpoint::NodeId;
 use crate::fdb::{Mac, PeerNumber};
+use crate::gate::{Direction, Gate};
 use crate::peer::PeerShared;
 use crate::segment::Segment;
 use crate::session::Session;
+use crate::subject::subject_of;
+use crate::time::Nanos;
 use crate::upcall::{Bell, Upcalls};
 
 /// The switches of a plane's offloads, in the order of `zerogo.dataplane.offloads.Offloads`.
@@ -83,6 +86,7 @@ pub struct Shared {
     pub upcalls: Upcalls,
     switches: Switches,
     segment: Mutex<Segment>,
+    gate: Mutex<Gate>,
     sessions: RwLock<HashMap<u32, Arc<Session>>>,
     version: AtomicU64,
     peers: Mutex<BTreeMap<PeerNumber, Arc<PeerShared>>>,
@@ -108,6 +112,7 @@ impl Shared {
             upcalls: Upcalls::new(bell),
             switches,
             segment: Mutex::new(Segment::new(port.mac, &port.addresses, port.is_bridge)),
+            gate: Mutex::default(),
             sessions: RwLock::default(),
             version: AtomicU64::new(0),
             peers: Mutex::default(),
@@ -118,6 +123,26 @@ impl Shared {
     /// The switch; hot paths do without it.
     pub fn segment(&self) -> MutexGuard<'_, Segment> {
         self.segment.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The filters; only for peers that have one.
+    pub fn gate(&self) -> MutexGuard<'_, Gate> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How a frame, of which the headers at least are given, is counted where the peer's filter refuses it.
+    pub fn forbids(&self, peer: &PeerShared, direction: Direction, frame: &[u8], now: Nanos) -> Option<Counter> {
+        if !peer.is_filtered.load(Ordering::Relaxed) {
+            return None;
+        }
+        let subject = subject_of(frame);
+        if self.gate().lets_pass(peer.number, direction, &subject, now) {
+            return None;
+        }
+        Some(match direction {
+            Direction::Out => Counter::DroppedPolicyOut,
+            Direction::In => Counter::DroppedPolicyIn,
+        })
     }
 
     /// All peers.

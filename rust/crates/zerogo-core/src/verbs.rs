@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use crate::egress::{Outgoing, ask_rekey};
 use crate::endpoint::{Endpoint, NodeId};
 use crate::fdb::{Mac, PeerNumber};
+use crate::gate::Filter;
 use crate::outbox::DatagramSink;
 use crate::peer::{Peer, PeerShared, Plan};
 use crate::session::{Session, SessionParts};
@@ -21,6 +22,8 @@ pub enum Verb {
     SetPeer(PeerNumber, NodeId, Mac, Vec<IpAddr>, bool),
     /// Forget a member.
     RemovePeer(PeerNumber),
+    /// Hold a peer's frames against a filter; `None` lets everything pass.
+    SetFilter(PeerNumber, Option<Filter>),
     /// Install a fresh session.
     AddSession(PeerNumber, SessionParts),
     /// Erase a session.
@@ -45,6 +48,7 @@ impl<S: DatagramSink> Outgoing<S> {
                 self.set_peer(number, node_id, mac, &addresses, is_bridge);
             }
             Verb::RemovePeer(number) => self.remove_peer(number),
+            Verb::SetFilter(number, filter) => self.set_filter(number, filter),
             Verb::AddSession(number, parts) => self.add_session(number, &parts, now),
             Verb::RetireSession(local_index) => {
                 if let Some(session) = self.shared.session(local_index) {
@@ -76,7 +80,17 @@ impl<S: DatagramSink> Outgoing<S> {
         self.derive_routes();
     }
 
+    fn set_filter(&mut self, number: PeerNumber, filter: Option<Filter>) {
+        let Some(peer) = self.peers.get(&number) else {
+            return;
+        };
+        let is_filtered = filter.is_some();
+        self.shared.gate().set_filter(number, filter);
+        peer.shared.is_filtered.store(is_filtered, Ordering::Relaxed);
+    }
+
     fn remove_peer(&mut self, number: PeerNumber) {
+        self.set_filter(number, None);
         if let Some(peer) = self.peers.remove(&number) {
             peer.sessions().iter().for_each(|session| self.shared.remove_session(session));
         }

@@ -17,6 +17,7 @@ use pyo3::types::{PyBytes, PyTuple};
 use zerogo_core::aead::Suite;
 use zerogo_core::counter::NAMES;
 use zerogo_core::endpoint::{Endpoint, MAIN_SOCKET, NodeId, Place, Route};
+use zerogo_core::gate::{DESTINATIONS_LIMIT, Filter, Prefix, RULES_LIMIT, Rule};
 use zerogo_core::peer::{Path, Plan};
 use zerogo_core::session::SessionParts;
 use zerogo_core::shared::{Port, Switches};
@@ -36,6 +37,8 @@ enum Address {
 }
 
 type PathRow = (Address, usize);
+/// Protocol, ports, destinations, and whether it allows.
+type RuleRow = (Option<u8>, Option<(u16, u16)>, Vec<String>, bool);
 
 const NANOS_PER_SECOND: f64 = 1e9;
 
@@ -65,6 +68,19 @@ fn parse_endpoint(address: &Address) -> PyResult<Endpoint> {
 
 fn parse_path(row: &PathRow) -> PyResult<Path> {
     Ok(Path::new(parse_endpoint(&row.0)?, row.1))
+}
+
+fn parse_rule((protocol, ports, destinations, allows): &RuleRow) -> PyResult<Rule> {
+    let prefix = |text: &String| Prefix::parse(text).ok_or_else(|| PyValueError::new_err("an IP prefix is wanted"));
+    let destinations = destinations.iter().map(prefix).collect::<PyResult<_>>()?;
+    Ok(Rule { protocol: *protocol, ports: *ports, destinations, allows: *allows })
+}
+
+fn parse_rules(rows: &[RuleRow]) -> PyResult<Vec<Rule>> {
+    if rows.len() > RULES_LIMIT || rows.iter().map(|row| row.2.len()).sum::<usize>() > DESTINATIONS_LIMIT {
+        return Err(PyValueError::new_err("too many rules"));
+    }
+    rows.iter().map(parse_rule).collect()
 }
 
 fn array<const LENGTH: usize>(bytes: &[u8]) -> PyResult<[u8; LENGTH]> {
@@ -146,6 +162,15 @@ impl NativePlane {
 
     fn remove_peer(&self, peer: u64) {
         self.push(Verb::RemovePeer(peer));
+    }
+
+    /// Hold a peer's frames against rules, those outbound and those inbound; None lets everything pass.
+    fn set_filter(&self, peer: u64, rules: Option<(Vec<RuleRow>, Vec<RuleRow>)>) -> PyResult<()> {
+        let parse = |(outbound, inbound): (Vec<RuleRow>, Vec<RuleRow>)| {
+            Ok::<_, PyErr>(Filter { outbound: parse_rules(&outbound)?, inbound: parse_rules(&inbound)? })
+        };
+        self.push(Verb::SetFilter(peer, rules.map(parse).transpose()?));
+        Ok(())
     }
 
     #[expect(clippy::too_many_arguments, reason = "the keys of a session, spelt out for Python")]
