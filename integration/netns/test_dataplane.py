@@ -15,9 +15,10 @@ from zerogo.dataplane.interface import Offloads, PlaneFault
 from zerogo.dataplane.reference import ReferenceDataplane
 from zerogo.test.dataplane.conformance import DataplaneConformance
 from zerogo.test.dataplane.kernel import open_end
+from zerogo.test.dataplane.policy_conformance import PolicyConformance
 
 
-class ReferenceDataplaneTests(DataplaneConformance, SynchronousTestCase):
+class ReferenceDataplaneTests(DataplaneConformance, PolicyConformance, SynchronousTestCase):
     """Everything that any plane must do."""
 
     if os.geteuid() != 0 or not Path("/dev/net/tun").exists():

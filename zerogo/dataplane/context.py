@@ -10,6 +10,7 @@ from zerogo.dataplane.tally import Tally
 from zerogo.dataplane.tapwriter import TapWriter
 from zerogo.dataplane.transmit import DatagramSender
 from zerogo.dataplane.upcalls import UpcallQueue
+from zerogo.switch.gate import Gate
 from zerogo.switch.segment import Segment
 
 
@@ -29,6 +30,7 @@ class PlaneContext:
     sender: DatagramSender
     upcalls: UpcallQueue
     table: PeerTable = field(factory=PeerTable)
+    gate: Gate = field(factory=Gate)
     routes: dict[bytes, Peer] = field(factory=dict)
     """Destination and source address, 12 bytes, of frames from our own address to a member's."""
 

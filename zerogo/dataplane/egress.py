@@ -115,6 +115,8 @@ class Egress:
 
         :param is_own: whether it goes from our own address to the peer's own: its Ethernet header can be left out.
         """
+        if self._forbids(peer, frame[VNET_BYTES:], now):
+            return
         session = peer.usable_session(now)
         if session is None or peer.courses is None:
             self._context.tally.dropped_staged += peer.stage(bytearray(frame))
@@ -138,6 +140,14 @@ class Egress:
         if peer.unanswered_since is None:
             peer.unanswered_since = now
         self.send_plaintext(peer, course, session, frame[begin:], now)
+
+    def _forbids(self, peer: Peer, frame: memoryview, now: float) -> bool:
+        """Whether the peer's filter refuses a frame, which then is counted."""
+        gate = self._context.gate
+        if not gate.holds(peer.peer) or gate.passes(peer.peer, frame, True, now):
+            return False
+        self._context.tally.dropped_policy_out += 1
+        return True
 
     @staticmethod
     def _is_plain_ip(frame: memoryview) -> bool:
@@ -213,6 +223,8 @@ class Egress:
         course = peer.courses.of(band, packet, ETHERNET_BYTES, size)
         if self._shape_of(course, packet, size, vnet, True) != layout.shape:
             return False
+        if self._forbids(peer, packet, now):
+            return True
         payload = size - ETHERNET_BYTES - layout.shape.header_bytes
         self._send_run(peer, Errand(course, session, band), payload, vnet, now)
         return True

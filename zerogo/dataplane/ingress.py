@@ -333,12 +333,14 @@ class Ingress:
                 self._open_again(train, first, count)
             return False
         head = memoryview(pieces[0])[VNET_BYTES:]
+        self._note_frames(peer, train.source, now)
+        if self._forbids(peer, head, now):
+            return True
         if ethernet is None and self._refuses(peer, head, now):
             return True
         if not context.tap.write_super(pieces, count):
             self._open_again(train, first, count)
             return False
-        self._note_frames(peer, train.source, now)
         peer.bytes_in += sum(map(len, pieces[1:])) + len(head) * count
         return True
 
@@ -402,12 +404,14 @@ class Ingress:
             if frame is None:
                 self._context.tally.dropped_malformed += 1
                 return
+            if self._forbids(peer, frame[VNET_BYTES:], now):
+                return
             if self._claims_foreign_address(peer, frame):
                 self._context.tally.dropped_foreign_source += 1
                 return
         else:
             frame = roomy[ETHERNET_BYTES:]
-            if self._refuses(peer, frame[VNET_BYTES:], now):
+            if self._forbids(peer, frame[VNET_BYTES:], now) or self._refuses(peer, frame[VNET_BYTES:], now):
                 return
             frame[:VNET_BYTES] = NO_OFFLOAD
         if kind_and_flags & (FLAG_PARTIAL | FLAG_VERIFIED) and not self._restore_checksum(frame, kind_and_flags):
@@ -436,6 +440,14 @@ class Ingress:
         if packet[0] >> 4 != 6 or len(packet) < 40 or packet[6] not in _ICMPV6_OR_EXTENSION:
             return False
         return self._context.segment.refuses_discovery(peer.peer, packet)
+
+    def _forbids(self, peer: Peer, frame: memoryview, now: float) -> bool:
+        """Whether the peer's filter refuses a frame, which then is counted."""
+        gate = self._context.gate
+        if not gate.holds(peer.peer) or gate.passes(peer.peer, frame, False, now):
+            return False
+        self._context.tally.dropped_policy_in += 1
+        return True
 
     def _refuses(self, peer: Peer, frame: memoryview, now: float) -> bool:
         refusal: Refusal | None = self._context.segment.refuses(peer.peer, frame, now)

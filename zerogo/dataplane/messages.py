@@ -24,8 +24,9 @@ from typing import Any
     SET_FORWARDING,
     ADD_SIDE_SOCKET,
     REMOVE_SIDE_SOCKET,
+    SET_FILTER,
     CLOSE,
-) = range(1, 13)
+) = range(1, 14)
 (
     DATAGRAM_RECEIVED,
     CONTROL_RECEIVED,

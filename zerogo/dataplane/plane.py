@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from typing import Any
 
 from zerogo.dataplane.carrying import Carrying
 from zerogo.dataplane.context import PlaneContext
@@ -20,6 +21,7 @@ from zerogo.dataplane.messages import (
     RETIRE_SESSION,
     SEND_CONTROL,
     SEND_DATAGRAM,
+    SET_FILTER,
     SET_FORWARDING,
     SET_PATH,
     SET_PEER,
@@ -35,6 +37,7 @@ from zerogo.dataplane.tapwriter import TapWriter
 from zerogo.dataplane.transmit import UDP_GRO, DatagramSender
 from zerogo.dataplane.upcalls import UpcallQueue
 from zerogo.dataplane.way import Courses, Plan
+from zerogo.policy.filter import PeerFilter, PolicyRule
 from zerogo.switch.segment import Segment
 from zerogo.wire.transport import Band
 
@@ -102,6 +105,8 @@ class Plane:
             self._add_session(peer, message, now)
         elif verb == SET_PATH:
             self._set_path(peer, message[2], now)
+        elif verb == SET_FILTER:
+            self._context.gate.set_filter(peer.peer, _filter_of(message[2]))
         elif verb == SEND_CONTROL:
             self._egress.send_control(peer, message[2], message[3], now)
 
@@ -115,6 +120,7 @@ class Plane:
 
     def _remove_peer(self, number: int) -> None:
         self._context.table.remove(number)
+        self._context.gate.set_filter(number, None)
         self._carrying.forget()
         self._context.segment.remove_member(number)
         self._reported.pop(number, None)
@@ -200,6 +206,11 @@ def start_plane(opening: Message, tap_fd: int, sockets: list[socket.socket]) -> 
     segment = Segment(mac, addresses, is_bridge)
     upcalls = UpcallQueue(tally)
     return Plane(PlaneContext(tap_fd, mtu, mac, node_id, mac1_key, used, tally, segment, tap, sender, upcalls))
+
+
+def _filter_of(rows: tuple[tuple[tuple[Any, ...], ...], ...] | None) -> PeerFilter | None:
+    """A filter out of the fields of its rules."""
+    return None if rows is None else PeerFilter(*(tuple(PolicyRule(*row) for row in rules) for rules in rows))
 
 
 def _enable_gro(sockets: list[socket.socket]) -> bool:

@@ -16,7 +16,7 @@ import sys
 import time
 from collections import deque
 
-from attrs import asdict, evolve
+from attrs import asdict, astuple, evolve
 
 from zerogo.dataplane import messages
 from zerogo.dataplane.errors import PlaneNotStarted
@@ -41,6 +41,7 @@ from zerogo.dataplane.messages import Message
 from zerogo.dataplane.places import endpoint_of, place_of, ways_of
 from zerogo.ids import Endpoint
 from zerogo.noise.keys import SessionKeys
+from zerogo.policy.filter import PeerFilter
 
 _CONTROL_BUFFER_BYTES = 4 * 1024 * 1024
 _CLOSE_WAIT_SECONDS = 2.0
@@ -192,6 +193,10 @@ class ReferenceDataplane:
         """Forget a member with its sessions, path, staged frames and learned addresses."""
         self._rows.pop(peer, None)
         self._say((messages.REMOVE_PEER, peer))
+
+    def set_filter(self, peer: int, peer_filter: PeerFilter | None) -> None:
+        """Hold what passes to and from this peer against these rules; None lets everything pass."""
+        self._say((messages.SET_FILTER, peer, None if peer_filter is None else astuple(peer_filter)))
 
     def add_session(self, peer: int, keys: SessionKeys) -> None:
         """Install a fresh session."""

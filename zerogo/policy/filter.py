@@ -4,7 +4,7 @@
 A controller knows members, groups and tags; a plane knows peers. So a policy is compiled to one `PeerFilter` per
 ordered pair, and the two ends of a pair hold the same rules with the directions swapped. Rules are ordered, the first
 that matches a frame decides, and what none matches is refused. What a frame counts as, and what passes without a rule,
-is section 13 of docs/PROTOCOL.md; `zerogo.policy.gate` carries it out.
+is section 13 of docs/PROTOCOL.md; `zerogo.switch.gate` carries it out.
 """
 
 from __future__ import annotations

@@ -39,6 +39,8 @@ from zerogo.ids import ChannelAddress, Endpoint, NodeId, RouteAddress, SideAddre
 from zerogo.noise.cookie import mac
 from zerogo.noise.keys import SessionKeys
 from zerogo.noise.session import TransportSession
+from zerogo.policy.filter import PeerFilter
+from zerogo.switch.gate import Gate
 from zerogo.switch.storm import StormBudget
 from zerogo.turn.message import emit_channel_data, parse_channel_data
 from zerogo.wire.datagram import DatagramKind, classify
@@ -120,6 +122,7 @@ class MemoryPlane:
         self._sessions: dict[int, _Session] = {}
         self._upcalls: deque[Upcall] = deque()
         self._counts = dict.fromkeys(Counter, 0)
+        self._gate = Gate()
 
     def open(self, settings: PlaneSettings) -> None:
         """Begin; the descriptors are not used."""
@@ -140,8 +143,14 @@ class MemoryPlane:
     def remove_peer(self, peer: int) -> None:
         """Forget a member and all of it."""
         self._peers.pop(peer, None)
+        self._gate.set_filter(peer, None)
         for index in [index for index, session in self._sessions.items() if session.peer == peer]:
             del self._sessions[index]
+
+    def set_filter(self, peer: int, peer_filter: PeerFilter | None) -> None:
+        """Hold the peer's frames against these rules."""
+        if peer in self._peers:
+            self._gate.set_filter(peer, peer_filter)
 
     def add_session(self, peer: int, keys: SessionKeys) -> None:
         """An initiator's becomes current, a responder's next."""
@@ -359,6 +368,9 @@ class MemoryPlane:
         return way.endpoint, plan.twin.endpoint
 
     def _send_frame(self, entry: _Peer, frame: bytes) -> None:
+        if entry.entry is not None and not self._gate.passes(entry.entry.peer, frame, True, self._clock()):
+            self._counts[Counter.DROPPED_POLICY_OUT] += 1
+            return
         if entry.plan is not None and self._seal(entry, Kind.ETHERNET, frame, self._ways_of(entry.plan, frame)):
             return
         entry.wants_keys = entry.current is None
@@ -412,6 +424,9 @@ class MemoryPlane:
             self._pass_up(PeerRoamed(session.peer, source))
 
     def _receive_frame(self, entry: _Peer, peer: int, frame: bytes) -> None:
+        if not self._gate.passes(peer, frame, False, self._clock()):
+            self._counts[Counter.DROPPED_POLICY_IN] += 1
+            return
         if entry.entry is None or frame[_MAC_BYTES : 2 * _MAC_BYTES] != entry.entry.mac.raw:
             self._counts[Counter.DROPPED_FOREIGN_SOURCE] += 1
             return

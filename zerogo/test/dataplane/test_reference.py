@@ -27,6 +27,7 @@ from zerogo.dataplane.place import CHANNEL, ROUTE, SIDE
 from zerogo.dataplane.reference import ReferenceDataplane
 from zerogo.ids import ChannelAddress, MacAddress, NodeId, RouteAddress, SideAddress, SocketAddress
 from zerogo.noise.keys import SessionKeys
+from zerogo.policy.filter import OPEN_RULE, PeerFilter, PolicyRule
 from zerogo.wire.handshake import Suite
 
 ADDRESS = SocketAddress.of("192.0.2.1", 9993)
@@ -93,6 +94,8 @@ class ReferenceDataplaneTests(SynchronousTestCase):
         self.plane.send_control(3, b"probe", SideAddress(2, ADDRESS))
         self.plane.set_forwarding(1000)
         self.plane.remove_side_socket(2)
+        self.plane.set_filter(3, PeerFilter((OPEN_RULE,), (PolicyRule(6, (1, 2), ("10.0.0.0/8",), False),)))
+        self.plane.set_filter(3, None)
         by_route = (ROUTE, NODE.raw, b"\x04" * 10)
         self.assertEqual(
             [
@@ -101,6 +104,8 @@ class ReferenceDataplaneTests(SynchronousTestCase):
                 (m.SEND_CONTROL, 3, b"probe", (SIDE, 2, *PAIR)),
                 (m.SET_FORWARDING, 1000),
                 (m.REMOVE_SIDE_SOCKET, 2),
+                (m.SET_FILTER, 3, (((None, None, (), True),), ((6, (1, 2), ("10.0.0.0/8",), False),))),
+                (m.SET_FILTER, 3, None),
             ],
             self.said(),
         )
