@@ -14,8 +14,11 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
+
+import lanes
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "build" / "suite"
@@ -49,7 +52,9 @@ RUST_CHECKS = (
 RUST_RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.M)
 MATRIX = re.compile(r"^pair of .*?^\w+: \d+ pairs in .*?$", re.M | re.S)
 """A table of integration.netns.matrix in what trial printed."""
-SUITES = {"unit": "zerogo.test", "netns": "integration"}
+ALONE = ("integration.netns.test_matrix", "integration.netns.test_narrow")
+"""Modules whose tests are about seconds."""
+LONGEST = tuple(f"integration.netns.test_{name}" for name in ("native_dataplane", "dataplane", "routing", "hub"))
 
 
 def run(command: list[str], log: Path, directory: Path = ROOT) -> int:
@@ -81,17 +86,31 @@ def rust(log: Path) -> Figures:
     return Figures(checked.passed + passed, checked.failed + failed, ignored)
 
 
-def trial(step: str, log: Path) -> Figures:
-    """One run of trial; what it printed last is its figures."""
-    package = SUITES[step]
-    if step == "netns" and os.geteuid() != 0 and not ON_CI:
+def unit(log: Path) -> Figures:
+    """The unit tests, in as many processes as there are cores."""
+    scratch = OUTPUT / "trial" / "unit"
+    status = run(["trial", f"-j{os.cpu_count()}", f"--temp-directory={scratch}", "zerogo.test"], log)
+    return trial_figures(log.read_text(encoding="utf-8", errors="replace"), status)
+
+
+def netns(log: Path) -> Figures:
+    """The tests in network namespaces, a few modules beside each other."""
+    if os.geteuid() != 0 and not ON_CI:
         print("needs root: ", end="")
         return Figures(skipped=1)
-    status = run(["trial", f"--temp-directory={OUTPUT / 'trial' / step}", package], log)
-    figures = trial_figures(log.read_text(encoding="utf-8", errors="replace"), status)
-    if step == "netns" and ON_CI:
-        return Figures(figures.passed, figures.failed + figures.skipped, 0)
-    return figures
+    outcomes = lanes.run_all(ROOT, "integration", alone=ALONE, longest=LONGEST, scratch=OUTPUT / "trial" / "netns")
+    failed_last = sorted(outcomes, key=lambda outcome: outcome.status != 0)
+    slowest = sorted(outcomes, key=lambda outcome: -outcome.seconds)
+    times = "".join(f"{outcome.seconds:6.0f} s  {outcome.module}\n" for outcome in slowest)
+    log.write_text(times + "".join(outcome.output for outcome in failed_last), encoding="utf-8")
+    figures = add(trial_figures(outcome.output, outcome.status) for outcome in outcomes)
+    return Figures(figures.passed, figures.failed + figures.skipped, 0) if ON_CI else figures
+
+
+def add(figures: Iterable[Figures]) -> Figures:
+    """The sum."""
+    rows = list(figures)
+    return Figures(*(sum(row[column] for row in rows) for column in range(3)))
 
 
 def trial_figures(printed: str, status: int) -> Figures:
@@ -108,12 +127,15 @@ def trial_figures(printed: str, status: int) -> Figures:
     return Figures(passed, failed, counts.get("skips", 0))
 
 
+STEPS = {"rust": rust, "unit": unit, "netns": netns}
+
+
 def report(figures: Figures, seconds: float, log: Path) -> None:
     """The rest of the step's line, and the end of its log where something failed."""
     print(f"{figures}  ({seconds:.0f} s)")
     if figures.failed:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-        print("\n".join(f"    {line}" for line in lines[-120:]))
+        print("\n".join(f"    {line}" for line in lines[-160:]))
         print(f"    (all of it: {log.relative_to(ROOT)})")
 
 
@@ -126,15 +148,12 @@ def main(steps: list[str]) -> int:
         log.unlink(missing_ok=True)
         print(f"  {step:<7} ", end="", flush=True)
         started = time.monotonic()
-        if step == "rust":
-            totals.append(rust(log))
-        else:
-            totals.append(check(step, log) if step in CHECKS else trial(step, log))
+        totals.append(check(step, log) if step in CHECKS else STEPS[step](log))
         report(totals[-1], time.monotonic() - started, log)
         if step == "netns":
             print("\n\n".join(MATRIX.findall(log.read_text(encoding="utf-8", errors="replace"))))
         sys.stdout.flush()
-    total = Figures(*(sum(column) for column in zip(*totals, strict=True)))
+    total = add(totals)
     (OUTPUT / "summary").write_text(f"{total}\n", encoding="utf-8")
     return 1 if total.failed else 0
 
