@@ -40,6 +40,7 @@ COMMANDS = {
     "users": "zerogo.cli.users:users",
     "tokens": "zerogo.cli.api_tokens:tokens",
     "audit": "zerogo.cli.audit:audit",
+    "controller": "zerogo.cli.controller:controller",
     "identity": "zerogo.cli.identity:identity",
     "config": "zerogo.cli.config:config",
     "import": "zerogo.cli.import_:import_",

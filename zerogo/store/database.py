@@ -50,7 +50,7 @@ class Database:
         """Open the SQLite file, making or migrating it; raises `StoreFault` and its kinds."""
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
             raise StoreFault(f"SQLite {sqlite3.sqlite_version} is too old; 3.37 or newer is needed")
-        descriptor = _lock_file(path)
+        descriptor = lock_file(path)
         try:
             engine = _sqlite_engine(path)
             migrate_file(engine, path)
@@ -94,7 +94,8 @@ def _fault(error: SQLAlchemyError) -> StoreFault:
     return StoreFault(f"the database failed: {cause_of(error)}")
 
 
-def _lock_file(path: Path) -> int:
+def lock_file(path: Path) -> int:
+    """Keep other controllers away from a SQLite file until the descriptor is closed; raises `DatabaseInUse`."""
     lock_path = path.with_name(path.name + ".lock")
     try:
         descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

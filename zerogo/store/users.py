@@ -50,6 +50,20 @@ def create_first_user(
     return user
 
 
+def reset_owner(connection: Connection, name: str, password_hash: str, rng: RandomBytes, unix_now: float) -> StoredUser:
+    """Let the user `name` be an owner with this password, whatever it was before; raises `ParseError`."""
+    check_name(name)
+    found = find_user_by_name(connection, name)
+    if found is None:
+        found = _insert(connection, name, password_hash, Role.OWNER, rng, unix_now)
+    else:
+        values = {"password_hash": password_hash, "role": Role.OWNER.value, "is_disabled": 0}
+        connection.execute(update(tables.users).where(tables.users.c.id == found.user_id).values(**values))
+        sessions.close_sessions(connection, found.user_id, unix_now)
+    audit.record(connection, "owner", "user.reset", unix_now, subject=found.user_id, detail=f"name={name}")
+    return _existing(connection, found.user_id)
+
+
 def create_user(
     connection: Connection,
     name: str,
