@@ -18,6 +18,8 @@ from zerogo.config.values import (
     PATH,
     PORT,
     SOCKET_ADDRESS,
+    SWITCH,
+    URL,
     integer,
     many,
     one_of,
@@ -74,6 +76,21 @@ class ControllerConfig:
 
     listen: SocketAddress = option(SOCKET_ADDRESS, SocketAddress("0.0.0.0", 9394))  # noqa: S104 - a server for all
     """Address and port for agents and the REST API."""
+    tls_listen: SocketAddress | None = option(SOCKET_ADDRESS, None, "0.0.0.0:9443")
+    """Address and port for agents, the REST API and the dashboard over TLS; without it, nowhere: then browsers need a
+    proxy with TLS, or local-browsers."""
+    tls_certificate: Path | None = option(PATH, None, "/etc/zerogo/controller.crt")
+    """The certificate for TLS (PEM), with those that it needs after it."""
+    tls_key: Path | None = option(PATH, None, "/etc/zerogo/controller.key")
+    """The private key of the certificate (PEM)."""
+    local_browsers: bool = option(SWITCH, False)
+    """Whether browsers on this machine may log in at http://localhost, without TLS. Their cookie then goes to every
+    program that listens on this machine and that the browser visits."""
+    browser_origins: tuple[str, ...] = option(many(URL), (), "[https://zerogo.example.net]")
+    """Further origins whose pages may use the API with a browser's session: needed behind a proxy that does not pass
+    on Host."""
+    web_static: Path | None = option(PATH, None, "/usr/share/zerogo/web-static")
+    """The dashboard's files; without it, those that were installed with ZeroGo."""
     public_addresses: tuple[str, ...] = option(many(HOST_PORT), (), "[controller.example.net:9394]")
     """How agents reach this controller: goes into join tokens. Without it, this machine's own addresses."""
     database: Path | None = option(DATABASE, None, "/var/lib/zerogo/controller/controller.db")

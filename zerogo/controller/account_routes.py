@@ -3,12 +3,9 @@
 
 from __future__ import annotations
 
-import hmac
 import math
 
 from zerogo import __version__
-from zerogo.config.errors import PrivateFileError
-from zerogo.config.private_file import read_private
 from zerogo.controller.account_documents import (
     BootstrapRequest,
     HealthDocument,
@@ -22,14 +19,13 @@ from zerogo.controller.account_documents import (
 )
 from zerogo.controller.callers import REFRESH_PREFIX, csrf_token, set_cookie, split_token
 from zerogo.controller.desk import Answer, Call, Desk, Route
+from zerogo.controller.owner_secrets import take_secret
 from zerogo.controller.problems import Problem
 from zerogo.controller.tokens import LIFETIME_SECONDS
 from zerogo.store import sessions, users
 from zerogo.store.errors import StoreFault
 from zerogo.store.sessions import Reused
 from zerogo.store.values import Role, SessionKind, StoredUser
-
-BOOTSTRAP_LIMIT = 200
 
 
 async def get_health(desk: Desk, call: Call) -> Answer:
@@ -39,19 +35,16 @@ async def get_health(desk: Desk, call: Call) -> Answer:
 
 
 async def bootstrap(desk: Desk, call: Call) -> Answer:
-    """Make the first user, once, with the secret from the state directory."""
+    """Make the first user, once, with the secret from the state directory; with the one that `zerogo controller
+    reset-admin` made, give an owner a new password."""
     body = call.body
     assert isinstance(body, BootstrapRequest)
     _begin_attempt(desk, "bootstrap", call)
-    try:
-        secret = read_private(desk.bootstrap_path, BOOTSTRAP_LIMIT).decode("ascii", "replace").strip()
-    except PrivateFileError as error:
-        raise Problem(409, "conflict", "the controller has an owner already") from error
-    if not hmac.compare_digest(secret.encode(), body.secret.strip().encode()):
-        raise Problem(401, "unauthorized", f"that is not the secret in {desk.bootstrap_path.name}")
+    is_reset = take_secret(desk.bootstrap_path, body.secret, desk.unix_time())
     desk.login_limits.succeeded("bootstrap", call.source)
     password_hash = await desk.passwords.hash(body.password)
-    user = await desk.store.write(users.create_first_user, body.name, password_hash, desk.rng, desk.unix_time())
+    unit = users.reset_owner if is_reset else users.create_first_user
+    user = await desk.store.write(unit, body.name, password_hash, desk.rng, desk.unix_time())
     desk.bootstrap_path.unlink(missing_ok=True)
     return Answer(201, UserDocument.of(user))
 
@@ -97,7 +90,7 @@ async def open_browser(desk: Desk, call: Call) -> Answer:
         sessions.open_session, user, SessionKind.BROWSER, call.source, desk.rng, desk.unix_time()
     )
     document = SessionDocument(MeDocument(user.user_id, user.name, user.role), csrf_token(secret))
-    cookie = set_cookie(session.session_id, secret, session.expires_at - session.created_at)
+    cookie = set_cookie(call.cookie_name, session.session_id, secret, session.expires_at - session.created_at)
     return Answer(201, document, cookie=cookie)
 
 
@@ -115,7 +108,7 @@ async def close_browser(desk: Desk, call: Call) -> Answer:
     assert call.caller is not None
     if call.caller.session_id:
         await desk.store.write(sessions.close_session, call.caller.session_id)
-    return Answer(204, cookie=set_cookie("", "", 0))
+    return Answer(204, cookie=set_cookie(call.cookie_name, "", "", 0))
 
 
 async def get_me(desk: Desk, call: Call) -> Answer:
@@ -143,7 +136,7 @@ async def log_out_everywhere(desk: Desk, call: Call) -> Answer:
     assert call.caller is not None
     if call.caller.user_id:
         await desk.store.write(sessions.close_sessions, call.caller.user_id, desk.unix_time())
-    return Answer(204, cookie=set_cookie("", "", 0))
+    return Answer(204, cookie=set_cookie(call.cookie_name, "", "", 0))
 
 
 async def _logged_in(desk: Desk, call: Call) -> StoredUser:

@@ -4,7 +4,8 @@
 A browser sends its session's cookie with whatever page asks it to, so what is not a GET must also bring the session's
 CSRF token in a header, which a page of another origin can neither read nor set; and where the browser says from which
 origin the request comes, it must be ours. The cookie is `__Host-`: HttpOnly, Secure, SameSite=Strict, for this host and
-no other. Everything about users is read anew at each request, so what was taken away is gone at once.
+no other (`browsers` has the one exception). Everything about users is read anew at each request, so what was taken away
+is gone at once.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import urlsplit
 
 from twisted.web.http import Request
 
 from zerogo.control.token import emit_base32
-from zerogo.controller.desk import Caller, Desk
+from zerogo.controller.browsers import LOCAL_COOKIE
+from zerogo.controller.caller import Caller
+from zerogo.controller.desk import Desk
 from zerogo.controller.problems import Problem
 from zerogo.controller.tokens import TokenInvalid
 from zerogo.store import api_tokens, sessions, users
@@ -28,7 +30,6 @@ LOCAL_OWNER = Caller("", "owner", Role.OWNER)
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="zerogo"'}
 API_TOKEN_PREFIX = "zgo_api_"  # noqa: S105 - not a secret
 REFRESH_PREFIX = "zgo_refresh_"
-COOKIE = "__Host-zerogo"
 COOKIE_LIMIT = 4096
 CSRF_HEADER = "x-csrf-token"
 SAFE_METHODS = (b"GET", b"HEAD")
@@ -60,22 +61,38 @@ def csrf_token(secret: str) -> str:
     return emit_base32(hashlib.sha256(b"zerogo csrf 1\x00" + secret.encode()).digest()[:20])
 
 
-def session_secret(request: Request) -> tuple[str, str] | None:
-    """Id and secret in the cookie."""
+def session_secret(request: Request, cookie: str) -> tuple[str, str] | None:
+    """Id and secret in the cookie of that name."""
     header = request.getHeader("cookie") or ""
     if len(header) > COOKIE_LIMIT:
         return None
     try:
-        morsel = SimpleCookie(header).get(COOKIE)
+        morsel = SimpleCookie(header).get(cookie)
     except CookieError:
         return None
     return None if morsel is None else split_token(morsel.value, "")
 
 
-def set_cookie(session_id: str, secret: str, seconds: float) -> str:
+def set_cookie(cookie: str, session_id: str, secret: str, seconds: float) -> str:
     """The header that gives a browser its session; with 0 seconds, the one that takes it away."""
     value = f"{session_id}_{secret}" if seconds else ""
-    return f"{COOKIE}={value}; Path=/; Max-Age={int(seconds)}; Secure; HttpOnly; SameSite=Strict"
+    secure = "" if cookie == LOCAL_COOKIE else "Secure; "
+    return f"{cookie}={value}; Path=/; Max-Age={int(seconds)}; {secure}HttpOnly; SameSite=Strict"
+
+
+async def is_still_good(desk: Desk, caller: Caller, since: float) -> bool:
+    """Whether someone who was let in at that unix time may stay: nothing of theirs was taken away meanwhile."""
+    if not caller.user_id:
+        return True
+    user = await desk.store.read(users.find_user, caller.user_id)
+    if user is None or user.is_disabled or user.role is not caller.role or user.valid_after > since:
+        return False
+    now = desk.unix_time()
+    if caller.session_id:
+        return await desk.store.read(sessions.is_open, caller.session_id, SessionKind.BROWSER, now)
+    if caller.token_id:
+        return await desk.store.read(api_tokens.is_good, caller.token_id, now)
+    return True
 
 
 async def _user(desk: Desk, token: str) -> Caller:
@@ -101,14 +118,14 @@ async def _program(desk: Desk, token: str) -> Caller:
 
 
 async def _browser(desk: Desk, request: Request) -> Caller | None:
-    pair, now = session_secret(request), desk.unix_time()
+    pair, now = session_secret(request, desk.browsers.cookie_name(request)), desk.unix_time()
     if pair is None:
         return None
     found = await desk.store.read(sessions.find_session, pair[0], SessionKind.BROWSER, pair[1], now)
     if found is None:
         return None
     if request.method not in SAFE_METHODS:
-        _check_origin(request)
+        _check_origin(desk, request)
         shown = request.getHeader(CSRF_HEADER) or ""
         if not hmac.compare_digest(shown.encode(), csrf_token(pair[1]).encode()):
             raise Problem(403, "csrf", "the request must bring the session's CSRF token in X-CSRF-Token")
@@ -119,14 +136,11 @@ async def _browser(desk: Desk, request: Request) -> Caller | None:
     return Caller(user.user_id, user.name, user.role, session_id=session_id, csrf_token=token)
 
 
-def _check_origin(request: Request) -> None:
+def _check_origin(desk: Desk, request: Request) -> None:
     """Browsers say where a request that changes something comes from; programs do not."""
     origin = request.getHeader("origin")
     site = request.getHeader("sec-fetch-site")
-    try:
-        is_ours = origin is None or urlsplit(origin).netloc.lower() == (request.getHeader("host") or "").lower()
-    except ValueError:
-        is_ours = False
+    is_ours = origin is None or desk.browsers.is_ours(origin, request.getHeader("host") or "")
     if not is_ours or site not in (None, "same-origin", "none"):
         raise Problem(403, "csrf", "the request comes from a page of another origin")
 

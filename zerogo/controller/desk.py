@@ -14,10 +14,14 @@ from attrs import field, frozen
 from twisted.internet.interfaces import IReactorTime
 
 from zerogo.control.coordinator_events import Presence
+from zerogo.control.relays import RelayPlace
+from zerogo.controller.browsers import Browsers
+from zerogo.controller.caller import Caller
 from zerogo.controller.idempotency import Idempotency
 from zerogo.controller.login_limits import LoginLimits
 from zerogo.controller.passwords import Passwords
 from zerogo.controller.rate_limits import RateLimits
+from zerogo.controller.tickets import Tickets
 from zerogo.controller.tokens import OwnerToken, TokenIssuer
 from zerogo.core import RandomBytes
 from zerogo.ids import NetworkId, NodeId
@@ -51,39 +55,19 @@ class Desk:
     login_limits: LoginLimits
     rate_limits: RateLimits
     idempotency: Idempotency
+    tickets: Tickets
+    browsers: Browsers
     bootstrap_path: Path
     """The file with the secret that makes the first user; gone once there is one."""
     key_hash: bytes
     """Pins this controller in join tokens."""
     own_addresses: Callable[[], tuple[str, ...]]
     """How agents may reach this controller, `host:port`, best first."""
+    relays: tuple[RelayPlace, ...]
+    """That members are told of."""
     clock: IReactorTime
     unix_time: Callable[[], float]
     rng: RandomBytes
-
-
-@frozen
-class Caller:
-    """Who calls."""
-
-    user_id: str
-    """Empty: the owner of this machine."""
-    name: str
-    role: Role
-    scopes: frozenset[str] | None = None
-    """What the caller's API token is limited to; None: it is no such token."""
-    token_id: str = ""
-    session_id: str = ""
-    """Of a browser."""
-    csrf_token: str = field(default="", repr=False)
-    """Of that session."""
-
-    @property
-    def actor(self) -> str:
-        """For the audit."""
-        if not self.user_id:
-            return self.name
-        return f"user:{self.name}" + (f" token:{self.token_id}" if self.token_id else "")
 
 
 @frozen(kw_only=True)
@@ -97,6 +81,8 @@ class Call:
     body: object = None
     source: str = field(default="")
     """The host it came from."""
+    cookie_name: str = ""
+    """Under which a browser keeps its session."""
     paging: Paging = field(factory=Paging)
     expected: str | None = None
     """The tag that If-Match names."""

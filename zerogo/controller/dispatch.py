@@ -19,8 +19,9 @@ from twisted.web.http import Request
 from twisted.web.resource import IResource
 from werkzeug.exceptions import HTTPException
 
+from zerogo.controller.caller import Caller
 from zerogo.controller.callers import CHALLENGE, LOCAL_OWNER, find_caller
-from zerogo.controller.desk import Answer, Call, Caller, Desk, IfMatch, Route
+from zerogo.controller.desk import Answer, Call, Desk, IfMatch, Route
 from zerogo.controller.idempotency import Kept
 from zerogo.controller.login_limits import source_network
 from zerogo.controller.problems import CONTENT_TYPE, Problem, problem_of
@@ -71,6 +72,7 @@ async def _answer(desk: Desk, route: Route, request: Request, path: dict[str, st
         path=path,
         body=_body(route, request, content),
         source=_source(request),
+        cookie_name=desk.browsers.cookie_name(request),
         paging=_paging(route, request),
         expected=_expected(route, request),
     )

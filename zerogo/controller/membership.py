@@ -8,6 +8,7 @@ again; nothing waits in memory for a database that is gone.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
@@ -42,6 +43,14 @@ SEEN_SECONDS = 60.0
 _log = Logger()
 
 
+class Observer(Protocol):
+    """Who shows people what changes."""
+
+    def network_touched(self, network: NetworkId) -> None: ...
+
+    def member_touched(self, network: NetworkId, node_id: NodeId) -> None: ...
+
+
 class Membership:
     """Drives the coordinator. `send` and `close` reach the agents' connections."""
 
@@ -58,6 +67,7 @@ class Membership:
         self._clock = clock
         self._unix_time = unix_time
         self._servers = servers
+        self.observer: Observer | None = None
         self._began_at = clock.seconds()
         self._seen: dict[tuple[NetworkId, NodeId], None] = {}
         self._send: Callable[[int, bytes], object] = lambda number, data: None
@@ -83,15 +93,19 @@ class Membership:
     def decided(self, network: NetworkId, node_id: NodeId) -> None:
         """A member was approved, denied, changed or removed: tell it, and its network."""
         self._pump.call(self._coordinator.reconsider, network, node_id)
-        self._pump.call(self._coordinator.network_changed, network)
+        self.network_changed(network)
 
     def network_changed(self, network: NetworkId) -> None:
-        """The network's settings are others."""
+        """The network's settings, or what its members are shown, are others."""
         self._pump.call(self._coordinator.network_changed, network)
+        if self.observer is not None:
+            self.observer.network_touched(network)
 
     def network_deleted(self, network: NetworkId) -> None:
         """The network is gone."""
         self._pump.call(self._coordinator.network_removed, network, "the network was deleted")
+        if self.observer is not None:
+            self.observer.network_touched(network)
 
     def presence(self, network: NetworkId) -> dict[NodeId, Presence]:
         """Its members that are connected."""
@@ -135,11 +149,16 @@ class Membership:
             case CapabilitiesChanged():
                 _spawn(self._store_capabilities(event), "a member's capabilities")
             case MemberConnected(network, node_id):
-                self._seen[network, node_id] = None
+                self._member_seen(network, node_id)
                 _log.info("{node_id} is here", node_id=str(node_id), network=str(network))
             case MemberDisconnected(network, node_id):
-                self._seen[network, node_id] = None
+                self._member_seen(network, node_id)
                 _log.info("{node_id} has gone", node_id=str(node_id), network=str(network))
+
+    def _member_seen(self, network: NetworkId, node_id: NodeId) -> None:
+        self._seen[network, node_id] = None
+        if self.observer is not None:
+            self.observer.member_touched(network, node_id)
 
     async def _register(self, question: RegistrationWanted) -> None:
         number, registration = question.connection, question.registration
@@ -159,7 +178,7 @@ class Membership:
             return
         self._answer(number, answer)
         if is_changed:
-            self._pump.call(self._coordinator.network_changed, registration.network)
+            self.network_changed(registration.network)
 
     def _answer(self, number: int, answer: Admission | Held) -> None:
         if isinstance(answer, Held):

@@ -49,6 +49,7 @@ async def create_network(desk: Desk, call: Call) -> Answer:
         approval=body.approval,
     )
     made = await desk.store.write(networks.create_network, new, call.actor, desk.rng, desk.unix_time())
+    desk.members.network_changed(made.network)
     return Answer(201, NetworkDocument.of(made), made.tag)
 
 

@@ -12,6 +12,7 @@ import msgspec
 from zerogo import __version__
 from zerogo.controller.desk import IfMatch, Route
 from zerogo.controller.idempotency import KEY_LIMIT
+from zerogo.controller.live_documents import MESSAGES
 from zerogo.controller.problems import CODES, CONTENT_TYPE, ProblemDocument
 from zerogo.store.paging import CURSOR_LIMIT, LIMIT_MOST
 
@@ -26,7 +27,7 @@ _WITH_BODY = ("too-large", "unsupported-media-type", "invalid")
 def openapi_document(routes: Iterable[Route]) -> dict[str, Any]:
     """The document, ready for JSON."""
     table = list(routes)
-    types = [ProblemDocument, *(route.body for route in table), *(route.answer for route in table)]
+    types = [ProblemDocument, *MESSAGES, *(route.body for route in table), *(route.answer for route in table)]
     wanted = list(dict.fromkeys(kind for kind in types if kind is not None))
     schemas, components = msgspec.json.schema_components(wanted, ref_template=_TEMPLATE)
     schema_of = dict(zip(wanted, schemas, strict=True))

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from zerogo.controller import account_routes, member_routes, network_routes, user_routes
+from zerogo.controller import account_routes, live_routes, member_routes, network_routes, user_routes
 from zerogo.controller.desk import Answer, Call, Desk, Route
 from zerogo.controller.openapi import openapi_document
 
@@ -29,4 +29,5 @@ ROUTES: tuple[Route, ...] = (
     *user_routes.ROUTES,
     *network_routes.ROUTES,
     *member_routes.ROUTES,
+    *live_routes.ROUTES,
 )

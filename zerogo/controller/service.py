@@ -12,16 +12,17 @@ import os
 import resource
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
+from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.web.resource import IResource, Resource
 
 from zerogo.config.controller import ControllerConfig
 from zerogo.config.identity_file import IDENTITY_FILE, load_or_create_identity
@@ -29,19 +30,29 @@ from zerogo.config.private_file import make_private_directory, read_private, wri
 from zerogo.control.coordinator import Coordinator
 from zerogo.control.token import ADDRESSES_LIMIT, controller_key_hash, emit_base32, join_host_port, split_host_port
 from zerogo.controller import relays
+from zerogo.controller.browsers import Browsers
+from zerogo.controller.callers import is_still_good
 from zerogo.controller.desk import Desk
 from zerogo.controller.dispatch import api_resource
 from zerogo.controller.idempotency import Idempotency
+from zerogo.controller.live_feed import LiveFeed
+from zerogo.controller.live_socket import LiveServer
 from zerogo.controller.login_limits import LoginLimits
 from zerogo.controller.membership import SEEN_SECONDS, Membership
 from zerogo.controller.passwords import PasswordThreads
+from zerogo.controller.places import BOOTSTRAP_FILE, OWNER_FILE, TOKEN_SEED_FILE, database_place
 from zerogo.controller.rate_limits import RateLimits
+from zerogo.controller.root import Root
 from zerogo.controller.routes import ROUTES
 from zerogo.controller.site import ControllerSite
+from zerogo.controller.static_files import StaticFiles, find_web_static
+from zerogo.controller.tickets import Tickets
 from zerogo.controller.tokens import OwnerToken, TokenIssuer
 from zerogo.errors import EnvironmentFault
+from zerogo.ids import SocketAddress
 from zerogo.net.addresses import choose_addresses, read_interfaces
 from zerogo.net.control_server import ControlServer
+from zerogo.net.listening import CertificateRefused, server_context
 from zerogo.noise.identity import Identity
 from zerogo.store import networks, users
 from zerogo.store.database import Database
@@ -49,14 +60,11 @@ from zerogo.store.networks import NewNetwork
 from zerogo.store.threads import StoreThreads
 from zerogo.store.values import Approval
 
-DATABASE_FILE = "controller.db"
-TOKEN_SEED_FILE = "api-token.key"  # noqa: S105 - a file's name
-BOOTSTRAP_FILE = "bootstrap-secret"
-OWNER_FILE = "owner.json"
 SEED_BYTES = 32
 ADVERTISED_ADDRESSES = 4
 DESCRIPTORS = 10_240
 """Open files for every connection that the limits allow; most systems give a process 1,024 until it asks for more."""
+HTTP_PROTOCOLS = (b"http/1.1",)
 ANY_HOST = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 
 _log = Logger()
@@ -71,6 +79,8 @@ class ControllerService(MultiService):
         self._reactor = reactor
         self._rng = rng
         self._port: IListeningPort | None = None
+        self._tls_port: IListeningPort | None = None
+        self._feed: LiveFeed | None = None
         self._store: StoreThreads | None = None
         self._passwords: PasswordThreads | None = None
         self._membership: Membership | None = None
@@ -79,8 +89,12 @@ class ControllerService(MultiService):
     @property
     def port(self) -> int:
         """The TCP port it listens on."""
-        assert self._port is not None
-        return int(cast(Any, self._port.getHost()).port)
+        return _number(self._port)
+
+    @property
+    def tls_port(self) -> int:
+        """The TCP port it listens on for TLS."""
+        return _number(self._tls_port)
 
     def startService(self) -> None:
         """Open everything; blocks for the moment that takes."""
@@ -88,7 +102,7 @@ class ControllerService(MultiService):
         state = self._config.state_dir
         make_private_directory(state)
         identity = load_or_create_identity(state / IDENTITY_FILE)
-        database = Database.open_file(self._config.database or state / DATABASE_FILE)
+        database = Database.open_file(database_place(self._config))
         try:
             self._prepare(database, state)
             self._store = StoreThreads(database, self._reactor)
@@ -97,6 +111,7 @@ class ControllerService(MultiService):
             desk = self._make_desk(identity, self._store, self._passwords, owner_token)
             self._listen(desk)
         except BaseException:
+            self._stop_listening()
             database.close()
             raise
         self._store.start()
@@ -114,11 +129,15 @@ class ControllerService(MultiService):
             self._membership.stop()
         if self._seen is not None and self._seen.running:
             self._seen.stop()
+        if self._feed is not None:
+            self._feed.stop()
         closed = maybeDeferred(super().stopService)
-        if self._port is not None:
-            closed.addCallback(lambda _: self._port and self._port.stopListening())
+        closed.addCallback(lambda _: gatherResults(self._stop_listening()))
         closed.addBoth(lambda _: self._stop_threads())
         return closed
+
+    def _stop_listening(self) -> list[Deferred[object]]:
+        return [maybeDeferred(port.stopListening) for port in (self._port, self._tls_port) if port is not None]
 
     def _stop_threads(self) -> None:
         for threads in (self._passwords, self._store):
@@ -162,9 +181,15 @@ class ControllerService(MultiService):
             login_limits=LoginLimits(),
             rate_limits=RateLimits(),
             idempotency=Idempotency(),
+            tickets=Tickets(),
+            browsers=Browsers(
+                origins=tuple(each.lower().rstrip("/") for each in self._config.browser_origins),
+                is_local_allowed=self._config.local_browsers,
+            ),
             bootstrap_path=self._config.state_dir / BOOTSTRAP_FILE,
             key_hash=controller_key_hash(identity.static_public, identity.signing_public),
             own_addresses=self._own_addresses,
+            relays=relays.servers(self._config).relays,
             clock=self._reactor,
             unix_time=time.time,
             rng=self._rng,
@@ -180,15 +205,44 @@ class ControllerService(MultiService):
 
     def _listen(self, desk: Desk) -> None:
         assert self._membership is not None
-        agents = ControlServer(self._membership, self._reactor)
-        self._membership.attach(agents.send, agents.close)
-        site = ControllerSite(_Root(api_resource(desk, ROUTES), agents.web_resource()))
-        listen = self._config.listen
+        context = self._tls_context()
+        site = self._make_site(desk, self._membership)
+        config = self._config
+        self._port = self._open(config.listen, lambda port, host: self._reactor.listenTCP(port, site, interface=host))
+        if config.tls_listen is not None:
+            self._tls_port = self._open(
+                config.tls_listen, lambda port, host: self._reactor.listenSSL(port, site, context, interface=host)
+            )
+
+    def _make_site(self, desk: Desk, membership: Membership) -> ControllerSite:
+        agents = ControlServer(membership, self._reactor)
+        membership.attach(agents.send, agents.close)
+        feed = LiveFeed(desk.store, membership.presence, desk.relays, self._reactor, partial(is_still_good, desk))
+        membership.observer = feed
+        self._feed = feed
+        live = LiveServer(feed, desk.tickets, desk.browsers, self._reactor, desk.unix_time)
+        root = Root(
+            api=api_resource(desk, ROUTES),
+            agents=agents.web_resource(),
+            live=live.web_resource(),
+            static=StaticFiles(self._config.web_static or find_web_static()),
+        )
+        return ControllerSite(root)
+
+    def _tls_context(self) -> CertificateOptions | None:
+        config = self._config
+        if config.tls_listen is None:
+            return None
+        if config.tls_certificate is None or config.tls_key is None:
+            raise CertificateRefused("tls-listen needs tls-certificate and tls-key")
+        return server_context(config.tls_certificate, config.tls_key, HTTP_PROTOCOLS)
+
+    def _open(self, address: SocketAddress, listen: Callable[[int, str], IListeningPort]) -> IListeningPort:
         try:
-            self._port = self._reactor.listenTCP(listen.port, site, interface=listen.host)
+            return listen(address.port, address.host)
         except CannotListenError as error:
             reason = getattr(error.socketError, "strerror", None) or error.socketError
-            raise EnvironmentFault(f"the controller cannot listen on {listen}: {reason}") from error
+            raise EnvironmentFault(f"the controller cannot listen on {address}: {reason}") from error
 
     def _own_addresses(self) -> tuple[str, ...]:
         configured = self._config.public_addresses
@@ -214,25 +268,13 @@ class ControllerService(MultiService):
             _log.warn("Who was seen could not be stored: {reason}", reason=str(error))
 
 
+def _number(port: IListeningPort | None) -> int:
+    assert port is not None
+    return int(cast(Any, port.getHost()).port)
+
+
 def _ask_for_descriptors() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-class _Root(Resource):
-    """The agents' WebSocket at its path, the API everywhere else."""
-
-    def __init__(self, api: IResource, agents: IResource) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._api = api
-        self._agents = agents
-
-    def getChild(self, path: bytes, request: Any) -> IResource:
-        if [path, *request.postpath] == [b"api", b"v1", b"agent"]:
-            request.prepath += request.postpath
-            request.postpath = []
-            return self._agents
-        request.postpath.insert(0, request.prepath.pop())
-        return self._api

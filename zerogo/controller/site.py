@@ -144,6 +144,10 @@ class ControllerSite(Site):
         self._channels.setdefault(origin, []).append(channel)
         return channel
 
+    def acceptableProtocols(self) -> list[bytes]:
+        """What is offered by ALPN: `LimitedChannel` speaks no other version of HTTP."""
+        return [b"http/1.1"]
+
     def _live(self, origin: str) -> list[LimitedChannel]:
         """Forget those that are over, or are HTTP no more."""
         channels = [channel for channel in self._channels.get(origin, ()) if channel.is_http]

@@ -24,8 +24,12 @@ from zerogo.store import api_tokens, audit, users
 from zerogo.store.api_tokens import NewApiToken
 from zerogo.store.values import Role
 
-AREAS = ("networks", "members", "invites", "users", "tokens", "audit")
-SCOPES = tuple(f"{area}:{verb}" for area in AREAS for verb in ("read", "write") if (area, verb) != ("audit", "write"))
+AREAS = ("networks", "members", "invites", "users", "tokens")
+READ_ONLY_AREAS = ("audit", "relays")
+SCOPES = (
+    *(f"{area}:{verb}" for area in AREAS for verb in ("read", "write")),
+    *(f"{area}:read" for area in READ_ONLY_AREAS),
+)
 """What an API token may be limited to; one's own account is not for tokens."""
 
 

@@ -98,6 +98,12 @@ def find_token(connection: Connection, token_id: str, secret: str, unix_now: flo
     return _token(row)
 
 
+def is_good(connection: Connection, token_id: str, unix_now: float) -> bool:
+    """Whether there is such a token and its time is not over."""
+    row = connection.execute(select(tables.api_tokens).where(tables.api_tokens.c.id == token_id)).first()
+    return row is not None and row.expires_at > unix_now
+
+
 def touch_token(connection: Connection, token_id: str, unix_now: float) -> None:
     """Note that it is used."""
     connection.execute(update(tables.api_tokens).where(tables.api_tokens.c.id == token_id).values(used_at=unix_now))

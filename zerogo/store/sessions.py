@@ -73,6 +73,11 @@ def find_session(
     return _session(row) if row is not None and _is_secret(row, secret) else None
 
 
+def is_open(connection: Connection, session_id: str, kind: SessionKind, unix_now: float) -> bool:
+    """Whether there is such a session and its time is not over."""
+    return _live(connection, session_id, kind, unix_now) is not None
+
+
 def touch_session(connection: Connection, session_id: str, unix_now: float) -> None:
     """Note that it is used."""
     connection.execute(update(tables.sessions).where(tables.sessions.c.id == session_id).values(used_at=unix_now))

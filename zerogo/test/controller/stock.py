@@ -12,6 +12,8 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
 from zerogo.control.coordinator_events import Presence
+from zerogo.control.relays import RelayPlace
+from zerogo.controller.browsers import Browsers
 from zerogo.controller.desk import Desk
 from zerogo.controller.dispatch import api_resource
 from zerogo.controller.idempotency import Idempotency
@@ -19,6 +21,7 @@ from zerogo.controller.login_limits import LoginLimits
 from zerogo.controller.passwords import PasswordCheck, Verdict
 from zerogo.controller.rate_limits import RateLimits
 from zerogo.controller.routes import ROUTES
+from zerogo.controller.tickets import Tickets
 from zerogo.controller.tokens import OwnerToken, TokenIssuer
 from zerogo.ids import NetworkId, NodeId
 from zerogo.store.database import Database
@@ -114,9 +117,12 @@ class ApiCase(StoreCase):
             login_limits=LoginLimits(),
             rate_limits=RateLimits(self.rate, self.burst),
             idempotency=Idempotency(),
+            tickets=Tickets(),
+            browsers=Browsers(origins=("https://dashboard.example",), is_local_allowed=True),
             bootstrap_path=self.bootstrap_path,
             key_hash=KEY_HASH,
             own_addresses=lambda: ("192.0.2.1:9394",),
+            relays=(RelayPlace(name="here", host="relay.example", udp=3478),),
             clock=self.clock,
             unix_time=lambda: self.unix_now,
             rng=self.rng,

@@ -49,6 +49,7 @@ MAY = {
         "PUT /me/password",
         "DELETE /auth/session",
         "DELETE /auth/sessions",
+        "POST /websocket-tickets",
     },
     Role.AUDITOR: {
         "GET /networks",
@@ -57,6 +58,7 @@ MAY = {
         "GET /networks/<string:network>/members",
         "GET /networks/<string:network>/members/<string:node>",
         "GET /peers",
+        "GET /relays",
         "GET /users",
         "GET /users/<string:user>",
         "GET /audit",
@@ -303,7 +305,7 @@ class NetworkRouteTests(ApiCase):
         self.assertEqual([one["name"] for one in self.call("GET", "/networks").json["items"]], ["home", "lab"])
         self.assertEqual(self.call("DELETE", path).status, 204)
         self.assertEqual(self.call("GET", path).status, 404)
-        self.assertEqual([said[0] for said in self.told.said], ["changed", "deleted"])
+        self.assertEqual([said[0] for said in self.told.said], ["changed", "changed", "deleted"])
 
     def test_no_answer_holds_the_networks_key(self) -> None:
         psk = self.make_network("lab").psk

@@ -1,5 +1,13 @@
-from zerogo.controller.callers import COOKIE, csrf_token
-from zerogo.store import api_tokens, audit, sessions, users
+from sqlalchemy import select, update
+from treq.testing import StubTreq
+from twisted.internet.defer import ensureDeferred
+
+from zerogo.controller.browsers import COOKIE, LOCAL_COOKIE, Browsers
+from zerogo.controller.caller import Caller
+from zerogo.controller.callers import LOCAL_OWNER, csrf_token, is_still_good
+from zerogo.controller.dispatch import api_resource
+from zerogo.controller.routes import ROUTES
+from zerogo.store import api_tokens, audit, sessions, tables, users
 from zerogo.store.paging import Paging
 from zerogo.store.values import Role
 from zerogo.test.controller.stock import PASSWORD, ApiCase, Reply
@@ -55,6 +63,35 @@ class BrowserTests(ApiCase):
             self.assertIn(reply.status, (400, 415), kind)
             self.assertIsNone(reply.header("Set-Cookie"))
 
+    def test_a_page_of_an_origin_that_is_named_may_change_things(self) -> None:
+        good = {"x_csrf_token": self.csrf}
+        for number, origin in enumerate(("https://dashboard.example", "https://Dashboard.example/")):
+            body = {"name": f"x{number}"}
+            self.assertEqual(self.browse("POST", "/networks", body, **good, origin=origin).status, 201)
+        for origin in ("http://dashboard.example", "https://dashboard.example.evil", "https://"):
+            self.assertEqual(self.browse("POST", "/networks", {"name": "y"}, **good, origin=origin).status, 403)
+
+    def test_a_browser_at_localhost_gets_a_cookie_that_it_keeps_without_tls(self) -> None:
+        body = {"name": "ann", "password": PASSWORD}
+        for host in ("localhost:9394", "127.0.0.1:9394", "[::1]:9394", "LOCALHOST"):
+            self.treq = StubTreq(api_resource(self.desk, ROUTES))
+            opened = self.call("POST", "/auth/session", body, token=None, host=host)
+            cookie = opened.header("Set-Cookie") or ""
+            self.assertTrue(cookie.startswith(f"{LOCAL_COOKIE}="), host)
+            self.assertNotIn("Secure", cookie)
+            for part in ("HttpOnly", "SameSite=Strict"):
+                self.assertIn(part, cookie)
+            kept = cookie.partition(";")[0]
+            self.assertEqual(self.call("GET", "/me", token=None, host=host, cookie=kept).status, 200)
+            self.assertEqual(self.call("GET", "/me", token=None, cookie=kept).status, 401)
+
+    def test_elsewhere_and_without_local_browsers_it_is_the_secure_one(self) -> None:
+        body = {"name": "ann", "password": PASSWORD}
+        for host in ("localhost.evil.example", "10.0.0.1", "evil.example:80", "[", ""):
+            opened = self.call("POST", "/auth/session", body, token=None, host=host)
+            self.assertTrue((opened.header("Set-Cookie") or "").startswith(f"{COOKIE}="), host)
+        self.assertFalse(Browsers().is_local_allowed)
+
     def test_garbage_in_the_cookie_is_nobody(self) -> None:
         for cookie in ("", "x", f"{COOKIE}=", f"{COOKIE}=a_b", f"{COOKIE}={'a' * 5000}", "a[=b", f"{COOKIE}=é_é"):
             self.assertEqual(self.call("GET", "/networks", token=None, cookie=cookie).status, 401, cookie)
@@ -87,6 +124,47 @@ class BrowserTests(ApiCase):
             self.assertIn("frame-ancestors 'none'", reply.header("Content-Security-Policy") or "")
             self.assertEqual(reply.header("X-Content-Type-Options"), "nosniff")
             self.assertEqual(reply.header("Referrer-Policy"), "no-referrer")
+
+
+class StayingTests(ApiCase):
+    """Who was let in once, and may go on while nothing is taken away."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.bootstrap()
+        user = self.database.read(users.find_user_by_name, "ann")
+        assert user is not None
+        self.user = user
+
+    def may_stay(self, **more: str) -> bool:
+        caller = Caller(self.user.user_id, "ann", Role.OWNER, **more)  # type: ignore[arg-type]
+        return bool(self.successResultOf(ensureDeferred(is_still_good(self.desk, caller, self.unix_now))))
+
+    def test_a_session_holds_until_it_is_closed(self) -> None:
+        self.call("POST", "/auth/session", {"name": "ann", "password": PASSWORD}, token=None)
+        ((session_id,),) = self.database.read(lambda c: c.execute(select(tables.sessions.c.id)).all())
+        self.assertTrue(self.may_stay(session_id=session_id))
+        self.database.write(sessions.close_session, session_id)
+        self.assertFalse(self.may_stay(session_id=session_id))
+
+    def test_an_api_token_holds_until_it_ends(self) -> None:
+        made = self.call("POST", "/tokens", {"name": "t", "scopes": ["networks:read"], "user": self.user.user_id})
+        self.assertTrue(self.may_stay(token_id=made.json["id"]))
+        self.assertFalse(self.may_stay(token_id="none"))
+        self.unix_now += 366 * 86_400
+        self.assertFalse(self.may_stay(token_id=made.json["id"]))
+
+    def test_logging_out_everywhere_another_role_or_being_disabled_ends_it(self) -> None:
+        self.assertTrue(self.may_stay())
+        for change in ({"role": "auditor"}, {"is_disabled": 1}, {"valid_after": self.unix_now + 1}):
+            self.database.write(lambda c, change=change: c.execute(update(tables.users).values(**change)))
+            self.assertFalse(self.may_stay(), str(change))
+            self.database.write(
+                lambda c: c.execute(update(tables.users).values(role="owner", is_disabled=0, valid_after=0.0))
+            )
+
+    def test_the_owner_of_the_machine_stays(self) -> None:
+        self.assertTrue(self.successResultOf(ensureDeferred(is_still_good(self.desk, LOCAL_OWNER, self.unix_now))))
 
 
 class ApiTokenTests(ApiCase):

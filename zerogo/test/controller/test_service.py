@@ -8,9 +8,11 @@ import treq
 from attrs import evolve
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from twisted.internet import reactor as installed
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.ssl import Certificate
 from twisted.trial.unittest import TestCase
+from twisted.web.client import Agent, BrowserLikePolicyForHTTPS
 
 from zerogo.config.controller import ControllerConfig
 from zerogo.config.load import parse
@@ -19,6 +21,7 @@ from zerogo.control.token import JoinToken
 from zerogo.controller.service import BOOTSTRAP_FILE, DESCRIPTORS, OWNER_FILE, ControllerService
 from zerogo.errors import EnvironmentFault
 from zerogo.ids import SocketAddress
+from zerogo.test.net.certificates import write_certificate
 
 reactor: Any = installed
 
@@ -33,7 +36,7 @@ class Listener(WebSocketClientProtocol):  # type: ignore[misc]
         self.factory.ended.callback((code, reason))
 
 
-class ControllerServiceTests(TestCase):
+class ControllerCase(TestCase):
     """A whole controller on a port of loopback."""
 
     async def setUp(self) -> None:
@@ -54,6 +57,12 @@ class ControllerServiceTests(TestCase):
         response = await treq.request(method, url, json=body, headers=headers, persistent=False)
         return await response.json()
 
+    def hang_up(self, protocol: Any) -> Any:
+        protocol.dropConnection(abort=True)
+        return None if protocol.factory.ended.called else protocol.factory.ended
+
+
+class ControllerServiceTests(ControllerCase):
     async def open(self, **headers: str) -> Any:
         factory = WebSocketClientFactory(f"ws://127.0.0.1:{self.service.port}/api/v1/agent", reactor=reactor)
         factory.headers = headers
@@ -62,10 +71,6 @@ class ControllerServiceTests(TestCase):
         protocol: Any = await TCP4ClientEndpoint(reactor, "127.0.0.1", self.service.port).connect(factory)
         self.addCleanup(self.hang_up, protocol)
         return protocol
-
-    def hang_up(self, protocol: Any) -> Any:
-        protocol.dropConnection(abort=True)
-        return None if protocol.factory.ended.called else protocol.factory.ended
 
     async def test_the_first_start_makes_a_network_and_the_files(self) -> None:
         found = (await self.request("GET", "/networks"))["items"]
@@ -136,3 +141,109 @@ class ControllerServiceTests(TestCase):
         self.assertEqual(response.code, 426)
         self.assertIsNone(response.headers.getRawHeaders("server"))
         self.assertNotIn(b"utobahn", await response.content())
+
+
+class Pushed(WebSocketClientProtocol):  # type: ignore[misc]
+    """A dashboard: keeps what it is sent."""
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        self.factory.messages.put(json.loads(payload))
+
+    def onClose(self, wasClean: bool, code: int, reason: str) -> None:
+        self.factory.ended.callback((code, reason))
+
+
+class LiveTests(ControllerCase):
+    """The dashboards' WebSocket, over a real port."""
+
+    async def ticket(self) -> str:
+        return str((await self.request("POST", "/websocket-tickets"))["ticket"])
+
+    async def look(self, ticket: str, **headers: str) -> Any:
+        factory = WebSocketClientFactory(
+            f"ws://127.0.0.1:{self.service.port}/api/v1/live?ticket={ticket}", reactor=reactor
+        )
+        factory.headers = headers
+        factory.protocol = Pushed
+        factory.messages, factory.ended = DeferredQueue(), Deferred()
+        protocol: Any = await TCP4ClientEndpoint(reactor, "127.0.0.1", self.service.port).connect(factory)
+        self.addCleanup(self.hang_up, protocol)
+        return protocol
+
+    async def test_a_dashboard_gets_everything_and_then_what_changes(self) -> None:
+        dashboard = await self.look(await self.ticket(), Origin=f"http://127.0.0.1:{self.service.port}")
+        snapshot = await dashboard.factory.messages.get()
+        self.assertEqual([each["name"] for each in snapshot["networks"]], ["home"])
+        await self.request("POST", "/networks", {"name": "office"})
+        changes = await dashboard.factory.messages.get()
+        self.assertEqual(
+            [(each["kind"], each["value"]["name"]) for each in changes["changes"]], [("network", "office")]
+        )
+
+    async def test_without_a_good_ticket_or_from_another_origin_it_does_not_open(self) -> None:
+        used = await self.ticket()
+        first = await self.look(used)
+        await first.factory.messages.get()
+        cases = [("", {}), ("x", {}), (used, {})]
+        cases += [(await self.ticket(), {"Origin": origin}) for origin in ("https://evil.example", "null")]
+        for ticket, headers in cases:
+            dashboard = await self.look(ticket, **headers)
+            code, _ = await dashboard.factory.ended
+            self.assertNotEqual(code, 1000)
+            self.assertEqual(dashboard.factory.messages.pending, [])
+
+    async def test_a_dashboard_that_talks_is_closed(self) -> None:
+        dashboard = await self.look(await self.ticket())
+        await dashboard.factory.messages.get()
+        dashboard.sendMessage(b"hello")
+        code, _ = await dashboard.factory.ended
+        self.assertEqual(code, 4400)
+
+    async def test_the_dashboards_files_are_at_the_top_and_the_api_is_below(self) -> None:
+        response = await treq.get(f"{self.owner['url']}/", persistent=False)
+        self.assertIn("script-src 'self'", response.headers.getRawHeaders("content-security-policy")[0])
+        self.assertIsNone(response.headers.getRawHeaders("server"))
+        missing = await treq.get(f"{self.owner['url']}/api/none", persistent=False)
+        self.assertEqual((missing.code, (await missing.json())["code"]), (404, "not-found"))
+
+
+class TlsTests(TestCase):
+    def setUp(self) -> None:
+        self.directory = Path(self.mktemp()).absolute()
+        self.certificate, self.key = write_certificate(self.directory)
+        config = parse(f"state-dir: {self.directory / 'state'}\nlisten: 127.0.0.1:1\n".encode(), ControllerConfig)
+        self.config = evolve(
+            config,
+            listen=SocketAddress("127.0.0.1", 0),
+            tls_listen=SocketAddress("127.0.0.1", 0),
+            tls_certificate=self.certificate,
+            tls_key=self.key,
+        )
+
+    async def test_the_api_is_there_over_tls_too(self) -> None:
+        service = ControllerService(self.config, reactor)
+        service.startService()
+        self.addCleanup(service.stopService)
+        authority = Certificate.loadPEM(self.certificate.read_bytes())
+        agent = Agent(reactor, BrowserLikePolicyForHTTPS(trustRoot=authority))
+        url = f"https://localhost:{service.tls_port}/api/v1/health"
+        response = await treq.client.HTTPClient(agent).get(url)
+        self.assertEqual((await response.json())["status"], "ok")
+
+    def test_a_listener_without_a_certificate_or_with_the_wrong_key_is_one_sentence(self) -> None:
+        _, other_key = write_certificate(self.directory / "other")
+        for config in (evolve(self.config, tls_key=None), evolve(self.config, tls_key=other_key)):
+            error = self.assertRaises(EnvironmentFault, ControllerService(config, reactor).startService)
+            self.assertNotIn("\n", str(error))
+
+    async def test_a_tls_port_in_use_frees_the_other(self) -> None:
+        first = ControllerService(self.config, reactor)
+        first.startService()
+        self.addCleanup(first.stopService)
+        taken = evolve(
+            self.config,
+            state_dir=self.directory / "second",
+            tls_listen=SocketAddress("127.0.0.1", first.tls_port),
+        )
+        error = self.assertRaises(EnvironmentFault, ControllerService(taken, reactor).startService)
+        self.assertIn("cannot listen", str(error))
