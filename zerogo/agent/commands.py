@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zerogo import __version__
 from zerogo.agent.reports import (
     ControllerReport,
+    NamesReport,
     OfferReport,
     PeerReport,
     StatusReport,
@@ -85,6 +86,7 @@ class LocalCommands:
             subnets=agent.subnets.reports(),
             exit=agent.subnets.exit_name,
             complaint=agent.subnets.complaint,
+            names=NamesReport(agent.names.origin, agent.names.servers, agent.names.complaint),
             plane=None if segment is None else plane_report(segment.plane_name, segment.counters()),
             refusals={} if segment is None else {str(key): count for key, count in segment.refusals().refusals.items()},
         )

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from zerogo.agent.devices import Devices
+from zerogo.agent.names import NameServices
 from zerogo.agent.relays import MakeBridge
 from zerogo.agent.subnets import Forwarder, Routes
 from zerogo.config.agent import AgentConfig
@@ -74,6 +75,8 @@ class Host:
     """Into the mesh, by the name of its device."""
     forwarder: Forwarder
     """Out of the mesh, to networks behind this machine."""
+    name_services: Callable[[str], NameServices | None]
+    """For the configured wish, `auto`, `hosts` or `off`."""
     capabilities: tuple[str, ...]
     """What this machine can do, as told to the controller."""
     rng: RandomBytes

@@ -43,6 +43,17 @@ class PathReport(msgspec.Struct, frozen=True, kw_only=True):
     """What it is worth, 0 to 100, and why: `89.5 = base 100 - latency 10.5`."""
 
 
+class NamesReport(msgspec.Struct, frozen=True):
+    """The names of members, as programs look them up."""
+
+    origin: str = ""
+    """What all of them end with, such as `home.zg`; empty where names are off."""
+    servers: list[str] = []
+    """The addresses of this machine that answer them."""
+    complaint: str = ""
+    """Why names are not answered."""
+
+
 class OfferReport(msgspec.Struct, frozen=True, kw_only=True):
     """Where an end says it may be reached, and what its NAT was seen to do."""
 
@@ -169,6 +180,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     """The member that was chosen as the way to the internet."""
     complaint: str = ""
     """Why a network behind a member, or the exit, is not as wanted; one sentence."""
+    names: NamesReport = NamesReport()
     plane: PlaneReport | None
     refusals: dict[str, int]
     """Datagrams and messages that the core did not act on, by reason."""

@@ -28,6 +28,7 @@ from zerogo.agent.commands import LocalCommands
 from zerogo.agent.control import Controller, controller_addresses
 from zerogo.agent.host import Host, Mapping, MappingWish, Watch
 from zerogo.agent.joining import settle_membership
+from zerogo.agent.names import Names
 from zerogo.agent.presence import Presence
 from zerogo.agent.record import Membership
 from zerogo.agent.relays import Relays
@@ -105,6 +106,7 @@ class AgentService(Service):
     presence: Presence
     relays: Relays
     subnets: Subnets
+    names: Names
 
     # Twisted's life cycle
 
@@ -150,6 +152,7 @@ class AgentService(Service):
             self._looking.cancel()
             self._looking = None
         self.subnets.close()
+        self.names.close()
         self.presence.close()
         waiting: list[Deferred[Any]] = [self.controller.stop()]
         if self.mapping is not None:
@@ -183,6 +186,7 @@ class AgentService(Service):
             choices=self._state.choices(),
         )
         self.controller.publish((*host.capabilities, *carries), self.subnets.announce())
+        self.names = Names(host.name_services(self.config.names))
         self.relays = Relays(host.resolve, host.make_bridge, lambda: self.presence.ports)
         self.presence = Presence(
             self.config,
@@ -306,6 +310,8 @@ class AgentService(Service):
         if self.mapping is not None and ports != self.presence.ports:
             self.mapping.look()
         self.subnets.use_map(network_map, self.presence.device_name)
+        own = network_map.member(self.identity.node_id)
+        self.names.use_map(network_map, self.presence.device_name, () if own is None else own.addresses)
         self._look_soon()
         self._find_servers()
 
@@ -405,6 +411,7 @@ class AgentService(Service):
         if segment is None:
             return
         self._look_soon()
+        self.names.look()
         links = link_reports(segment.peers())
         shape = [(link.peer, link.path) for link in links]
         is_due = self._round % REPORT_ROUNDS == 0

@@ -17,6 +17,7 @@ from twisted.application.service import IService
 from twisted.python.usage import UsageError
 
 from zerogo.agent.host import Host, Mapping, MappingWish, Watch
+from zerogo.agent.names import NameServices
 from zerogo.agent.relays import Bridge, Told
 from zerogo.agent.service import AgentService
 from zerogo.config.agent import AgentConfig
@@ -116,10 +117,12 @@ def real_host(reactor: Any, proxy: Proxy | None) -> Host:
     from zerogo.net.dial import stream_endpoint
     from zerogo.net.forwarding import Forwarding
     from zerogo.net.kernel_routes import KernelRoutes
+    from zerogo.net.name_server import NameServer
     from zerogo.net.portmap import PortMapping
     from zerogo.net.relay_bridge import RelayBridge
     from zerogo.net.relay_dial import stream_ways
     from zerogo.net.resolve import resolve_places
+    from zerogo.net.resolver_setup import HostsFile, ResolvedLink, has_resolved
     from zerogo.portmap.mapper import PortMapper
 
     def watch(on_change: Callable[[list[str]], object], ignored: Sequence[str]) -> Watch:
@@ -129,6 +132,15 @@ def real_host(reactor: Any, proxy: Proxy | None) -> Host:
         places: tuple[RelayPlace, ...], data_ports: Callable[[], Sequence[int]], opened: Told, closed: Told
     ) -> Bridge:
         return RelayBridge(reactor, stream_ways(reactor, places, proxy), data_ports, opened=opened, closed=closed)
+
+    def name_services(wish: str) -> NameServices | None:
+        if wish == "off":
+            return None
+        return NameServices(
+            make_server=lambda zone: NameServer(reactor, zone),
+            link=ResolvedLink() if has_resolved() else None,
+            hosts=HostsFile() if wish == "hosts" else None,
+        )
 
     def map_port(wish: MappingWish) -> Mapping:
         return PortMapping(
@@ -150,6 +162,7 @@ def real_host(reactor: Any, proxy: Proxy | None) -> Host:
         make_bridge=make_bridge,
         map_port=map_port,
         make_routes=KernelRoutes,
+        name_services=name_services,
         forwarder=Forwarding(),
         capabilities=(AESGCM_CAPABILITY,) if has_aes() else (),
         rng=os.urandom,

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from zerogo.agent.reports import PathReport, PeerReport, StatusReport
+from zerogo.agent.reports import NamesReport, PathReport, PeerReport, StatusReport
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _STATE_STYLES = {"connected": "green", "unreachable": "red"}
@@ -142,6 +142,14 @@ def peer_reasons(peers: Sequence[PeerReport]) -> list[Text]:
     return [Text(f"{', '.join(names)}: {reason}", "dim") for reason, names in found.items()]
 
 
+def naming_text(names: NamesReport) -> str:
+    """What members' names look like and where they are answered."""
+    if not names.origin:
+        return "off"
+    where = f"answered at {', '.join(names.servers)}" if names.servers else "not answered"
+    return f"HOST.{names.origin}, {where}" + (f": {names.complaint}" if names.complaint else "")
+
+
 def status_rows(status: StatusReport) -> list[tuple[str, str]]:
     """Names and values, in the order in which a person wants them."""
     controller = status.controller
@@ -160,6 +168,7 @@ def status_rows(status: StatusReport) -> list[tuple[str, str]]:
         ("device", f"{status.device} {status.mac} MTU {status.mtu}" if status.mac else status.device or "-"),
         ("UDP ports", ", ".join(map(str, status.ports)) or "-"),
         ("controller", connection),
+        ("names", naming_text(status.names)),
     ]
     plane = status.plane
     if plane is not None:

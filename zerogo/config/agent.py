@@ -105,6 +105,9 @@ class AgentConfig:
     """While the exit is out of reach, reach nothing instead of going around it; also when the agent was killed."""
     routing: RoutingConfig = section(RoutingConfig)
     """Which ways to other members are used, and what we carry for them."""
+    names: str = option(one_of(("auto", "hosts", "off")), "auto")
+    """Names of members, such as printer.home.zg. auto answers them at this machine's own address in the network, port
+    53, and has systemd-resolved ask there where it runs; hosts writes them into /etc/hosts as well; off does neither."""
     state_dir: Path = option(PATH, Path("/var/lib/zerogo/agent"))
     """Where the node's key and its membership are kept (mode 0700)."""
     socket: Path = option(PATH, Path("/run/zerogo/agent.sock"))

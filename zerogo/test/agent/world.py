@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 
 from zerogo.agent.devices import Place
 from zerogo.agent.host import Host, MappingWish
+from zerogo.agent.names import NameServices
 from zerogo.agent.service import AgentService
 from zerogo.config.agent import AgentConfig
 from zerogo.control.coordinator import Coordinator
@@ -337,6 +338,7 @@ class Machine:
         self.agent: AgentService | None = None
         self.routes: list[MemoryRoutes] = []
         self.forwarder = MemoryForwarder()
+        self.name_services: Callable[[str], NameServices | None] = lambda wish: None
 
     def start(self, token: JoinToken | None = None) -> AgentService:
         """Start an agent, as twistd does."""
@@ -374,6 +376,7 @@ class Machine:
             map_port=self._map_port,
             make_routes=self._make_routes,
             forwarder=self.forwarder,
+            name_services=self.name_services,
             capabilities=("aesgcm",),
             rng=self.world.rng,
             unix_time=lambda: 1.8e9 + self.world.reactor.seconds(),
