@@ -1,0 +1,55 @@
+/**
+ * English and Chinese. Each domain has its own file for each language (src/locales/<language>/<domain>.json), which is
+ * its namespace; a language is loaded as a whole, when it is chosen first.
+ */
+import i18next from "i18next";
+import { initReactI18next } from "react-i18next";
+
+export const LANGUAGES = ["en", "zh-CN"] as const;
+export type Language = (typeof LANGUAGES)[number];
+
+type Texts = Record<string, unknown>;
+const files = import.meta.glob<Texts>("../locales/*/*.json", { import: "default" });
+const STORED_AS = "zerogo.language";
+
+async function load(language: Language): Promise<void> {
+  const wanted = Object.entries(files).filter(([path]) => path.includes(`/locales/${language}/`));
+  await Promise.all(
+    wanted.map(async ([path, read]) => {
+      const namespace = path.slice(path.lastIndexOf("/") + 1, -".json".length);
+      i18next.addResourceBundle(language, namespace, await read());
+    }),
+  );
+}
+
+function chosen(): Language {
+  const stored = localStorage.getItem(STORED_AS);
+  const known = LANGUAGES.find((one) => one === stored);
+  if (known) return known;
+  return navigator.languages.some((one) => one.toLowerCase().startsWith("zh")) ? "zh-CN" : "en";
+}
+
+export async function startTexts(language: Language = chosen()): Promise<void> {
+  await i18next.use(initReactI18next).init({
+    lng: language,
+    fallbackLng: false,
+    defaultNS: "common",
+    // React escapes; a second time would show "&lt;" to people.
+    interpolation: { escapeValue: false },
+    returnNull: false,
+    resources: {},
+  });
+  await load(language);
+  document.documentElement.lang = language;
+}
+
+export async function chooseLanguage(language: Language): Promise<void> {
+  await load(language);
+  await i18next.changeLanguage(language);
+  document.documentElement.lang = language;
+  localStorage.setItem(STORED_AS, language);
+}
+
+export function currentLanguage(): Language {
+  return i18next.language === "zh-CN" ? "zh-CN" : "en";
+}

@@ -1,0 +1,36 @@
+/** The first page: log in, or, once, make the first user. */
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { AppearanceControl, LanguageControl } from "../shell/Controls";
+import { Mark } from "../shell/Brand";
+import { BootstrapForm } from "./BootstrapForm";
+import { LoginForm } from "./LoginForm";
+import { useIsClaimed } from "./claimed";
+import styles from "./LoginPage.module.css";
+
+export function LoginPage() {
+  const { t } = useTranslation();
+  const isClaimed = useIsClaimed();
+  const [chosen, setChosen] = useState<"login" | "bootstrap" | null>(null);
+  const shown = chosen ?? (isClaimed === false ? "bootstrap" : "login");
+  const isLogin = shown === "login";
+  return (
+    <main className={styles.page}>
+      <div className={styles.controls}>
+        <LanguageControl />
+        <AppearanceControl />
+      </div>
+      <div className={styles.card}>
+        <Mark size={44} />
+        <h1 className={styles.title}>{t(isLogin ? "login.title" : "bootstrap.title")}</h1>
+        <p className={styles.text}>{t(isLogin ? "login.text" : "bootstrap.text")}</p>
+        {isLogin ? <LoginForm /> : <BootstrapForm />}
+        {isClaimed !== true && (
+          <button type="button" className={styles.other} onClick={() => setChosen(isLogin ? "bootstrap" : "login")}>
+            {t(isLogin ? "login.toBootstrap" : "bootstrap.toLogin")}
+          </button>
+        )}
+      </div>
+    </main>
+  );
+}

@@ -1,0 +1,96 @@
+/**
+ * How the dashboard looks: Ant Design's tokens, and the colours of paths. Pages use the CSS variables made from these
+ * (--ant-color-..., --path-...), never a colour of their own.
+ */
+import { theme as antd, type ThemeConfig } from "antd";
+
+const SANS =
+  '"Inter Variable", system-ui, -apple-system, "Segoe UI", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif';
+const MONO = 'ui-monospace, SFMono-Regular, "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace';
+
+interface Palette {
+  accent: string;
+  page: string;
+  card: string;
+  raised: string;
+  line: string;
+  faintLine: string;
+  text: string;
+  quiet: string;
+  faint: string;
+}
+
+const LIGHT: Palette = {
+  accent: "#0d7a6f",
+  page: "#f6f6f3",
+  card: "#ffffff",
+  raised: "#ffffff",
+  line: "#e3e3dd",
+  faintLine: "#eeeeea",
+  text: "#1b1f1e",
+  quiet: "#565f5c",
+  faint: "#6b7471",
+};
+
+const DARK: Palette = {
+  accent: "#3cc4b1",
+  page: "#101414",
+  card: "#171c1c",
+  raised: "#1f2626",
+  line: "#2c3535",
+  faintLine: "#232a2a",
+  text: "#e8eceb",
+  quiet: "#a5b0ad",
+  faint: "#8d9996",
+};
+
+export function themeOf(isDark: boolean): ThemeConfig {
+  const palette = isDark ? DARK : LIGHT;
+  return {
+    algorithm: isDark ? antd.darkAlgorithm : antd.defaultAlgorithm,
+    cssVar: { prefix: "ant", key: isDark ? "zerogo-dark" : "zerogo-light" },
+    token: {
+      colorPrimary: palette.accent,
+      colorInfo: palette.accent,
+      colorLink: palette.accent,
+      colorSuccess: isDark ? "#4bbf7f" : "#1f7d4c",
+      colorWarning: isDark ? "#e0a13c" : "#a86208",
+      colorError: isDark ? "#f0776c" : "#c2362b",
+      colorBgLayout: palette.page,
+      colorBgContainer: palette.card,
+      colorBgElevated: palette.raised,
+      colorBorder: palette.line,
+      colorBorderSecondary: palette.faintLine,
+      colorText: palette.text,
+      colorTextSecondary: palette.quiet,
+      colorTextTertiary: palette.faint,
+      colorTextDescription: palette.faint,
+      colorTextPlaceholder: palette.faint,
+      fontFamily: SANS,
+      fontFamilyCode: MONO,
+      fontSize: 14,
+      borderRadius: 8,
+      borderRadiusLG: 12,
+      borderRadiusSM: 6,
+      controlHeight: 34,
+      wireframe: false,
+      motionDurationMid: "0.16s",
+      motionDurationSlow: "0.22s",
+      boxShadowSecondary: isDark ? "0 12px 32px rgb(0 0 0 / 45%)" : "0 12px 32px rgb(24 32 30 / 12%)",
+    },
+    components: {
+      Button: { primaryShadow: "none", defaultShadow: "none", dangerShadow: "none", fontWeight: 500 },
+      Table: {
+        headerBg: "transparent",
+        headerSplitColor: "transparent",
+        headerColor: palette.faint,
+        cellPaddingBlock: 11,
+        cellPaddingInline: 14,
+      },
+      Card: { headerFontSize: 14 },
+      Modal: { titleFontSize: 17 },
+      Form: { itemMarginBottom: 18 },
+      Tag: { defaultBg: "transparent" },
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import { useEffect, type ReactNode } from "react";
+import styles from "./Page.module.css";
+
+interface Props {
+  title: ReactNode;
+  /** For the tab of the browser, where `title` is not text. */
+  tab?: string;
+  /** One sentence about what is seen here. */
+  intro?: ReactNode;
+  /** Buttons; the most important one last. */
+  actions?: ReactNode;
+  children: ReactNode;
+}
+
+/** A page: its heading, what can be done, and the content. */
+export function Page({ title, tab, intro, actions, children }: Props) {
+  const shown = tab ?? (typeof title === "string" ? title : "");
+  useEffect(() => {
+    document.title = shown ? `${shown} · ZeroGo` : "ZeroGo";
+  }, [shown]);
+  return (
+    <div className={styles.page}>
+      <header className={styles.head}>
+        <div className={styles.heading}>
+          <h1 className={styles.title}>{title}</h1>
+          {intro && <p className={styles.intro}>{intro}</p>}
+        </div>
+        {actions && <div className={styles.actions}>{actions}</div>}
+      </header>
+      {children}
+    </div>
+  );
+}
+
+/** A part of a page, with a heading of its own. */
+export function Section({ title, extra, children }: { title?: ReactNode; extra?: ReactNode; children: ReactNode }) {
+  return (
+    <section className={styles.section}>
+      {(title || extra) && (
+        <div className={styles.sectionHead}>
+          <h2 className={styles.sectionTitle}>{title}</h2>
+          {extra}
+        </div>
+      )}
+      {children}
+    </section>
+  );
+}

@@ -1,0 +1,40 @@
+import { fileURLToPath } from "node:url";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+import { gzipFiles } from "./plugins/gzipFiles";
+import { strictStyles } from "./plugins/strictStyles";
+
+const controller = process.env.ZEROGO_CONTROLLER ?? "http://localhost:9394";
+
+export default defineConfig({
+  // Relative, so that the same files work below any path prefix.
+  base: "./",
+  plugins: [react(), strictStyles(), gzipFiles()],
+  resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
+  build: {
+    outDir: "../web-static",
+    emptyOutDir: true,
+    target: "es2022",
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 1200,
+    // Nothing is inlined as data: URLs, which the policy of the page would refuse for fonts.
+    assetsInlineLimit: 0,
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            // One chunk for each language, though each domain has its own file.
+            { name: "locale-en", test: /src\/locales\/en\// },
+            { name: "locale-zh-CN", test: /src\/locales\/zh-CN\// },
+          ],
+        },
+      },
+    },
+  },
+  server: {
+    port: 5173,
+    strictPort: true,
+    // Host stays what the browser says: the controller compares it with Origin.
+    proxy: { "/api": { target: controller, ws: true, changeOrigin: false } },
+  },
+});
