@@ -12,6 +12,7 @@ from zerogo.dataplane.interface import IDataplane
 from zerogo.dataplane.native import NativeDataplane, is_built
 from zerogo.dataplane.reference import ReferenceDataplane
 from zerogo.test.dataplane.conformance import DataplaneConformance
+from zerogo.test.dataplane.policy_conformance import PolicyConformance
 
 NOT_HERE = None
 if os.geteuid() != 0 or not Path("/dev/net/tun").exists():
@@ -20,7 +21,7 @@ elif not is_built():
     NOT_HERE = "the native data plane was not built"
 
 
-class NativeDataplaneTests(DataplaneConformance, SynchronousTestCase):
+class NativeDataplaneTests(DataplaneConformance, PolicyConformance, SynchronousTestCase):
     """Both ends in Rust."""
 
     skip = NOT_HERE
@@ -29,7 +30,7 @@ class NativeDataplaneTests(DataplaneConformance, SynchronousTestCase):
         return NativeDataplane()
 
 
-class MixedDataplaneTests(DataplaneConformance, SynchronousTestCase):
+class MixedDataplaneTests(DataplaneConformance, PolicyConformance, SynchronousTestCase):
     """The left end in Rust, the right one in Python; tests that open several pairs have them in turn."""
 
     skip = NOT_HERE

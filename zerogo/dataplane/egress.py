@@ -134,6 +134,9 @@ class Egress:
             return
         lead = VNET_BYTES + (ETHERNET_BYTES if is_ip else 0)
         flags = self._settle_checksum(frame, vnet, network)
+        if flags is None:
+            self._context.tally.dropped_malformed += 1
+            return
         begin = lead - INNER_BYTES
         INNER.pack_into(frame, begin, (_ELIDED if is_ip else _ETHERNET) | flags, band, 0, 0)
         peer.bytes_out += size - VNET_BYTES
@@ -156,8 +159,9 @@ class Egress:
         ethertype, version = frame[at - 2] << 8 | frame[at - 1], frame[at] >> 4
         return (ethertype == 0x0800 and version == 4) or (ethertype == 0x86DD and version == 6)
 
-    def _settle_checksum(self, frame: memoryview, vnet: tuple[int, ...], network: int) -> int:
-        """The checksum flags of a frame that is sent as it is; completes its sum where it may not stay partial."""
+    def _settle_checksum(self, frame: memoryview, vnet: tuple[int, ...], network: int) -> int | None:
+        """The checksum flags of a frame that is sent as it is; completes its sum where it may not stay partial. None
+        where the sum is wanted in a place that no protocol has it in."""
         if not vnet[0]:
             return 0
         if vnet[0] & CHECKSUM_VALID:
@@ -166,8 +170,8 @@ class Egress:
             return 0
         packet = frame[VNET_BYTES:]
         start, offset = vnet[4], vnet[5]
-        if start + offset + 2 > len(packet):
-            return 0
+        if start < ETHERNET_BYTES or start + offset + 2 > len(packet):
+            return None
         if network and self._may_stay_partial(packet, network - VNET_BYTES, start, offset):
             self._context.tally.checksums_elided += 1
             return FLAG_PARTIAL

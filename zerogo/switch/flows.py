@@ -56,16 +56,19 @@ class FlowTable:
     def __len__(self) -> int:
         return len(self._flows)
 
-    def touch(self, flow: Flow, now: float) -> bool:
-        """Whether there is such a flow; if so, it was used just now."""
+    def knows(self, flow: Flow, now: float) -> bool:
+        """Whether there is such a flow."""
         entry = self._flows.get(flow)
-        if entry is None:
-            return False
-        used_at, is_outbound = entry
-        if now - used_at >= IDLE_SECONDS.get(flow.protocol, OTHER_IDLE_SECONDS):
+        if entry is not None and now - entry[0] >= IDLE_SECONDS.get(flow.protocol, OTHER_IDLE_SECONDS):
             self._remove(flow)
             return False
-        self._flows[flow] = (now, is_outbound)
+        return entry is not None
+
+    def touch(self, flow: Flow, now: float) -> bool:
+        """Whether there is such a flow; if so, it was used just now."""
+        if not self.knows(flow, now):
+            return False
+        self._flows[flow] = (now, self._flows[flow][1])
         self._flows.move_to_end(flow)
         return True
 

@@ -110,4 +110,4 @@ class Gate:
         quoted = error.quoted
         if quoted is None or quoted.source != error.destination:
             return False
-        return self.flows.touch(Flow.of(peer, quoted, not is_outbound), now)
+        return self.flows.knows(Flow.of(peer, quoted, not is_outbound), now)

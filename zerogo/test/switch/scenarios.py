@@ -277,6 +277,14 @@ def _icmp() -> Iterator[dict[str, Any]]:
         out(frame4(ICMP, error(3, asked), OUT), True),
     )
     yield scenario(
+        "an error keeps no flow alive",
+        UDP_7,
+        out(ASK, True),
+        came(frame4(ICMP, error(3, asked), IN), True, 100.0),
+        came(frame4(ICMP, error(3, asked), IN), True, 179.0),
+        came(ANSWER, False, 180.0),
+    )
+    yield scenario(
         "an error of ours about what the peer sent",
         PeerFilter(inbound=(PolicyRule(UDP, (7, 7)),)),
         came(frame4(UDP, ports(4000, 7), IN), True),

@@ -217,7 +217,10 @@ impl<S: DatagramSink> Outgoing<S> {
             return self.send_super(&trip, frame, &vnet, elides_ethernet, now);
         }
         let (kind, lead) = if elides_ethernet { (ETHERNET_ELIDED, ETHERNET_BYTES) } else { (ETHERNET, 0) };
-        let flags = settle_checksum(&self.shared, frame, &vnet);
+        let Some(flags) = settle_checksum(&self.shared, frame, &vnet) else {
+            self.shared.sending.add(Counter::DroppedMalformed, 1);
+            return None;
+        };
         let frame = &frame[VNET_BYTES..];
         let peer = self.peers.get_mut(&number)?;
         note_data(peer, frame.len(), now);

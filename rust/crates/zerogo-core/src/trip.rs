@@ -41,24 +41,28 @@ pub(crate) fn note_data(peer: &Peer, bytes: usize, now: Nanos) {
     let _ = peer.shared.unanswered_since.compare_exchange(NEVER, now, Ordering::Relaxed, Ordering::Relaxed);
 }
 
-/// The checksum flags of a frame that is sent as it is; completes its sum where it may not stay partial.
-pub(crate) fn settle_checksum(shared: &Shared, frame: &mut [u8], vnet: &Vnet) -> u8 {
+/// The checksum flags of a frame that is sent as it is; completes its sum where it may not stay partial. `None` where the
+/// sum is wanted in a place that no protocol has it in.
+pub(crate) fn settle_checksum(shared: &Shared, frame: &mut [u8], vnet: &Vnet) -> Option<u8> {
     if vnet.flags & CHECKSUM_VALID != 0 {
-        return if shared.checksum_elision { FLAG_VERIFIED } else { 0 };
+        return Some(if shared.checksum_elision { FLAG_VERIFIED } else { 0 });
+    }
+    if vnet.flags & NEEDS_CHECKSUM == 0 {
+        return Some(0);
     }
     let (start, offset) = (usize::from(vnet.checksum_start), usize::from(vnet.checksum_offset));
-    if vnet.flags & NEEDS_CHECKSUM == 0 || start + offset + 2 > frame.len() - VNET_BYTES {
-        return 0;
+    if start < ETHERNET_BYTES || start + offset + 2 > frame.len() - VNET_BYTES {
+        return None;
     }
     if shared.checksum_elision && may_stay_partial(&frame[VNET_BYTES..], start, offset) {
         shared.sending.add(Counter::ChecksumsElided, 1);
-        return FLAG_PARTIAL;
+        return Some(FLAG_PARTIAL);
     }
     complete_partial(&mut frame[VNET_BYTES..], start, offset);
     // A frame that is flooded comes here again for each copy; its sum is complete now.
     frame[0] = 0;
     shared.sending.add(Counter::ChecksumsCompleted, 1);
-    0
+    Some(0)
 }
 
 /// Only where the receiver finds the field by itself, and no program there looks at it before the kernel does.

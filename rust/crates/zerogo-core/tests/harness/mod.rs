@@ -170,7 +170,8 @@ pub fn fill(vectors: &mut [IoSliceMut<'_>], frame: &[u8]) -> std::io::Result<usi
     Ok(frame.len() - rest.len())
 }
 
-fn parts(near: u32, is_initiator: bool, suite: Suite) -> SessionParts {
+/// One end of a session with known keys.
+pub fn parts(near: u32, is_initiator: bool, suite: Suite) -> SessionParts {
     SessionParts {
         local_index: near,
         remote_index: 3 - near,
