@@ -77,6 +77,8 @@ class HealthDocument(msgspec.Struct, frozen=True):
 
     status: str
     version: str
+    has_users: bool
+    """Before, somebody has to make the first one."""
 
 
 class TokenDocument(msgspec.Struct, frozen=True):

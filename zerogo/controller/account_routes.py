@@ -30,8 +30,8 @@ from zerogo.store.values import Role, SessionKind, StoredUser
 
 async def get_health(desk: Desk, call: Call) -> Answer:
     """Whether the controller can use its database."""
-    await desk.store.read(users.count_users)
-    return Answer(200, HealthDocument("ok", __version__))
+    known = await desk.store.read(users.count_users)
+    return Answer(200, HealthDocument("ok", __version__, has_users=known > 0))
 
 
 async def bootstrap(desk: Desk, call: Call) -> Answer:

@@ -1,9 +1,12 @@
 import hashlib
 import json
+import os
 
+from zerogo.config.private_file import write_private
 from zerogo.store import audit, users
 from zerogo.store.paging import Paging
 from zerogo.test.controller.stock import PASSWORD, ApiCase, Reply
+from zerogo.test.store.stock import NOW
 
 
 class LoginTests(ApiCase):
@@ -169,3 +172,53 @@ class BasedOnTests(ApiCase):
         self.assertEqual(self.call("PATCH", path, {"name": "x"}).status, 200)
         for tags in (["A"], ["a b"], [""], ["x"] * 17, ["é"], ["-"]):
             self.assertEqual(self.call("PATCH", path, {"tags": tags}).status, 422, str(tags))
+
+
+class ResetTests(ApiCase):
+    """An owner who cannot log in, and the owner of the machine who can."""
+
+    secret = "r" * 32
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.bootstrap()
+        self.path = self.bootstrap_path.with_name("reset-secret")
+        write_private(self.path, self.secret.encode() + b"\n")
+        os.utime(self.path, (NOW, NOW))
+
+    def reset(self, name: str = "ann", secret: str = secret) -> Reply:
+        body = {"secret": secret, "name": name, "password": "a new password here"}
+        return self.call("POST", "/bootstrap", body, token=None)
+
+    def test_the_secret_gives_an_owner_a_new_password_once(self) -> None:
+        before = self.login().json["token"]
+        self.unix_now += 1
+        self.assertEqual(self.reset().status, 201)
+        self.assertFalse(self.path.exists())
+        self.assertEqual(self.login(password="a new password here").status, 200)
+        self.assertEqual(self.login().status, 401)
+        self.assertEqual(self.call("GET", "/me", token=before).status, 401)
+        self.assertEqual(self.reset().status, 409)
+
+    def test_somebody_who_was_less_or_was_not_there_is_an_owner(self) -> None:
+        self.assertEqual(self.reset("bob").json["role"], "owner")
+
+    def test_a_wrong_secret_uses_nothing_up(self) -> None:
+        self.assertEqual(self.reset(secret="x" * 32).status, 401)
+        self.assertEqual(self.reset().status, 201)
+
+    def test_after_a_day_it_is_of_no_use(self) -> None:
+        self.unix_now += 86_401
+        self.assertEqual(self.reset().status, 401)
+        self.assertEqual(self.reset().status, 409)
+
+    def test_one_that_others_may_read_is_none(self) -> None:
+        self.path.chmod(0o644)
+        self.assertEqual(self.reset().status, 409)
+
+
+class FirstUserTests(ApiCase):
+    def test_health_says_whether_somebody_has_to_make_the_first_user(self) -> None:
+        self.assertIs(self.call("GET", "/health", token=None).json["has_users"], False)
+        self.bootstrap()
+        self.assertIs(self.call("GET", "/health", token=None).json["has_users"], True)
