@@ -20,7 +20,8 @@ from collections.abc import Iterator
 
 from attrs import evolve
 
-from zerogo.control.connection import Connection, ConnectionState, Registration, TokenBucket, origin_of
+from zerogo.control.arrivals import Arrivals
+from zerogo.control.connection import Connection, ConnectionState, Registration, origin_of
 from zerogo.control.coordinator_events import (
     Admission,
     CapabilitiesChanged,
@@ -33,19 +34,18 @@ from zerogo.control.coordinator_events import (
     Presence,
     RegistrationWanted,
 )
+from zerogo.control.introductions import Introductions
 from zerogo.control.messages import (
     GrantRequest,
     Leave,
     MemberMessage,
     Pong,
     Publish,
-    Punch,
     PunchRequest,
     Refusal,
     RefusalCode,
     Register,
     Resync,
-    SignalFrom,
     SignalTo,
     StatusReport,
     Waiting,
@@ -61,20 +61,11 @@ from zerogo.errors import RemoteError
 from zerogo.ids import NetworkId, NodeId
 from zerogo.noise.identity import Identity, verify
 
-UNPROVEN_LIMIT = 1024
-"""Connections that have not shown a key, in all; the next is turned away."""
-UNPROVEN_PER_SOURCE_LIMIT = 64
 UNPROVEN_SECONDS = 10.0
-ARRIVALS_PER_SECOND, ARRIVALS_BURST = 20.0, 200.0
-"""Connections that one host may open."""
-ARRIVALS_LIMIT = 4096
-"""Hosts whose connections are counted; the one that was quiet longest is forgotten."""
 TICK_SECONDS = 0.5
 RETRY_MAP_SECONDS = 1.0
 PUSH_INTERVAL_LEAST, PUSH_INTERVAL_MOST = 0.1, 3.0
 PUSH_INTERVAL_PER_MEMBER = 0.0005
-PUNCH_MARGIN = 0.05
-"""Seconds between the later arrival of a punch message and the moment it names."""
 _TICK = "tick"
 
 
@@ -93,35 +84,25 @@ class Coordinator:
         self._loading: dict[NetworkId, bool] = {}
         """Networks whose map has been asked for; True where it changed meanwhile."""
         self._pushed_at: dict[NetworkId, float] = {}
-        self._unproven: dict[str, int] = {}
-        self._arrivals: dict[str, TokenBucket] = {}
+        self._arrivals = Arrivals()
         self._outgoing: deque[tuple[int, bytes] | CloseWanted] = deque()
         self._events: deque[CoordinatorEvent] = deque()
         self._timers: TimerTable[NetworkId | str] = TimerTable()
+        self._introductions = Introductions(access, self._events, self._present_member, self._collect)
 
     # Connections, from the driver
 
     def connection_opened(self, number: int, source: str, now: float) -> None:
         """A WebSocket from host `source` is open."""
         origin = origin_of(source)
-        if not self._may_enter(origin, now):
+        if not self._arrivals.enter(origin, now):
             self._outgoing.append(CloseWanted(number, "too many connections that have not shown who they are", True))
             return
-        self._unproven[origin] = self._unproven.get(origin, 0) + 1
         connection = Connection(number, source, self._controller, self._rng, now)
         self._connections[number] = connection
         self._collect(connection)
         if not self._timers.is_set(_TICK):
             self._timers.set(_TICK, now + TICK_SECONDS)
-
-    def _may_enter(self, origin: str, now: float) -> bool:
-        if self._unproven.get(origin, 0) >= UNPROVEN_PER_SOURCE_LIMIT or self._unproven_total() >= UNPROVEN_LIMIT:
-            return False
-        arrivals = self._arrivals.pop(origin, None) or TokenBucket(ARRIVALS_PER_SECOND, ARRIVALS_BURST, now)
-        self._arrivals[origin] = arrivals
-        if len(self._arrivals) > ARRIVALS_LIMIT:
-            del self._arrivals[next(iter(self._arrivals))]
-        return arrivals.take(now)
 
     def connection_closed(self, number: int, now: float) -> None:
         """A WebSocket is closed."""
@@ -130,7 +111,7 @@ class Coordinator:
             return
         self._absent(connection)
         if connection.registration is None:
-            self._forget_unproven(connection.origin)
+            self._arrivals.prove(connection.origin)
             return
         siblings = self._of_node[connection.registration.member]
         siblings.remove(connection)
@@ -173,7 +154,9 @@ class Coordinator:
         is_new = connection.state is not ConnectionState.MEMBER
         connection.state = ConnectionState.MEMBER
         self._present.setdefault(registration.network, {})[registration.node_id] = connection
-        connection.needed_revision = admission.revision
+        # Who comes from another controller may hold a map that is newer than the one published here.
+        newest = min(connection.sent_revision, admission.network_revision)
+        connection.needed_revision = max(admission.revision, newest)
         connection.is_map_due = connection.is_map_due or is_new
         connection.send(Welcome(name=admission.name, addresses=list(admission.addresses), psk=admission.psk))
         connection.ping_if_due(now)
@@ -181,7 +164,7 @@ class Coordinator:
             self._send_passwords(connection, registration, now)
             self._events.append(MemberConnected(registration.network, registration.node_id))
         publication = self._publications.get(registration.network)
-        if publication is None or publication.revision < admission.revision:
+        if publication is None or publication.revision < connection.needed_revision:
             self.network_changed(registration.network, now)
         self._send_map(connection)
         self._collect(connection)
@@ -214,6 +197,16 @@ class Coordinator:
             if connection.registration is not None:
                 self._ask(connection, connection.registration)
 
+    def receive_elsewhere(self, network: NetworkId, node_id: NodeId, content: bytes, now: float) -> None:
+        """Another controller has something for a member (`Elsewhere`), which may be here; raises `ParseError`."""
+        self._introductions.receive(network, node_id, content)
+
+    def connected_elsewhere(self, network: NetworkId, node_id: NodeId, now: float) -> None:
+        """A member is connected to another controller: what it has here is from before."""
+        for connection in list(self._of_node.get((network, node_id), ())):
+            sentence = "this node has connected to another controller; this connection ends"
+            self.refuse(connection.number, RefusalCode.REPLACED, sentence, now)
+
     def network_changed(self, network: NetworkId, now: float) -> None:
         """The stored network has a new revision: publish it, at once or when the push interval is over."""
         if network in self._loading:
@@ -237,7 +230,19 @@ class Coordinator:
         for connection in self._present.get(network, {}).values():
             self._send_map(connection)
             self._collect(connection)
+        self._reconsider_changed(network, view)
         self._loaded(network, now)
+
+    def _reconsider_changed(self, network: NetworkId, view: MapView) -> None:
+        """What was decided at another controller shows in the map, whether or not word of it came."""
+        revision = view.network_map.revision
+        for (where, node_id), connections in self._of_node.items():
+            for connection in connections if where == network else ():
+                is_other = connection.state is (
+                    ConnectionState.PENDING if node_id in view.changed_at else ConnectionState.MEMBER
+                )
+                if is_other and connection.needed_revision <= revision and connection.registration is not None:
+                    self._ask(connection, connection.registration)
 
     def map_failed(self, network: NetworkId, now: float) -> None:
         """The network could not be read: ask again in a second."""
@@ -322,7 +327,7 @@ class Coordinator:
             secret=message.secret,
             source=connection.source,
         )
-        self._forget_unproven(connection.origin)
+        self._arrivals.prove(connection.origin)
         connection.registration = evolve(registration, secret=None)
         self._of_node.setdefault(registration.member, []).append(connection)
         connection.sent_revision = message.revision
@@ -356,13 +361,13 @@ class Coordinator:
         match message:
             case SignalTo(to, blob):
                 if connection.signals.take(now):
-                    self._pass_signal(who, NodeId(to), blob)
+                    self._introductions.signal(who.network, who.node_id, NodeId(to), blob)
             case PunchRequest(to):
                 if connection.punches.take(now):
-                    self._punch(connection, who, NodeId(to))
+                    self._introductions.punch(connection, who.network, who.node_id, NodeId(to))
             case GrantRequest(to):
                 if connection.grants.take(now):
-                    self._grant(connection, who, NodeId(to))
+                    self._introductions.grant(connection, who.network, who.node_id, NodeId(to))
             case StatusReport(links):
                 if connection.reports.take(now):
                     connection.links = tuple(links)
@@ -383,30 +388,8 @@ class Coordinator:
             case _:
                 pass
 
-    def _pass_signal(self, sender: Registration, to: NodeId, blob: bytes) -> None:
-        target = self._present.get(sender.network, {}).get(to)
-        if target is not None and not target.is_congested:
-            target.send(SignalFrom(sender.node_id.raw, blob))
-            self._collect(target)
-
-    def _punch(self, connection: Connection, who: Registration, to: NodeId) -> None:
-        target = self._present.get(who.network, {}).get(to)
-        if target is None or target is connection or target.is_congested:
-            return
-        moment = max(connection.one_way, target.one_way) + PUNCH_MARGIN
-        connection.send(Punch(to.raw, (moment - connection.one_way) * 1000))
-        target.send(Punch(who.node_id.raw, (moment - target.one_way) * 1000))
-        self._collect(target)
-
-    # Relays
-
-    def _grant(self, connection: Connection, who: Registration, to: NodeId) -> None:
-        target = self._present.get(who.network, {}).get(to)
-        if target is None or target is connection:
-            return
-        grants = self._access.grants(who.node_id, to, target.source)
-        if grants is not None:
-            connection.send(grants)
+    def _present_member(self, network: NetworkId, node_id: NodeId) -> Connection | None:
+        return self._present.get(network, {}).get(node_id)
 
     def _send_passwords(self, connection: Connection, who: Registration, now: float) -> None:
         passwords = self._access.passwords(who.node_id)
@@ -481,16 +464,6 @@ class Coordinator:
         if present.get(registration.node_id) is connection:
             del present[registration.node_id]
             self._events.append(MemberDisconnected(registration.network, registration.node_id))
-
-    def _unproven_total(self) -> int:
-        return sum(self._unproven.values())
-
-    def _forget_unproven(self, origin: str) -> None:
-        left = self._unproven.get(origin, 0) - 1
-        if left > 0:
-            self._unproven[origin] = left
-        else:
-            self._unproven.pop(origin, None)
 
     def _collect(self, connection: Connection) -> None:
         for frame in connection.channel.outgoing():

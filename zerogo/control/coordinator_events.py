@@ -60,6 +60,16 @@ class MemberDisconnected:
 
 
 @frozen
+class Elsewhere:
+    """A member that is not connected here is to be told something: other controllers may have it."""
+
+    network: NetworkId
+    node_id: NodeId
+    content: bytes = field(repr=False)
+    """For `Coordinator.receive_elsewhere` of the one that has."""
+
+
+@frozen
 class CloseWanted:
     """Close this connection, after what came before."""
 
@@ -70,7 +80,13 @@ class CloseWanted:
 
 
 CoordinatorEvent = (
-    RegistrationWanted | MapWanted | LeaveWanted | CapabilitiesChanged | MemberConnected | MemberDisconnected
+    RegistrationWanted
+    | MapWanted
+    | LeaveWanted
+    | CapabilitiesChanged
+    | MemberConnected
+    | MemberDisconnected
+    | Elsewhere
 )
 
 
@@ -83,6 +99,8 @@ class Admission:
     psk: bytes | None = field(default=None, repr=False)
     revision: int
     """Of the first map that shows the member as it is."""
+    network_revision: int = 0
+    """Of the network as it is stored."""
 
 
 @frozen(kw_only=True)

@@ -382,7 +382,13 @@ def _is_changed(found: StoredMember, registration: Registration) -> bool:
 
 
 def _admission(found: StoredMember, network: StoredNetwork) -> Admission:
-    return Admission(name=found.name, addresses=found.addresses, psk=network.psk, revision=found.revision)
+    return Admission(
+        name=found.name,
+        addresses=found.addresses,
+        psk=network.psk,
+        revision=found.revision,
+        network_revision=network.revision,
+    )
 
 
 def _words(capabilities: Iterable[str]) -> tuple[str, ...]:

@@ -2,13 +2,9 @@ import struct
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from zerogo.control.arrivals import ARRIVALS_BURST, UNPROVEN_PER_SOURCE_LIMIT
 from zerogo.control.connection import PUBLISHES_BURST, REPORTS_BURST, SIGNALS_BURST, ConnectionState, origin_of
-from zerogo.control.coordinator import (
-    ARRIVALS_BURST,
-    UNPROVEN_PER_SOURCE_LIMIT,
-    UNPROVEN_SECONDS,
-    Coordinator,
-)
+from zerogo.control.coordinator import UNPROVEN_SECONDS, Coordinator
 from zerogo.control.coordinator_events import (
     CapabilitiesChanged,
     CloseWanted,
@@ -319,7 +315,7 @@ class StrangerTests(SynchronousTestCase):
         self.coordinator.handle_timer(UNPROVEN_SECONDS)
         self.assertEqual(self.closed(), [1])
         self.coordinator.connection_closed(1, UNPROVEN_SECONDS)
-        self.assertEqual(self.coordinator._unproven, {})
+        self.assertEqual(self.coordinator._arrivals._unproven, {})
 
     def test_garbage_closes_the_connection_and_asks_nothing(self) -> None:
         for number, data in enumerate((b"", b"x", bytes(97), b"\x01" + bytes(96), bytes(70_000)), start=1):
