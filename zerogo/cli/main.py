@@ -33,6 +33,8 @@ COMMANDS = {
     "routes": "zerogo.cli.routes:routes",
     "trace": "zerogo.cli.trace:trace",
     "netcheck": "zerogo.cli.netcheck:netcheck",
+    "doctor": "zerogo.cli.doctor:doctor",
+    "bugreport": "zerogo.cli.bugreport:bugreport",
     "networks": "zerogo.cli.networks:networks",
     "members": "zerogo.cli.members:members",
     "invite": "zerogo.cli.invite:invite",
@@ -48,6 +50,7 @@ COMMANDS = {
     "exit-node": "zerogo.cli.exit_node:exit_node",
     "exits": "zerogo.cli.exits:exits",
     "lab": "zerogo.cli.lab:lab",
+    "completion": "zerogo.cli.completion:completion",
 }
 """Name -> where its click command is. A command whose module this installation lacks is not listed."""
 INTERRUPTED = 130
