@@ -17,7 +17,7 @@ from zerogo.errors import LocalError
 
 RULES_LIMIT = 128
 """Rules in one direction of a filter."""
-DESTINATIONS_LIMIT = 256
+DESTINATIONS_LIMIT = 1024
 """Prefixes in all rules of one direction together."""
 PORT_MAX = 65535
 PROTOCOL_MAX = 255
