@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import click
 from rich.text import Text
 
-from zerogo.cli.owner_api import OWNER_FILE, OwnerApi
+from zerogo.cli.logins import stored_access
+from zerogo.cli.owner_api import OWNER_FILE, OwnerApi, RemoteApi
 from zerogo.cli.tables import fitted_table, print_whole, terminal_width
 from zerogo.config.controller import ControllerConfig
 from zerogo.config.load import default_path, load
@@ -54,8 +55,13 @@ def network_option(function: _Function) -> _Function:
 
 
 def controller_api(state_dir: Path | None) -> OwnerApi:
-    """The controller of this machine whose files we may read."""
+    """The controller whose state directory is named; else the one that was logged in to with `zerogo login`, else the
+    one of this machine."""
     directory = state_dir
+    if directory is None and not os.environ.get(STATE_DIR_VARIABLE):
+        access = stored_access()
+        if access is not None:
+            return RemoteApi(access)
     if directory is None:
         named = os.environ.get(STATE_DIR_VARIABLE)
         config = None if named else load(default_path("controller"), ControllerConfig, environ={})

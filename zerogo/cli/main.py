@@ -39,6 +39,8 @@ COMMANDS = {
     "members": "zerogo.cli.members:members",
     "invite": "zerogo.cli.invite:invite",
     "keys": "zerogo.cli.keys:keys",
+    "login": "zerogo.cli.login:login",
+    "logout": "zerogo.cli.login:logout",
     "users": "zerogo.cli.users:users",
     "tokens": "zerogo.cli.api_tokens:tokens",
     "audit": "zerogo.cli.audit:audit",

@@ -1,19 +1,24 @@
 # -*- test-case-name: zerogo.test.cli.test_owner_api -*-
-"""The REST API of the controller on this machine, called by its owner: whoever may read its state directory.
+"""The REST API of a controller, called by somebody who may.
 
-The controller writes `owner.json` (mode 0600) there while it runs: where it listens, and a token that is good until it
-stops.
+Of the controller on this machine that is whoever may read its state directory: the controller writes `owner.json` (mode
+0600) there while it runs, with where it listens and a token that is good until it stops. Of a controller elsewhere it
+is who logged in with `zerogo login` (`zerogo.cli.login`).
 """
 
 from __future__ import annotations
 
+import http.client
 import json
+import ssl
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from attrs import field, frozen
 
 from zerogo.errors import EnvironmentFault, RemoteError
 
@@ -37,11 +42,33 @@ class ControllerRefused(RemoteError):
     code = "E-CONTROLLER-REFUSED"
 
 
+@frozen
+class Access:
+    """Where a controller is called, and by what right."""
+
+    url: str
+    """Without `/api/v1`."""
+    token: str = field(repr=False)
+    ca: str = ""
+    """A file of certificates that are trusted beside the system's; empty: none."""
+
+
 class OwnerApi:
     """The controller whose state directory this is."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / OWNER_FILE
+
+    def _access(self) -> Access:
+        try:
+            owner = json.loads(self._path.read_bytes())
+            return Access(str(owner["url"]), str(owner["token"]))
+        except PermissionError as error:
+            raise ControllerSilent(f"no permission to read {self._path}: run as root") from error
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ControllerSilent(
+                f"no controller runs here (there is no {self._path}); for one elsewhere, use `zerogo login URL`"
+            ) from error
 
     def wait(self, seconds: float) -> None:
         """Until it answers; raises `ControllerSilent`."""
@@ -57,37 +84,60 @@ class OwnerApi:
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """One request; `path` is below `/api/v1`. Raises `ControllerSilent` or `ControllerRefused`."""
-        try:
-            owner = json.loads(self._path.read_bytes())
-            url, token = str(owner["url"]), str(owner["token"])
-        except PermissionError as error:
-            raise ControllerSilent(f"no permission to read {self._path}: run as root") from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ControllerSilent(f"no controller runs here (there is no {self._path})") from error
-        data = None if body is None else json.dumps(body).encode()
-        # The address is the controller's own, from a file that only its owner can write.
-        request = urllib.request.Request(  # noqa: S310
-            f"{url}/api/v1{path}",
-            data=data,
-            method=method,
-            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-        )
-        return self._send(request)
+        return send(self._access(), method, path, body)
 
     def items(self, path: str, most: int | None = None) -> list[dict[str, Any]]:
         """A whole list, piece by piece, or its first `most` items; raises as `call`."""
         return whole_list(self.call, path, most)
 
-    def _send(self, request: urllib.request.Request) -> Any:
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            with opener.open(request, timeout=ANSWER_SECONDS) as answer:
-                text = answer.read(ANSWER_LIMIT)
-        except urllib.error.HTTPError as error:
-            raise ControllerRefused(_detail(error.read(65536)) or f"the controller answered {error.code}") from error
-        except (OSError, ValueError) as error:
-            raise ControllerSilent(f"the controller does not answer at {request.full_url}") from error
-        return json.loads(text) if text else None
+
+class RemoteApi(OwnerApi):
+    """A controller elsewhere."""
+
+    def __init__(self, access: Access) -> None:
+        super().__init__(Path())
+        self._held = access
+
+    def _access(self) -> Access:
+        return self._held
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A token is shown to the address that was named, and to no other that it sends us to."""
+
+    def redirect_request(self, *ignored: Any) -> None:
+        return None
+
+
+def send(access: Access, method: str, path: str, body: object = None) -> Any:
+    """One request; see `OwnerApi.call`. An empty token is not sent."""
+    headers = {"Content-Type": "application/json"}
+    if access.token:
+        headers["Authorization"] = f"Bearer {access.token}"
+    data = None if body is None else json.dumps(body).encode()
+    # The address is a person's own word, or from a file that only its owner can write.
+    request = urllib.request.Request(f"{access.url}/api/v1{path}", data=data, method=method, headers=headers)  # noqa: S310
+    try:
+        trust = ssl.create_default_context()
+        if access.ca:
+            trust.load_verify_locations(access.ca)
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust), _NoRedirects
+        )
+        with opener.open(request, timeout=ANSWER_SECONDS) as answer:
+            text = answer.read(ANSWER_LIMIT)
+            return json.loads(text) if text else None
+    except urllib.error.HTTPError as error:
+        raise ControllerRefused(_detail(error.read(65536)) or f"the controller answered {error.code}") from error
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise ControllerSilent(f"the controller does not answer at {access.url}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({reason.verify_message}); name its authority's file with --ca"
+    return str(getattr(reason, "strerror", None) or reason)
 
 
 def whole_list(call: Callable[[str, str], Any], path: str, most: int | None) -> list[dict[str, Any]]:
