@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from attrs import Factory, define, field
+from attrs import Factory, define, evolve, field
 
 from zerogo.ice.checklist import far_address
 from zerogo.ids import Endpoint, RouteAddress
@@ -123,6 +123,10 @@ class PathChoice:
         """A key to sort paths by, the best first."""
         return self._option(path).rank
 
+    def rival(self, paths: Iterable[Path]) -> Path | None:
+        """What may soon take the place of the path in use, if it stays better."""
+        return next((path for path in paths if path.destination == self._preference.rival), None)
+
     def next_at(self) -> float | None:
         """When the choice may be another one although nothing happens."""
         return self._preference.next_at()
@@ -143,7 +147,10 @@ class PathChoice:
         ]
 
     def _option(self, path: Path) -> Option[Endpoint]:
-        facts = facts_of(path)
+        """How a path competes: of loss the one in use has the benefit of the doubt, and its rivals have not."""
+        measured = path.measurement
+        loss = measured.least_loss if path is self.active else measured.most_loss
+        facts = evolve(facts_of(path), loss=loss)
         return Option(
             key=path.destination,
             facts=facts,

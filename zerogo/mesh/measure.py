@@ -59,6 +59,11 @@ class Measurement:
         return 0.0 if self._last is None or self.minimum is None else max(0.0, self._last - self.minimum)
 
     @property
+    def inflation(self) -> float:
+        """How much longer than the least of lately a round trip takes on average."""
+        return 0.0 if self.smoothed is None or self.minimum is None else self.smoothed - self.minimum
+
+    @property
     def loss(self) -> float:
         """Share of the last probes that were lost, 0 to 1; 0 while nothing is known."""
         return self._fates.bit_count() / self._fates_known if self._fates_known else 0.0
@@ -67,6 +72,18 @@ class Measurement:
     def certain_loss(self) -> float:
         """The same with one of the lost ones taken for bad luck: one in 32 would look like 3 %."""
         return max(0, self._fates.bit_count() - 1) / self._fates_known if self._fates_known else 0.0
+
+    @property
+    def least_loss(self) -> float:
+        """The same with as many of the lost ones taken for bad luck as chance alone often makes."""
+        lost = self._fates.bit_count()
+        return (lost - math.sqrt(lost)) / self._fates_known if self._fates_known else 0.0
+
+    @property
+    def most_loss(self) -> float:
+        """What `certain_loss` is at most, if chance was kind to the path."""
+        lost = self._fates.bit_count()
+        return max(0.0, lost + math.sqrt(lost) - 2) / self._fates_known if self._fates_known else 0.0
 
     @property
     def timeout(self) -> float:
@@ -95,6 +112,11 @@ class Measurement:
             return MOST_PROBES_UNTIL_DEAD
         needed = math.ceil(math.log(DEAD_CHANCE) / math.log(before))
         return min(max(needed, LEAST_PROBES_UNTIL_DEAD), MOST_PROBES_UNTIL_DEAD)
+
+    @property
+    def was_clean(self) -> bool:
+        """Whether no probe was lost lately but those of the silence that lasts."""
+        return self._loss_before_silence() <= 0.0
 
     def hint(self, round_trip: float) -> None:
         """Start from a round-trip time that something else measured, until the first answer to a probe."""

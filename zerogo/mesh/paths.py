@@ -2,9 +2,9 @@
 """The candidate paths of one peer: found by ICE or by roaming, probed, chosen among, told to the data plane, dropped.
 
 A path is known by its remote address: the node has one data socket per address family. Paths that ICE checked may be
-used at once; one that only an authentic datagram came by is used after a probe on it was answered. When a peer roamed
-to such a path and the one in use misses an answer, the new one is taken without waiting for the old one to die; when
-it misses two, so is any other that has answered since the one in use did.
+used at once; one that only an authentic datagram came by is used after a probe on it was answered. When a peer is heard
+from a new address and the path in use misses an answer, the new one is taken without waiting for the old one to die. So
+is any other that answers while the one in use does not, on the evidence that `zerogo.mesh.doubt` wants.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from attrs import define, field
 from zerogo.ids import ChannelAddress, Endpoint, NodeId, RouteAddress
 from zerogo.mesh.choice import PathChoice
 from zerogo.mesh.context import NodeContext
+from zerogo.mesh.doubt import SHARED_PROBES_UNTIL_LEFT, may_share, overtaken_by, probes_until_left
 from zerogo.mesh.events import PathKind, PathSelected, Way
-from zerogo.mesh.measure import LATE_MARGIN_SECONDS
 from zerogo.mesh.path import Path
 from zerogo.mesh.probing import Prober
 from zerogo.mesh.status import PathChange, PathStatus
@@ -33,10 +33,9 @@ ROUTES_LIMIT = 4
 """Ways through other members, per peer."""
 HISTORY_LIMIT = 16
 ROAMED_FOR_SECONDS = 5.0
-LATER_SECONDS = 0.1
 DROP_DEAD_AFTER_SECONDS = 60.0
-REVIEW_SECONDS = 1.0
-"""How often the choice is looked at again while more than one path is usable."""
+COMPARED_LIMIT = 2
+"""Others that are asked as often as the path in use while that one is in doubt."""
 
 Hops = tuple[NodeId, ...]
 
@@ -64,6 +63,8 @@ class Paths:
     _failed_routes: list[Hops] = field(factory=list, init=False)
     _proven_routes: list[Hops] = field(factory=list, init=False)
     _was_in_doubt: bool = field(default=False, init=False)
+    _compared: tuple[Path, ...] = field(default=(), init=False)
+    """Paths that are asked as often as the one in use, to be judged by the same load."""
     history: deque[PathChange] = field(factory=lambda: deque(maxlen=HISTORY_LIMIT), init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -207,13 +208,6 @@ class Paths:
         if path is not None and path is not self.active and not path.is_verified:
             self._roam(path, now)
 
-    def roamed(self, source: Endpoint, now: float) -> None:
-        """The peer's data comes from `source` and not from the path in use."""
-        self.heard(source, now)
-        path = self._paths.get(source)
-        if path is not None and path is not self.active:
-            self._roam(path, now)
-
     def answered(self, probe_id: int, now: float) -> bool:
         """A probe was answered; False where it was not ours or too late."""
         path = self._prober.answered(probe_id, now)
@@ -271,17 +265,18 @@ class Paths:
 
     def handle_timer(self, now: float) -> None:
         """Judge overdue probes, send those that are due, drop what is long dead."""
-        for path in self._prober.expire(now, is_only=not self._has_better_news()):
+        least = SHARED_PROBES_UNTIL_LEFT if self._is_line_doubtful() else 0
+        for path in self._prober.expire(now, is_only=not self._has_better_news(), least=least):
             if isinstance(path.destination, RouteAddress):
                 self._failed_routes.append(path.destination.hops)
                 self._drop(path)
         self._prober.note_late(now)
-        self._compare_in_doubt(now)
+        self._compare(now)
         for path in list(self._paths.values()):
             if not path.is_alive and now >= path.died_at + DROP_DEAD_AFTER_SECONDS:
                 self._drop(path)
             elif self.can_probe and path.next_probe_at <= now:
-                self._prober.probe(path, now, is_active=path is self.active or path in self._beside)
+                self._prober.probe(path, now, is_active=path is self.active or path in self._at_pace)
         self._prober.sound(self.active if self.can_probe else None, now)
 
     def next_at(self) -> float | None:
@@ -295,9 +290,9 @@ class Paths:
         """Decide which path is in use."""
         if self._roamed is not None and now - self._roamed_at >= ROAMED_FOR_SECONDS:
             self._roamed = None
-        roamed, active = self._roamed or self._proven(now), self.active
-        if roamed is not None and roamed.is_usable and (active is None or self._prober.missing(active)):
-            self._choice.force(roamed, now)
+        successor = self._successor(now)
+        if successor is not None and successor.is_usable:
+            self._choice.force(successor, now)
             self._roamed = None
         before = self.history[-1].at if self.history else -math.inf
         chosen = self._choice.choose(self._paths.values(), now)
@@ -321,42 +316,48 @@ class Paths:
     def __len__(self) -> int:
         return len(self._paths)
 
-    def _compare_in_doubt(self, now: float) -> None:
-        """An answer by the path in use is late or lost: find out at once which of the others carry."""
-        was_in_doubt, self._was_in_doubt = self._was_in_doubt, self.is_in_doubt
-        if self.is_in_doubt and not was_in_doubt:
-            for path in self._paths.values():
-                if path.is_usable and path is not self.active:
-                    path.next_probe_at = min(path.next_probe_at, now)
+    def _compare(self, now: float) -> None:
+        """An answer by the path in use is late or lost: find out at once which others carry, and of the best, how well.
+
+        A rival that has been better from what was known of it has to be so at the same time and under the same load.
+        """
+        others, before = self._others(), self._compared
+        rival = self._choice.rival(others)
+        doubted = sorted(others, key=self._choice.rank)[:COMPARED_LIMIT] if self.is_in_doubt else []
+        self._compared = tuple(dict.fromkeys((*doubted, *(() if rival is None else (rival,)))))
+        news = others if doubted and not self._was_in_doubt else [each for each in self._compared if each not in before]
+        self._was_in_doubt = bool(doubted)
+        for path in news:
+            path.next_probe_at = min(path.next_probe_at, now)
+
+    @property
+    def _at_pace(self) -> tuple[Path, ...]:
+        """Paths that are probed as often as the one in use."""
+        return (*self._beside, *self._compared)
+
+    def _others(self) -> list[Path]:
+        return [path for path in self._paths.values() if path is not self.active and path.is_usable]
+
+    def _is_line_doubtful(self) -> bool:
+        """Whether another path suffers like the one in use."""
+        active = self.active
+        return active is not None and any(may_share(self._prober, active, other) for other in self._others())
 
     def _has_better_news(self) -> bool:
         """Whether another path than the one in use has answered since that one fell silent."""
-        others = [path for path in self._paths.values() if path is not self.active and path.is_usable]
         silent_since = None if self.active is None else self.active.silent_since
-        return any(silent_since is None or path.answered_at > silent_since for path in others)
+        return any(silent_since is None or path.answered_at > silent_since for path in self._others())
 
-    def _proven(self, now: float) -> Path | None:
-        """Where the path in use misses more answers than its usual loss explains: another one that answered since.
-
-        Queues that both ways share hold up what was asked first at most as long as what was asked later: the path in
-        use is given the time that the other one's answer spent in queues.
-        """
+    def _successor(self, now: float) -> Path | None:
+        """What takes the place of the path in use because that one has failed, though it is not dead yet."""
         active = self.active
-        if active is None or active.silent_since is None:
-            return None
-        if self._prober.missing(active) < max(2, active.measurement.probes_until_dead - 1):
-            return None
-        waited, expected = now - active.silent_since, active.measurement.minimum or 0.0
-        others = [path for path in self._paths.values() if path is not active and path.is_usable and path.is_verified]
-        later = [
-            path
-            for path in others
-            if not path.measurement.unanswered
-            and path.asked_at >= active.silent_since
-            and path.answered_at > active.answered_at + LATER_SECONDS
-            and waited > expected + path.measurement.queueing + 2 * LATE_MARGIN_SECONDS
-        ]
-        return min(later, key=self._choice.rank, default=None)
+        if active is None:
+            return self._roamed
+        roamed = self._roamed
+        if roamed is not None and self._prober.missing(active) >= probes_until_left(self._prober, active, roamed) - 1:
+            return roamed
+        others = [path for path in self._others() if path.is_verified]
+        return min(overtaken_by(self._prober, active, others, now), key=self._choice.rank, default=None)
 
     def _roam(self, path: Path, now: float) -> None:
         self._roamed, self._roamed_at = path, now

@@ -115,8 +115,12 @@ class Prober:
         probe.path.note_answer(probe.sent_at, now)
         return probe.path
 
-    def expire(self, now: float, *, is_only: bool = False) -> list[Path]:
-        """Count overdue probes as lost; the paths that this kills, oldest probe first."""
+    def expire(self, now: float, *, is_only: bool = False, least: int = 0) -> list[Path]:
+        """Count overdue probes as lost; the paths that this kills, oldest probe first.
+
+        :param is_only: whether there is nothing to change over to.
+        :param least: so many in a row at least kill a path.
+        """
         self._lost = {key: probe for key, probe in self._lost.items() if now < probe.sent_at + LOST_REMEMBERED_SECONDS}
         overdue = [probe_id for probe_id, probe in self._outstanding.items() if probe.lost_at <= now]
         killed = []
@@ -128,7 +132,7 @@ class Prober:
                 continue
             path = self._lose(probe_id)
             measurement = path.measurement
-            needed = measurement.probes_until_dead * (ONLY_PATH_FACTOR if is_only else 1)
+            needed = max(measurement.probes_until_dead, least) * (ONLY_PATH_FACTOR if is_only else 1)
             if path.is_alive and measurement.unanswered >= needed:
                 path.die(now)
                 killed.append(path)
@@ -154,6 +158,15 @@ class Prober:
         """Probes of a path in a row that were not answered, or not yet although they should have been."""
         late = sum(probe.is_late for probe in self._outstanding.values() if probe.path is path)
         return path.measurement.unanswered + late
+
+    def open_until(self, path: Path, asked_at: float) -> int:
+        """Probes of a path, sent after the one that was answered last and at `asked_at` at the latest."""
+        probes = (*self._outstanding.values(), *self._lost.values())
+        return sum(probe.path is path and path.asked_at < probe.sent_at <= asked_at for probe in probes)
+
+    def has_lost(self, path: Path, since: float) -> bool:
+        """Whether a probe of a path that was sent at `since` or later was not answered in time, nor since."""
+        return any(probe.path is path and probe.sent_at >= since for probe in self._lost.values())
 
     def forget(self, path: Path) -> None:
         """Forget the probes of a path that is dropped."""

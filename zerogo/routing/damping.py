@@ -45,15 +45,14 @@ class Damping(Generic[Key]):
 
     def may_change_to(self, key: Key, now: float) -> bool:
         """Whether a better path may be taken now."""
-        record = self._records.get(key)
-        if record is not None and now < record.held_until:
-            return False
-        return len(self._changes) < CHANGES_PER_WINDOW or now - self._changes[0] >= WINDOW_SECONDS
+        return now >= self.allowed_at(key)
 
-    def held_until(self, key: Key) -> float:
-        """Until when a path that flapped is held back; minus infinity where it is not."""
+    def allowed_at(self, key: Key) -> float:
+        """From when on a better path may be taken; minus infinity where nothing holds it back."""
         record = self._records.get(key)
-        return -math.inf if record is None else record.held_until
+        held_until = -math.inf if record is None else record.held_until
+        is_full = len(self._changes) == CHANGES_PER_WINDOW
+        return max(held_until, self._changes[0] + WINDOW_SECONDS) if is_full else held_until
 
     def left_dead(self, old: Key, now: float) -> None:
         """The path in use died."""

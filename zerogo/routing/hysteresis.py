@@ -63,7 +63,10 @@ class Preference(Generic[Key]):
     reason: ChangeReason = ChangeReason.LOST
     """Of the last change."""
     changed_at: float = -math.inf
-    _rival: Key | None = field(default=None, init=False)
+    rival: Key | None = field(default=None, init=False)
+    """What is better than the path in use, but not for long enough yet."""
+    _wins_at: float = field(default=0.0, init=False)
+    """When the rival takes its place, if it stays better."""
     _rival_since: float = field(default=0.0, init=False)
     _damping: Damping[Key] = field(factory=Damping, init=False)
 
@@ -84,21 +87,21 @@ class Preference(Generic[Key]):
         self._change(key, ChangeReason.LOST if key is None else reason, now)
 
     def next_at(self) -> float | None:
-        """When a rival has been better for long enough; None where there is none."""
-        return None if self._rival is None else self._rival_since + HELD_FOR_SECONDS
+        """When a rival has been better for long enough, and nothing holds it back; None where there is none."""
+        return None if self.rival is None else self._wins_at
 
     def _has_won(self, active: Option[Key], best: Option[Key], now: float) -> bool:
         if best.key == active.key or not _is_much_better(active, best):
-            self._rival = None
+            self.rival = None
             return False
-        if self._rival != best.key:
-            self._rival, self._rival_since = best.key, now
-        if now - self._rival_since < HELD_FOR_SECONDS:
-            return False
-        return not active.is_proven or self._damping.may_change_to(best.key, now)
+        if self.rival != best.key:
+            self.rival, self._rival_since = best.key, now
+        allowed_at = self._damping.allowed_at(best.key) if active.is_proven else now
+        self._wins_at = max(self._rival_since + HELD_FOR_SECONDS, allowed_at)
+        return now >= self._wins_at
 
     def _change(self, key: Key | None, reason: ChangeReason, now: float) -> None:
-        self._rival = None
+        self.rival = None
         if key == self.active:
             return
         if self.active is not None and reason is ChangeReason.DIED:

@@ -10,6 +10,7 @@ not let in. Inside a site datagrams take `LAN_SECONDS`.
 from __future__ import annotations
 
 import ipaddress
+import math
 import random
 from collections.abc import Callable
 
@@ -45,6 +46,10 @@ class LinkQuality:
     duplicate: float = 0.0
     mtu: int = 1500
     """Of IP packets; larger ones vanish."""
+    rate: float = math.inf
+    """Bytes of IP packets a second that pass; what comes faster waits in one queue."""
+    queue: float = 0.1
+    """Seconds of such bytes that wait at most; what comes then is dropped."""
 
 
 @define(eq=False)
@@ -54,13 +59,19 @@ class Link:
     quality: LinkQuality
     is_cut: bool = False
     _arrives_at: float = field(default=0.0, init=False)
+    _free_at: float = field(default=0.0, init=False)
+    """When all that waits has passed."""
 
     def arrivals(self, size: int, now: float, chance: random.Random) -> list[float]:
         """When the copies of a datagram of `size` payload bytes sent at `now` arrive; none where it is lost."""
         quality = self.quality
         if self.is_cut or size + 28 > quality.mtu or chance.random() < quality.loss:
             return []
-        at = max(now + quality.delay + quality.jitter * chance.random(), self._arrives_at)
+        free_at = max(self._free_at, now) + (size + 28) / quality.rate
+        if free_at - now > quality.queue:
+            return []
+        self._free_at = free_at
+        at = max(self._free_at + quality.delay + quality.jitter * chance.random(), self._arrives_at)
         self._arrives_at = at
         if chance.random() < quality.reorder:
             at += quality.reorder_delay

@@ -92,6 +92,17 @@ class MeasurementTests(SynchronousTestCase):
         measured.lost()
         self.assertEqual(measured.certain_loss, 1 / 32)
 
+    def test_what_chance_may_have_done_is_more_the_more_was_lost(self) -> None:
+        measured = Measurement()
+        self.assertEqual((measured.least_loss, measured.most_loss), (0.0, 0.0))
+        for lost, least, most in ((0, 0, 0), (1, 0, 0), (4, 2, 4), (9, 6, 10)):
+            measured = Measurement()
+            for number in range(32 - lost):
+                measured.answered(0.02, float(number))
+            for _ in range(lost):
+                measured.lost()
+            self.assertEqual((measured.least_loss, measured.most_loss), (least / 32, most / 32))
+
     def test_the_silence_itself_does_not_make_a_path_look_lossy(self) -> None:
         measured = Measurement()
         for number in range(20):

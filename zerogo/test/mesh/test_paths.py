@@ -185,7 +185,7 @@ class PathsTests(SynchronousTestCase):
         self.found(ONE)
         self.run_until(5.0)
         self.answering[:] = [ONE]
-        self.paths.roamed(TWO, self.now)
+        self.paths.heard(TWO, self.now)
         self.run_until(10.0)
         self.assertEqual(self.selected, [ONE])
 
@@ -193,7 +193,7 @@ class PathsTests(SynchronousTestCase):
         self.found(ONE)
         self.run_until(5.0)
         self.answering[:] = [TWO]
-        self.paths.roamed(TWO, self.now)
+        self.paths.heard(TWO, self.now)
         self.run_until(5.25)
         self.assertEqual(self.selected, [ONE, TWO])
 
@@ -237,7 +237,7 @@ class PathsTests(SynchronousTestCase):
         self.run_until(5.0)
         first = list(self.selected)
         for _ in range(10):
-            self.paths.roamed(TWO if first == [ONE] else ONE, self.now)
+            self.paths.heard(TWO if first == [ONE] else ONE, self.now)
             self.run_until(self.now + 1.0)
         self.assertEqual(self.selected, first)
 

@@ -50,4 +50,4 @@ class DampingTests(SynchronousTestCase):
         self.flap(0.0)
         for number in range(PATHS_REMEMBERED):
             self.damping.taken(f"path {number}", 100.0, is_better=False)
-        self.assertEqual(self.damping.held_until("direct"), float("-inf"))
+        self.assertEqual(self.damping.allowed_at("direct"), float("-inf"))

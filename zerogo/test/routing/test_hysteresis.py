@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from zerogo.routing.damping import HOLD_SECONDS
 from zerogo.routing.hysteresis import HELD_FOR_SECONDS, ChangeReason, Option, Preference
 from zerogo.routing.score import Facts, PathType, Scorer
 
@@ -42,6 +43,27 @@ class PreferenceTests(SynchronousTestCase):
         self.assertEqual(self.at(0.9 + HELD_FOR_SECONDS, *both), "server")
         self.assertEqual(self.at(1.0 + HELD_FOR_SECONDS, *both), "direct")
         self.assertIs(self.preference.reason, ChangeReason.BETTER)
+
+    def test_it_wants_to_be_asked_at_a_moment_at_which_it_decides(self) -> None:
+        both = (option("server", 30, PathType.SERVER), option("direct", 20))
+        for tick in range(1000):
+            self.preference = Preference()
+            self.at(0.0, both[0])
+            self.at(13.0 + tick / 977, *both)
+            at = self.preference.next_at()
+            assert at is not None
+            self.assertEqual(self.at(at, *both), "direct")
+
+    def test_a_rival_that_is_held_back_is_not_asked_for_before_it_may_win(self) -> None:
+        both = (option("server", 30, PathType.SERVER), option("direct", 20))
+        self.at(0.0, both[0])
+        for now in (1.0, 4.0, 5.0):
+            self.at(now, *both[: 1 if now == 5.0 else 2])
+        self.assertIs(self.preference.reason, ChangeReason.DIED)
+        self.at(6.0, *both)
+        self.assertEqual(self.preference.next_at(), 5.0 + HOLD_SECONDS)
+        self.assertEqual(self.at(64.9, *both), "server")
+        self.assertEqual(self.at(65.0, *both), "direct")
 
     def test_a_rival_that_falls_back_begins_anew(self) -> None:
         self.at(0.0, option("a", 60))

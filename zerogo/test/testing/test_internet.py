@@ -96,6 +96,17 @@ class InternetTests(SynchronousTestCase):
         self.send(ann, bob.address(9))
         self.assertEqual(len(self.arrived), 1)
 
+    def test_what_comes_faster_than_a_link_carries_waits_and_what_finds_no_room_is_dropped(self) -> None:
+        self.internet.quality = LinkQuality(delay=0.0, rate=1000.0, queue=0.25)
+        ann, bob = self.host("ann"), self.host("bob")
+        bob.site.downlink.quality = LinkQuality(delay=0.0)
+        for size in (72, 72, 72, 22):
+            self.internet.send(ann, 9, bob.address(9), bytes(size))
+        self.clock.run_for(1.0)
+        self.assertEqual([len(payload) for _, _, _, payload in self.arrived], [72, 72, 22])
+        for (at, *_), expected in zip(self.arrived, (0.1, 0.2, 0.25), strict=True):
+            self.assertAlmostEqual(at, expected)
+
     def test_links_lose_reorder_and_duplicate_about_as_often_as_they_should(self) -> None:
         self.internet.quality = LinkQuality(loss=0.1, reorder=0.1, duplicate=0.1)
         ann, bob = self.host("ann"), self.host("bob")
