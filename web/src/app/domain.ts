@@ -24,6 +24,8 @@ export interface MenuEntry {
   order: number;
   /** The least role that sees the entry. */
   needs?: Role;
+  /** A role that does not, though it has a higher rank. */
+  butNot?: Role;
 }
 
 export interface Domain {

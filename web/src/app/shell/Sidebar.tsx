@@ -17,6 +17,7 @@ export function Sidebar({ network, isInDrawer = false }: { network: string; isIn
   const entries: Entry[] = useOfferedDomains()
     .flatMap((domain) => domain.menu.map((entry) => ({ ...entry, domain: domain.name })))
     .filter((entry) => entry.needs === undefined || mayRole(user?.role, entry.needs))
+    .filter((entry) => entry.butNot === undefined || user?.role !== entry.butNot)
     .sort((one, other) => one.order - other.order);
   const ofNetwork = entries.filter((entry) => entry.scope === "network");
   const ofController = entries.filter((entry) => entry.scope === "controller");
