@@ -20,6 +20,7 @@ from zerogo.config.values import (
     integer,
     many,
     one_of,
+    secret,
 )
 from zerogo.exit.choose import Policy
 from zerogo.exit.grant import RouteMode
@@ -92,6 +93,21 @@ class GatewayConfig:
     """Who may use the exits."""
     open_to: tuple[Network, ...] = option(many(ADDRESS_RANGE), (), "[127.0.0.1/32]")
     """Addresses whose users need no password, all under the name anonymous. Never a range that strangers are in."""
+    controller: Secret | None = option(
+        secret(32, "take the one that `zerogo exits gateways token` prints at the controller"),
+        None,
+        "file:/etc/zerogo/gateway-token",
+    )
+    """The gateway token of a controller, needed once, or file:PATH of a file (mode 0600) that holds it: users, edges
+    and limits then come from there. Users of this file stay as well."""
+    name: str = option(LABEL, "", "fra1")
+    """What this gateway is called."""
+    region: str = option(LABEL, "", "eu")
+    """Where it is: edges of the same region come here first."""
+    edges: int = option(integer(1, 60_000), 50_000)
+    """At a time."""
+    served_hours: int = option(integer(0, 24 * 90), 24)
+    """For how long the controller's users are served while it is away."""
     policy: str = option(one_of(tuple(Policy)), "p2c-peak-ewma")
     """How an edge is chosen for a stream."""
     denied_edges: tuple[str, ...] = option(many(EDGE_ID), (), "[abcdefghijklmnop]")

@@ -54,9 +54,18 @@ class Demand:
     target: Target
     wish: Wish = field(factory=Wish)
     zones: tuple[str, ...] = ()
-    """Tags of which the edge must have one; empty: any edge."""
+    """Tags of which the edge must have one; empty: any edge. Likewise the next three."""
+    regions: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    edges: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     """Edges tried already."""
+
+    def allows(self, profile: EdgeProfile) -> bool:
+        """Whether the edge is one of those that may be used."""
+        lists = ((self.regions, profile.region), (self.countries, profile.country), (self.edges, profile.edge))
+        has_zone = not self.zones or bool(profile.tags.intersection(self.zones))
+        return has_zone and all(not names or found in names for names, found in lists)
 
 
 @frozen
@@ -217,8 +226,8 @@ def misfit(state: EdgeState, demand: Demand) -> str | None:
         return "full"
     if profile.edge in demand.excluded:
         return "tried"
-    if demand.zones and not profile.tags.intersection(demand.zones):
-        return "zone"
+    if not demand.allows(profile):
+        return "not-allowed"
     unmet = profile.mismatch(demand.wish)
     if unmet is not None:
         return unmet

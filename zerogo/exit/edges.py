@@ -48,6 +48,9 @@ class EdgeProfile:
     ports: tuple[tuple[int, int], ...] = ((1, 65535),)
     streams: int = 1024
     weight: float = 1.0
+    version: str = ""
+    consent_at: float = 0.0
+    """When its owner agreed, unix time; 0: not told."""
 
     @classmethod
     def of(cls, edge: str, join: Join, address: str) -> EdgeProfile:
@@ -66,6 +69,8 @@ class EdgeProfile:
             has_ipv6=join.has_ipv6,
             ports=tuple(join.ports) or ((1, 65535),),
             streams=join.streams,
+            version=join.version,
+            consent_at=join.consent_at,
         )
 
     def permits(self, port: int) -> bool:

@@ -66,5 +66,8 @@ class Grant:
     may_listen: bool = False
     may_datagrams: bool = True
     zones: tuple[str, ...] = field(default=())
-    """Tags of edges that may be used; empty: all."""
+    """Tags of edges that may be used; empty: all. Likewise the next three."""
+    regions: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    edges: tuple[str, ...] = ()
     route: Route = Route()

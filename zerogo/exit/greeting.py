@@ -49,6 +49,8 @@ class Join(msgspec.Struct, frozen=True, omit_defaults=True, tag="join", tag_fiel
     tunnel: Annotated[bytes, msgspec.Meta(min_length=TUNNEL_NAME_BYTES, max_length=TUNNEL_NAME_BYTES)] | None = None
     """To go on with."""
     received: _Position = 0
+    consent_at: Annotated[float, msgspec.Meta(ge=0, le=1e12)] = 0.0
+    """When the owner agreed that others' traffic leaves here, unix time; 0: not told."""
 
     def __repr__(self) -> str:
         return f"Join(name={self.name!r}, resumes={self.tunnel is not None})"

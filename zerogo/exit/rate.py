@@ -17,6 +17,7 @@ class RateLimit:
         self._rate = rate
         self._tokens = rate * BURST_SECONDS
         self._at = now
+        self._is_hungry = False
 
     @property
     def rate(self) -> int:
@@ -35,7 +36,14 @@ class RateLimit:
             return 0.0
         self._refill(now)
         self._tokens -= count
-        return max(0.0, -self._tokens / self._rate)
+        wait = max(0.0, -self._tokens / self._rate)
+        self._is_hungry = self._is_hungry or wait > 0
+        return wait
+
+    def take_hunger(self) -> bool:
+        """Whether anybody had to wait since this was asked the last time."""
+        is_hungry, self._is_hungry = self._is_hungry, False
+        return is_hungry
 
     def _refill(self, now: float) -> None:
         self._tokens = min(self._rate * BURST_SECONDS, self._tokens + (now - self._at) * self._rate)

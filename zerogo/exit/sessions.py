@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from attrs import define
+from attrs import define, evolve
 
 from zerogo.exit.choose import Demand, Pool, misfit
 from zerogo.exit.edges import EdgeState
@@ -86,16 +86,7 @@ class Routes:
                 return state
             self._release(key)
         taken = tuple(edge for edge, by in self._leased.items() if not self._is_free(edge, by, now))
-        chosen = self._pool.choose(
-            Demand(
-                command=demand.command,
-                target=demand.target,
-                wish=demand.wish,
-                zones=demand.zones,
-                excluded=demand.excluded + taken,
-            ),
-            now,
-        )
+        chosen = self._pool.choose(evolve(demand, excluded=demand.excluded + taken), now)
         if chosen is not None:
             self._keep(key, _Hold(chosen.profile.edge, float("inf"), is_lease=True, used_at=now))
             self._leased[chosen.profile.edge] = key

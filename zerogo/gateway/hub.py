@@ -74,6 +74,11 @@ class Hub:
         return int.from_bytes(self._rng(7), "big") / 2**56
 
     @property
+    def is_draining(self) -> bool:
+        """Whether it takes no more edges."""
+        return self._is_draining
+
+    @property
     def tunnels(self) -> Iterable[GatewayTunnel]:
         """All of them."""
         return self._tunnels.values()

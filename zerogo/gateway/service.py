@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks
+from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.internet.threads import deferToThreadPool
@@ -18,26 +20,35 @@ from twisted.python.threadpool import ThreadPool
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
+from zerogo import __version__
 from zerogo.config.gateway import GatewayConfig
 from zerogo.config.identity_file import IDENTITY_FILE, load_or_create_identity
 from zerogo.config.private_file import make_private_directory, write_private
+from zerogo.control.edge_token import GatewayToken
+from zerogo.control.gateway_messages import BOOT_BYTES, Enter
 from zerogo.control.token import join_host_port
 from zerogo.core import RandomBytes
 from zerogo.exit.choose import Policy
 from zerogo.exit.reason import Reason
-from zerogo.gateway.accounts import FileAccounts
+from zerogo.gateway.accounts import AccountBook, PasswordAccounts, account_of
+from zerogo.gateway.cache import ControllerFiles, read_token, save_token
+from zerogo.gateway.controlled import Controlled
 from zerogo.gateway.hub import Hub
-from zerogo.gateway.tokens import TOKEN_FILE, TokenEdges, edge_token, load_or_create_secret
+from zerogo.gateway.link import ControllerLink
+from zerogo.gateway.metering import LeasedMeter
+from zerogo.gateway.tokens import TOKEN_FILE, KeyedEdges, TokenEdges, edge_token, load_or_create_secret
 from zerogo.gateway.users import CountingMeter, UserDesk
 from zerogo.ids import SocketAddress
 from zerogo.net.addresses import main_address, read_interfaces
+from zerogo.net.dial import ControllerAddress, stream_endpoint
 from zerogo.net.exit_http import HttpSession
 from zerogo.net.exit_places import EDGE_PATH
-from zerogo.net.exit_ports import Accounts, EdgeDirectory, Meter
+from zerogo.net.exit_ports import EdgeDirectory, Meter
 from zerogo.net.exit_server import EdgeServer
 from zerogo.net.exit_socks import SocksSession
 from zerogo.net.exit_user import SessionMaker, UserFactory
 from zerogo.net.listening import open_tcp_socket, server_context
+from zerogo.noise.identity import Identity
 
 DRAIN_CHECK_SECONDS = 0.1
 SWEEP_SECONDS = 30.0
@@ -48,17 +59,25 @@ BOTH: dict[int, SessionMaker] = {5: SocksSession, 0: HttpSession}
 class GatewayService(Service):
     """A gateway. `reactor` is IReactorTime, IReactorSocket, IReactorUDP and IReactorFromThreads.
 
-    Accounts, edges and meter are those of the configuration file where none are given.
+    With the token of a controller, accounts and keys of edges come from there (`controlled`).
     """
 
     log = Logger()
 
-    def __init__(self, config: GatewayConfig, reactor: Any, rng: RandomBytes) -> None:
+    def __init__(
+        self,
+        config: GatewayConfig,
+        reactor: Any,
+        rng: RandomBytes,
+        endpoint_of: Callable[[ControllerAddress], IStreamClientEndpoint] | None = None,
+        unix_time: Callable[[], float] = time.time,
+    ) -> None:
         self._config = config
         self._reactor = reactor
         self._rng = rng
-        self.accounts: Accounts | None = None
-        self.directory: EdgeDirectory | None = None
+        self._endpoint_of = endpoint_of
+        self._unix_time = unix_time
+        self.controlled: Controlled | None = None
         self.meter: Meter = CountingMeter()
         self.hub: Hub | None = None
         self.desk: UserDesk | None = None
@@ -94,16 +113,21 @@ class GatewayService(Service):
         config = self._config
         make_private_directory(config.state_dir)
         identity = load_or_create_identity(config.state_dir / IDENTITY_FILE)
-        secret = load_or_create_secret(config.state_dir, self._rng)
-        token = edge_token(identity, secret, self._public_addresses(), self._tls is not None)
-        write_private(config.state_dir / TOKEN_FILE, token.format().encode("ascii") + b"\n")
+        if config.controller is not None:
+            save_token(config.state_dir, GatewayToken.parse(config.controller.reveal()))
+        token = read_token(config.state_dir)
         self._pool.start()
-        accounts = self.accounts or FileAccounts(config, self._reactor, self._in_thread, self._rng)
-        directory = self.directory or TokenEdges(secret, config.denied_edges)
+        book = AccountBook(account_of(user) for user in config.users)
+        accounts = PasswordAccounts(book, config, self._reactor, self._unix_time, self._in_thread, self._rng)
+        directory, self.meter = (
+            self._alone(identity) if token is None else self._under_controller(identity, token, book)
+        )
         self.hub = Hub(directory, Policy(config.policy), self._reactor, self._rng)
         self.desk = UserDesk(self.hub, accounts, self.meter, self._reactor, config.datagram_address)
         self.edges = EdgeServer(self.hub, identity, self._reactor, self._rng)
         self._serve(self.desk, self.edges)
+        if self.controlled is not None:
+            self.controlled.start(self.hub, self.desk)
         self._sweep = LoopingCall(self.desk.end_idle, config.idle_minutes * 60.0)
         self._sweep.clock = self._reactor
         self._sweep.start(SWEEP_SECONDS, now=False)
@@ -123,6 +147,8 @@ class GatewayService(Service):
                 yield deferLater(self._reactor, DRAIN_CHECK_SECONDS, lambda: None)
             for live in self.desk.live:
                 live.kill(Reason.DRAINING)
+            if self.controlled is not None:
+                yield self.controlled.stop()
             self.hub.close()
             for factory in self._factories:
                 factory.close_all()
@@ -132,6 +158,59 @@ class GatewayService(Service):
     def ports(self, kind: str) -> list[int]:
         """The TCP ports that are listened on; of the kinds `both`, `socks`, `http` and `edges`."""
         return [port.getHost().port for port in self._ports if getattr(port, "exit_kind", "") == kind]
+
+    def _alone(self, identity: Identity) -> tuple[EdgeDirectory, Meter]:
+        """Edges join with this gateway's own token."""
+        config = self._config
+        secret = load_or_create_secret(config.state_dir, self._rng)
+        token = edge_token(identity, secret, self._public_addresses(), self._tls is not None)
+        write_private(config.state_dir / TOKEN_FILE, token.format().encode("ascii") + b"\n")
+        return TokenEdges(secret, config.denied_edges), self.meter
+
+    def _under_controller(
+        self, identity: Identity, token: GatewayToken, book: AccountBook
+    ) -> tuple[EdgeDirectory, Meter]:
+        """Everything comes from there."""
+        config = self._config
+        (config.state_dir / TOKEN_FILE).unlink(missing_ok=True)
+        edges = KeyedEdges(config.denied_edges)
+        meter = LeasedMeter(self._reactor, self._unix_time, book.has_package, self._country_of)
+        boot, addresses = self._rng(BOOT_BYTES), self._public_addresses()
+        self.controlled = Controlled(
+            book,
+            meter,
+            edges,
+            ControllerFiles(config.state_dir, identity, self._rng),
+            greeting=lambda revision: Enter(
+                signing=identity.signing_public,
+                boot=boot,
+                name=config.name,
+                version=__version__,
+                addresses=addresses[:8],
+                is_tls=self._tls is not None,
+                region=config.region,
+                edges_limit=config.edges,
+                revision=revision,
+                secret=token.secret,
+            ),
+            served_seconds=config.served_hours * 3600.0,
+            clock=self._reactor,
+            unix_time=self._unix_time,
+        )
+        self.controlled.link = ControllerLink(
+            self.controlled,
+            identity,
+            token,
+            clock=self._reactor,
+            endpoint_of=self._endpoint_of or (lambda address: stream_endpoint(self._reactor, address)),
+            rng=self._rng,
+        )
+        self.controlled.load()
+        return edges, meter
+
+    def _country_of(self, edge: str) -> str:
+        state = None if self.hub is None else self.hub.pool.get(edge)
+        return "" if state is None else state.profile.country
 
     def _in_thread(self, function: Callable[..., bool], *arguments: object) -> Deferred[bool]:
         return deferToThreadPool(self._reactor, self._pool, function, *arguments)

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 
-from attrs import define
+from attrs import define, evolve
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from zerogo.control.gateway_messages import UserActivity
 from zerogo.errors import ParseError
 from zerogo.exit.choose import Demand
 from zerogo.exit.grant import AccessRefused, Grant
@@ -20,7 +20,7 @@ from zerogo.exit.username import UserName, parse_username
 from zerogo.gateway.hub import Hub
 from zerogo.net.exit_opening import Opening, OpeningOwner, OpenStream
 from zerogo.net.exit_ports import Accounts, LiveStream, Meter, StreamMeter, StreamRecord
-from zerogo.net.exit_user import Entry
+from zerogo.net.exit_user import Entry, UserEnd
 from zerogo.secret import Secret
 
 _log = Logger(namespace="zerogo.exit.users")
@@ -34,21 +34,30 @@ class _UserState:
     up: RateLimit
     down: RateLimit
     streams: int = 0
+    elsewhere: int = 0
+    """Streams at other gateways."""
+    share: tuple[int, int] | None = None
+    """The part of the rates that is this gateway's; None: all of them."""
+    passed_up: int = 0
+    """Bytes since somebody asked."""
+    passed_down: int = 0
 
 
 class _Live:
     """A live stream."""
 
-    def __init__(self, record: StreamRecord, kill: Callable[[Reason], None]) -> None:
+    def __init__(self, record: StreamRecord, end: UserEnd) -> None:
         self.record = record
-        self.kill = kill
+        self.kill = end.kill
+        self.hold = end.hold
 
 
 class _Counted:
     """Counts, and forgets the stream when it is over."""
 
-    def __init__(self, desk: UserDesk, live: _Live) -> None:
+    def __init__(self, desk: UserDesk, live: _Live, state: _UserState) -> None:
         self._desk = desk
+        self._state = state
         self.live = live
         self.up = 0
         self.down = 0
@@ -58,6 +67,7 @@ class _Counted:
     def sent(self, count: int) -> None:
         """From the user."""
         self.up += count
+        self._state.passed_up += count
         self.used_at = self._desk.clock.seconds()
         if self.meter is not None:
             self.meter.sent(count)
@@ -65,6 +75,7 @@ class _Counted:
     def received(self, count: int) -> None:
         """To the user."""
         self.down += count
+        self._state.passed_down += count
         self.used_at = self._desk.clock.seconds()
         if self.meter is not None:
             self.meter.received(count)
@@ -111,10 +122,16 @@ class UserDesk:
         """Begin to open a stream; None where the owner was told already that it failed."""
         state = self._state(entry.grant)
         state.streams += 1
-        if entry.grant.streams and state.streams > entry.grant.streams:
-            owner.stream_failed(Reason.QUOTA, f"you have {entry.grant.streams} streams, which is your limit")
+        try:
+            grant = self._accounts.renewed(entry.grant)
+            self._meter.check(grant.user)
+            if grant.streams and state.streams + state.elsewhere > grant.streams:
+                raise AccessRefused(f"you have {grant.streams} streams, which is your limit", Reason.QUOTA)
+        except AccessRefused as refusal:
+            owner.stream_failed(refusal.reason, str(refusal))
             return None
-        opening = Opening(self._hub, entry.grant, demand, owner, self.clock)
+        self._state(grant)
+        opening = Opening(self._hub, grant, allowed(grant, demand), owner, self.clock)
         opening.begin()
         return None if opening.is_over else opening
 
@@ -131,9 +148,7 @@ class UserDesk:
         state = self._state(entry.grant)
         return state.up, state.down
 
-    def record(
-        self, entry: Entry, demand: Demand, stream: OpenStream, source: str, kill: Callable[[Reason], None]
-    ) -> tuple[LiveStream, StreamMeter]:
+    def record(self, entry: Entry, demand: Demand, stream: OpenStream, source: str, end: UserEnd) -> StreamMeter:
         """A stream is there."""
         profile = stream.edge.state.profile
         record = StreamRecord(
@@ -146,10 +161,12 @@ class UserDesk:
             target=demand.target,
             began_at=self.clock.seconds(),
         )
-        live = _Live(record, kill)
-        counted = self._counts[record.number] = _Counted(self, live)
+        live = _Live(record, end)
+        counted = self._counts[record.number] = _Counted(self, live, self._state(entry.grant))
         counted.meter = self._meter.opened(live)
-        return live, counted
+        if stream.early:
+            counted.sent(stream.early)
+        return counted
 
     def stream_over(self, record: StreamRecord, up: int, down: int, reason: Reason | None) -> None:
         """Forget it, and write who went where."""
@@ -183,12 +200,78 @@ class UserDesk:
         """Every stream."""
         return tuple(counted.live for counted in self._counts.values())
 
+    @property
+    def counted(self) -> list[_Counted]:
+        """Every stream with its counts, the oldest first."""
+        return list(self._counts.values())
+
+    def grant_of(self, user: str) -> Grant | None:
+        """What a user may do; None where there is no such user, or not at the moment."""
+        try:
+            return self._accounts.renewed(Grant(user=user))
+        except AccessRefused:
+            return None
+
     def kill_user(self, user: str, reason: Reason = Reason.DENIED) -> int:
         """End all streams of a user; how many."""
         found = [live for live in self.live if live.record.user == user]
         for live in found:
             live.kill(reason)
         return len(found)
+
+    def kill_stream(self, number: int, reason: Reason = Reason.DENIED) -> None:
+        """End one stream."""
+        counted = self._counts.get(number)
+        if counted is not None:
+            counted.live.kill(reason)
+
+    def account_changed(self, user: str) -> None:
+        """Let what changed act on streams that are there."""
+        if user not in self._users:
+            return
+        found = [live for live in self.live if live.record.user == user]
+        try:
+            grant = self._accounts.renewed(Grant(user=user))
+        except AccessRefused as refusal:
+            for live in found:
+                live.kill(refusal.reason)
+            return
+        self._state(grant)
+        for live in found:
+            state = self._hub.pool.get(live.record.edge)
+            demand = allowed(grant, Demand(command=live.record.command, target=live.record.target))
+            is_allowed = state is not None and demand.allows(state.profile)
+            if not is_allowed or not self._accounts.may_come_from(user, live.record.source):
+                live.kill(Reason.DENIED)
+
+    def check_standings(self) -> None:
+        """End streams of users whose time is over."""
+        for user in list(self._users):
+            try:
+                self._accounts.renewed(Grant(user=user))
+            except AccessRefused as refusal:
+                self.kill_user(user, refusal.reason)
+
+    def activity(self) -> list[UserActivity]:
+        """Users with streams, and how fast they were since this was asked the last time."""
+        found = []
+        for user, state in self._users.items():
+            passed, hungry = (state.passed_up, state.passed_down), (state.up.take_hunger(), state.down.take_hunger())
+            state.passed_up = state.passed_down = 0
+            if state.streams:
+                found.append(UserActivity(user, state.streams, *passed, *hungry))
+        return found
+
+    def take_shares(self, shares: dict[str, tuple[int, int, int]]) -> None:
+        """Parts of rates, up and down, and streams elsewhere, of users who are at other gateways, too."""
+        for user, state in self._users.items():
+            up, down, elsewhere = shares.get(user, (0, 0, 0))
+            state.elsewhere = elsewhere
+            state.share = (up, down) if user in shares else None
+            try:
+                self._state(self._accounts.renewed(Grant(user=user)))
+            except AccessRefused:
+                state.share = None
 
     def change_rates(self, user: str, up: int, down: int) -> None:
         """Other limits for streams that are there, from this moment on."""
@@ -203,9 +286,15 @@ class UserDesk:
         if state is None:
             state = _UserState(RateLimit(grant.upload, now), RateLimit(grant.download, now))
             self._users[grant.user] = state
-        elif (state.up.rate, state.down.rate) != (grant.upload, grant.download):
-            self.change_rates(grant.user, grant.upload, grant.download)
+        up, down = state.share or (grant.upload, grant.download)
+        if (state.up.rate, state.down.rate) != (up, down):
+            self.change_rates(grant.user, up, down)
         return state
+
+
+def allowed(grant: Grant, demand: Demand) -> Demand:
+    """A demand that only edges meet which the user may have."""
+    return evolve(demand, zones=grant.zones, regions=grant.regions, countries=grant.countries, edges=grant.edges)
 
 
 class CountingMeter:
@@ -214,6 +303,9 @@ class CountingMeter:
     def __init__(self) -> None:
         self.users: dict[str, tuple[int, int]] = {}
         """Bytes up and down."""
+
+    def check(self, user: str) -> None:
+        """Bytes are free."""
 
     def opened(self, stream: LiveStream) -> StreamMeter:
         """One stream."""

@@ -47,6 +47,8 @@ class Association:
         self._port: Any = None
         self._client: tuple[str, int] | None = None
         self._is_over = False
+        self.is_held = False
+        """Whether datagrams are dropped, either way."""
         self.dropped = 0
         self._driver.own(self._number, self)
 
@@ -62,7 +64,7 @@ class Association:
     def came_in(self, payload: bytes, host: str, port: int) -> None:
         """From the user, or from somebody who wants to be."""
         is_users = host == self._user.source and self._client in (None, (host, port))
-        if self._is_over or not is_users or len(payload) > DATAGRAM_LIMIT:
+        if self._is_over or self.is_held or not is_users or len(payload) > DATAGRAM_LIMIT:
             self.dropped += 1
             return
         try:
@@ -75,11 +77,11 @@ class Association:
         if not self._is_over:
             self._driver.call(self._driver.tunnel.mux.send_datagram, self._number, Datagram(target, data))
 
-    def close(self) -> None:
-        """The user's connection is gone."""
+    def close(self, reason: Reason | None = None) -> None:
+        """The user's connection is gone, or has to go for that reason."""
         if not self._is_over:
-            self._driver.reset(self._number, Reason.CANCELLED)
-            self._end(None)
+            self._driver.reset(self._number, Reason.CANCELLED if reason is None else reason)
+            self._end(reason)
 
     def _end(self, reason: Reason | None) -> None:
         self._is_over = True
@@ -91,7 +93,7 @@ class Association:
 
     def datagram(self, datagram: Datagram) -> None:
         """From the edge."""
-        if self._is_over or self._client is None:
+        if self._is_over or self.is_held or self._client is None:
             return
         self._counted.received(len(datagram.payload))
         try:

@@ -67,6 +67,7 @@ class HttpSession:
         self._splice: Splice | None = None
         self._is_finished = False
         self._is_lost = False
+        self._is_held = False
         self._timer: IDelayedCall | None = None
 
     @property
@@ -198,7 +199,8 @@ class HttpSession:
             stream.edge.driver.reset(stream.number, Reason.CANCELLED)
             self._ended()
             return
-        _, meter = self._desk.record(entry, self._demand, stream, self._user.source, self._kill)
+        self._is_held = False
+        meter = self._desk.record(entry, self._demand, stream, self._user.source, self)
         counted, limits = Ending(meter, self._ended), self._desk.limits(entry)
         driver, transport = stream.edge.driver, self._user.transport
         if request.is_connect:
@@ -209,6 +211,8 @@ class HttpSession:
             )
             exchange.attend(self)
             self._splice = exchange
+        if self._is_held:
+            self._splice.hold(True)
         self._proxy.target_opened(self._now)
         self._advance()
         if self._is_finished and request.is_connect and self._splice is not None:
@@ -227,9 +231,16 @@ class HttpSession:
         if isinstance(splice, _Exchange):
             splice.leave()
 
-    def _kill(self, reason: Reason) -> None:
+    def kill(self, reason: Reason) -> None:
+        """End the stream, and the connection."""
         if self._splice is not None:
             self._splice.kill(reason)
+
+    def hold(self, is_held: bool) -> None:
+        """Pass nothing for a while."""
+        self._is_held = is_held
+        if self._splice is not None:
+            self._splice.hold(is_held)
 
     def _ended(self) -> None:
         if self._stream is not None:

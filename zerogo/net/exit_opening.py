@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
@@ -48,6 +48,8 @@ class OpenStream:
     edge: EdgeTunnel
     number: int
     opened: Opened
+    early: int = 0
+    """Bytes of the user that the edge was given before it had the stream."""
 
     def ended(self) -> None:
         """It is over: the edge has one less."""
@@ -118,14 +120,7 @@ class Opening:
             self._failed(Reason.CARRIER_LOST, "")
 
     def _try(self) -> None:
-        demand = self._demand
-        demand = Demand(
-            command=demand.command,
-            target=demand.target,
-            wish=demand.wish,
-            zones=demand.zones,
-            excluded=demand.excluded + self.tried,
-        )
+        demand = evolve(self._demand, excluded=self._demand.excluded + self.tried)
         edge = self._choice.edge_for(self._grant, demand)
         if edge is None:
             self._finish(self._attempts.verdict(Reason.NO_EDGE), "")
@@ -186,8 +181,9 @@ class Opening:
         now = self._clock.seconds()
         edge.openings.pop(self, None)
         edge.state.dial_succeeded(now - self._tried_at, now)
+        early = len(self._early)
         self._end()
-        self._owner.stream_opened(OpenStream(edge, self._number, opened))
+        self._owner.stream_opened(OpenStream(edge, self._number, opened, early))
 
     def reset(self, reason: Reason, sentence: str) -> None:
         """The edge could not."""

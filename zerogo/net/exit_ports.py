@@ -35,6 +35,12 @@ class Accounts(Protocol):
     def may_skip_password(self, source: str) -> bool:
         """Whether a client from this address may come without a password; `authenticate` then names its user."""
 
+    def may_come_from(self, user: str, source: str) -> bool:
+        """Whether a user may come from that address."""
+
+    def renewed(self, grant: Grant) -> Grant:
+        """What a user who was let in may do by now; raises `AccessRefused`."""
+
     def authenticate(self, user: str, password: Secret | None, source: str) -> Deferred[Grant]:
         """Who it is and what they may do; fails with `AccessRefused`. `user` is the name before the first hyphen."""
 
@@ -76,6 +82,9 @@ class LiveStream(Protocol):
     def kill(self, reason: Reason) -> None:
         """End it at once, in both directions."""
 
+    def hold(self, is_held: bool) -> None:
+        """Pass nothing, either way, until it is called off; what is in hand passes."""
+
 
 class StreamMeter(Protocol):
     """Counts one stream, payload bytes."""
@@ -91,7 +100,10 @@ class StreamMeter(Protocol):
 
 
 class Meter(Protocol):
-    """Counts all streams. May `kill` one at any time, from within `sent` and `received` too."""
+    """Counts all streams. May `kill` or `hold` any at any time, from within `sent` and `received` too."""
+
+    def check(self, user: str) -> None:
+        """Raise `AccessRefused` where that user can have no streams."""
 
     def opened(self, stream: LiveStream) -> StreamMeter:
         """A stream is there."""

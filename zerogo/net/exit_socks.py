@@ -41,6 +41,7 @@ class SocksSession:
         self._stream: OpenStream | None = None
         self._splice: Splice | None = None
         self._association: Association | None = None
+        self._is_held = False
         self._is_finished = False
         self._is_lost = False
         self._timer: IDelayedCall | None = None
@@ -184,19 +185,23 @@ class SocksSession:
     def _relay(self, stream: OpenStream) -> None:
         assert self._entry is not None and self._demand is not None
         driver, transport = stream.edge.driver, self._user.transport
-        _, meter = self._desk.record(self._entry, self._demand, stream, self._user.source, self._kill)
+        self._is_held = False
+        meter = self._desk.record(self._entry, self._demand, stream, self._user.source, self)
         counted = Ending(meter, self._ended)
         limits = self._desk.limits(self._entry)
         self._splice = Splice(driver, stream.number, transport, counted=counted, limits=limits)
         transport.resumeProducing()
+        if self._is_held:
+            self._splice.hold(True)
         if self._is_finished:
             self._splice.connection_finished()
 
     def _associate(self, stream: OpenStream) -> None:
         assert self._entry is not None and self._demand is not None
-        _, meter = self._desk.record(self._entry, self._demand, stream, self._user.source, self._kill)
+        meter = self._desk.record(self._entry, self._demand, stream, self._user.source, self)
         host = self._user.transport.getHost().host
         self._association = Association(self._user, stream, Ending(meter, self._ended), host)
+        self._association.is_held = self._is_held
         place = self._association.listen()
         if place is None:
             self._association.close()
@@ -211,12 +216,21 @@ class SocksSession:
         except ParseError:
             return stream.opened.bound
 
-    def _kill(self, reason: Reason) -> None:
+    def kill(self, reason: Reason) -> None:
+        """End the stream, and the connection."""
         if self._splice is not None:
             self._splice.kill(reason)
         elif self._association is not None:
-            self._association.close()
+            self._association.close(reason)
             self._user.transport.abortConnection()
+
+    def hold(self, is_held: bool) -> None:
+        """Pass nothing for a while; datagrams are dropped."""
+        self._is_held = is_held
+        if self._splice is not None:
+            self._splice.hold(is_held)
+        elif self._association is not None:
+            self._association.is_held = is_held
 
     def _ended(self) -> None:
         if self._stream is not None:

@@ -22,7 +22,7 @@ from zerogo.exit.reason import Reason
 from zerogo.ids import SocketAddress
 from zerogo.net.exit_tunnel import TunnelDriver
 
-_QUEUE, _RATE = 1, 2
+_QUEUE, _RATE, _CREDIT = 1, 2, 4
 """Why the connection is not read."""
 
 
@@ -66,6 +66,7 @@ class Splice:
         self._held: deque[bytes] = deque()
         self._is_paused = False
         self._is_throttled = False
+        self._is_withheld = False
         self._stopped_by = 0
         self._is_eof_read = False
         self._is_fin_received = False
@@ -116,6 +117,17 @@ class Splice:
             self._end(reason)
             self._transport.abortConnection()
 
+    def hold(self, is_held: bool) -> None:
+        """Pass nothing, either way, until it is called off."""
+        self._is_withheld = is_held
+        if self._is_over:
+            return
+        if is_held:
+            self._stop_reading(_CREDIT)
+        else:
+            self._go_on_reading(_CREDIT)
+            self._release()
+
     def finish_connection(self) -> None:
         """Send what is there, then close the connection, whatever the stream would still bring."""
         if not self._is_over:
@@ -136,7 +148,7 @@ class Splice:
 
     def received(self, data: bytes) -> None:
         """Bytes of the stream."""
-        if self._is_paused or self._is_throttled or self._held:
+        if self._is_paused or self._is_throttled or self._is_withheld or self._held:
             self._held.append(data)
         else:
             self._pass_on(data)
@@ -169,7 +181,7 @@ class Splice:
         self._is_paused = True
 
     def _release(self) -> None:
-        while self._held and not self._is_paused and not self._is_throttled and not self._is_over:
+        while self._held and not (self._is_paused or self._is_throttled or self._is_withheld or self._is_over):
             self._pass_on(self._held.popleft())
         self._finish_if_empty()
 
@@ -216,6 +228,10 @@ class Splice:
             if call.active():
                 call.cancel()
         self._calls.clear()
+        if self._stopped_by:
+            # The connection may outlive the stream, and nobody else would have it read again.
+            self._stopped_by = 0
+            self._transport.resumeProducing()
         self._transport.unregisterProducer()
         self._counted.closed(reason)
 

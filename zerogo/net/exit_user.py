@@ -26,7 +26,7 @@ from zerogo.exit.rate import RateLimit
 from zerogo.exit.reason import Reason
 from zerogo.exit.username import UserName
 from zerogo.net.exit_opening import Opening, OpeningOwner, OpenStream
-from zerogo.net.exit_ports import LiveStream, StreamMeter
+from zerogo.net.exit_ports import StreamMeter
 from zerogo.secret import Secret
 
 FIRST_BYTE_SECONDS = 10.0
@@ -40,6 +40,16 @@ class Entry:
 
     grant: Grant
     name: UserName
+
+
+class UserEnd(Protocol):
+    """A user's connection, as far as a stream is concerned."""
+
+    def kill(self, reason: Reason) -> None:
+        """End stream and connection."""
+
+    def hold(self, is_held: bool) -> None:
+        """Pass nothing, either way, until it is called off."""
 
 
 class Desk(Protocol):
@@ -58,10 +68,8 @@ class Desk(Protocol):
     def open(self, entry: Entry, demand: Demand, owner: OpeningOwner) -> Opening | None:
         """Begin to open a stream; None where the user has too many, and `stream_failed` was called."""
 
-    def record(
-        self, entry: Entry, demand: Demand, stream: OpenStream, source: str, kill: Callable[[Reason], None]
-    ) -> tuple[LiveStream, StreamMeter]:
-        """A stream is there: count it."""
+    def record(self, entry: Entry, demand: Demand, stream: OpenStream, source: str, end: UserEnd) -> StreamMeter:
+        """A stream is there: count it, and what was sent along with its OPEN."""
 
     def limits(self, entry: Entry) -> tuple[RateLimit, RateLimit]:
         """Up and down, of the user."""

@@ -1,10 +1,11 @@
-"""Users of a file: right and wrong passwords, addresses, and who guesses."""
+"""Users of a file and of a controller: right and wrong passwords, addresses, and who guesses."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from argon2 import PasswordHasher
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
@@ -12,8 +13,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.config.gateway import GatewayConfig
 from zerogo.config.load import parse
+from zerogo.exit.account import Account
 from zerogo.exit.grant import AccessRefused, Grant, RouteMode
-from zerogo.gateway.accounts import FAILURES, LOCKED_SECONDS, REMEMBERED_SECONDS, FileAccounts
+from zerogo.gateway.accounts import (
+    FAILURES,
+    LOCKED_SECONDS,
+    REMEMBERED_SECONDS,
+    AccountBook,
+    PasswordAccounts,
+    account_of,
+)
 from zerogo.secret import Secret
 
 HASH = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash("correct-horse")
@@ -25,12 +34,15 @@ users:
 """
 
 
-class FileAccountsTests(SynchronousTestCase):
+class PasswordAccountsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.checks = 0
-        self.accounts = FileAccounts(
-            parse(CONFIG.encode(), GatewayConfig), self.clock, self.run_now, lambda n: b"s" * n
+        config = parse(CONFIG.encode(), GatewayConfig)
+        self.book = AccountBook(account_of(user) for user in config.users)
+        self.unix_now = 1000.0
+        self.accounts = PasswordAccounts(
+            self.book, config, self.clock, lambda: self.unix_now, self.run_now, lambda n: b"s" * n
         )
 
     def run_now(self, function: Callable[..., bool], *arguments: Any) -> Deferred[bool]:
@@ -86,3 +98,27 @@ class FileAccountsTests(SynchronousTestCase):
             self.assertIsInstance(self.enter("", None, source), Grant)
         self.assertIsInstance(self.enter("", None), str)
         self.assertIsInstance(self.enter("alice", None, "127.0.0.1"), str)
+
+    def test_a_user_of_the_controller_comes_in_until_it_is_paused_or_its_time_is_over_or_the_copy_is_stale(
+        self,
+    ) -> None:
+        carol = Account(name="carol", password_hash=HASH, expires_at=2000.0)
+        self.book.put([carol])
+        self.assertIsInstance(self.enter("carol", "correct-horse"), Grant)
+        self.book.put([msgspec.structs.replace(carol, is_paused=True)])
+        self.assertIn("paused", str(self.enter("carol", "correct-horse")))
+        self.book.put([carol])
+        self.unix_now = 2000.0
+        self.assertIn("time", str(self.enter("carol", "correct-horse")))
+        self.assertRaises(AccessRefused, self.accounts.renewed, Grant(user="carol"))
+        self.unix_now, self.book.is_stale = 1000.0, True
+        self.assertIn("controller", str(self.assertRaises(AccessRefused, self.accounts.renewed, Grant(user="carol"))))
+        self.assertIsInstance(self.enter("alice", "correct-horse"), Grant)
+
+    def test_a_password_that_was_changed_is_not_remembered(self) -> None:
+        self.book.put([Account(name="carol", password_hash=HASH)])
+        self.assertIsInstance(self.enter("carol", "correct-horse"), Grant)
+        other = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash("another-horse")
+        self.book.put([Account(name="carol", password_hash=other)])
+        self.assertIsInstance(self.enter("carol", "correct-horse"), str)
+        self.assertIsInstance(self.enter("carol", "another-horse"), Grant)

@@ -1,0 +1,304 @@
+# -*- test-case-name: zerogo.test.gateway.test_controlled -*-
+"""A gateway that has a controller: accounts and settings come from there, and what passed goes there.
+
+While the controller is away, the gateway goes on with what it was told last, which it keeps on disk, for as long as its
+configuration says; users with a package then have the credit that was leased, and no more. What passed meanwhile is
+told when the controller is back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.logger import Logger
+
+from zerogo.config.errors import PrivateFileError
+from zerogo.control.gateway_messages import (
+    ROWS_LIMIT,
+    Accounts,
+    Acked,
+    Activity,
+    Answered,
+    Ask,
+    EdgeHere,
+    Enter,
+    Kick,
+    Lease,
+    LeaseRequest,
+    OfficeMessage,
+    Presence,
+    Settings,
+    Shares,
+)
+from zerogo.errors import ParseError
+from zerogo.exit.edges import EdgeProfile
+from zerogo.gateway.accounts import AccountBook
+from zerogo.gateway.cache import ControllerFiles, Copy
+from zerogo.gateway.hub import Hub
+from zerogo.gateway.link import ControllerLink
+from zerogo.gateway.metering import LeasedMeter
+from zerogo.gateway.reports import report
+from zerogo.gateway.tokens import KeyedEdges
+from zerogo.gateway.users import UserDesk
+
+TICK_SECONDS = 1.0
+SAVE_SECONDS = 60.0
+"""Between two writes of when the controller was heard."""
+STOP_SECONDS = 2.0
+"""How long a gateway that stops waits until the controller has its last counts."""
+
+_log = Logger(namespace="zerogo.exit.controller")
+
+
+class Controlled:
+    """The gateway's part of it. `link` is set before `start`."""
+
+    link: ControllerLink
+
+    def __init__(
+        self,
+        book: AccountBook,
+        meter: LeasedMeter,
+        edges: KeyedEdges,
+        files: ControllerFiles,
+        *,
+        greeting: Callable[[int], Enter],
+        served_seconds: float,
+        clock: IReactorTime,
+        unix_time: Callable[[], float],
+    ) -> None:
+        self._book = book
+        self._meter = meter
+        self._edges = edges
+        self._files = files
+        self._greeting = greeting
+        self._served_seconds = served_seconds
+        self._clock = clock
+        self._unix_time = unix_time
+        self._hub: Hub | None = None
+        self._desk: UserDesk | None = None
+        self._heard_at = 0.0
+        self._saved_at = 0.0
+        self._is_changed = False
+        self._settings = Settings()
+        self._coming: list[Accounts] = []
+        self._sent_batch = 0
+        self._had_users = True
+        self._tick = LoopingCall(self.tick)
+        self._tick.clock = clock
+        meter.wants_lease = self._ask_for_credit
+        edges.changed = self._tell_edges
+
+    def load(self) -> None:
+        """What the controller said last."""
+        try:
+            copy = self._files.load()
+        except (ParseError, PrivateFileError) as error:
+            _log.error("The copy of the controller's accounts is of no use: {reason}", reason=str(error))
+            return
+        if copy is not None:
+            self._book.put(copy.accounts)
+            self._book.revision = copy.revision
+            self._heard_at = copy.heard_at
+            self._take_settings(copy.settings)
+        self._check_staleness()
+
+    def start(self, hub: Hub, desk: UserDesk) -> None:
+        """Begin."""
+        self._hub, self._desk = hub, desk
+        self.link.start()
+        self._tick.start(TICK_SECONDS, now=False)
+
+    @inlineCallbacks
+    def stop(self) -> Any:
+        """Tell the controller the last counts, and close."""
+        if self._tick.running:
+            self._tick.stop()
+        end = self._clock.seconds() + STOP_SECONDS
+        while self.link.is_here and not self._meter.is_all_told and self._clock.seconds() < end:
+            self._send_batch()
+            yield deferLater(self._clock, 0.05, lambda: None)
+        if self._is_changed:
+            self._save()
+        closed: Deferred[None] = self.link.stop()
+        yield closed
+
+    def tick(self) -> None:
+        """Once a second."""
+        self._check_staleness()
+        self._meter.hand_back_idle()
+        if self._desk is not None:
+            self._desk.check_standings()
+        if self.link.is_here:
+            self._send_batch()
+            self._ask_for_credit()
+            self._send_activity()
+        if self._is_changed or self._unix_time() - self._saved_at >= SAVE_SECONDS:
+            self._save()
+
+    # ----- the link
+
+    def greeting(self) -> Enter:
+        """Who we are."""
+        return self._greeting(self._book.revision)
+
+    def admitted(self) -> None:
+        """The controller is here: say what it does not know."""
+        self._coming.clear()
+        self._sent_batch = 0
+        self._tell_all_edges()
+        self._send_batch()
+        self._ask_for_credit()
+
+    def heard(self) -> None:
+        """The controller lives."""
+        self._heard_at = self._unix_time()
+        if self._book.is_stale:
+            self._check_staleness()
+
+    def told(self, message: OfficeMessage) -> None:
+        """What it says."""
+        match message:
+            case Accounts():
+                self._take_accounts(message)
+            case Settings():
+                self._take_settings(message)
+                self._is_changed = True
+            case Lease(user, count, retry_seconds):
+                self._meter.leased(user, count, retry_seconds)
+                self._ask_for_credit()
+            case Acked(number):
+                self._meter.acked(number)
+                self._sent_batch = 0
+                if self._meter.is_urgent:
+                    self._send_batch()
+            case Shares(users) if self._desk is not None:
+                self._desk.take_shares({one.user: (one.up, one.down, one.elsewhere) for one in users})
+            case Kick() if self._hub is not None and self._desk is not None:
+                self._kick(message, self._hub, self._desk)
+            case Ask(number) if self._hub is not None and self._desk is not None:
+                self.link.send(Answered(number, report(message, self._hub, self._desk)))
+            case _:
+                pass
+
+    def _take_accounts(self, message: Accounts) -> None:
+        if message.is_first and not message.is_last:
+            self._coming = [message]
+            return
+        if not message.is_first and self._coming:
+            self._coming.append(message)
+            if not message.is_last:
+                return
+        parts, self._coming = self._coming or [message], []
+        before = {account.name: account for account in self._book.given}
+        if parts[0].is_first:
+            self._book.clear()
+        for part in parts:
+            self._book.put(part.accounts, part.removed)
+        after = {account.name: account for account in self._book.given}
+        is_next = parts[0].is_first or message.revision in (self._book.revision, self._book.revision + 1)
+        self._book.revision = message.revision if is_next else 0
+        self._is_changed = True
+        named = () if parts[0].is_first else [account.name for account in message.accounts]
+        for name in dict.fromkeys([*before, *after]):
+            if before.get(name) != after.get(name) or name in named:
+                self._account_changed(name)
+        self._send_batch()
+        self._ask_for_credit()
+
+    def _account_changed(self, name: str) -> None:
+        self._meter.account_changed(name)
+        if self._desk is not None:
+            self._desk.account_changed(name)
+
+    def _take_settings(self, settings: Settings) -> None:
+        self._settings = settings
+        self._edges.set(settings)
+        if self._hub is not None:
+            for edge in settings.denied_edges:
+                self._hub.kick(edge, "this edge is not wanted here")
+
+    def _kick(self, order: Kick, hub: Hub, desk: UserDesk) -> None:
+        if order.user:
+            desk.kill_user(order.user)
+        if order.edge:
+            hub.kick(order.edge, "this edge was sent away")
+        if order.stream:
+            desk.kill_stream(order.stream)
+
+    # ----- what the controller is told
+
+    def _ask_for_credit(self) -> None:
+        if self.link.is_here:
+            for user in list(self._meter.take_lease_requests()):
+                self.link.send(LeaseRequest(user))
+
+    def _send_batch(self) -> None:
+        """One at a time is under way; a new connection sends it again."""
+        if not self.link.is_here or self._sent_batch:
+            return
+        batch = self._meter.next_batch()
+        if batch is not None:
+            self._sent_batch = batch.number
+            self.link.send(batch)
+
+    def _send_activity(self) -> None:
+        if self._desk is None or self._hub is None:
+            return
+        users = self._desk.activity()
+        if users or self._had_users:
+            self.link.send(
+                Activity(users[:ROWS_LIMIT], len(self._desk.live), len(self._hub.pool), self._hub.is_draining)
+            )
+        self._had_users = bool(users)
+
+    def _tell_all_edges(self) -> None:
+        profiles = [] if self._hub is None else [state.profile for state in self._hub.pool.states()]
+        for start in range(0, max(1, len(profiles)), ROWS_LIMIT):
+            part = [here(profile) for profile in profiles[start : start + ROWS_LIMIT]]
+            self.link.send(Presence(part, [], start == 0))
+
+    def _tell_edges(self, come: EdgeProfile | None, gone: str) -> None:
+        self.link.send(Presence([] if come is None else [here(come)], [gone] if gone else []))
+
+    # ----- the copy
+
+    def _check_staleness(self) -> None:
+        was_stale = self._book.is_stale
+        age = self._unix_time() - self._heard_at
+        self._book.is_stale = not self.link_is_here and age > self._served_seconds
+        if self._book.is_stale and not was_stale:
+            _log.error("[DIAG] the controller has been away for too long: its users are not served any more")
+
+    @property
+    def link_is_here(self) -> bool:
+        """Whether the controller is."""
+        link = getattr(self, "link", None)
+        return link is not None and link.is_here
+
+    def _save(self) -> None:
+        self._is_changed = False
+        self._saved_at = self._unix_time()
+        try:
+            self._files.save(Copy(self._book.revision, self._heard_at, self._book.given, self._settings))
+        except PrivateFileError as error:
+            _log.error("The accounts could not be kept on disk: {reason}", reason=str(error))
+
+
+def here(profile: EdgeProfile) -> EdgeHere:
+    """An edge for the controller."""
+    return EdgeHere(
+        edge=profile.edge,
+        name=profile.name,
+        address=profile.address,
+        country=profile.country,
+        region=profile.region,
+        city=profile.city,
+        asn=profile.asn,
+        version=profile.version,
+        consent_at=profile.consent_at,
+    )

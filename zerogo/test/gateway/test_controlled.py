@@ -1,0 +1,207 @@
+"""A gateway under a controller: what changes there acts here at once, what passes here is told there once."""
+
+from __future__ import annotations
+
+import json
+import random
+
+from zerogo.exit.account import Account
+from zerogo.exit.credit import PIECE_BYTES
+from zerogo.exit.grant import AccessRefused, Grant
+from zerogo.exit.reason import Reason
+from zerogo.store import exit_usage, exit_users
+from zerogo.store.exit_values import StoredPackage
+from zerogo.store.paging import Paging
+from zerogo.test.gateway.controlled_pair import EDGE, HASH, ControlledCase, Gateway
+from zerogo.test.store.stock import NOW
+
+
+class AccountTests(ControlledCase):
+    def setUp(self) -> None:
+        super().setUp()
+        account = Account(name="alice", password_hash=HASH)
+        self.database.write(exit_users.create_user, account, None, "tester", NOW)
+        self.one = self.gateway()
+
+    def test_accounts_are_there_when_the_gateway_is_and_new_ones_come_at_once(self) -> None:
+        self.assertIsNotNone(self.one.book.find("alice"))
+        self.database.write(exit_users.create_user, Account(name="bob"), None, "tester", NOW)
+        self.exits.accounts_changed("bob")
+        self.settle()
+        self.assertIsNotNone(self.one.book.find("bob"))
+        self.database.write(exit_users.delete_user, "bob", "tester", NOW)
+        self.exits.accounts_changed("bob")
+        self.settle()
+        self.assertIsNone(self.one.book.find("bob"))
+        self.assertEqual(self.one.book.revision, self.database.read(exit_users.revision))
+
+    def test_each_change_acts_on_live_streams_within_a_second(self) -> None:
+        for change in (
+            {"is_paused": True},
+            {"expires_at": NOW + 1.0},
+            {"sources": ["203.0.113.0/24"]},
+            {"countries": ["fr"]},
+            {"edges": ["f" * 16]},
+        ):
+            live = self.one.open()
+            self.change("alice", **change)
+            self.wait(1.0)
+            self.assertIsNotNone(live.killed, change)
+            self.change("alice", is_paused=False, expires_at=0.0, sources=[], countries=[], edges=[])
+        live = self.one.open()
+        self.change("alice", upload=5000)
+        self.assertEqual(self.one.desk._users["alice"].up.rate, 5000)
+        self.assertIsNone(live.killed)
+
+    def test_a_change_that_was_not_announced_comes_within_a_second(self) -> None:
+        self.database.write(exit_users.change_user, "alice", {"is_paused": True}, "another controller", NOW)
+        self.wait(1.5)
+        account = self.one.book.find("alice")
+        self.assertTrue(account is not None and account.is_paused)
+
+    def test_what_passed_is_told_once_though_the_connection_breaks(self) -> None:
+        live = self.one.open()
+        live.send(1000)
+        self.clock.advance(1.0)
+        self.one.wire.cut()
+        live.send(500)
+        live.meter.closed(None)
+        self.one.wire.connect()
+        self.settle()
+        self.wait(2.0)
+        self.assertEqual(self.user().total_up, 1500)
+        (line,) = self.database.read(exit_usage.list_streams, "alice", Paging()).items
+        self.assertEqual((line.up, line.edge, line.target, line.reason), (1500, EDGE.edge, "example.net:443", "closed"))
+
+    def test_known_users_are_served_without_the_controller_for_as_long_as_was_said(self) -> None:
+        self.one.controlled.tick()
+        again = self.gateway("one", is_here=False)
+        self.assertIsNotNone(again.book.find("alice"))
+        self.clock.advance(3601.0)
+        self.assertIsNone(again.book.find("alice"))
+        again.wire.connect()
+        self.settle()
+        self.assertIsNotNone(again.book.find("alice"))
+
+    def test_a_copy_that_was_changed_is_of_no_use(self) -> None:
+        self.one.controlled.tick()
+        path = self.directory / "one" / "controller-copy"
+        data = bytearray(path.read_bytes())
+        data[-1] ^= 1
+        path.write_bytes(bytes(data))
+        self.assertIsNone(self.gateway("one", is_here=False).book.find("alice"))
+
+    def test_edges_streams_and_choices_can_be_seen_from_the_controller(self) -> None:
+        live = self.one.open()
+        live.send(7)
+        self.assertEqual(list(self.exits.edges()), [EDGE.edge])
+        asked = self.exits.ask("streams")
+        explained = self.exits.ask("explain", "alice-country-fr example.net:443")
+        self.settle()
+        (document,) = self.successResultOf(asked).values()
+        self.assertEqual([one["up"] for one in json.loads(document)["streams"]], [7])
+        (document,) = self.successResultOf(explained).values()
+        self.assertEqual((json.loads(document)["chosen"], json.loads(document)["excluded"]), (None, {"country": 1}))
+        self.exits.kick_stream(self.one.identity.node_id, live_number(self.one))
+        self.settle()
+        self.assertEqual(live.killed, Reason.DENIED)
+
+    def test_a_rate_is_divided_among_the_gateways_where_the_user_is(self) -> None:
+        two = self.gateway("two")
+        self.change("alice", upload=1_000_000, streams=3)
+        here, there = self.one.open(), two.open()
+        for _ in range(8):
+            here.send(400_000)
+            self.one.desk._users["alice"].up.spend(400_000, self.clock.seconds())
+            there.send(1000)
+            self.wait(1.0)
+        ups = [gateway.desk._users["alice"].up.rate for gateway in (self.one, two)]
+        self.assertLessEqual(sum(ups), 1_100_000)
+        self.assertGreater(ups[0], 800_000)
+        self.assertEqual(two.desk._users["alice"].elsewhere, 1)
+        there.meter.closed(None)
+        two.desk._users["alice"].streams -= 1
+        self.wait(2.0)
+        self.assertEqual(self.one.desk._users["alice"].up.rate, 1_000_000)
+
+
+def live_number(gateway: Gateway) -> int:
+    return gateway.desk.live[0].record.number
+
+
+class QuotaTests(ControlledCase):
+    size = 3_000_000
+
+    def setUp(self) -> None:
+        super().setUp()
+        package = StoredPackage(name="gold", size=self.size, seconds=0.0)
+        self.database.write(exit_users.create_package, package, "tester", NOW)
+        self.database.write(exit_users.create_user, Account(name="alice"), "gold", "tester", NOW)
+        self.gateways = [self.gateway("one"), self.gateway("two")]
+
+    def test_at_two_gateways_a_package_is_exceeded_by_a_piece_each_at_most_and_the_count_is_exact(self) -> None:
+        for seed in range(2):
+            self.change("alice", used=0)
+            rng = random.Random(seed)
+            before = self.user().total_up
+            live = [gateway.open() for gateway in self.gateways for _ in range(3)]
+            for _ in range(5000):
+                rng.choice(live).send(rng.randint(1, PIECE_BYTES))
+                for wire in self.wires:
+                    if rng.random() < 0.2:
+                        wire.deliver()
+                if rng.random() < 0.02:
+                    self.clock.advance(1.0)
+                if all(end.killed is not None for end in live):
+                    break
+            self.settle()
+            self.wait(8.0)
+            passed = sum(end.passed for end in live)
+            self.assertEqual({end.killed for end in live}, {Reason.QUOTA})
+            self.assertLessEqual(passed, self.size + len(self.gateways) * PIECE_BYTES)
+            self.assertGreaterEqual(passed, self.size)
+            self.assertEqual(self.user().total_up - before, passed)
+            self.assertEqual(self.user().used, passed)
+            for gateway in self.gateways:
+                self.assertRaises(AccessRefused, gateway.meter.check, "alice")
+
+    def test_a_larger_package_lets_the_user_in_again_at_once_and_a_smaller_one_cuts_off(self) -> None:
+        live = self.gateways[0].open()
+        self.settle()
+        self.assertFalse(live.is_held)
+        _, users = self.database.write(exit_users.change_package, "gold", {"size": 0}, "tester", NOW)
+        self.exits.accounts_changed(*users)
+        self.settle()
+        self.assertEqual(live.killed, Reason.QUOTA)
+        self.assertRaises(AccessRefused, self.gateways[0].meter.check, "alice")
+        self.database.write(exit_users.change_package, "gold", {"size": 10_000}, "tester", NOW)
+        self.exits.accounts_changed("alice")
+        self.settle()
+        self.gateways[0].meter.check("alice")
+        again = self.gateways[0].open()
+        self.settle()
+        again.send(10)
+        self.assertEqual(again.passed, 10)
+
+    def test_without_the_controller_a_user_has_what_was_leased_and_is_held_then(self) -> None:
+        gateway = self.gateways[0]
+        live = gateway.open()
+        self.settle()
+        gateway.wire.cut()
+        while not live.is_held:
+            live.send(PIECE_BYTES)
+        self.assertLessEqual(live.passed, self.size // 4 + PIECE_BYTES)
+        gateway.wire.connect()
+        self.settle()
+        self.wait(6.0)
+        self.assertFalse(live.is_held)
+        self.assertEqual(self.user().used, live.passed)
+
+    def test_a_lease_that_nobody_uses_goes_back(self) -> None:
+        live = self.gateways[0].open()
+        self.settle()
+        self.assertGreater(self.user().leased, 0)
+        live.meter.closed(None)
+        self.wait(70.0)
+        self.assertEqual(self.user().leased, 0)
+        self.assertEqual(Grant(user="alice").user, "alice")
