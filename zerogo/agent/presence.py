@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from twisted.logger import Logger
 
 from zerogo.agent.devices import Devices, Place
+from zerogo.agent.filters import node_filters
 from zerogo.agent.host import Host
 from zerogo.agent.joining import own_place
 from zerogo.agent.relays import Relays
@@ -20,6 +21,7 @@ from zerogo.agent.segment import Segment, SegmentOwner, Signalling
 from zerogo.agent.state_dir import ENDPOINTS_LIMIT, Endpoints, StateDir
 from zerogo.config.agent import AgentConfig
 from zerogo.control.netmap import NetworkMap
+from zerogo.control.policy_sheet import FilterSheet
 from zerogo.errors import EnvironmentFault
 from zerogo.ids import SocketAddress
 from zerogo.mesh.node import Node, NodeSettings
@@ -86,8 +88,8 @@ class Presence:
         self._devices, self._is_given = self._host.open_devices(self._config), False
         self._endpoints = self._state.endpoints()
 
-    def use_map(self, network_map: NetworkMap, psk: bytes | None) -> None:
-        """Take over a verified map."""
+    def use_map(self, network_map: NetworkMap, psk: bytes | None, sheet: FilterSheet | None) -> None:
+        """Take over a verified map, and the filters that go with it."""
         wanted = (own_place(network_map, self._identity, self._config.mtu), psk or NO_PSK)
         self.network_map = network_map
         if self.segment is not None and wanted != self._held:
@@ -101,7 +103,8 @@ class Presence:
                 return
             self._held = wanted
         assert self.segment is not None
-        self.segment.use_map(network_map, self._endpoints)
+        filters = node_filters(network_map, sheet, self._identity.node_id)
+        self.segment.use_map(network_map, self._endpoints, filters)
 
     def use_hosts(self, hosts: Sequence[str]) -> None:
         """Take over the machine's addresses, as text, best first."""

@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IReactorFDSet, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from zerogo.agent.filters import Filters, NodeFilters
 from zerogo.control.netmap import MemberRecord, NetworkMap
 from zerogo.core import Transmit
 from zerogo.dataplane.interface import (
@@ -133,6 +134,9 @@ class Segment:
         self._owner = owner
         self._names: dict[int, str] = {}
         self._known_since: dict[int, float] = {}
+        self.filters = Filters(plane)
+        """What each peer is held against."""
+        self._ciphers: dict[int, str] = {}
         self._reader: UpcallReader[Upcall] = UpcallReader(plane, reactor, self._upcall)
         self._pump: Pump[NodeEvent, Transmit] = Pump(
             node, clock, outputs=node.transmits, send=self._transmit, on_event=self._event
@@ -161,8 +165,11 @@ class Segment:
         self._sides.close_all()
         self._plane.close()
 
-    def use_map(self, network_map: NetworkMap, endpoints: Mapping[NodeId, tuple[SocketAddress, ...]]) -> None:
-        """Take over who the members are."""
+    def use_map(
+        self, network_map: NetworkMap, endpoints: Mapping[NodeId, tuple[SocketAddress, ...]], filters: NodeFilters
+    ) -> None:
+        """Take over who the members are, and what they are held against."""
+        self.filters.use(filters)
         specs = [peer_spec(record, endpoints) for record in network_map.members]
         self._pump.call(self._node.update_peers, specs)
 
@@ -233,6 +240,10 @@ class Segment:
         """What the plane counted."""
         return self._plane.counters()
 
+    def ciphers(self) -> Mapping[int, str]:
+        """What seals the datagrams of each peer, by number, as Noise calls it."""
+        return self._ciphers
+
     def _tell_traffic(self) -> None:
         totals = {peer: counters.bytes_out for peer, counters in self._plane.counters().peers.items()}
         self._pump.call(self._node.note_sent, totals)
@@ -258,11 +269,15 @@ class Segment:
                         is_bridge=spec.is_bridge,
                     )
                 )
+                self.filters.peer_set(peer, spec.node_id)
             case PeerRemoved(peer):
                 self._known_since.pop(peer, None)
+                self._ciphers.pop(peer, None)
                 _log.info("{name} is no member any more", name=self._names.pop(peer, "a peer"))
                 self._plane.remove_peer(peer)
+                self.filters.peer_removed(peer)
             case SessionReady(peer, keys):
+                self._ciphers[peer] = keys.suite.name
                 self._plane.add_session(peer, keys)
             case SessionRetired(local_index):
                 self._plane.retire_session(local_index)

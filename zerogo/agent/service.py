@@ -28,15 +28,17 @@ from zerogo.agent.commands import LocalCommands
 from zerogo.agent.control import Controller, controller_addresses
 from zerogo.agent.host import Host, Mapping, MappingWish, Watch
 from zerogo.agent.joining import settle_membership
+from zerogo.agent.links import Links
 from zerogo.agent.names import Names
 from zerogo.agent.presence import Presence
 from zerogo.agent.record import Membership
 from zerogo.agent.relays import Relays
-from zerogo.agent.reports import link_reports
+from zerogo.agent.reports import port_mapping_report
 from zerogo.agent.routing_log import routing_lines, routing_stats
 from zerogo.agent.state_dir import StateDir, socket_path
 from zerogo.agent.subnets import Subnets
 from zerogo.config.agent import AgentConfig
+from zerogo.control.lock import MemberLock
 from zerogo.control.member import (
     MapUpdated,
     MemberEvent,
@@ -46,8 +48,10 @@ from zerogo.control.member import (
     Registered,
     RelayCredentials,
     SignalReceived,
+    Watched,
 )
 from zerogo.control.netmap import NetworkMap, SignedMap
+from zerogo.control.policy_sheet import FilterSheet
 from zerogo.control.relays import RelayCredential, relays_near
 from zerogo.control.token import JoinToken, split_host_port
 from zerogo.errors import EnvironmentFault, ParseError, RemoteError
@@ -60,8 +64,6 @@ REFUSED_STATUS = 78
 """Exit status after a final refusal (EX_CONFIG of sysexits.h)."""
 FAILED_STATUS = 1
 HOUSEKEEPING_SECONDS = 10.0
-REPORT_ROUNDS = 6
-"""Unchanged links are reported every so many rounds."""
 LOOK_SECONDS = 0.05
 """Changes of peers that follow each other faster are looked at once, for the networks behind them."""
 SAVE_SECONDS = 0.2
@@ -91,9 +93,8 @@ class AgentService(Service):
         self._housekeeping.clock = host.reactor
         self._routing_log = LoopingCall(self._log_routes)
         self._routing_log.clock = host.reactor
-        self._round = 0
-        self._reported: list[Any] = []
         self._unsaved: bytes | None = None
+        self._sheet: FilterSheet | None = None
         self._hosts: list[str] | None = None
         self._is_leaving = False
         self._looking: Any = None
@@ -105,8 +106,10 @@ class AgentService(Service):
     controller: Controller
     presence: Presence
     relays: Relays
+    links: Links
     subnets: Subnets
     names: Names
+    lock: MemberLock
 
     # Twisted's life cycle
 
@@ -186,6 +189,7 @@ class AgentService(Service):
             choices=self._state.choices(),
         )
         self.controller.publish((*host.capabilities, *carries), self.subnets.announce())
+        self.lock = MemberLock(self.membership.lock)
         self.names = Names(host.name_services(self.config.names))
         self.relays = Relays(host.resolve, host.make_bridge, lambda: self.presence.ports)
         self.presence = Presence(
@@ -198,6 +202,13 @@ class AgentService(Service):
             failed=self.fail,
         )
         self.presence.peers_changed = self._look_soon
+        self.links = Links(
+            host.reactor,
+            self.presence,
+            tell=self.controller.report,
+            mapping=lambda: None if self.mapping is None else port_mapping_report(self.mapping.status()),
+            is_streamed=self.relays.is_stream,
+        )
         if self.config.port_mapping:
             self.mapping = host.map_port(
                 MappingWish(
@@ -220,6 +231,7 @@ class AgentService(Service):
             return
         if found is not None:
             _log.info("Starting from the map on disk, revision {revision}", revision=found.revision)
+            self._sheet = self._stored_sheet() if found.policy else None
             self._use_map(found)
             host = self._host
             now = float(host.reactor.seconds())
@@ -236,11 +248,21 @@ class AgentService(Service):
             )
         return self.controller.member.use_stored_map(blob, self.membership.psk)
 
+    def _stored_sheet(self) -> FilterSheet | None:
+        try:
+            blob = self._state.filter_sheet()
+            return None if blob is None else self.controller.member.use_stored_filters(blob)
+        except (RemoteError, EnvironmentFault) as error:
+            _log.error("The filters on disk are not used, nothing may pass: {reason}", reason=str(error))
+            return None
+
     def _save_map(self) -> None:
         blob, self._unsaved = self._unsaved, None
         if blob is None:
             return
         try:
+            if self._sheet is not None:
+                self._state.save_filter_sheet(self._sheet.encode())
             # The map first: a membership that knows a newer revision than the map on disk would refuse that map.
             self._state.save_signed_map(blob)
             self._state.save_membership(self.membership)
@@ -281,6 +303,8 @@ class AgentService(Service):
             case RelayCredentials(credentials):
                 self.relays.use_credentials(credentials)
                 self._remember_credentials(credentials)
+            case Watched():
+                self.links.watched(event)
             case Refused(_, sentence, is_final):
                 self._refused(sentence, is_final)
             case _:
@@ -292,6 +316,7 @@ class AgentService(Service):
         self._remember(evolve(self.membership, name=name, addresses=addresses, secret=None, refusal=""))
         if self.presence.segment is not None:
             self.presence.segment.controller_connected()
+        self.links.registered()
 
     def _map_updated(self, event: MapUpdated) -> None:
         revision = event.network_map.revision
@@ -302,11 +327,27 @@ class AgentService(Service):
                 self._host.reactor.callLater(SAVE_SECONDS, self._save_map)
             self._unsaved = event.signed_blob
             self.membership = evolve(self.membership, revision=revision, psk=psk)
+        self._sheet = event.sheet
         self._use_map(event.network_map)
 
+    def _admitted(self, network_map: NetworkMap) -> NetworkMap:
+        """The map without whom the network's lock does not let be a member."""
+        held, refused = self.lock.held, self.lock.refused
+        admitted = self.lock.admit(network_map, self.identity.node_id)
+        if self.lock.held != held:
+            # Written together with the map that shows it.
+            self.membership = evolve(self.membership, lock=self.lock.held)
+            words = "is not locked any more" if self.lock.held is None else "is locked from now on"
+            _log.warn("The network {words}", words=words)
+        for record in self.lock.refused:
+            if record not in refused:
+                _log.warn("{name} is no member: the network's lock has not signed it", name=record.name)
+        return admitted
+
     def _use_map(self, network_map: NetworkMap) -> None:
+        network_map = self._admitted(network_map)
         ports = self.presence.ports
-        self.presence.use_map(network_map, self.membership.psk)
+        self.presence.use_map(network_map, self.membership.psk, self._sheet)
         if self.mapping is not None and ports != self.presence.ports:
             self.mapping.look()
         self.subnets.use_map(network_map, self.presence.device_name)
@@ -406,18 +447,12 @@ class AgentService(Service):
 
     def _keep_house(self) -> None:
         self.presence.keep_time()
-        self._round += 1
         segment = self.presence.segment
         if segment is None:
             return
         self._look_soon()
         self.names.look()
-        links = link_reports(segment.peers())
-        shape = [(link.peer, link.path) for link in links]
-        is_due = self._round % REPORT_ROUNDS == 0
-        if is_due or shape != self._reported:
-            self._reported = shape
-            self.controller.report(links)
+        self.links.look()
         try:
             self.presence.remember_endpoints()
         except EnvironmentFault as error:

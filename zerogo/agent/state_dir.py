@@ -4,6 +4,7 @@
 identity.key   the node's keys; never changes
 network.json   the membership (`record`)
 network.map    the newest signed map; worthless to whoever cannot sign, but believed only after verification
+filters.sheet  the newest signed filters, where the network has a policy; believed after verification
 relays.json    how relays may be used, for some hours
 peers.json     where peers were reached last, to meet them again without a controller
 choices.json   networks to announce and the exit to use, as a person decided with a command
@@ -35,6 +36,7 @@ from zerogo.noise.timestamp import TIMESTAMP_BYTES
 
 RECORD_FILE = "network.json"
 MAP_FILE = "network.map"
+FILTERS_FILE = "filters.sheet"
 PEERS_FILE = "peers.json"
 RELAYS_FILE = "relays.json"
 MARK_FILE = "handshake.mark"
@@ -101,6 +103,14 @@ class StateDir:
         """Remember a verified map."""
         write_private(self.path / MAP_FILE, blob)
 
+    def filter_sheet(self) -> bytes | None:
+        """The newest sheet of filters, which nobody has verified yet."""
+        return self._read(FILTERS_FILE, CONTROLLER_MESSAGE_LIMIT)
+
+    def save_filter_sheet(self, blob: bytes) -> None:
+        """Remember a verified sheet of filters."""
+        write_private(self.path / FILTERS_FILE, blob)
+
     def relay_credentials(self, unix_offset: float, now: float) -> tuple[RelayCredential, ...]:
         """How relays may be used, as was written last and is not over; none where that is unknown or unreadable.
 
@@ -159,7 +169,7 @@ class StateDir:
 
     def forget_network(self) -> None:
         """Remove everything but the node's keys and its handshake mark, which belongs to them."""
-        for name in (MAP_FILE, PEERS_FILE, RELAYS_FILE, CHOICES_FILE, RECORD_FILE):
+        for name in (MAP_FILE, FILTERS_FILE, PEERS_FILE, RELAYS_FILE, CHOICES_FILE, RECORD_FILE):
             try:
                 (self.path / name).unlink(missing_ok=True)
             except OSError as error:

@@ -22,6 +22,7 @@ from zerogo.agent.relays import Bridge, Told
 from zerogo.agent.service import AgentService
 from zerogo.config.agent import AgentConfig
 from zerogo.config.options import RoleOptions
+from zerogo.control.policy_sheet import CAPABILITY as POLICY_CAPABILITY
 from zerogo.control.relays import RelayPlace
 from zerogo.control.token import JoinToken
 from zerogo.errors import ParseError
@@ -164,7 +165,7 @@ def real_host(reactor: Any, proxy: Proxy | None) -> Host:
         make_routes=KernelRoutes,
         name_services=name_services,
         forwarder=Forwarding(),
-        capabilities=(AESGCM_CAPABILITY,) if has_aes() else (),
+        capabilities=(POLICY_CAPABILITY, *((AESGCM_CAPABILITY,) if has_aes() else ())),
         rng=os.urandom,
         unix_time=time.time,
         end_process=_end_process(reactor),

@@ -10,7 +10,7 @@ from collections import deque
 from attrs import field, frozen
 
 from zerogo.control.channel import ChannelResponder
-from zerogo.control.messages import ControllerMessage, LinkReport, Ping, emit_message
+from zerogo.control.messages import ControllerMessage, Ping, emit_message
 from zerogo.core import RandomBytes
 from zerogo.ids import NetworkId, NodeId
 from zerogo.noise.identity import Identity
@@ -115,6 +115,8 @@ class Connection:
         self.registration: Registration | None = None
         self.sent_revision = 0
         """Of the map the agent holds, as far as we know."""
+        self.sent_filters = b""
+        """Digest of the sheet of filters the agent holds, as far as we know."""
         self.needed_revision = 0
         """The first map that holds the agent itself; an older one is not sent."""
         self.is_map_due = False
@@ -124,7 +126,8 @@ class Connection:
         self.is_congested = False
         self.passwords_at: float | None = None
         """When the relays' passwords are to be sent; None: not, since it is no member."""
-        self.links: tuple[LinkReport, ...] = ()
+        self.watch_at: float | None = None
+        """When it is to be told again that somebody looks; None: it was not told."""
         self.frames = TokenBucket(FRAMES_PER_SECOND, FRAMES_BURST, now)
         self.signals = TokenBucket(SIGNALS_PER_SECOND, SIGNALS_BURST, now)
         self.punches = TokenBucket(PUNCHES_PER_SECOND, PUNCHES_BURST, now)

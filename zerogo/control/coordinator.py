@@ -28,6 +28,7 @@ from zerogo.control.coordinator_events import (
     CloseWanted,
     CoordinatorEvent,
     LeaveWanted,
+    LinksReported,
     MapWanted,
     MemberConnected,
     MemberDisconnected,
@@ -38,6 +39,7 @@ from zerogo.control.introductions import Introductions
 from zerogo.control.messages import (
     GrantRequest,
     Leave,
+    LinksReport,
     MemberMessage,
     Pong,
     Publish,
@@ -47,7 +49,6 @@ from zerogo.control.messages import (
     Register,
     Resync,
     SignalTo,
-    StatusReport,
     Waiting,
     Welcome,
     binding_text,
@@ -56,6 +57,7 @@ from zerogo.control.messages import (
 from zerogo.control.publication import MapView, Publication
 from zerogo.control.relay_access import RENEW_SECONDS, RelayAccess
 from zerogo.control.subnets import announced_subnets
+from zerogo.control.watching import Watching
 from zerogo.core import Deadline, RandomBytes, TimerTable, drain
 from zerogo.errors import RemoteError
 from zerogo.ids import NetworkId, NodeId
@@ -88,6 +90,7 @@ class Coordinator:
         self._outgoing: deque[tuple[int, bytes] | CloseWanted] = deque()
         self._events: deque[CoordinatorEvent] = deque()
         self._timers: TimerTable[NetworkId | str] = TimerTable()
+        self._watching = Watching()
         self._introductions = Introductions(access, self._events, self._present_member, self._collect)
 
     # Connections, from the driver
@@ -162,6 +165,7 @@ class Coordinator:
         connection.ping_if_due(now)
         if is_new:
             self._send_passwords(connection, registration, now)
+            self._tell_watch(connection, now)
             self._events.append(MemberConnected(registration.network, registration.node_id))
         publication = self._publications.get(registration.network)
         if publication is None or publication.revision < connection.needed_revision:
@@ -259,6 +263,17 @@ class Coordinator:
         self._loading.pop(network, None)
         self._timers.cancel(network)
 
+    def watch(self, is_watched: bool, now: float) -> None:
+        """Somebody looks at links, or nobody does any more."""
+        if self._watching.change(is_watched):
+            for members in self._present.values():
+                for connection in members.values():
+                    self._tell_watch(connection, now)
+                    self._collect(connection)
+
+    def _tell_watch(self, connection: Connection, now: float) -> None:
+        self._watching.tell(connection, lambda: sum(map(len, self._present.values())), now)
+
     def push_interval(self, network: NetworkId) -> float:
         """Seconds between two pushes to this network, at least."""
         members = len(self._present.get(network, ()))
@@ -271,7 +286,6 @@ class Coordinator:
                 source=connection.source,
                 connected_seconds=now - connection.opened_at,
                 rtt=connection.rtt,
-                links=connection.links,
             )
             for node_id, connection in self._present.get(network, {}).items()
         }
@@ -331,6 +345,7 @@ class Coordinator:
         connection.registration = evolve(registration, secret=None)
         self._of_node.setdefault(registration.member, []).append(connection)
         connection.sent_revision = message.revision
+        connection.sent_filters = message.filters
         connection.state = ConnectionState.ASKING
         self._ask(connection, registration)
 
@@ -368,9 +383,9 @@ class Coordinator:
             case GrantRequest(to):
                 if connection.grants.take(now):
                     self._introductions.grant(connection, who.network, who.node_id, NodeId(to))
-            case StatusReport(links):
+            case LinksReport():
                 if connection.reports.take(now):
-                    connection.links = tuple(links)
+                    self._events.append(LinksReported(who.network, who.node_id, message))
             case Publish(caps, nets):
                 if not connection.publishes.take(now):
                     # It registers anew, with what it can do by then, so nothing is missed.
@@ -381,7 +396,7 @@ class Coordinator:
                 self._events.append(changed)
             case Resync():
                 if connection.resyncs.take(now):
-                    connection.sent_revision = 0
+                    connection.sent_revision, connection.sent_filters = 0, b""
                     self._send_map(connection)
             case Leave():
                 self._events.append(LeaveWanted(who.network, who.node_id))
@@ -418,6 +433,10 @@ class Coordinator:
             return
         if connection.is_map_due or connection.sent_revision != publication.revision:
             connection.is_map_due = False
+            sheet = publication.sheet_for(registration.node_id)
+            if sheet is not None and sheet.digest != connection.sent_filters:
+                connection.sent_filters = sheet.digest
+                connection.send_encoded(sheet.message)
             connection.send_encoded(publication.message_for(connection.sent_revision))
             connection.sent_revision = publication.revision
 
@@ -432,6 +451,8 @@ class Coordinator:
             elif connection.state in (ConnectionState.MEMBER, ConnectionState.PENDING):
                 connection.ping_if_due(now)
                 self._renew_passwords(connection, now)
+                if connection.state is ConnectionState.MEMBER:
+                    self._tell_watch(connection, now)
                 self._collect(connection)
         if self._connections:
             self._timers.set(_TICK, now + TICK_SECONDS)

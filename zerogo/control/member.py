@@ -23,12 +23,12 @@ from zerogo import __version__
 from zerogo.control.channel import ChannelInitiator, WrongController
 from zerogo.control.messages import (
     BLOB_LIMIT,
-    LINKS_LIMIT,
     TEMPORARY,
     ControllerMessage,
+    Filters,
     GrantRequest,
     Leave,
-    LinkReport,
+    LinksReport,
     MapUnchanged,
     MemberMessage,
     PeerGrants,
@@ -43,8 +43,8 @@ from zerogo.control.messages import (
     Resync,
     SignalFrom,
     SignalTo,
-    StatusReport,
     Waiting,
+    Watch,
     Welcome,
     WholeMap,
     binding_text,
@@ -52,6 +52,7 @@ from zerogo.control.messages import (
     parse_controller_message,
 )
 from zerogo.control.netmap import MapDelta, NetworkMap, SignedMap, StaleMap
+from zerogo.control.policy_sheet import FilterSheet, HeldFilters
 from zerogo.control.relay_access import credentials_of, grants_of
 from zerogo.control.relays import PeerGrant, RelayCredential
 from zerogo.control.token import SECRET_BYTES, parse_base32
@@ -105,6 +106,8 @@ class MapUpdated:
     """`SignedMap.encode`; keep it on disk: `SignedMap.decode` and `verify` read it back."""
     psk: bytes | None = field(repr=False)
     """The network's pre-shared key: the join token's where it has one, else the controller's. None: there is none."""
+    sheet: FilterSheet | None = None
+    """Our filters, where the network has a policy; keep its bytes on disk before those of the map."""
 
 
 @frozen
@@ -138,6 +141,15 @@ class PeersGranted:
 
 
 @frozen
+class Watched:
+    """For `seconds` from now somebody looks at our links: report every `interval` seconds, at most `links` of them."""
+
+    seconds: float
+    interval: float
+    links: int
+
+
+@frozen
 class Refused:
     """The controller turned us away. `is_final`: do not dial again."""
 
@@ -163,6 +175,7 @@ MemberEvent = (
     | PunchAt
     | RelayCredentials
     | PeersGranted
+    | Watched
     | Refused
     | ChannelFailed
 )
@@ -191,6 +204,7 @@ class Member:
         self._own_psk: bytes | None = None
         self._controller_psk: bytes | None = None
         self._held: SignedMap | None = None
+        self._filters = HeldFilters()
         self._channel: ChannelInitiator | None = None
         self._events: deque[MemberEvent] = deque()
         self._timers: TimerTable[_Timer] = TimerTable()
@@ -210,6 +224,13 @@ class Member:
         self._held = held
         self._controller_psk = psk
         return held.network_map
+
+    def use_stored_filters(self, blob: bytes) -> FilterSheet:
+        """Start with filters that were kept on disk (`MapUpdated.sheet`); raises `ParseError` or `ForgedMap`."""
+        sheet = FilterSheet.decode(blob)
+        sheet.verify(self._key_hash, self._network)
+        self._filters.take(sheet)
+        return sheet
 
     def publish(self, capabilities: Sequence[str], subnets: Sequence[str], now: float) -> None:
         """Tell our capabilities (short words) and the networks behind us, at registration and whenever they change."""
@@ -234,9 +255,9 @@ class Member:
         where it is not connected or its address is not one of the internet); False if we are not connected."""
         return self._send_as_member(GrantRequest(to=to.raw))
 
-    def report(self, links: Sequence[LinkReport], now: float) -> bool:
-        """Tell the controller how our links are; at most every few seconds. False if we are not connected."""
-        return self._send_as_member(StatusReport(links=list(links[:LINKS_LIMIT])))
+    def report(self, report: LinksReport, now: float) -> bool:
+        """Tell the controller what changed of our links. False if we are not connected."""
+        return self._send_as_member(report)
 
     def leave(self, now: float) -> bool:
         """Leave the network for good: the controller frees our name and addresses. False if we are not connected."""
@@ -310,6 +331,7 @@ class Member:
                 nets=list(self._published[1]),
                 version=__version__,
                 revision=0 if self._held is None else self._held.network_map.revision,
+                filters=self._filters.digest,
                 secret=self._secret,
             )
         )
@@ -336,6 +358,10 @@ class Member:
                 self._receive_map(SignedMap.decode(signed))
             case MapDelta():
                 self._receive_delta(message)
+            case Filters(signed):
+                sheet = FilterSheet.decode(signed)
+                sheet.verify(self._key_hash, self._network)
+                self._filters.take(sheet)
             case MapUnchanged(revision):
                 self._confirm_map(revision)
             case SignalFrom(sender, blob):
@@ -346,6 +372,8 @@ class Member:
                 self._tell(RelayCredentials(credentials_of(message, now)))
             case PeerGrants():
                 self._tell(PeersGranted(grants_of(message, now)))
+            case Watch(seconds, interval, links):
+                self._tell(Watched(seconds, interval, links))
 
     def _tell(self, event: MemberEvent) -> None:
         if len(self._events) < EVENTS_LIMIT:
@@ -388,7 +416,8 @@ class Member:
     def _hold(self, signed: SignedMap) -> None:
         self._held = signed
         psk = self._controller_psk if self._own_psk is None else self._own_psk
-        self._events.append(MapUpdated(signed.network_map, signed.encode(), psk))
+        sheet = self._filters.at(signed.network_map.revision)
+        self._events.append(MapUpdated(signed.network_map, signed.encode(), psk, sheet))
 
     def _refuse(self, code: str, sentence: str) -> None:
         is_final = code not in TEMPORARY

@@ -27,7 +27,9 @@ MEMBER_MESSAGE_LIMIT = 128 * 1024
 """Longest message of an agent, bytes."""
 CONTROLLER_MESSAGE_LIMIT = 4 * 1024 * 1024
 """Longest message of a controller, bytes: a map of 10,000 members."""
-LINKS_LIMIT = 1024
+LINKS_LIMIT = 64
+"""Links of one report."""
+LINKS_GONE_LIMIT = 1024
 
 _NodeBytes = Annotated[bytes, msgspec.Meta(min_length=10, max_length=10)]
 _NetworkBytes = Annotated[bytes, msgspec.Meta(min_length=5, max_length=5)]
@@ -43,6 +45,8 @@ _Subnets = Annotated[list[Annotated[str, msgspec.Meta(max_length=TEXT_LIMIT)]], 
 _Opaque = Annotated[bytes, msgspec.Meta(max_length=BLOB_LIMIT)]
 _Revision = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 _Milliseconds = Annotated[float, msgspec.Meta(ge=0, le=3_600_000)]
+_Age = Annotated[float, msgspec.Meta(ge=0, le=3_200_000_000)]
+_Rate = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 _Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _PathKind = Annotated[str, msgspec.Meta(max_length=16, pattern=r"\A[A-Za-z0-9-]*\Z")]
 _RelayName = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
@@ -86,6 +90,8 @@ class Register(msgspec.Struct, frozen=True, omit_defaults=True, tag="register", 
     revision: _Revision = 0
     secret: Annotated[bytes, msgspec.Meta(min_length=SECRET_BYTES, max_length=SECRET_BYTES)] | None = None
     nets: _Subnets = []
+    filters: Annotated[bytes, msgspec.Meta(max_length=16)] = b""
+    """Digest of the sheet of filters that it holds."""
 
     def __repr__(self) -> str:
         return f"Register(name={self.name!r}, revision={self.revision})"
@@ -118,19 +124,53 @@ class GrantRequest(msgspec.Struct, frozen=True, tag="grant-request", tag_field="
 
 
 class LinkReport(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One of a member's links, as it sees it."""
+    """One of a member's links, as it sees it: what seldom changes."""
 
     peer: _NodeBytes
-    path: _PathKind
-    """`direct`, `peer`, `relay` or `none`."""
+    path: _PathKind = "none"
+    """`direct`, `peer`, `relay`, `tcp` (a relay over TCP or TLS) or `none`."""
+    via: Annotated[list[_NodeBytes], msgspec.Meta(max_length=2)] = []
+    """The members that carry it, in order."""
+    relay: Annotated[str, msgspec.Meta(max_length=32, pattern=_PLAIN)] = ""
+    state: _PathKind = ""
+    """A value of `zerogo.mesh.events.PeerState`."""
+    mtu: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 0
+    """Bytes of the largest sealed datagram."""
+    cipher: _PathKind = ""
+    local: _PathKind = ""
+    """Kind of the candidate on this side."""
+    remote: _PathKind = ""
+    age: _Age | None = None
+    """For how many seconds this path has been in use."""
+    handshake_age: _Age | None = None
+    reason: Annotated[str, msgspec.Meta(max_length=200, pattern=_PLAIN)] = ""
+    """Why this path was chosen, or why there is none."""
+    why: _Sentence = ""
+    """The same for a person, with what stands in the way of a better one."""
+
+
+class LinkSample(msgspec.Struct, frozen=True, array_like=True):
+    """One of a member's links, as it sees it: what was measured. Rates are of both directions, bytes of datagrams."""
+
+    peer: _NodeBytes
     rtt_ms: _Milliseconds | None = None
+    jitter_ms: _Milliseconds | None = None
     loss: _Fraction | None = None
+    received: _Rate = 0.0
+    """Bytes a second."""
+    sent: _Rate = 0.0
+    score: Annotated[float, msgspec.Meta(ge=-10_000, le=10_000)] | None = None
 
 
-class StatusReport(msgspec.Struct, frozen=True, tag="status", tag_field="t"):
-    """Agent: my links; replaces the report before."""
+class LinksReport(msgspec.Struct, frozen=True, omit_defaults=True, tag="links", tag_field="t"):
+    """Agent: what changed of my links. Each entry takes the place of what was told of that peer before."""
 
-    links: Annotated[list[LinkReport], msgspec.Meta(max_length=LINKS_LIMIT)]
+    is_whole: bool = False
+    """Forget first what was told before."""
+    links: Annotated[list[LinkReport], msgspec.Meta(max_length=LINKS_LIMIT)] = []
+    samples: Annotated[list[LinkSample], msgspec.Meta(max_length=LINKS_LIMIT)] = []
+    gone: Annotated[list[_NodeBytes], msgspec.Meta(max_length=LINKS_GONE_LIMIT)] = []
+    """No members any more, or of no interest."""
 
 
 class Pong(msgspec.Struct, frozen=True, tag="pong", tag_field="t"):
@@ -166,6 +206,13 @@ class Waiting(msgspec.Struct, frozen=True, tag="waiting", tag_field="t"):
 
 class WholeMap(msgspec.Struct, frozen=True, tag="map", tag_field="t"):
     """Controller: the network map, as `SignedMap.encode` wrote it."""
+
+    signed: bytes
+
+
+class Filters(msgspec.Struct, frozen=True, tag="filters", tag_field="t"):
+    """Controller: what you hold the other members against, as `FilterSheet.encode` wrote it; before the map that it
+    goes with."""
 
     signed: bytes
 
@@ -234,6 +281,15 @@ class Ping(msgspec.Struct, frozen=True, tag="ping", tag_field="t"):
     number: int
 
 
+class Watch(msgspec.Struct, frozen=True, tag="watch", tag_field="t"):
+    """Controller: for so many seconds from now, somebody looks at your links: report what changes at this interval, at
+    most so many links at a time. 0 seconds: nobody looks."""
+
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=600)]
+    interval: Annotated[float, msgspec.Meta(ge=0.5, le=60)] = 1.0
+    links: Annotated[int, msgspec.Meta(ge=1, le=LINKS_LIMIT)] = LINKS_LIMIT
+
+
 class Refusal(msgspec.Struct, frozen=True, tag="refusal", tag_field="t"):
     """Controller: why I turn you away; the channel closes after it."""
 
@@ -241,9 +297,11 @@ class Refusal(msgspec.Struct, frozen=True, tag="refusal", tag_field="t"):
     sentence: _Sentence
 
 
-MemberMessage = Register | Publish | SignalTo | PunchRequest | GrantRequest | StatusReport | Pong | Resync | Leave
-MapMessage = WholeMap | MapDelta | MapUnchanged
-ControllerMessage = Welcome | Waiting | MapMessage | SignalFrom | Punch | RelayPasswords | PeerGrants | Ping | Refusal
+MemberMessage = Register | Publish | SignalTo | PunchRequest | GrantRequest | LinksReport | Pong | Resync | Leave
+MapMessage = WholeMap | MapDelta | MapUnchanged | Filters
+ControllerMessage = (
+    Welcome | Waiting | MapMessage | SignalFrom | Punch | RelayPasswords | PeerGrants | Ping | Watch | Refusal
+)
 
 
 class _Tagged(msgspec.Struct):
@@ -259,7 +317,7 @@ def _decoders(*types: type[_Struct]) -> _Decoders[_Struct]:
 
 
 _OF_MEMBER: _Decoders[MemberMessage] = _decoders(
-    Register, Publish, SignalTo, PunchRequest, GrantRequest, StatusReport, Pong, Resync, Leave
+    Register, Publish, SignalTo, PunchRequest, GrantRequest, LinksReport, Pong, Resync, Leave
 )
 _OF_CONTROLLER: _Decoders[ControllerMessage] = _decoders(
     Welcome,
@@ -267,11 +325,13 @@ _OF_CONTROLLER: _Decoders[ControllerMessage] = _decoders(
     WholeMap,
     MapDelta,
     MapUnchanged,
+    Filters,
     SignalFrom,
     Punch,
     RelayPasswords,
     PeerGrants,
     Ping,
+    Watch,
     Refusal,
 )
 _decode_tag = msgspec.msgpack.Decoder(_Tagged).decode

@@ -27,6 +27,7 @@ from zerogo.control.token import controller_key_hash
 from zerogo.errors import ParseError, RemoteError
 from zerogo.ids import KEY_BYTES, MacAddress, NetworkId, NodeId
 from zerogo.noise.identity import Identity, PublicIdentity
+from zerogo.policy.compile import CLASS_BYTES
 
 FORMAT_VERSION = 1
 SIGNATURE_CONTEXT = b"zerogo network map 1\x00"
@@ -81,6 +82,10 @@ class MemberRecord:
     """Whether it may send frames of other source addresses."""
     subnets: tuple[str, ...] = ()
     """Networks behind it that a person approved, such as `192.168.7.0/24`."""
+    policy_class: bytes = b""
+    """Members of one class are held against the same filters (`zerogo.control.policy_sheet`)."""
+    lock: bytes | None = field(default=None, repr=False)
+    """The signature of the network's lock, 64 bytes (`zerogo.control.lock`)."""
 
 
 @frozen(kw_only=True)
@@ -97,6 +102,12 @@ class NetworkMap:
     """Each `host:port`; `:port` stands for the host of the controller, see `stun_servers_near`."""
     relays: tuple[RelayPlace, ...] = ()
     """One without a host is at the controller's, see `relays_near`."""
+    policy: int = 0
+    """Revision of the policy that is in force; 0: there is none, everything may pass."""
+    lock: bytes | None = None
+    """The public key of the network's lock, 32 bytes; None where it has none."""
+    lock_end: bytes | None = field(default=None, repr=False)
+    """The signature by which a lock ended, 64 bytes."""
     members: tuple[MemberRecord, ...] = ()
     """By node id, ascending."""
 
@@ -131,6 +142,9 @@ class _Header(msgspec.Struct, frozen=True, omit_defaults=True):
     mtu: Annotated[int, msgspec.Meta(ge=576, le=65521)] = DEFAULT_MTU
     stun: Annotated[list[_Place], msgspec.Meta(max_length=16)] = []
     relays: Annotated[list[_Relay], msgspec.Meta(max_length=RELAYS_LIMIT)] = []
+    policy: _Revision = 0
+    lock: _Key | None = None
+    unlock: _Signature | None = None
 
 
 class _Record(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -141,6 +155,8 @@ class _Record(msgspec.Struct, frozen=True, omit_defaults=True):
     caps: Annotated[list[_Word], msgspec.Meta(max_length=16)] = []
     bridge: bool = False
     nets: Annotated[list[_Subnet], msgspec.Meta(max_length=SUBNETS_LIMIT)] = []
+    policy_class: Annotated[bytes, msgspec.Meta(max_length=CLASS_BYTES)] = msgspec.field(name="class", default=b"")
+    lock: _Signature | None = None
 
 
 class MapDelta(msgspec.Struct, frozen=True, tag="delta", tag_field="t"):
@@ -182,6 +198,8 @@ def emit_record(record: MemberRecord) -> bytes:
             caps=list(record.capabilities),
             bridge=record.is_bridge,
             nets=[emit_subnet(subnet) for subnet in record.subnets],
+            lock=record.lock,
+            policy_class=record.policy_class,
         )
     )
 
@@ -204,6 +222,8 @@ def parse_record(blob: bytes, network: NetworkId) -> MemberRecord:
         capabilities=tuple(record.caps),
         is_bridge=record.bridge,
         subnets=tuple(read_subnet(packed) for packed in record.nets),
+        lock=record.lock,
+        policy_class=record.policy_class,
     )
 
 
@@ -224,6 +244,9 @@ def emit_header(network_map: NetworkMap) -> bytes:
             mtu=network_map.mtu,
             stun=list(network_map.stun_servers),
             relays=[_emit_relay(relay) for relay in network_map.relays],
+            lock=network_map.lock,
+            unlock=network_map.lock_end,
+            policy=network_map.policy,
         )
     )
 
@@ -251,6 +274,9 @@ def _parse_header(blob: bytes, members: Mapping[NodeId, MemberRecord]) -> Networ
         mtu=header.mtu,
         stun_servers=tuple(header.stun),
         relays=relays,
+        policy=header.policy,
+        lock=header.lock,
+        lock_end=header.unlock,
         members=tuple(members.values()),
     )
 

@@ -4,18 +4,23 @@
 What a member needs depends only on the revision it holds: nothing, a delta, or the whole map. Deltas are computed from
 the revision at which each record last changed, not from a history of maps, so their cost is what changed and not what
 exists, and a restarted controller, which reads those revisions from its store, resumes its members with deltas too.
+
+Where the network has a policy, each class of members has a sheet of filters, signed when a member of that class is
+first to be sent it, and again only when it says something else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from zerogo.control.messages import MapUnchanged, WholeMap, emit_message
+from zerogo.control.messages import Filters, MapUnchanged, WholeMap, emit_message
 from zerogo.control.netmap import MemberRecord, NetworkMap, SignedMap, emit_record
+from zerogo.control.policy_sheet import FilterSheet, content_digest, emit_content
 from zerogo.ids import NetworkId, NodeId
 from zerogo.noise.identity import Identity
+from zerogo.policy.compile import ClassFilters
 
 ENCODED_LIMIT = 256
 """Encoded deltas kept per revision; members that hold something rarer have theirs encoded for them alone."""
@@ -32,6 +37,17 @@ class MapView:
     """Revision at which former members went, from `complete_since` on."""
     complete_since: int = 0
     """Deltas from this revision or a later one are complete."""
+    filters: Mapping[bytes, ClassFilters] = field(factory=dict)
+    """By class of members, where the network has a policy."""
+
+
+@frozen
+class Sheet:
+    """A sheet of filters, ready to be sent."""
+
+    filters: ClassFilters = field(repr=False)
+    digest: bytes
+    message: bytes = field(repr=False)
 
 
 class Publication:
@@ -41,6 +57,7 @@ class Publication:
         self._controller = controller
         self._encoded: dict[int, bytes] = {}
         self._known: dict[NodeId, tuple[MemberRecord, bytes]] = {}
+        self._sheets: dict[bytes, Sheet] = {}
         self._view = view
         self._signed = self._sign(view)
 
@@ -66,6 +83,7 @@ class Publication:
         self._view = view
         self._signed = self._sign(view)
         self._encoded.clear()
+        self._sheets = {name: sheet for name, sheet in self._sheets.items() if name in view.filters}
         return True
 
     def _sign(self, view: MapView) -> SignedMap:
@@ -88,6 +106,25 @@ class Publication:
             if len(self._encoded) < ENCODED_LIMIT:
                 self._encoded[base] = encoded
         return encoded
+
+    def sheet_for(self, node_id: NodeId) -> Sheet | None:
+        """The filters for a member of the published map; None where the network has no policy."""
+        if not self._view.network_map.policy or node_id not in self._known:
+            return None
+        of_class = self._known[node_id][0].policy_class
+        filters = self._view.filters.get(of_class, ClassFilters())
+        sheet = self._sheets.get(of_class)
+        if sheet is None or sheet.filters != filters:
+            sheet = self._sheets[of_class] = self._make_sheet(of_class, filters, sheet)
+        return sheet
+
+    def _make_sheet(self, of_class: bytes, filters: ClassFilters, before: Sheet | None) -> Sheet:
+        content = emit_content(of_class, filters)
+        digest = content_digest(content)
+        if before is not None and before.digest == digest:
+            return evolve(before, filters=filters)
+        signed = FilterSheet.sign(self.network, self.revision, content, self._controller)
+        return Sheet(filters, digest, emit_message(Filters(signed.encode())))
 
     def _encode(self, base: int) -> bytes:
         if base == self.revision:

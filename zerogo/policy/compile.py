@@ -152,17 +152,8 @@ class ClassFilters:
         return self.peers.get(peer_class, CLOSED)
 
 
-@frozen
-class CompiledPolicy:
-    """The policy of a network for the members that it has."""
-
-    revision: int
-    """Of the policy, from 1."""
-    classes: Mapping[bytes, ClassFilters]
-
-
-def compile_policy(policy: Policy, revision: int, subjects: Iterable[Subject]) -> CompiledPolicy:
-    """The filters of all classes that these members form."""
+def compile_policy(policy: Policy, subjects: Iterable[Subject]) -> dict[bytes, ClassFilters]:
+    """The filters of all classes that these members form, by class."""
     models: dict[bytes, Subject] = {}
     for subject in subjects:
         models.setdefault(class_of(policy, subject), subject)
@@ -171,5 +162,4 @@ def compile_policy(policy: Policy, revision: int, subjects: Iterable[Subject]) -
         for theirs, peer in models.items():
             mirrored = found.get((theirs, ours)) if ours != theirs else None
             found[ours, theirs] = mirrored.swapped if mirrored is not None else pair_filter(policy, us, peer)
-    classes = {ours: ClassFilters({theirs: found[ours, theirs] for theirs in models}) for ours in models}
-    return CompiledPolicy(revision, classes)
+    return {ours: ClassFilters({theirs: found[ours, theirs] for theirs in models}) for ours in models}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     REAL,
+    BigInteger,
     CheckConstraint,
     Column,
     Double,
@@ -39,6 +40,11 @@ def time_type() -> TypeEngine[float]:
     return Double().with_variant(REAL(), "sqlite")
 
 
+def count_type() -> TypeEngine[int]:
+    """What may outgrow 31 bits, which is all that PostgreSQL's INTEGER has."""
+    return BigInteger().with_variant(Integer(), "sqlite")
+
+
 networks = Table(
     "networks",
     METADATA,
@@ -51,8 +57,8 @@ networks = Table(
     Column("psk_mode", Text, nullable=False),
     Column("psk", LargeBinary),
     Column("approval", Text, nullable=False),
-    Column("revision", Integer, nullable=False),
-    Column("complete_since", Integer, nullable=False),
+    Column("revision", count_type(), nullable=False),
+    Column("complete_since", count_type(), nullable=False),
     Column("created_at", time_type(), nullable=False),
     CheckConstraint("psk_mode IN ('managed', 'end-to-end')", name="psk_mode"),
     CheckConstraint("approval IN ('automatic', 'manual')", name="approval"),
@@ -74,7 +80,7 @@ members = Table(
     Column("is_bridge", Integer, nullable=False),
     Column("version", Text, nullable=False),
     Column("join_key", Text),
-    Column("revision", Integer, nullable=False),
+    Column("revision", count_type(), nullable=False),
     Column("created_at", time_type(), nullable=False),
     Column("last_seen_at", time_type(), nullable=False),
     Column("tags", Text, nullable=False, server_default=""),
@@ -99,12 +105,46 @@ subnets = Table(
 )
 """Networks behind members; others reach those that are announced by the member and approved by a person."""
 
+policies = Table(
+    "policies",
+    METADATA,
+    Column("network", Text, ForeignKey("networks.id", ondelete="CASCADE"), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", time_type(), nullable=False),
+    sqlite_strict=True,
+)
+"""All policies that a network had; the one with the greatest revision is in force."""
+
+locks = Table(
+    "locks",
+    METADATA,
+    Column("network", Text, ForeignKey("networks.id", ondelete="CASCADE"), primary_key=True),
+    Column("public", LargeBinary, nullable=False),
+    Column("end", LargeBinary),
+    sqlite_strict=True,
+)
+"""The public key of a network's lock, and the word by which a lock of it ended."""
+
+lock_signatures = Table(
+    "lock_signatures",
+    METADATA,
+    Column("network", Text, primary_key=True),
+    Column("node_id", Text, primary_key=True),
+    Column("signature", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["network", "node_id"], ["members.network", "members.node_id"], ondelete="CASCADE"),
+    sqlite_strict=True,
+)
+"""What a network's lock signed of its members."""
+
 removals = Table(
     "removals",
     METADATA,
     Column("network", Text, ForeignKey("networks.id", ondelete="CASCADE"), primary_key=True),
     Column("node_id", Text, primary_key=True),
-    Column("revision", Integer, nullable=False),
+    Column("revision", count_type(), nullable=False),
     Index("ix_removals_network_revision", "network", "revision"),
     sqlite_strict=True,
 )
@@ -209,7 +249,7 @@ settings = Table(
 audit = Table(
     "audit",
     METADATA,
-    Column("number", Integer, primary_key=True),
+    Column("number", count_type(), primary_key=True),
     Column("at", time_type(), nullable=False),
     Column("actor", Text, nullable=False),
     Column("action", Text, nullable=False),
