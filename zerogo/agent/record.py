@@ -41,6 +41,8 @@ class Membership:
     """The network's key where it came with the token; the controller does not know it then."""
     psk: bytes | None = field(default=None, repr=False)
     """The network's key in use."""
+    lock: bytes | None = None
+    """The public key of the network's lock, once it is known, 32 bytes."""
     revision: int = 0
     """Of the newest map that was seen; an older one on disk is not believed."""
     refusal: str = ""
@@ -55,6 +57,7 @@ class Membership:
             controllers=token.addresses,
             secret=token.secret,
             token_psk=token.psk,
+            lock=token.lock,
         )
 
     @property
@@ -70,6 +73,7 @@ class Membership:
             controllers=token.addresses,
             secret=token.secret,
             token_psk=token.psk if token.psk is not None else self.token_psk,
+            lock=token.lock if token.lock is not None else self.lock,
             refusal="",
         )
 
@@ -91,6 +95,7 @@ class Membership:
             secret=_checked_secret(stored.secret),
             token_psk=_key(stored.token_psk),
             psk=_key(stored.psk),
+            lock=_key(stored.lock),
             revision=stored.revision,
             refusal=stored.refusal,
         )
@@ -107,6 +112,7 @@ class Membership:
             secret=self.secret,
             token_psk=None if self.token_psk is None else emit_base32(self.token_psk),
             psk=None if self.psk is None else emit_base32(self.psk),
+            lock=None if self.lock is None else emit_base32(self.lock),
             revision=self.revision,
             refusal=self.refusal,
         )
@@ -126,6 +132,7 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True):
     secret: str | None = None
     token_psk: str | None = None
     psk: str | None = None
+    lock: str | None = None
     revision: Annotated[int, msgspec.Meta(ge=0, le=REVISION_LIMIT)] = 0
     refusal: _Line = ""
 

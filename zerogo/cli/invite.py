@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 import segno
+from attrs import evolve
 
 from zerogo.cli.controller_option import (
     controller_api,
@@ -18,6 +19,9 @@ from zerogo.cli.controller_option import (
     print_json,
     state_dir_option,
 )
+from zerogo.cli.owner_keys import NoOwnerKey, OwnerKeys, owner_keys, path_of
+from zerogo.control.token import JoinToken
+from zerogo.store.values import PskMode
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(\d{1,9})([smhdw])")
@@ -35,6 +39,23 @@ class Duration(click.ParamType[float]):
         if match is None or not int(match[1]):
             self.fail(f"{str(value)[:30]!r} is not a duration: write 30m, 24h or 7d", param, ctx)
         return float(int(match[1]) * _UNITS[match[2]])
+
+
+def keys_for_invites(network: dict[str, Any]) -> OwnerKeys:
+    """What joining a network takes beyond what its controller knows; raises `NoOwnerKey` where that is not here."""
+    keys = owner_keys(network["id"])
+    if network["psk_mode"] == PskMode.END_TO_END and keys.psk is None:
+        raise NoOwnerKey(
+            f"the key of {network['name']} is not on this machine: make the invite where the network was made, "
+            f"or copy {path_of(network['id'])} from there"
+        )
+    return keys
+
+
+def with_keys(join_url: str, keys: OwnerKeys) -> str:
+    """A join token with the network's own key, and with its lock, where they are known here."""
+    lock = None if keys.lock is None else keys.lock.public
+    return evolve(JoinToken.parse(join_url), psk=keys.psk, lock=lock).format()
 
 
 @click.command()
@@ -60,7 +81,9 @@ def invite(state_dir: Path | None, network: str | None, qr: bool, as_json: bool,
         "is_ephemeral": wanted["ephemeral"],
         "addresses": list(wanted["addresses"]),
     }
+    keys = keys_for_invites(found)
     made = api.call("POST", f"/networks/{found['id']}/invites", body)
+    made["join_url"] = with_keys(made["join_url"], keys)
     if as_json:
         print_json(made)
         return

@@ -41,6 +41,7 @@ COMMANDS = {
     "keys": "zerogo.cli.keys:keys",
     "login": "zerogo.cli.login:login",
     "logout": "zerogo.cli.login:logout",
+    "lock": "zerogo.cli.lock:lock",
     "users": "zerogo.cli.users:users",
     "tokens": "zerogo.cli.api_tokens:tokens",
     "audit": "zerogo.cli.audit:audit",

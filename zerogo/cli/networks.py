@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from zerogo.cli.controller_option import (
     state_dir_option,
 )
 from zerogo.cli.groups import Commands
+from zerogo.cli.owner_keys import OwnerKeys, keep_owner_keys
+from zerogo.control.token import PSK_BYTES
+from zerogo.store.values import PskMode
 
 _FIELDS = ("id", "name", "ipv4", "ipv6", "mtu", "approval", "psk_mode", "members", "pending", "revision", "created_at")
 
@@ -47,13 +51,23 @@ def networks(ctx: click.Context, state_dir: Path | None, as_json: bool) -> None:
 @click.option("--ipv6", help="Range of the members' IPv6 addresses, such as fd12:3456:789a::/64; else a random one.")
 @click.option("--mtu", type=int, default=1400, show_default=True)
 @click.option("--approval", is_flag=True, help="Every machine must be approved, whatever its token says.")
+@click.option(
+    "--end-to-end", is_flag=True, help="Keep the pre-shared key here, and from the controller."
+)
 @state_dir_option
 @json_option
 @click.pass_obj
-def create(outer: Path | None, /, state_dir: Path | None, as_json: bool, **wanted: Any) -> None:
+def create(outer: Path | None, /, end_to_end: bool, state_dir: Path | None, as_json: bool, **wanted: Any) -> None:
     """Make a network."""
-    body = wanted | {"approval": "manual" if wanted["approval"] else "automatic"}
-    _print_one(controller_api(state_dir or outer).call("POST", "/networks", body), as_json)
+    body = wanted | {
+        "approval": "manual" if wanted["approval"] else "automatic",
+        "psk_mode": PskMode.END_TO_END if end_to_end else PskMode.MANAGED,
+    }
+    made = controller_api(state_dir or outer).call("POST", "/networks", body)
+    if end_to_end:
+        path = keep_owner_keys(made["id"], OwnerKeys(psk=os.urandom(PSK_BYTES)))
+        click.echo(f"the network's key is in {path}: keep a copy of it; invites are made here", err=True)
+    _print_one(made, as_json)
 
 
 @networks.command()

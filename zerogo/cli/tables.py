@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from zerogo.agent.reports import NamesReport, PathReport, PeerReport, StatusReport
+from zerogo.agent.pair_facts import carriers
+from zerogo.agent.reports import LockReport, NamesReport, PathReport, PeerReport, StatusReport
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _STATE_STYLES = {"connected": "green", "unreachable": "red"}
@@ -42,12 +43,6 @@ def age_text(seconds: float | None) -> str:
 def ms_text(milliseconds: float | None) -> str:
     """`1.9 ms`; a dash where nothing was measured."""
     return "-" if milliseconds is None else f"{milliseconds:.1f} ms"
-
-
-def carriers(path: PathReport, names: Mapping[str, str]) -> tuple[str, ...]:
-    """Who carries what goes by a path through other members; `names` are theirs by node id."""
-    # The last hop is the member itself.
-    return tuple(names.get(hop, hop) for hop in path.address.split(" > ")[:-1])
 
 
 def names_of(peers: Sequence[PeerReport]) -> dict[str, str]:
@@ -150,6 +145,16 @@ def naming_text(names: NamesReport) -> str:
     return f"HOST.{names.origin}, {where}" + (f": {names.complaint}" if names.complaint else "")
 
 
+def lock_text(lock: LockReport) -> str:
+    """Whether this machine insists on a network lock, and what that means for it."""
+    if not lock.key:
+        return "none"
+    text = f"{lock.key[:16]}..."
+    if not lock.is_signed:
+        text += "; this machine is not signed yet, so others refuse it: `zerogo lock sign` on the owner's machine"
+    return text + (f"; refused: {', '.join(lock.refused)}" if lock.refused else "")
+
+
 def status_rows(status: StatusReport) -> list[tuple[str, str]]:
     """Names and values, in the order in which a person wants them."""
     controller = status.controller
@@ -169,6 +174,8 @@ def status_rows(status: StatusReport) -> list[tuple[str, str]]:
         ("UDP ports", ", ".join(map(str, status.ports)) or "-"),
         ("controller", connection),
         ("names", naming_text(status.names)),
+        ("lock", lock_text(status.lock)),
+        ("fingerprint", status.fingerprint or "-"),
     ]
     plane = status.plane
     if plane is not None:

@@ -1,11 +1,12 @@
 # -*- test-case-name: zerogo.test.control.test_token -*-
 """The join token: everything a machine needs to join a network, as one URL (docs/PROTOCOL.md, "Join token").
 
-    zerogo://HOST:PORT[,HOST:PORT...]/NETWORK/SECRET?k=KEYHASH[#PSK]
+    zerogo://HOST:PORT[,HOST:PORT...]/NETWORK/SECRET?k=KEYHASH[&l=LOCK][#PSK]
 
 NETWORK is the network id (8 base32 characters), SECRET 160 random bits (32 characters), KEYHASH 160 bits of BLAKE2s
-over the controller's two public keys (32 characters), PSK the network's pre-shared key (52 characters) where the
-controller must not know it: a fragment is never sent to a server. Base32 is RFC 4648 without padding, read in either
+over the controller's two public keys (32 characters), LOCK the public key of the network's lock (52 characters) where
+it has one, PSK the network's pre-shared key (52 characters) where the controller must not know it: a fragment is never
+sent to a server. Base32 is RFC 4648 without padding, read in either
 case, written in small letters. Because the key hash is pinned here, joining needs no domain name, no certificate and
 no authority.
 """
@@ -21,7 +22,7 @@ import re
 from attrs import field, frozen
 
 from zerogo.errors import ParseError
-from zerogo.ids import NetworkId
+from zerogo.ids import KEY_BYTES, NetworkId
 
 SCHEME = "zerogo://"
 DEFAULT_PORT = 9394
@@ -123,6 +124,8 @@ class JoinToken:
     """32 base32 characters; the controller keeps only their hash."""
     psk: bytes | None = field(default=None, repr=False)
     """32 bytes where the network's key does not come from the controller (mode end-to-end)."""
+    lock: bytes | None = None
+    """32 bytes, the public key of the network's lock (`zerogo.control.lock`)."""
 
     @classmethod
     def parse(cls, text: str) -> JoinToken:
@@ -140,6 +143,7 @@ class JoinToken:
         return cls(
             addresses=_parse_addresses(parts[0]),
             key_hash=parse_base32(_find_key_hash(query), KEY_HASH_BYTES, "the join token's key hash"),
+            lock=_find_lock(query),
             network=_parse_network(parts[1]),
             secret=emit_base32(parse_base32(parts[2], SECRET_BYTES, "the join token's secret")),
             psk=parse_base32(fragment, PSK_BYTES, "the join token's pre-shared key") if fragment else None,
@@ -148,6 +152,7 @@ class JoinToken:
     def format(self) -> str:
         """The URL that `parse` reads back to an equal value."""
         text = f"{SCHEME}{','.join(self.addresses)}/{self.network}/{self.secret}?k={emit_base32(self.key_hash)}"
+        text += "" if self.lock is None else f"&l={emit_base32(self.lock)}"
         return text if self.psk is None else f"{text}#{emit_base32(self.psk)}"
 
 
@@ -163,8 +168,17 @@ def _parse_network(text: str) -> NetworkId:
 
 
 def _find_key_hash(query: str) -> str:
-    for pair in query.split("&"):
-        name, _, value = pair.partition("=")
-        if name == "k" and value:
-            return value
-    raise ParseError("the join token is incomplete: its end, ?k=..., is missing; was all of it copied?")
+    found = _parameter(query, "k")
+    if not found:
+        raise ParseError("the join token is incomplete: its end, ?k=..., is missing; was all of it copied?")
+    return found
+
+
+def _find_lock(query: str) -> bytes | None:
+    found = _parameter(query, "l")
+    return parse_base32(found, KEY_BYTES, "the join token's lock") if found else None
+
+
+def _parameter(query: str, wanted: str) -> str:
+    pairs = (pair.partition("=") for pair in query.split("&"))
+    return next((value for name, _, value in pairs if name == wanted and value), "")

@@ -35,6 +35,7 @@ tokens = st.builds(
     network=st.builds(NetworkId, st.binary(min_size=5, max_size=5)),
     secret=st.binary(min_size=20, max_size=20).map(emit_base32),
     psk=st.none() | st.binary(min_size=32, max_size=32),
+    lock=st.none() | st.binary(min_size=32, max_size=32),
 )
 
 
