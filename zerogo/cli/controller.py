@@ -12,21 +12,25 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import click
 
 from zerogo.cli.controller_option import json_option, print_json
 from zerogo.cli.groups import Commands
 from zerogo.config.controller import ControllerConfig
+from zerogo.config.document import Text
 from zerogo.config.identity_file import IDENTITY_FILE, load_identity
 from zerogo.config.load import default_path, load
 from zerogo.config.private_file import write_private
+from zerogo.config.values import DATABASE
 from zerogo.control.token import emit_base32
 from zerogo.controller.backup import Backup, back_up, restore, unpacked
 from zerogo.controller.places import RESET_FILE, TOKEN_SEED_FILE, database_place
-from zerogo.errors import EnvironmentFault, RemoteError
+from zerogo.errors import EnvironmentFault, LocalError, RemoteError
+from zerogo.secret import Secret
 from zerogo.store.check import Finding, examine
-from zerogo.store.snapshot import inspect
+from zerogo.store.snapshot import examine_place, move
 
 RESET_SECRET_BYTES = 20
 _STANDARD_OUTPUT = Path("-")
@@ -41,7 +45,7 @@ class ControllerDamaged(RemoteError):
 
 @click.group(cls=Commands)
 def controller() -> None:
-    """The controller of this machine: back up, restore, check, reset its owner's password."""
+    """The controller of this machine: back up, restore, check, move, reset its owner's password."""
 
 
 def _options(function: _Function) -> _Function:
@@ -107,7 +111,7 @@ def restore_(path: Path, yes: bool, config_path: Path | None, state_dir: Path | 
         if not yes:
             click.confirm("Put it in place of what is there?", abort=True)
         kept = restore(config, backup, time.time())
-    click.echo(f"Restored into {database_place(config)}.")
+    click.echo("Restored.")
     if kept is not None:
         click.echo(f"What was there is kept as {kept}.")
     click.echo("Members removed after the backup was taken are members again, and tokens revoked since are good again:")
@@ -143,7 +147,7 @@ def check(path: Path | None, config_path: Path | None, state_dir: Path | None, a
 
 
 def _own_findings(config: ControllerConfig) -> list[Finding]:
-    findings = inspect(database_place(config), examine)
+    findings = examine_place(database_place(config), examine)
     try:
         identity = load_identity(config.state_dir / IDENTITY_FILE)
         findings.append(Finding("keys", f"the controller is {identity.node_id}"))
@@ -152,6 +156,32 @@ def _own_findings(config: ControllerConfig) -> list[Finding]:
     if config.jwt_secret is None and not (config.state_dir / TOKEN_SEED_FILE).exists():
         findings.append(Finding("keys", f"there is no {TOKEN_SEED_FILE}; the next start makes one, and logins end"))
     return findings
+
+
+@controller.command("move")
+@click.argument("target", metavar="DATABASE")
+@_options
+def move_(target: str, config_path: Path | None, state_dir: Path | None) -> None:
+    """Copy the controller's database into DATABASE: postgresql://USER@HOST/NAME, or the path of a new SQLite file. The
+    controller must be stopped; a password belongs into ~/.pgpass."""
+    config = _config(config_path, state_dir)
+    place = _place(target)
+    source = database_place(config)
+    for name, held in move(source, place, config.state_dir).items():
+        click.echo(f"{name:<18} {held.rows:>8} rows  {held.sum:064x}")
+    click.echo("Both databases hold the same.")
+    if isinstance(source, Path):
+        kept = source.with_name(f"{source.name}.moved")
+        source.rename(kept)
+        click.echo(f"The old one is kept as {kept}.")
+    click.echo(f"Write into the controller's configuration:\n  database: {target}")
+
+
+def _place(text: str) -> Path | Secret:
+    place = DATABASE.parse(Text(text, None))
+    if isinstance(place, Secret) and urlsplit(text).password is not None:
+        raise LocalError("a password on the command line is seen by others: write it into ~/.pgpass")
+    return place
 
 
 @controller.command("reset-admin")

@@ -93,8 +93,9 @@ class ControllerConfig:
     """The dashboard's files; without it, those that were installed with ZeroGo."""
     public_addresses: tuple[str, ...] = option(many(HOST_PORT), (), "[controller.example.net:9394]")
     """How agents reach this controller: goes into join tokens. Without it, this machine's own addresses."""
-    database: Path | None = option(DATABASE, None, "/var/lib/zerogo/controller/controller.db")
-    """The SQLite file; without it, controller.db in the state directory."""
+    database: Path | Secret | None = option(DATABASE, None, "/var/lib/zerogo/controller/controller.db")
+    """The SQLite file, or postgresql://USER@HOST/NAME; without it, controller.db in the state directory. A password is
+    better kept in ~/.pgpass, where PostgreSQL's own programs find it too."""
     jwt_secret: Secret | None = option(
         secret(32, "make one with `openssl rand -hex 32`"), None, "file:/etc/zerogo/jwt-secret"
     )

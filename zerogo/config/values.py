@@ -180,14 +180,36 @@ def _parse_path(branch: Branch) -> Path:
     return Path(value).absolute()
 
 
-def _parse_database(branch: Branch) -> Path:
-    value = _text(branch, "the path of an SQLite file")
+def _parse_database(branch: Branch) -> Path | Secret:
+    right = "the path of an SQLite file, or postgresql://USER@HOST/NAME"
+    value = _text(branch, right)
     scheme, colon, rest = value.partition("://")
+    if colon and scheme in ("postgresql", "postgres"):
+        return _server_database(value, right)
     if colon and scheme not in ("sqlite", "file"):
-        raise ValueRefused(
-            f"{scheme[:20]!r} is not a database that this release speaks; write the path of an SQLite file"
-        )
+        raise ValueRefused(f"{scheme[:20]!r} is not a database that this release speaks; write {right}")
     return _parse_path(Text(rest.removeprefix("/") if colon else value, branch.line))
+
+
+def _server_database(value: str, right: str) -> Secret:
+    try:
+        parts = urlsplit(value)
+        is_usable = len(parts.path) > 1 and "/" not in parts.path[1:] and (parts.port or 1) > 0
+    except ValueError:
+        is_usable = False
+    if not is_usable or re.search(r"\s", value):
+        # Not quoted: there may be a password in it.
+        raise ValueRefused(f"this is not the URL of a database; write {right}")
+    return Secret(value)
+
+
+def _show_database(value: Path | Secret) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    parts = urlsplit(value.reveal())
+    if parts.password is None:
+        return value.reveal()
+    return parts._replace(netloc=f"{parts.username or ''}:<secret>@{parts.netloc.rpartition('@')[2]}").geturl()
 
 
 def prefix(version: int, widest: int, narrowest: int) -> Kind[str]:
@@ -266,7 +288,7 @@ SOCKET_ADDRESS: Kind[SocketAddress] = Kind(
 )
 HOST_PORT: Kind[str] = Kind(_parse_host_port, str)
 PATH: Kind[Path] = Kind(_parse_path, str)
-DATABASE: Kind[Path] = Kind(_parse_database, str)
+DATABASE: Kind[Path | Secret] = Kind(_parse_database, _show_database)
 LOG_LEVELS: Kind[str] = Kind(_parse_log_levels, str)
 LOG_FORMAT = one_of(("text", "json"))
 

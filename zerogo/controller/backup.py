@@ -131,7 +131,7 @@ def restore(config: ControllerConfig, backup: Backup, unix_now: float) -> Path |
     kept. Raises `RestoreRefused`, or what `install` raises; nothing was changed then."""
     make_private_directory(config.state_dir)
     _check_identity(config, backup)
-    kept = install(backup.database, database_place(config), backup.manifest.taken_at, unix_now)
+    kept = install(backup.database, database_place(config), config.state_dir, backup.manifest.taken_at, unix_now)
     for name in KEY_FILES:
         source = backup.directory / name
         if source.exists():

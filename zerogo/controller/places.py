@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from zerogo.config.controller import ControllerConfig
+from zerogo.secret import Secret
 
 DATABASE_FILE = "controller.db"
 TOKEN_SEED_FILE = "api-token.key"  # noqa: S105 - a file's name
@@ -13,6 +14,6 @@ RESET_FILE = "reset-secret"
 OWNER_FILE = "owner.json"
 
 
-def database_place(config: ControllerConfig) -> Path:
-    """The controller's database."""
+def database_place(config: ControllerConfig) -> Path | Secret:
+    """The controller's database: a file, or the URL of a server's."""
     return config.database or config.state_dir / DATABASE_FILE

@@ -1,5 +1,6 @@
 # -*- test-case-name: zerogo.test.store.test_database -*-
-"""Opening the database and running units of work in transactions; the only place with SQL that knows SQLite.
+"""Opening the database and running units of work in transactions: a SQLite file, whose SQL is here, or PostgreSQL
+(`zerogo.store.postgresql`).
 
 SQLite runs in WAL mode with `synchronous=FULL`, so that a commit that returned survives a power cut. A writer begins
 with BEGIN IMMEDIATE: a transaction that reads first and upgrades later would fail at once where another writes. One
@@ -13,22 +14,25 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from zerogo.secret import Secret
 from zerogo.store.errors import DatabaseInUse, StoreFault, cause_of
 from zerogo.store.migrate import migrate_file
+from zerogo.store.postgresql import migrate_server, server_engine
 
 BUSY_TIMEOUT_SECONDS = 5
 CONNECTIONS = 5
 RETRIES = 5
 """How often a write that lost a race is tried again; only servers with more than one writer have such races."""
-RETRYABLE = ("40001", "40P01", "23505")
-"""SQLSTATE of PostgreSQL: serialization failure, deadlock, unique violation."""
+RETRYABLE = ("40001", "40P01")
+"""SQLSTATE of PostgreSQL: serialization failure, deadlock."""
 OLDEST_SQLITE = (3, 37, 0)
 """The first with STRICT tables."""
 
@@ -44,6 +48,20 @@ class Database:
         self._engine = engine
         self._lock_descriptor = lock_descriptor
         self._writer = threading.Lock()
+
+    @classmethod
+    def open(cls, place: Path | Secret, keep_in: Path) -> Database:
+        """Open a SQLite file, or PostgreSQL by its URL, making or migrating what is there; a copy of a server's
+        database from before goes into the directory `keep_in`. Raises `StoreFault` and its kinds."""
+        if isinstance(place, Path):
+            return cls.open_file(place)
+        engine = server_engine(place, CONNECTIONS)
+        try:
+            migrate_server(engine, keep_in)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine)
 
     @classmethod
     def open_file(cls, path: Path) -> Database:
@@ -71,16 +89,22 @@ class Database:
         """Run a unit that writes; it is on disk when this returns, and undone where it raised."""
         for attempt in range(RETRIES):
             try:
-                with self._writer, self._engine.connect() as connection:
-                    connection = connection.execution_options(zerogo_write=True)
-                    with connection.begin():
-                        return unit(connection, *args, **kwargs)
+                with self.transaction() as connection:
+                    return unit(connection, *args, **kwargs)
             except DBAPIError as error:
                 if attempt + 1 == RETRIES or getattr(error.orig, "sqlstate", None) not in RETRYABLE:
                     raise _fault(error) from error
             except SQLAlchemyError as error:
                 raise _fault(error) from error
         raise AssertionError("the last attempt returns or raises")
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One that writes, for what is no unit of work; raises SQLAlchemy's own errors."""
+        with self._writer, self._engine.connect() as connection:
+            connection = connection.execution_options(zerogo_write=True)
+            with connection.begin():
+                yield connection
 
     def close(self) -> None:
         """Close all connections and let another controller have the file."""

@@ -387,7 +387,7 @@ def _admission(found: StoredMember, network: StoredNetwork) -> Admission:
         addresses=found.addresses,
         psk=network.psk,
         revision=found.revision,
-        network_revision=network.revision,
+        network_revision=max(network.revision, found.revision),
     )
 
 

@@ -132,11 +132,7 @@ def _check_space(path: Path) -> None:
 
 def back_up(path: Path, destination: Path) -> Path:
     """Copy a live SQLite file and check the copy; where `destination` exists a number is added. Raises `StoreFault`."""
-    number = 0
-    free = destination
-    while free.exists():
-        number += 1
-        free = destination.with_name(f"{destination.name}-{number}")
+    free = free_name(destination)
     try:
         free.touch(mode=0o600, exist_ok=False)
         with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(free)) as copy:
@@ -150,6 +146,15 @@ def back_up(path: Path, destination: Path) -> Path:
     if verdict != "ok":
         free.unlink(missing_ok=True)
         raise StoreFault(f"the copy {free} of {path} is damaged: {verdict}")
+    return free
+
+
+def free_name(wanted: Path) -> Path:
+    """That path, or with a number added where there is something already."""
+    number, free = 0, wanted
+    while free.exists():
+        number += 1
+        free = wanted.with_name(f"{wanted.name}-{number}")
     return free
 
 

@@ -96,11 +96,22 @@ class ValueTests(SynchronousTestCase):
         self.assertIn("empty", self.refusal(values.PATH, ""))
         self.assertIn("whole path", self.refusal(values.PATH, "~root/state"))
 
-    def test_database_is_a_path_or_an_sqlite_url(self) -> None:
+    def test_database_is_a_path_or_a_url(self) -> None:
         self.assertEqual(read(values.DATABASE, "data/controller.db"), Path("data/controller.db").absolute())
         self.assertEqual(read(values.DATABASE, "sqlite:////var/lib/x.db"), Path("/var/lib/x.db"))
         self.assertEqual(read(values.DATABASE, "sqlite:///x.db"), Path("x.db").absolute())
-        self.assertIn("SQLite", self.refusal(values.DATABASE, "postgresql://u:p@h/d"))
+        self.assertIn("SQLite", self.refusal(values.DATABASE, "mysql://u:p@h/d"))
+
+    def test_the_password_of_a_database_is_not_shown(self) -> None:
+        for text, shown in (
+            ("postgresql://u:pw@h:5432/d", "postgresql://u:<secret>@h:5432/d"),
+            ("postgresql:///d?host=/run/postgresql", "postgresql:///d?host=/run/postgresql"),
+        ):
+            value = read(values.DATABASE, text)
+            self.assertEqual(value, Secret(text))
+            self.assertEqual(values.DATABASE.show(value), shown)
+        for text in ("postgresql://u:pw@h", "postgresql://u:pw@h/d/e", "postgresql://u:pw@h:x/d", "postgres://u:pw@h/"):
+            self.assertNotIn("pw", self.refusal(values.DATABASE, text))
 
     def test_control_characters_are_refused_everywhere(self) -> None:
         for kind in (values.PATH, values.URL, values.NODE_NAME, values.DATABASE, values.secret(8, HOW)):

@@ -1,25 +1,72 @@
-"""A store in a temporary file, and agents that register at it."""
+"""A store in a temporary file, and agents that register at it.
+
+With ZEROGO_TEST_DATABASE the store is that PostgreSQL database, emptied before each test; `integration` runs the
+suite of the store so.
+"""
 
 from __future__ import annotations
 
+import os
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from attrs import evolve
+from sqlalchemy import Connection, inspect
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.control.connection import Registration
 from zerogo.control.coordinator_events import Admission
 from zerogo.ids import NetworkId
 from zerogo.noise.identity import Identity
+from zerogo.secret import Secret
 from zerogo.store import join_keys, members, networks
 from zerogo.store.database import Database
 from zerogo.store.join_keys import NewJoinKey
 from zerogo.store.members import Held
 from zerogo.store.networks import NewNetwork
+from zerogo.store.postgresql import server_engine
 from zerogo.store.values import Approval, StoredNetwork
 from zerogo.test.control.pair import seeded
 
 NOW = 1_800_000_000.0
+SERVER = os.environ.get("ZEROGO_TEST_DATABASE", "")
+ONLY_SQLITE = "this is about the SQLite file" if SERVER else None
+
+
+def open_database(path: Path) -> Database:
+    """The SQLite file, or the server's database, with nothing in it."""
+    if not SERVER:
+        path.write_bytes(_empty_file())
+        path.chmod(0o600)
+        return Database.open_file(path)
+    database = _server_database(path.parent)
+    database.write(_empty)
+    return database
+
+
+@cache
+def _empty_file() -> bytes:
+    """Steps of migrations take longer than most tests."""
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "empty.db"
+        Database.open_file(path).close()
+        return path.read_bytes()
+
+
+_is_migrated: list[bool] = []
+
+
+def _server_database(directory: Path) -> Database:
+    if _is_migrated:
+        return Database(server_engine(Secret(SERVER), 5))
+    _is_migrated.append(True)
+    return Database.open(Secret(SERVER), directory)
+
+
+def _empty(connection: Connection) -> None:
+    names = [name for name in inspect(connection).get_table_names() if name != "alembic_version"]
+    connection.exec_driver_sql(f"TRUNCATE {', '.join(names)} CASCADE")
 
 
 class StoreCase(SynchronousTestCase):
@@ -30,7 +77,7 @@ class StoreCase(SynchronousTestCase):
         directory = Path(self.mktemp())
         directory.mkdir()
         self.path = directory / "controller.db"
-        self.database = Database.open_file(self.path)
+        self.database = open_database(self.path)
         self.addCleanup(lambda: self.database.close())
         self.network = self.make_network("home", ipv4="10.9.0.0/29", ipv6="fd00:9::/64").network
 

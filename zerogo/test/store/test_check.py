@@ -1,10 +1,12 @@
 from sqlalchemy import Connection, text
 
 from zerogo.store.check import examine
-from zerogo.test.store.stock import StoreCase
+from zerogo.test.store.stock import ONLY_SQLITE, StoreCase
 
 
 class CheckTests(StoreCase):
+    skip = ONLY_SQLITE
+
     def setUp(self) -> None:
         super().setUp()
         self.join("ann")

@@ -8,10 +8,12 @@ from zerogo.store import database, networks
 from zerogo.store.database import Database
 from zerogo.store.errors import DatabaseInUse, StoreFault
 from zerogo.store.networks import NewNetwork
-from zerogo.test.store.stock import NOW, StoreCase
+from zerogo.test.store.stock import NOW, ONLY_SQLITE, StoreCase
 
 
 class DatabaseTests(StoreCase):
+    skip = ONLY_SQLITE
+
     def pragma(self, connection: Connection, name: str) -> object:
         return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
 

@@ -18,7 +18,7 @@ from zerogo.store.migrate import back_up, newest_schema
 from zerogo.store.values import Role, StoredState
 from zerogo.store.views import read_view
 from zerogo.test.store.release import RELEASED, populate
-from zerogo.test.store.stock import StoreCase
+from zerogo.test.store.stock import ONLY_SQLITE, StoreCase
 
 SCHEMAS = sorted(path.stem for path in RELEASED.glob("*.sql"))
 KILLED = """
@@ -46,6 +46,8 @@ def upgrade() -> None:
 
 
 class SchemaTests(StoreCase):
+    skip = ONLY_SQLITE
+
     def test_the_migrations_make_the_tables_that_the_code_uses(self) -> None:
         with self.database._engine.connect() as connection:
             found = compare_metadata(MigrationContext.configure(connection), tables.METADATA)
@@ -76,6 +78,8 @@ class SchemaTests(StoreCase):
 
 
 class MigrationTests(SynchronousTestCase):
+    skip = ONLY_SQLITE
+
     def setUp(self) -> None:
         directory = Path(self.mktemp())
         directory.mkdir()
@@ -195,6 +199,8 @@ class MigrationTests(SynchronousTestCase):
 
 class ReleasedTests(SynchronousTestCase):
     """Files that earlier releases left behind, each opened by this one in one step."""
+
+    skip = ONLY_SQLITE
 
     def open(self, schema: str) -> Database:
         path = Path(self.mktemp())

@@ -7,10 +7,12 @@ from zerogo.store.database import Database
 from zerogo.store.errors import DatabaseInUse, StoreFault
 from zerogo.store.snapshot import inspect, install, take
 from zerogo.test.store.release import RELEASED
-from zerogo.test.store.stock import NOW, StoreCase
+from zerogo.test.store.stock import NOW, ONLY_SQLITE, StoreCase
 
 
 class SnapshotTests(StoreCase):
+    skip = ONLY_SQLITE
+
     def setUp(self) -> None:
         super().setUp()
         self.copy = self.path.with_name("copy.db")
@@ -32,7 +34,7 @@ class SnapshotTests(StoreCase):
         self.join("bob")
         before = self.revision()
         self.database.close()
-        kept = install(self.copy, self.path, NOW, NOW)
+        kept = install(self.copy, self.path, self.path.parent, NOW, NOW)
         assert kept is not None
         self.reopen()
         self.assertEqual(self.names(), ["ann"])
@@ -43,17 +45,17 @@ class SnapshotTests(StoreCase):
 
     def test_nothing_is_left_beside_it(self) -> None:
         self.database.close()
-        install(self.copy, self.path, NOW, NOW)
+        install(self.copy, self.path, self.path.parent, NOW, NOW)
         left = sorted(path.name for path in self.path.parent.iterdir())
         self.assertEqual(left, ["controller.db", "controller.db.before-restore", "controller.db.lock", "copy.db"])
 
     def test_a_database_that_is_used_is_not_replaced(self) -> None:
-        self.assertRaises(DatabaseInUse, install, self.copy, self.path, NOW, NOW)
+        self.assertRaises(DatabaseInUse, install, self.copy, self.path, self.path.parent, NOW, NOW)
         self.assertEqual(self.names(), ["ann"])
 
     def test_where_there_was_none(self) -> None:
         elsewhere = self.path.with_name("elsewhere.db")
-        self.assertIsNone(install(self.copy, elsewhere, NOW, NOW))
+        self.assertIsNone(install(self.copy, elsewhere, self.path.parent, NOW, NOW))
         found = Database.open_file(elsewhere)
         self.addCleanup(found.close)
         self.assertEqual(len(found.read(members.list_members, self.network)), 1)
@@ -61,7 +63,7 @@ class SnapshotTests(StoreCase):
     def test_a_database_that_is_damaged_is_kept_as_it_is(self) -> None:
         self.database.close()
         self.path.write_bytes(b"damaged" * 1000)
-        kept = install(self.copy, self.path, NOW, NOW)
+        kept = install(self.copy, self.path, self.path.parent, NOW, NOW)
         assert kept is not None
         self.assertEqual(kept.read_bytes(), b"damaged" * 1000)
         self.reopen()
@@ -72,7 +74,7 @@ class SnapshotTests(StoreCase):
         self.path.write_bytes(b"damaged" * 1000)
         log = self.path.with_name("controller.db-wal")
         log.write_bytes(b"log" * 1000)
-        kept = install(self.copy, self.path, NOW, NOW)
+        kept = install(self.copy, self.path, self.path.parent, NOW, NOW)
         assert kept is not None
         self.assertEqual(kept.with_name(kept.name + "-wal").read_bytes(), b"log" * 1000)
         self.reopen()
@@ -86,7 +88,7 @@ class SnapshotTests(StoreCase):
             raise OSError(28, os.strerror(28))
 
         self.patch(Path, "replace", refuse)
-        error = self.assertRaises(StoreFault, install, self.copy, self.path, NOW, NOW)
+        error = self.assertRaises(StoreFault, install, self.copy, self.path, self.path.parent, NOW, NOW)
         self.assertIn("No space left", str(error))
         self.reopen()
         self.assertEqual(self.names(), ["ann", "bob"])
@@ -99,7 +101,7 @@ class SnapshotTests(StoreCase):
         with closing(sqlite3.connect(old)) as connection:
             connection.executescript((RELEASED / "0001.sql").read_text(encoding="utf-8"))
         target = self.path.with_name("target.db")
-        install(old, target, NOW, NOW)
+        install(old, target, self.path.parent, NOW, NOW)
         self.assertFalse([finding for finding in inspect(target, examine) if finding.is_fault])
         self.assertEqual(list(self.path.parent.glob(".target*")), [])
 

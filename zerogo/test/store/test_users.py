@@ -63,7 +63,7 @@ class RankTests(StoreCase):
 
     def may(self, unit: Any, *arguments: Any) -> bool:
         """Tried, and undone."""
-        with self.database._engine.connect() as connection:
+        with self.database._engine.connect().execution_options(zerogo_write=True) as connection:
             try:
                 unit(connection, *arguments)
             except Forbidden:

@@ -18,6 +18,11 @@ def _time() -> sa.types.TypeEngine[float]:
     return sa.Double().with_variant(sa.REAL(), "sqlite")
 
 
+def _count() -> sa.types.TypeEngine[int]:
+    """SQLite's INTEGER has 63 bits, PostgreSQL's has 31."""
+    return sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
 def upgrade() -> None:
     """Make all tables."""
     _make_networks()
@@ -44,8 +49,8 @@ def _make_networks() -> None:
         sa.Column("psk_mode", sa.Text, nullable=False),
         sa.Column("psk", sa.LargeBinary),
         sa.Column("approval", sa.Text, nullable=False),
-        sa.Column("revision", sa.Integer, nullable=False),
-        sa.Column("complete_since", sa.Integer, nullable=False),
+        sa.Column("revision", _count(), nullable=False),
+        sa.Column("complete_since", _count(), nullable=False),
         sa.Column("created_at", _time(), nullable=False),
         sa.CheckConstraint("psk_mode IN ('managed', 'end-to-end')", name="psk_mode"),
         sa.CheckConstraint("approval IN ('automatic', 'manual')", name="approval"),
@@ -68,7 +73,7 @@ def _make_members() -> None:
         sa.Column("is_bridge", sa.Integer, nullable=False),
         sa.Column("version", sa.Text, nullable=False),
         sa.Column("join_key", sa.Text),
-        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("revision", _count(), nullable=False),
         sa.Column("created_at", _time(), nullable=False),
         sa.Column("last_seen_at", _time(), nullable=False),
         sa.UniqueConstraint("network", "name_key"),
@@ -81,7 +86,7 @@ def _make_members() -> None:
         "removals",
         sa.Column("network", sa.Text, sa.ForeignKey("networks.id", ondelete="CASCADE"), primary_key=True),
         sa.Column("node_id", sa.Text, primary_key=True),
-        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("revision", _count(), nullable=False),
         sqlite_strict=True,
     )
     op.create_index("ix_removals_network_revision", "removals", ["network", "revision"])
@@ -143,7 +148,7 @@ def _make_the_rest() -> None:
     )
     op.create_table(
         "audit",
-        sa.Column("number", sa.Integer, primary_key=True),
+        sa.Column("number", _count(), primary_key=True),
         sa.Column("at", _time(), nullable=False),
         sa.Column("actor", sa.Text, nullable=False),
         sa.Column("action", sa.Text, nullable=False),
