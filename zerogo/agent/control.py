@@ -10,7 +10,7 @@ say that they went nowhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
@@ -20,7 +20,7 @@ from zerogo.agent.host import Host
 from zerogo.agent.record import Membership
 from zerogo.control.channel import FRAME_LIMIT
 from zerogo.control.member import ChannelFailed, Member, MemberEvent, MemberState, Refused, Registered
-from zerogo.control.messages import LinkReport
+from zerogo.control.messages import LinksReport
 from zerogo.control.token import split_host_port
 from zerogo.ids import NodeId
 from zerogo.net.control_client import ConnectionStatus, ControlClient
@@ -126,9 +126,11 @@ class Controller:
         """Ask for a common moment with a member, if we are connected."""
         self._pump.call(self.member.request_punch, to)
 
-    def report(self, links: Iterable[LinkReport]) -> None:
-        """Tell how our links are, if we are connected."""
-        self._pump.call(self.member.report, list(links))
+    def report(self, report: LinksReport) -> bool:
+        """Tell what changed of our links; False if we are not connected."""
+        was_member = self.is_member
+        self._pump.call(self.member.report, report)
+        return was_member
 
     def leave(self) -> bool:
         """Leave the network for good; False if the controller cannot be told."""

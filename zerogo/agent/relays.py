@@ -59,6 +59,7 @@ class Relays:
         self._specs: list[RelaySpec] = []
         self._credentials: dict[str, TurnCredential] = {}
         self._bridges: dict[str, Bridge] = {}
+        self._streams: dict[str, None] = {}
         self._round = 0
 
     def attach(self, user: RelayUser) -> None:
@@ -90,14 +91,26 @@ class Relays:
         user = self._user
         if places is None or user is None or relay in self._bridges:
             return
-        _log.info("Nothing comes back from the relay {relay} by UDP: trying TCP and TLS", relay=relay)
+        _log.debug("The relay {relay} is dialled by TCP and TLS as well", relay=relay)
         self._bridges[relay] = self._make_bridge(
             places,
             self._data_ports,
-            lambda address: user.relay_stream_opened(relay, address),
-            lambda address: user.relay_stream_closed(relay, address),
+            lambda address: self._stream_opened(user, relay, address),
+            lambda address: self._stream_closed(user, relay, address),
         )
         self._bridges[relay].start()
+
+    def _stream_opened(self, user: RelayUser, relay: str, address: SocketAddress) -> None:
+        self._streams[str(address)] = None
+        user.relay_stream_opened(relay, address)
+
+    def _stream_closed(self, user: RelayUser, relay: str, address: SocketAddress) -> None:
+        self._streams.pop(str(address), None)
+        user.relay_stream_closed(relay, address)
+
+    def is_stream(self, address: str) -> bool:
+        """Whether that address stands for a relay that is reached over TCP or TLS."""
+        return address in self._streams
 
     def stream_unwanted(self, relay: str) -> None:
         """It can, or is not needed."""

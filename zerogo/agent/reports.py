@@ -1,5 +1,5 @@
 # -*- test-case-name: zerogo.test.agent.test_reports -*-
-"""What `zerogo status` and `zerogo peers` are told, and the links that the controller is told, as plain values.
+"""What `zerogo status` and `zerogo peers` are told, as plain values.
 
 The names here are part of `--json` output: they may be added to, never changed. Times end in `_ms` or `_seconds`.
 """
@@ -11,14 +11,12 @@ from collections.abc import Iterable, Mapping
 import attrs
 import msgspec
 
-from zerogo.control.messages import LinkReport
+from zerogo.control.lock import MemberLock
+from zerogo.control.token import emit_base32
 from zerogo.dataplane.interface import PeerCounters, PlaneCounters
-from zerogo.mesh.events import PeerState
 from zerogo.mesh.signal import Offer
 from zerogo.mesh.status import PathChange, PathStatus, PeerStatus
 from zerogo.portmap.mapper import MapperStatus, ProtocolStatus, Standing
-
-_MILLISECONDS_LIMIT = 3_600_000.0
 
 
 class PathReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +50,17 @@ class NamesReport(msgspec.Struct, frozen=True):
     """The addresses of this machine that answer them."""
     complaint: str = ""
     """Why names are not answered."""
+
+
+class LockReport(msgspec.Struct, frozen=True):
+    """The network's lock, as far as this machine insists on one."""
+
+    key: str = ""
+    """Its public key in base32; empty where there is none."""
+    is_signed: bool = True
+    """Whether others that insist on it take this machine for a member."""
+    refused: list[str] = []
+    """Names on the map that it has not signed."""
 
 
 class OfferReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,9 +190,18 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     complaint: str = ""
     """Why a network behind a member, or the exit, is not as wanted; one sentence."""
     names: NamesReport = NamesReport()
+    lock: LockReport = LockReport()
+    fingerprint: str = ""
+    """Of this machine's public keys, to compare before its owner signs them (`zerogo lock sign`)."""
     plane: PlaneReport | None
     refusals: dict[str, int]
     """Datagrams and messages that the core did not act on, by reason."""
+
+
+def lock_report(lock: MemberLock) -> LockReport:
+    """The lock, for people and programs."""
+    key = "" if lock.held is None else emit_base32(lock.held)
+    return LockReport(key, lock.is_own_signed, [record.name for record in lock.refused])
 
 
 def _ms(seconds: float | None) -> float | None:
@@ -286,16 +304,3 @@ def port_mapping_report(status: MapperStatus) -> PortMappingReport:
 def _standing(found: ProtocolStatus) -> str:
     words = {Standing.ASKED: "asked", Standing.PRESENT: "yes", Standing.ABSENT: "no"}
     return words.get(found.standing, found.reason)
-
-
-def link_reports(peers: Iterable[PeerStatus]) -> list[LinkReport]:
-    """The links, for the controller."""
-    return [_link_report(peer) for peer in peers]
-
-
-def _link_report(peer: PeerStatus) -> LinkReport:
-    path = peer.path
-    if path is None or peer.state is not PeerState.CONNECTED:
-        return LinkReport(peer=peer.node_id.raw, path="none")
-    rtt = None if path.rtt is None else min(round(path.rtt * 1000, 3), _MILLISECONDS_LIMIT)
-    return LinkReport(peer=peer.node_id.raw, path=path.kind.value, rtt_ms=rtt, loss=min(max(path.loss, 0.0), 1.0))

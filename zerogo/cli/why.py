@@ -1,27 +1,23 @@
 # -*- test-case-name: zerogo.test.cli.test_why -*-
 """`zerogo why PEER`: why a member is reached the way it is, or not at all, and what would change that.
 
-The sentences are made by `zerogo.reach.pair`; here its facts are read off what the agent reports.
+The sentences are made by `zerogo.reach.pair`, from what the agent reports.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 import msgspec
 
+from zerogo.agent.pair_facts import pair_facts
 from zerogo.agent.reports import OfferReport, PathReport, PeerReport, StatusReport
 from zerogo.cli.agent_client import AgentClient, agent_options
 from zerogo.cli.peer_names import find_peer
-from zerogo.cli.tables import carriers, ms_text, names_of, path_text
-from zerogo.ice.candidate import CandidateKind
-from zerogo.ice.nature import NatBehaviour, NatMapping, PortPattern
-from zerogo.reach.pair import End, Explanation, PairFacts, PathFacts, Place, Way, explain
-
-WAYS = {"direct": Way.DIRECT, "relay": Way.RELAY}
-"""By kind of path; all others lead through members."""
+from zerogo.cli.tables import ms_text, names_of, path_text
+from zerogo.reach.pair import Explanation, explain
 
 
 class WhyReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,65 +33,6 @@ class WhyReport(msgspec.Struct, frozen=True, kw_only=True):
     theirs: OfferReport
 
 
-def end_of(offer: OfferReport) -> End:
-    """One end, of what it offers; words of a later release are left out."""
-    places = [_place(text) for text in offer.candidates]
-    relayed = [Place(CandidateKind.RELAY, "[" in text) for text in offer.relayed]
-    nat = NatBehaviour(mapping=_member(NatMapping, offer.mapping), ports=_member(PortPattern, offer.ports))
-    return End(places=(*(place for place in places if place is not None), *relayed), nat=nat)
-
-
-def _place(text: str) -> Place | None:
-    kind, _, address = text.partition(" ")
-    try:
-        return Place(CandidateKind(kind), address.startswith("["))
-    except ValueError:
-        return None
-
-
-def _member(kind: type[NatMapping] | type[PortPattern], text: str):  # type: ignore[no-untyped-def]
-    try:
-        return kind(text)
-    except ValueError:
-        return kind("unknown")
-
-
-def _path_facts(path: PathReport | None, peers: Sequence[PeerReport]) -> PathFacts | None:
-    if path is None:
-        return None
-    way = WAYS.get(path.kind, Way.MEMBERS)
-    via: tuple[str, ...] = ()
-    if way is Way.RELAY:
-        via = (path.relay,) if path.relay else ()
-    elif way is Way.MEMBERS:
-        via = carriers(path, names_of(peers))
-    return PathFacts(
-        way=way,
-        address=path.address if way is Way.DIRECT else "",
-        local_kind=path.local_candidate,
-        remote_kind=path.remote_candidate,
-        is_ipv6=path.address.startswith("["),
-        via=via,
-    )
-
-
-def pair_facts(peer: PeerReport, status: StatusReport, peers: Sequence[PeerReport]) -> PairFacts:
-    """The pair of this machine and `peer`; `peers` lend their names to what lies in between."""
-    mapping = status.port_mapping
-    return PairFacts(
-        name=peer.name,
-        state=peer.state,
-        reason=peer.reason,
-        path=_path_facts(peer.path, peers),
-        has_direct=any(WAYS.get(path.kind) is Way.DIRECT and path.is_alive for path in peer.paths),
-        ours=end_of(status.offer),
-        theirs=end_of(peer.offer),
-        port=next(iter(status.ports), 0),
-        wants_mapping=mapping is not None,
-        has_gateway=mapping is None or bool(mapping.gateway),
-    )
-
-
 @click.command()
 @click.argument("name", metavar="PEER")
 @agent_options
@@ -106,7 +43,14 @@ def why(name: str, config: Path | None, state_dir: Path | None, verbose: bool, a
     client = AgentClient.find(config, state_dir)
     peers, status = client.peers(), client.status()
     peer = find_peer(peers, name)
-    explanation = explain(pair_facts(peer, status, peers))
+    facts = pair_facts(
+        peer,
+        status.offer,
+        port=next(iter(status.ports), 0),
+        mapping=status.port_mapping,
+        names=names_of(peers),
+    )
+    explanation = explain(facts)
     if as_json:
         click.echo(msgspec.json.encode(_report(peer, status, explanation)))
         return

@@ -6,7 +6,7 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from zerogo.control.connection import Registration
-from zerogo.control.messages import LinkReport
+from zerogo.control.messages import LinksReport
 from zerogo.ids import NetworkId, NodeId
 
 
@@ -70,6 +70,15 @@ class Elsewhere:
 
 
 @frozen
+class LinksReported:
+    """A member told what changed of its links."""
+
+    network: NetworkId
+    node_id: NodeId
+    report: LinksReport
+
+
+@frozen
 class CloseWanted:
     """Close this connection, after what came before."""
 
@@ -87,6 +96,7 @@ CoordinatorEvent = (
     | MemberConnected
     | MemberDisconnected
     | Elsewhere
+    | LinksReported
 )
 
 
@@ -111,4 +121,3 @@ class Presence:
     connected_seconds: float
     rtt: float | None
     """Of the control connection, seconds."""
-    links: tuple[LinkReport, ...]

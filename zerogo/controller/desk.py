@@ -17,7 +17,11 @@ from zerogo.control.coordinator_events import Presence
 from zerogo.control.relays import RelayPlace
 from zerogo.controller.browsers import Browsers
 from zerogo.controller.caller import Caller
+from zerogo.controller.event_log import EventLog
+from zerogo.controller.exits import Exits
 from zerogo.controller.idempotency import Idempotency
+from zerogo.controller.link_book import LinkBook
+from zerogo.controller.link_rings import LinkRings
 from zerogo.controller.login_limits import LoginLimits
 from zerogo.controller.passwords import Passwords
 from zerogo.controller.rate_limits import RateLimits
@@ -43,12 +47,22 @@ class Members(Protocol):
     def presence(self, network: NetworkId) -> dict[NodeId, Presence]: ...
 
 
+@frozen
+class LinkDesk:
+    """What is known of links, and what happened."""
+
+    book: LinkBook
+    rings: LinkRings
+    events: EventLog
+
+
 @frozen(kw_only=True)
 class Desk:
     """The controller, as the API sees it."""
 
     store: StoreAccess
     members: Members
+    exits: Exits
     tokens: TokenIssuer
     owner_token: OwnerToken
     passwords: Passwords
@@ -56,6 +70,7 @@ class Desk:
     rate_limits: RateLimits
     idempotency: Idempotency
     tickets: Tickets
+    links: LinkDesk
     browsers: Browsers
     bootstrap_path: Path
     """The file with the secret that makes the first user; gone once there is one."""
@@ -84,6 +99,8 @@ class Call:
     cookie_name: str = ""
     """Under which a browser keeps its session."""
     paging: Paging = field(factory=Paging)
+    query: Mapping[str, float] = field(factory=dict)
+    """The numbers in the query that the route takes."""
     expected: str | None = None
     """The tag that If-Match names."""
 
@@ -121,6 +138,8 @@ class Answer:
     """A Set-Cookie header."""
 
 
+QUERY_LIMIT = 2**40
+"""Largest number in a query."""
 Function = Callable[[Desk, Call], Awaitable[Answer]]
 
 
@@ -153,6 +172,8 @@ class Route:
     """Of a success."""
     cursor: type[tuple[Key, ...]] | None = None
     """It is a list, and its cursors have this form."""
+    query: tuple[str, ...] = ()
+    """Names of numbers that may stand in the query."""
     if_match: IfMatch = IfMatch.NONE
     is_creation: bool = False
     """An Idempotency-Key is heeded."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
@@ -21,7 +22,7 @@ from werkzeug.exceptions import HTTPException
 
 from zerogo.controller.caller import Caller
 from zerogo.controller.callers import CHALLENGE, LOCAL_OWNER, find_caller
-from zerogo.controller.desk import Answer, Call, Desk, IfMatch, Route
+from zerogo.controller.desk import QUERY_LIMIT, Answer, Call, Desk, IfMatch, Route
 from zerogo.controller.idempotency import Kept
 from zerogo.controller.login_limits import source_network
 from zerogo.controller.problems import CONTENT_TYPE, Problem, problem_of
@@ -74,6 +75,7 @@ async def _answer(desk: Desk, route: Route, request: Request, path: dict[str, st
         source=_source(request),
         cookie_name=desk.browsers.cookie_name(request),
         paging=_paging(route, request),
+        query=_query(route, request),
         expected=_expected(route, request),
     )
     key = request.getHeader("idempotency-key")
@@ -143,6 +145,18 @@ def _paging(route: Route, request: Request) -> Paging:
     if limit and not (limit.isascii() and limit.isdigit() and len(limit) <= 6 and 1 <= int(limit) <= LIMIT_MOST):
         raise Problem(422, "invalid", f"limit is a number from 1 to {LIMIT_MOST}")
     return Paging(int(limit or LIMIT_MOST), parse_cursor(cursor, route.cursor) if cursor else None)
+
+
+def _query(route: Route, request: Request) -> dict[str, float]:
+    found = {}
+    for name in route.query:
+        text = request.args.get(name.encode(), [b""])[0].decode()
+        if not text:
+            continue
+        if len(text) > 20 or not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text, re.ASCII) or float(text) > QUERY_LIMIT:
+            raise Problem(422, "invalid", f"{name} is a number from 0 to {QUERY_LIMIT}")
+        found[name] = float(text)
+    return found
 
 
 def _expected(route: Route, request: Request) -> str | None:

@@ -13,7 +13,6 @@ from msgspec import Meta
 from zerogo.control.coordinator_events import Presence
 from zerogo.control.netmap import DEFAULT_MTU
 from zerogo.control.subnets import TEXT_LIMIT
-from zerogo.ids import NodeId
 from zerogo.store.paging import Piece, emit_cursor
 from zerogo.store.values import Approval, PskMode, StoredJoinKey, StoredMember, StoredNetwork, StoredState
 
@@ -111,15 +110,6 @@ class NetworkDocument(msgspec.Struct, frozen=True):
         )
 
 
-class LinkDocument(msgspec.Struct, frozen=True):
-    """A member's link, as the member sees it."""
-
-    peer: str
-    path: str
-    rtt_ms: float | None
-    loss: float | None
-
-
 class SubnetDocument(msgspec.Struct, frozen=True):
     """A network behind a member; others reach it where it is both."""
 
@@ -149,7 +139,6 @@ class MemberDocument(msgspec.Struct, frozen=True):
     """The host its control connection comes from."""
     rtt_ms: float | None
     """Of its control connection."""
-    links: list[LinkDocument]
     subnets: list[SubnetDocument]
 
     @classmethod
@@ -173,15 +162,8 @@ class MemberDocument(msgspec.Struct, frozen=True):
             is_online=presence is not None,
             source=None if presence is None else presence.source,
             rtt_ms=None if rtt is None else round(rtt * 1000, 2),
-            links=[]
-            if presence is None
-            else [_link(link.peer, link.path, link.rtt_ms, link.loss) for link in presence.links],
             subnets=[SubnetDocument(one.subnet, one.is_announced, one.is_approved) for one in member.subnets],
         )
-
-
-def _link(peer: bytes, path: str, rtt_ms: float | None, loss: float | None) -> LinkDocument:
-    return LinkDocument(str(NodeId(peer)), path, rtt_ms, loss)
 
 
 class InviteDocument(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -10,6 +10,7 @@ import msgspec
 
 from zerogo.control.relays import RelayPlace
 from zerogo.controller.documents import MemberDocument, NetworkDocument
+from zerogo.controller.link_documents import LinkDocument
 
 
 class Kind(enum.StrEnum):
@@ -70,7 +71,7 @@ class Snapshot(msgspec.Struct, frozen=True, tag="snapshot", tag_field="t"):
     revision: int
     networks: list[NetworkDocument]
     members: list[MemberDocument]
-    links: list[Any]
+    links: list[LinkDocument]
     relays: list[RelayDocument]
 
 

@@ -25,6 +25,9 @@ from zerogo.control.coordinator_events import Presence
 from zerogo.control.relays import RelayPlace
 from zerogo.controller.caller import Caller
 from zerogo.controller.documents import MemberDocument, NetworkDocument
+from zerogo.controller.event_log import Event
+from zerogo.controller.link_book import LinkBook, Pair, PathChange
+from zerogo.controller.link_documents import EventDocument, LinkDocument
 from zerogo.controller.live_documents import AREAS, Kind, RelayDocument
 from zerogo.controller.live_state import LiveState, changes_for
 from zerogo.errors import ZeroGoError
@@ -85,13 +88,17 @@ class LiveFeed:
         store: StoreAccess,
         presence: Callable[[NetworkId], dict[NodeId, Presence]],
         relays: Iterable[RelayPlace],
+        links: LinkBook,
         clock: IReactorTime,
         is_still_good: Callable[[Caller, float], Awaitable[bool]],
     ) -> None:
         self._store = store
         self._presence = presence
         self._relays = [RelayDocument.of(place) for place in relays]
+        self._links = links
         self._clock = clock
+        self.watched: Callable[[bool], object] = lambda is_watched: None
+        """Is told when the first begins to look, and when the last has looked away."""
         self._is_still_good = is_still_good
         self._seats: dict[Viewer, _Seat] = {}
         self._state: LiveState | None = None
@@ -99,6 +106,7 @@ class LiveFeed:
         self._pictures: dict[NetworkId, StoredPicture] = {}
         self._stale: dict[NetworkId, None] = {}
         self._touched: dict[NetworkId, dict[NodeId, None]] = {}
+        self._touched_links: dict[tuple[NetworkId, Pair], None] = {}
         self._told_at = clock.seconds() - INTERVAL_SECONDS
         self._is_reading = False
         self._due: IDelayedCall | None = None
@@ -117,6 +125,7 @@ class LiveFeed:
         self._seats[viewer] = _Seat(viewer)
         if not self._rechecks.running:
             self._rechecks.start(RECHECK_SECONDS, now=False)
+            self.watched(True)
         if self._state is not None:
             self._send_snapshot(self._seats[viewer], self._state)
         elif len(self._seats) == 1:
@@ -147,10 +156,12 @@ class LiveFeed:
             self._due = None
         if self._rechecks.running:
             self._rechecks.stop()
+            self.watched(False)
         self._state = None
         self._pictures.clear()
         self._stale.clear()
         self._touched.clear()
+        self._touched_links.clear()
 
     # What changed
 
@@ -164,6 +175,21 @@ class LiveFeed:
         """A member came or went."""
         if self._seats:
             self._touched.setdefault(network, {})[node_id] = None
+            self._schedule()
+
+    def link_touched(self, network: NetworkId, pair: Pair) -> None:
+        """Something was said of a link."""
+        if self._seats:
+            self._touched_links[network, pair] = None
+            self._schedule()
+
+    def path_changed(self, network: NetworkId, pair: Pair, change: PathChange) -> None:
+        """An event tells of it."""
+
+    def event(self, event: Event) -> None:
+        """Something happened."""
+        if self._state is not None:
+            self._state.tell(str(event.network), str(event.number), EventDocument.of(event))
             self._schedule()
 
     def _schedule(self, seconds: float | None = None) -> None:
@@ -180,8 +206,13 @@ class LiveFeed:
 
     def _ended(self, _: object) -> None:
         self._is_reading = False
-        if self._seats and (self._state is None or self._stale or self._touched):
+        if self._seats and self._is_due:
             self._schedule(None if self._state is not None else RETRY_SECONDS)
+
+    @property
+    def _is_due(self) -> bool:
+        state = self._state
+        return state is None or state.is_changed or bool(self._stale or self._touched or self._touched_links)
 
     async def _bring_up_to_date(self) -> None:
         try:
@@ -199,6 +230,8 @@ class LiveFeed:
         state = self._state = LiveState()
         for picture in pictures:
             self._show(state, picture)
+            for link in self._links.links(picture.network.network):
+                self._show_link(state, link.network, link.pair)
         for relay in self._relays:
             state.put(Kind.RELAY, "", relay.id, relay)
         state.take_changes()
@@ -241,6 +274,16 @@ class LiveFeed:
                     document = MemberDocument.of(member, presence.get(member.node_id))
                     state.put(Kind.MEMBER, str(network), str(member.node_id), document)
         self._touched.clear()
+        for network, pair in self._touched_links:
+            self._show_link(state, network, pair)
+        self._touched_links.clear()
+
+    def _show_link(self, state: LiveState, network: NetworkId, pair: Pair) -> None:
+        link, name = self._links.find(network, pair), f"{pair[0]}/{pair[1]}"
+        if link is None or network not in self._pictures:
+            state.drop(Kind.LINK, str(network), name)
+        else:
+            state.put(Kind.LINK, str(network), name, LinkDocument.of(link))
 
     def _tell(self, state: LiveState) -> None:
         if not state.is_changed:

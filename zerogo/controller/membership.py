@@ -21,13 +21,14 @@ from zerogo.control.coordinator_events import (
     CloseWanted,
     CoordinatorEvent,
     LeaveWanted,
+    LinksReported,
     MapWanted,
     MemberConnected,
     MemberDisconnected,
     Presence,
     RegistrationWanted,
 )
-from zerogo.control.messages import RefusalCode
+from zerogo.control.messages import LinksReport, RefusalCode
 from zerogo.control.relays import Servers
 from zerogo.errors import ZeroGoError
 from zerogo.ids import NetworkId, NodeId
@@ -48,7 +49,13 @@ class Observer(Protocol):
 
     def network_touched(self, network: NetworkId) -> None: ...
 
-    def member_touched(self, network: NetworkId, node_id: NodeId) -> None: ...
+    def network_removed(self, network: NetworkId) -> None: ...
+
+    def member_connected(self, network: NetworkId, node_id: NodeId) -> None: ...
+
+    def member_disconnected(self, network: NetworkId, node_id: NodeId) -> None: ...
+
+    def links_reported(self, network: NetworkId, node_id: NodeId, report: LinksReport) -> None: ...
 
 
 class Membership:
@@ -105,7 +112,11 @@ class Membership:
         """The network is gone."""
         self._pump.call(self._coordinator.network_removed, network, "the network was deleted")
         if self.observer is not None:
-            self.observer.network_touched(network)
+            self.observer.network_removed(network)
+
+    def watch(self, is_watched: bool) -> None:
+        """Somebody looks at links, or nobody does any more."""
+        self._pump.call(self._coordinator.watch, is_watched)
 
     def presence(self, network: NetworkId) -> dict[NodeId, Presence]:
         """Its members that are connected."""
@@ -148,17 +159,22 @@ class Membership:
                 _spawn(self._leave(network, node_id), "a member's leave")
             case CapabilitiesChanged():
                 _spawn(self._store_capabilities(event), "a member's capabilities")
-            case MemberConnected(network, node_id):
-                self._member_seen(network, node_id)
-                _log.info("{node_id} is here", node_id=str(node_id), network=str(network))
-            case MemberDisconnected(network, node_id):
-                self._member_seen(network, node_id)
-                _log.info("{node_id} has gone", node_id=str(node_id), network=str(network))
+            case MemberConnected() | MemberDisconnected():
+                self._came_or_went(event)
+            case LinksReported(network, node_id, report):
+                if self.observer is not None:
+                    self.observer.links_reported(network, node_id, report)
 
-    def _member_seen(self, network: NetworkId, node_id: NodeId) -> None:
+    def _came_or_went(self, event: MemberConnected | MemberDisconnected) -> None:
+        network, node_id = event.network, event.node_id
         self._seen[network, node_id] = None
-        if self.observer is not None:
-            self.observer.member_touched(network, node_id)
+        is_here = isinstance(event, MemberConnected)
+        what = "is here" if is_here else "has gone"
+        _log.info("{node_id} {what}", node_id=str(node_id), network=str(network), what=what)
+        if self.observer is not None and is_here:
+            self.observer.member_connected(network, node_id)
+        elif self.observer is not None:
+            self.observer.member_disconnected(network, node_id)
 
     async def _register(self, question: RegistrationWanted) -> None:
         number, registration = question.connection, question.registration

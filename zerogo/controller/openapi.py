@@ -10,14 +10,15 @@ from typing import Any
 import msgspec
 
 from zerogo import __version__
-from zerogo.controller.desk import IfMatch, Route
+from zerogo.controller.desk import QUERY_LIMIT, IfMatch, Route
 from zerogo.controller.idempotency import KEY_LIMIT
 from zerogo.controller.live_documents import MESSAGES
 from zerogo.controller.problems import CODES, CONTENT_TYPE, ProblemDocument
 from zerogo.store.paging import CURSOR_LIMIT, LIMIT_MOST
 
 _TEMPLATE = "#/components/schemas/{name}"
-_FORMS = {"network": {"pattern": "^[a-z2-7]{8}$"}, "node": {"pattern": "^[a-z2-7]{16}$"}}
+_NODE = {"pattern": "^[a-z2-7]{16}$"}
+_FORMS = {"network": {"pattern": "^[a-z2-7]{8}$"}, "node": _NODE, "a": _NODE, "b": _NODE}
 """Ids that have a form; the others are whatever they were made as."""
 _ALWAYS = ("bad-request", "too-many-requests", "internal", "busy", "store-failed")
 _WITH_CALLER = ("unauthorized", "forbidden", "scope", "csrf")
@@ -63,7 +64,7 @@ def problem_codes(route: Route) -> list[str]:
         codes += _WITH_BODY
     if route.variables:
         codes += ["not-found", "invalid"]
-    if route.cursor is not None:
+    if route.cursor is not None or route.query:
         codes.append("invalid")
     if route.is_creation:
         codes += ["invalid-key", "in-progress", "key-reused"]
@@ -102,6 +103,8 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         limits = {"type": "integer", "minimum": 1, "maximum": LIMIT_MOST}
         found.append(_parameter("limit", "query", limits))
         found.append(_parameter("cursor", "query", {"type": "string", "maxLength": CURSOR_LIMIT}))
+    numbers = {"type": "number", "minimum": 0, "maximum": QUERY_LIMIT}
+    found += [_parameter(name, "query", numbers) for name in route.query]
     if route.is_creation:
         key = {"type": "string", "minLength": 1, "maxLength": KEY_LIMIT, "pattern": "^[\\x20-\\x7e]+$"}
         found.append(_parameter("Idempotency-Key", "header", key))

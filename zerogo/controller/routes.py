@@ -8,7 +8,17 @@ from typing import Any
 
 import msgspec
 
-from zerogo.controller import account_routes, live_routes, member_routes, network_routes, user_routes
+from zerogo.controller import (
+    account_routes,
+    exit_place_routes,
+    exit_routes,
+    link_routes,
+    live_routes,
+    lock_routes,
+    member_routes,
+    network_routes,
+    user_routes,
+)
 from zerogo.controller.desk import Answer, Call, Desk, Route
 from zerogo.controller.openapi import openapi_document
 
@@ -29,5 +39,9 @@ ROUTES: tuple[Route, ...] = (
     *user_routes.ROUTES,
     *network_routes.ROUTES,
     *member_routes.ROUTES,
+    *link_routes.ROUTES,
     *live_routes.ROUTES,
+    *lock_routes.ROUTES,
+    *exit_routes.ROUTES,
+    *exit_place_routes.ROUTES,
 )

@@ -12,7 +12,6 @@ import os
 import resource
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,15 +27,19 @@ from zerogo.config.controller import ControllerConfig
 from zerogo.config.identity_file import IDENTITY_FILE, load_or_create_identity
 from zerogo.config.private_file import make_private_directory, read_private, write_private
 from zerogo.control.coordinator import Coordinator
+from zerogo.control.gateways import GatewayOffice
 from zerogo.control.token import ADDRESSES_LIMIT, controller_key_hash, emit_base32, join_host_port, split_host_port
 from zerogo.controller import relays
 from zerogo.controller.browsers import Browsers
-from zerogo.controller.callers import is_still_good
-from zerogo.controller.desk import Desk
+from zerogo.controller.desk import Desk, LinkDesk
 from zerogo.controller.dispatch import api_resource
+from zerogo.controller.event_log import EventLog
+from zerogo.controller.exits import Exits
 from zerogo.controller.idempotency import Idempotency
-from zerogo.controller.live_feed import LiveFeed
+from zerogo.controller.link_book import LinkBook
+from zerogo.controller.link_rings import LinkRings
 from zerogo.controller.live_socket import LiveServer
+from zerogo.controller.live_view import LiveView
 from zerogo.controller.login_limits import LoginLimits
 from zerogo.controller.membership import SEEN_SECONDS, Membership
 from zerogo.controller.passwords import PasswordThreads
@@ -80,10 +83,11 @@ class ControllerService(MultiService):
         self._rng = rng
         self._port: IListeningPort | None = None
         self._tls_port: IListeningPort | None = None
-        self._feed: LiveFeed | None = None
+        self._view: LiveView | None = None
         self._store: StoreThreads | None = None
         self._passwords: PasswordThreads | None = None
         self._membership: Membership | None = None
+        self._exits: Exits | None = None
         self._seen: LoopingCall | None = None
 
     @property
@@ -102,7 +106,7 @@ class ControllerService(MultiService):
         state = self._config.state_dir
         make_private_directory(state)
         identity = load_or_create_identity(state / IDENTITY_FILE)
-        database = Database.open_file(database_place(self._config))
+        database = Database.open(database_place(self._config), state)
         try:
             self._prepare(database, state)
             self._store = StoreThreads(database, self._reactor)
@@ -116,6 +120,8 @@ class ControllerService(MultiService):
             raise
         self._store.start()
         self._passwords.start()
+        assert self._view is not None
+        self._view.start()
         self._write_owner_file(state, owner_token)
         self._seen = LoopingCall(self._store_seen)
         self._seen.clock = self._reactor
@@ -127,10 +133,12 @@ class ControllerService(MultiService):
         """Close the port, finish what the store was asked, close it."""
         if self._membership is not None:
             self._membership.stop()
+        if self._exits is not None:
+            self._exits.stop()
         if self._seen is not None and self._seen.running:
             self._seen.stop()
-        if self._feed is not None:
-            self._feed.stop()
+        if self._view is not None:
+            self._view.stop()
         closed = maybeDeferred(super().stopService)
         closed.addCallback(lambda _: gatherResults(self._stop_listening()))
         closed.addBoth(lambda _: self._stop_threads())
@@ -172,9 +180,11 @@ class ControllerService(MultiService):
         coordinator = Coordinator(identity, self._rng, relays.access(self._config))
         membership = Membership(coordinator, store, self._reactor, time.time, relays.servers(self._config))
         self._membership = membership
+        self._exits = Exits(GatewayOffice(identity, self._rng), store, self._reactor, time.time)
         return Desk(
             store=store,
             members=membership,
+            exits=self._exits,
             tokens=TokenIssuer(self._token_seed(), f"zerogo:{identity.node_id}", self._rng, time.time),
             owner_token=owner_token,
             passwords=passwords,
@@ -182,6 +192,7 @@ class ControllerService(MultiService):
             rate_limits=RateLimits(),
             idempotency=Idempotency(),
             tickets=Tickets(),
+            links=LinkDesk(LinkBook(), LinkRings(), EventLog(time.time)),
             browsers=Browsers(
                 origins=tuple(each.lower().rstrip("/") for each in self._config.browser_origins),
                 is_local_allowed=self._config.local_browsers,
@@ -217,13 +228,14 @@ class ControllerService(MultiService):
     def _make_site(self, desk: Desk, membership: Membership) -> ControllerSite:
         agents = ControlServer(membership, self._reactor)
         membership.attach(agents.send, agents.close)
-        feed = LiveFeed(desk.store, membership.presence, desk.relays, self._reactor, partial(is_still_good, desk))
-        membership.observer = feed
-        self._feed = feed
-        live = LiveServer(feed, desk.tickets, desk.browsers, self._reactor, desk.unix_time)
+        self._view = LiveView(desk, membership)
+        live = LiveServer(self._view.feed, desk.tickets, desk.browsers, self._reactor, desk.unix_time)
+        gateways = ControlServer(desk.exits, self._reactor)
+        desk.exits.attach(gateways.send, gateways.close)
         root = Root(
             api=api_resource(desk, ROUTES),
             agents=agents.web_resource(),
+            gateways=gateways.web_resource(),
             live=live.web_resource(),
             static=StaticFiles(self._config.web_static or find_web_static()),
         )

@@ -24,8 +24,8 @@ from zerogo.store import api_tokens, audit, users
 from zerogo.store.api_tokens import NewApiToken
 from zerogo.store.values import Role
 
-AREAS = ("networks", "members", "invites", "users", "tokens")
-READ_ONLY_AREAS = ("audit", "relays")
+AREAS = ("networks", "members", "invites", "users", "tokens", "exits")
+READ_ONLY_AREAS = ("audit", "links", "events", "relays")
 SCOPES = (
     *(f"{area}:{verb}" for area in AREAS for verb in ("read", "write")),
     *(f"{area}:read" for area in READ_ONLY_AREAS),

@@ -4,8 +4,7 @@ import msgspec
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.agent.reports import PeerReport, link_reports, peer_reports, plane_report
-from zerogo.control.messages import StatusReport, emit_message, parse_member_message
+from zerogo.agent.reports import PeerReport, peer_reports, plane_report
 from zerogo.dataplane.interface import Counter, PeerCounters, PlaneCounters
 from zerogo.ice.candidate import Candidate
 from zerogo.ice.nature import NatBehaviour, NatMapping, PortPattern
@@ -80,14 +79,3 @@ class ReportTests(SynchronousTestCase):
     def test_the_plane_tells_counters_and_offloads_by_name(self) -> None:
         report = plane_report("reference", PlaneCounters(plane={Counter.FLOODED: 7}))
         self.assertEqual((report.counters, report.offloads["udp_gso"]), ({"flooded": 7}, True))
-
-    def test_the_controller_is_told_only_links_that_carry(self) -> None:
-        links = link_reports([PEER, LOST])
-        self.assertEqual([link.path for link in links], ["direct", "none"])
-        message = StatusReport(links=links)
-        self.assertEqual(parse_member_message(emit_message(message)), message)
-
-    def test_values_out_of_range_do_not_make_a_message_that_is_refused(self) -> None:
-        odd = evolve(PEER, path=evolve(PATH, rtt=1e9, loss=1.0000001))
-        message = StatusReport(links=link_reports([odd]))
-        self.assertIsNotNone(parse_member_message(emit_message(message)))

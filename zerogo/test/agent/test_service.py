@@ -357,9 +357,21 @@ class ChangeTests(AgentTestCase):
     def test_links_are_reported_to_the_controller(self) -> None:
         anna, bob = self.pair()
         self.world.pass_time(HOUSEKEEPING_SECONDS + 1, step=0.01)
-        found = self.controller.core.presence(NETWORK, self.world.reactor.seconds())
-        links = found[anna.agent.identity.node_id].links
-        self.assertEqual([(link.peer, link.path) for link in links], [(bob.agent.identity.node_id.raw, "direct")])
+        told = [event for event in self.controller.reports if event.node_id == anna.agent.identity.node_id]
+        self.assertTrue(told[0].report.is_whole)
+        links = [link for event in told for link in event.report.links]
+        self.assertEqual((links[-1].peer, links[-1].path), (bob.agent.identity.node_id.raw, "direct"))
+        self.assertIn("bob is reached directly", links[-1].why)
+
+    def test_while_somebody_looks_reports_come_each_second_and_then_no_more(self) -> None:
+        anna, _ = self.pair()
+        self.world.pass_time(HOUSEKEEPING_SECONDS + 1, step=0.01)
+        self.controller.pump.call(self.controller.core.watch, True)
+        self.world.pass_time(1, step=0.01)
+        self.assertIsNotNone(anna.agent.links._due)
+        self.controller.pump.call(self.controller.core.watch, False)
+        self.world.pass_time(1, step=0.01)
+        self.assertIsNone(anna.agent.links._due)
 
 
 class LeaveTests(AgentTestCase):

@@ -22,7 +22,14 @@ from zerogo.agent.names import NameServices
 from zerogo.agent.service import AgentService
 from zerogo.config.agent import AgentConfig
 from zerogo.control.coordinator import Coordinator
-from zerogo.control.coordinator_events import Admission, CloseWanted, LeaveWanted, MapWanted, RegistrationWanted
+from zerogo.control.coordinator_events import (
+    Admission,
+    CloseWanted,
+    LeaveWanted,
+    LinksReported,
+    MapWanted,
+    RegistrationWanted,
+)
 from zerogo.control.messages import RefusalCode
 from zerogo.control.netmap import MemberRecord, NetworkMap
 from zerogo.control.publication import MapView
@@ -89,9 +96,11 @@ class ControllerInMemory:
         self.members: dict[bytes, MemberRecord] = {}
         self.revision = 0
         self.mtu = 1400
+        self.lock: bytes | None = None
+        self.lock_end: bytes | None = None
         self.psk = b"k" * 32
         self.links: dict[int, Link] = {}
-        self.reports: list[object] = []
+        self.reports: list[LinksReported] = []
         self._last = 0
         self._begin()
 
@@ -197,6 +206,8 @@ class ControllerInMemory:
                 self._register(number, registration)
             case MapWanted():
                 self.pump.call(self.core.install, self._view())
+            case LinksReported():
+                self.reports.append(event)
             case LeaveWanted(_, node_id):
                 self.members.pop(node_id.raw, None)
             case _:
@@ -234,6 +245,8 @@ class ControllerInMemory:
             revision=self.revision,
             prefixes=("10.1.0.0/16", "fd00::/64"),
             mtu=self.mtu,
+            lock=self.lock,
+            lock_end=self.lock_end,
             members=tuple(sorted(self.members.values(), key=lambda record: record.node_id)),
         )
         return MapView(

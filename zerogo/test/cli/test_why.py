@@ -8,10 +8,11 @@ import msgspec
 from click.testing import CliRunner, Result
 from twisted.trial.unittest import SynchronousTestCase
 
+from zerogo.agent.pair_facts import end_of
 from zerogo.agent.reports import OfferReport, PortMappingReport
 from zerogo.cli.agent_client import AgentClient
 from zerogo.cli.peer_names import NoSuchPeer
-from zerogo.cli.why import end_of, why
+from zerogo.cli.why import why
 from zerogo.ice.candidate import CandidateKind
 from zerogo.ice.nature import NatMapping, PortPattern
 from zerogo.test.cli.fake_agent import BOB, CAROL, PATH, STATUS, FakeAgent

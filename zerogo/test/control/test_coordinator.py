@@ -9,13 +9,14 @@ from zerogo.control.coordinator_events import (
     CapabilitiesChanged,
     CloseWanted,
     LeaveWanted,
+    LinksReported,
     MapWanted,
     MemberConnected,
     MemberDisconnected,
     RegistrationWanted,
 )
 from zerogo.control.member import MapUpdated, MemberState, PunchAt, Refused, Registered, SignalReceived
-from zerogo.control.messages import LinkReport, Ping, RefusalCode, emit_message
+from zerogo.control.messages import LinkReport, LinkSample, LinksReport, Ping, RefusalCode, emit_message
 from zerogo.test.control.pair import CONTROLLER, NETWORK, NO_RELAYS, Pair, Wire, seeded
 
 
@@ -117,7 +118,7 @@ class CoordinatorTests(SynchronousTestCase):
     def test_a_flood_of_messages_ends_the_connection(self) -> None:
         ann, _ = self.joined("ann", "bob")
         for _ in range(5000):
-            ann.member.report([], self.pair.now)
+            ann.member.report(LinksReport(), self.pair.now)
         self.pair.run()
         self.assertEqual(ann.events[-1], Refused("too-many", "you send too many messages", False))
 
@@ -143,10 +144,10 @@ class CoordinatorTests(SynchronousTestCase):
         (ann,) = self.joined("ann")
         node_id = ann.member._identity.node_id
         for number in range(100):
-            ann.member.report([LinkReport(bytes(10), "direct", float(number))], self.pair.now)
+            ann.member.report(LinksReport(samples=[LinkSample(bytes(10), float(number))]), self.pair.now)
         self.pair.run()
-        presence = self.pair.coordinator.presence(NETWORK, self.pair.now)
-        self.assertEqual(presence[node_id].links[0].rtt_ms, REPORTS_BURST - 1)
+        told = self.events(LinksReported)
+        self.assertEqual((len(told), told[-1].node_id), (REPORTS_BURST, node_id))
         self.assertIs(ann.member.state, MemberState.MEMBER)
 
     def test_a_node_that_waits_has_one_connection(self) -> None:
@@ -228,14 +229,14 @@ class CoordinatorTests(SynchronousTestCase):
         self.assertEqual(self.events(CapabilitiesChanged), [said])
         self.assertEqual(self.events(LeaveWanted), [LeaveWanted(NETWORK, node_id)])
 
-    def test_links_and_round_trip_are_shown(self) -> None:
+    def test_the_round_trip_is_shown_and_links_are_passed_on(self) -> None:
         ann = self.pair.agent("ann", delay=0.02)
         self.pair.connect(ann)
-        links = [LinkReport(bytes(10), "direct", 3.5, 0.0)]
-        ann.member.report(links, self.pair.now)
+        report = LinksReport(is_whole=True, links=[LinkReport(bytes(10), "direct")])
+        ann.member.report(report, self.pair.now)
         self.pair.advance(1.0)
         presence = self.pair.coordinator.presence(NETWORK, self.pair.now)[ann.member._identity.node_id]
-        self.assertEqual(presence.links, tuple(links))
+        self.assertEqual(self.events(LinksReported), [LinksReported(NETWORK, ann.member._identity.node_id, report)])
         self.assertAlmostEqual(presence.rtt or 0.0, 0.04, delta=0.001)
         self.assertEqual(presence.source, "192.0.2.1")
 

@@ -11,7 +11,7 @@ from zerogo.control.member import (
     Refused,
     Registered,
 )
-from zerogo.control.messages import BLOB_LIMIT, LinkReport, RefusalCode
+from zerogo.control.messages import BLOB_LIMIT, LinksReport, RefusalCode
 from zerogo.control.netmap import ForgedMap, SignedMap
 from zerogo.errors import LocalError, ParseError
 from zerogo.noise.identity import Identity
@@ -150,7 +150,7 @@ class MemberTests(SynchronousTestCase):
         sent = [
             member.signal(other, b"x", 0.0),
             member.request_punch(other, 0.0),
-            member.report([LinkReport(other.raw, "direct")], 0.0),
+            member.report(LinksReport(), 0.0),
             member.leave(0.0),
         ]
         self.assertEqual(sent, [False] * 4)

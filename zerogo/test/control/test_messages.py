@@ -16,7 +16,27 @@ MEMBER_MESSAGES = (
     m.SignalTo(NODE, b"blob"),
     m.PunchRequest(NODE),
     m.GrantRequest(NODE),
-    m.StatusReport([m.LinkReport(NODE, "direct", 1.5, 0.0)]),
+    m.LinksReport(
+        is_whole=True,
+        links=[
+            m.LinkReport(
+                NODE,
+                "peer",
+                via=[NODE],
+                state="connected",
+                mtu=1400,
+                cipher="AESGCM",
+                local="host",
+                remote="srflx",
+                age=1.5,
+                handshake_age=0.5,
+                reason="first path",
+                why="bob is reached.",
+            )
+        ],
+        samples=[m.LinkSample(NODE, 1.5, 0.25, 0.0, 1000.0, 500.0, 89.5)],
+        gone=[NODE],
+    ),
     m.Pong(1),
     m.Resync(),
     m.Leave(),
@@ -32,6 +52,7 @@ CONTROLLER_MESSAGES = (
     m.RelayPasswords(14400.0, [m.RelayPassword("here", "1700014400:aaaaaaaaaaaaaaaa", "cGFzc3dvcmQ=")]),
     m.PeerGrants(NODE, bytes((8, 8, 4, 4)), 3600.0, [m.RelayGrant("here", bytes(range(20)))]),
     m.Ping(1),
+    m.Watch(60.0, 1.0, 64),
     m.Refusal("removed", "gone"),
 )
 
@@ -56,7 +77,8 @@ class MessageTests(SynchronousTestCase):
         for bad in ("\x1b[2J", "\x9b2J", "a\nb", "\u202eab", "a\x00"):
             for message in (
                 m.Register(network=bytes(5), signing=bytes(32), binding=bytes(64), name="a", version=bad),
-                m.StatusReport([m.LinkReport(NODE, bad)]),
+                m.LinksReport(links=[m.LinkReport(NODE, bad)]),
+                m.LinksReport(links=[m.LinkReport(NODE, why=bad)]),
             ):
                 self.assertRaises(ParseError, m.parse_member_message, m.emit_message(message))
             for answer in (m.Waiting(bad), m.Refusal(bad, ""), m.Refusal("", bad), m.Welcome(bad, [])):
@@ -66,7 +88,9 @@ class MessageTests(SynchronousTestCase):
     def test_what_is_too_long_is_refused(self) -> None:
         for message in (
             m.SignalTo(NODE, bytes(m.BLOB_LIMIT + 1)),
-            m.StatusReport([m.LinkReport(NODE, "direct")] * (m.LINKS_LIMIT + 1)),
+            m.LinksReport(links=[m.LinkReport(NODE, "direct")] * (m.LINKS_LIMIT + 1)),
+            m.LinksReport(samples=[m.LinkSample(NODE)] * (m.LINKS_LIMIT + 1)),
+            m.LinksReport(gone=[NODE] * (m.LINKS_GONE_LIMIT + 1)),
             m.Publish(caps=["x"] * 17),
             m.PunchRequest(bytes(11)),
         ):

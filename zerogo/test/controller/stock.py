@@ -12,11 +12,16 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
 from zerogo.control.coordinator_events import Presence
+from zerogo.control.gateways import GatewayOffice
 from zerogo.control.relays import RelayPlace
 from zerogo.controller.browsers import Browsers
-from zerogo.controller.desk import Desk
+from zerogo.controller.desk import Desk, LinkDesk
 from zerogo.controller.dispatch import api_resource
+from zerogo.controller.event_log import EventLog
+from zerogo.controller.exits import Exits
 from zerogo.controller.idempotency import Idempotency
+from zerogo.controller.link_book import LinkBook
+from zerogo.controller.link_rings import LinkRings
 from zerogo.controller.login_limits import LoginLimits
 from zerogo.controller.passwords import PasswordCheck, Verdict
 from zerogo.controller.rate_limits import RateLimits
@@ -25,7 +30,7 @@ from zerogo.controller.tickets import Tickets
 from zerogo.controller.tokens import OwnerToken, TokenIssuer
 from zerogo.ids import NetworkId, NodeId
 from zerogo.store.database import Database
-from zerogo.test.control.pair import KEY_HASH
+from zerogo.test.control.pair import CONTROLLER, KEY_HASH
 from zerogo.test.store.stock import NOW, StoreCase
 
 OWNER_TOKEN = "zgo_owner_test"
@@ -108,9 +113,12 @@ class ApiCase(StoreCase):
         self.bootstrap_path = self.bootstrap_path / "bootstrap-secret"
         self.bootstrap_path.touch(mode=0o600)
         self.bootstrap_path.write_text(BOOTSTRAP_SECRET + "\n")
+        store = PromptStore(self.database)
+        self.exits = Exits(GatewayOffice(CONTROLLER, self.rng), store, self.clock, lambda: self.unix_now)
         self.desk = Desk(
-            store=PromptStore(self.database),
+            store=store,
             members=self.told,
+            exits=self.exits,
             tokens=TokenIssuer(bytes(32), "zerogo:test", self.rng, lambda: self.unix_now),
             owner_token=OwnerToken(OWNER_TOKEN),
             passwords=PromptPasswords(),
@@ -118,6 +126,7 @@ class ApiCase(StoreCase):
             rate_limits=RateLimits(self.rate, self.burst),
             idempotency=Idempotency(),
             tickets=Tickets(),
+            links=LinkDesk(LinkBook(), LinkRings(), EventLog(lambda: self.unix_now)),
             browsers=Browsers(origins=("https://dashboard.example",), is_local_allowed=True),
             bootstrap_path=self.bootstrap_path,
             key_hash=KEY_HASH,

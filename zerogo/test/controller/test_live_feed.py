@@ -8,6 +8,7 @@ from twisted.internet.task import Clock
 from zerogo.control.coordinator_events import Presence
 from zerogo.control.relays import RelayPlace
 from zerogo.controller.caller import Caller
+from zerogo.controller.link_book import LinkBook
 from zerogo.controller.live_documents import AREAS, Kind
 from zerogo.controller.live_feed import (
     BEHIND_SECONDS,
@@ -28,7 +29,7 @@ from zerogo.test.controller.stock import PromptStore
 from zerogo.test.store.stock import NOW, StoreCase
 
 OWNER = Caller("u1", "ann", Role.OWNER)
-PRESENT = Presence(source="192.0.2.7", connected_seconds=1.0, rtt=0.01, links=())
+PRESENT = Presence(source="192.0.2.7", connected_seconds=1.0, rtt=0.01)
 
 
 class Dashboard:
@@ -62,6 +63,7 @@ class LiveFeedTests(StoreCase):
             self.store,
             lambda network: self.present,
             [RelayPlace(name="here", udp=3478)],
+            LinkBook(),
             self.clock,
             self.is_still_good,
         )
@@ -213,7 +215,7 @@ class KindsTests(StoreCase):
     def test_the_push_shows_to_whom_the_api_shows(self) -> None:
         """By the table of routes: areas and the least role that reads in them."""
         readers = {(route.area, route.needs) for route in ROUTES if route.method == "GET"}
-        for kind in (Kind.NETWORK, Kind.MEMBER, Kind.RELAY):
+        for kind in Kind:
             self.assertIn((AREAS[kind], Role.AUDITOR), readers)
         self.assertEqual(kinds_for(Caller("a", "a", Role.AUDITOR)), frozenset(Kind))
         self.assertEqual(kinds_for(Caller("a", "a", Role.USER)), frozenset())

@@ -1,0 +1,113 @@
+# -*- test-case-name: zerogo.test.controller.test_link_routes -*-
+"""Routes about links between members: as they are, their course, their paths; and what happened in a network."""
+
+from __future__ import annotations
+
+from zerogo.controller.desk import Answer, Call, Desk, Route
+from zerogo.controller.documents import Page, page
+from zerogo.controller.link_book import Pair, pair_of
+from zerogo.controller.link_documents import EventDocument, HistoryDocument, LinkDocument, PathChangeDocument
+from zerogo.controller.problems import Problem
+from zerogo.ids import NodeId
+from zerogo.store import networks
+from zerogo.store.paging import Piece
+from zerogo.store.values import Role
+
+HOUR = 3600.0
+
+
+async def list_links(desk: Desk, call: Call) -> Answer:
+    """The links of a network that its members report, in the order of their ids; pairs that never tried are missing."""
+    await desk.store.read(networks.find_network, call.network)
+    links = desk.links.book.links(call.network)
+    if call.paging.after is not None:
+        links = [link for link in links if link.names > call.paging.after]
+    piece = Piece.cut(links[: call.paging.limit + 1], call.paging, lambda link: link.names)
+    return Answer(200, page(piece, LinkDocument.of))
+
+
+async def get_link(desk: Desk, call: Call) -> Answer:
+    """One link; the two members may be named in any order."""
+    link = desk.links.book.find(call.network, _pair(call))
+    if link is None:
+        raise Problem(404, "not-found", "these two members report no link between them")
+    return Answer(200, LinkDocument.of(link))
+
+
+async def get_link_history(desk: Desk, call: Call) -> Answer:
+    """The figures of a link from `from` to `to`, unix seconds; the last hour if left out. One value a second while a
+    dashboard looked in the last hour, one in ten seconds in the last day."""
+    end = call.query.get("to", desk.unix_time())
+    begin = call.query.get("from", end - HOUR)
+    await desk.store.read(networks.find_network, call.network)
+    return Answer(200, HistoryDocument.of(desk.links.rings.read(call.network, _pair(call), begin, end)))
+
+
+async def list_link_changes(desk: Desk, call: Call) -> Answer:
+    """Which paths a link took, and why; the newest first, at most 64."""
+    await desk.store.read(networks.find_network, call.network)
+    changes = desk.links.book.changes(call.network, _pair(call))
+    return Answer(200, Page([PathChangeDocument.of(change) for change in changes]))
+
+
+async def list_events(desk: Desk, call: Call) -> Answer:
+    """What happened in a network since the controller started; the newest first, at most 1,000."""
+    await desk.store.read(networks.find_network, call.network)
+    return Answer(200, page(desk.links.events.page(call.network, call.paging), EventDocument.of))
+
+
+def _pair(call: Call) -> Pair:
+    one, other = NodeId.parse(call.path["a"]), NodeId.parse(call.path["b"])
+    if one == other:
+        raise Problem(422, "invalid", "a link is between two members")
+    return pair_of(one, other)
+
+
+_LINKS = "/networks/<string:network>/links"
+_LINK = f"{_LINKS}/<string:a>/<string:b>"
+
+ROUTES = (
+    Route(
+        method="GET",
+        path=_LINKS,
+        function=list_links,
+        needs=Role.AUDITOR,
+        area="links",
+        answer=Page[LinkDocument],
+        cursor=tuple[str, str],
+    ),
+    Route(
+        method="GET",
+        path=_LINK,
+        function=get_link,
+        needs=Role.AUDITOR,
+        area="links",
+        answer=LinkDocument,
+    ),
+    Route(
+        method="GET",
+        path=f"{_LINK}/history",
+        function=get_link_history,
+        needs=Role.AUDITOR,
+        area="links",
+        answer=HistoryDocument,
+        query=("from", "to"),
+    ),
+    Route(
+        method="GET",
+        path=f"{_LINK}/changes",
+        function=list_link_changes,
+        needs=Role.AUDITOR,
+        area="links",
+        answer=Page[PathChangeDocument],
+    ),
+    Route(
+        method="GET",
+        path="/networks/<string:network>/events",
+        function=list_events,
+        needs=Role.AUDITOR,
+        area="events",
+        answer=Page[EventDocument],
+        cursor=tuple[int],
+    ),
+)

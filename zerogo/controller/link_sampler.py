@@ -1,0 +1,62 @@
+# -*- test-case-name: zerogo.test.controller.test_link_sampler -*-
+"""Takes the figures of links at even times: every second while somebody looks, every ten seconds always.
+
+Members tell only what moved, so what a link said last is so until it says something else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+
+from zerogo.controller.link_book import Link, LinkBook, main_end
+from zerogo.controller.link_documents import traffic
+from zerogo.controller.link_rings import TIERS, LinkRings
+
+
+class LinkSampler:
+    """From the book into the rings."""
+
+    def __init__(
+        self,
+        book: LinkBook,
+        rings: LinkRings,
+        clock: IReactorTime,
+        unix_time: Callable[[], float],
+        is_watched: Callable[[], bool],
+    ) -> None:
+        self._book = book
+        self._rings = rings
+        self._unix_time = unix_time
+        self._is_watched = is_watched
+        self._coarse_slot = 0
+        self._loop = LoopingCall(self._take)
+        self._loop.clock = clock
+
+    def start(self) -> None:
+        """Begin."""
+        self._loop.start(TIERS[0].step, now=False)
+
+    def stop(self) -> None:
+        """End."""
+        if self._loop.running:
+            self._loop.stop()
+
+    def _take(self) -> None:
+        now = self._unix_time()
+        slot = int(now // TIERS[1].step)
+        is_coarse_due = slot != self._coarse_slot
+        self._coarse_slot = slot
+        tiers = [TIERS[0]] * self._is_watched() + [TIERS[1]] * is_coarse_due
+        if tiers:
+            for link in self._book.all_links():
+                self._rings.put(link.network, link.pair, now, _values(link), tiers)
+
+
+def _values(link: Link) -> list[float]:
+    sample = main_end(link)[1].sample
+    figures = (sample.rtt_ms, sample.jitter_ms, sample.loss)
+    return [*(math.nan if each is None else each for each in figures), *traffic(link)]

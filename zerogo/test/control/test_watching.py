@@ -1,0 +1,46 @@
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.control.member import Watched
+from zerogo.control.messages import LINKS_LIMIT
+from zerogo.control.watching import INTERVAL_MOST, LINKS_LEAST, RENEW_SECONDS, WATCH_SECONDS, _request
+from zerogo.test.control.pair import Pair, Wire
+
+
+class WatchingTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.pair = Pair()
+
+    def told(self, wire: Wire) -> list[Watched]:
+        return [event for event in wire.events if isinstance(event, Watched)]
+
+    def test_nobody_is_asked_while_nobody_looks(self) -> None:
+        ann = self.pair.agent("ann")
+        self.pair.connect(ann)
+        self.pair.advance(100.0)
+        self.assertEqual(self.told(ann), [])
+
+    def test_who_is_here_and_who_comes_is_asked_and_asked_again_in_time(self) -> None:
+        ann, bob = self.pair.agent("ann"), self.pair.agent("bob")
+        self.pair.connect(ann)
+        self.pair.coordinator.watch(True, self.pair.now)
+        self.pair.connect(bob)
+        self.pair.run()
+        for wire in (ann, bob):
+            self.assertEqual(self.told(wire), [Watched(WATCH_SECONDS, 1.0, LINKS_LIMIT)])
+        self.pair.coordinator.watch(True, self.pair.now)
+        self.pair.advance(RENEW_SECONDS + 1.0)
+        self.assertEqual(len(self.told(ann)), 2)
+
+    def test_all_are_told_when_nobody_looks_any_more(self) -> None:
+        ann = self.pair.agent("ann")
+        self.pair.connect(ann)
+        self.pair.coordinator.watch(True, self.pair.now)
+        self.pair.coordinator.watch(False, self.pair.now)
+        self.pair.run()
+        self.assertEqual(self.told(ann)[-1].seconds, 0.0)
+        self.pair.advance(RENEW_SECONDS * 2)
+        self.assertEqual(len(self.told(ann)), 2)
+
+    def test_many_members_report_more_seldom_and_less(self) -> None:
+        self.assertEqual((_request(1000).interval, _request(1000).links), (5.0, 20))
+        self.assertEqual((_request(1_000_000).interval, _request(1_000_000).links), (INTERVAL_MOST, LINKS_LEAST))
