@@ -116,6 +116,8 @@ class ControllerService(MultiService):
             self._listen(desk)
         except BaseException:
             self._stop_listening()
+            if self._exits is not None:
+                self._exits.stop()
             database.close()
             raise
         self._store.start()
