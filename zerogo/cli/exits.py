@@ -1,5 +1,7 @@
 # -*- test-case-name: zerogo.test.cli.test_exits -*-
-"""`zerogo exits`: what the owner of a gateway needs: the token for edges, hashes for users' passwords."""
+"""`zerogo exits`: at a controller, users, gateways, edges and what passes (`exits_users`, `exits_places`,
+`exits_reports`); at a gateway, joining a controller, or the token and hashes of one that has none.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +10,16 @@ from pathlib import Path
 import click
 from argon2 import PasswordHasher
 
+from zerogo.cli.exits_places import edges, gateways, keys
+from zerogo.cli.exits_reports import explain, kick, stats, streams
+from zerogo.cli.exits_users import packages, users
+from zerogo.cli.groups import Commands
 from zerogo.config.gateway import GatewayConfig
 from zerogo.config.load import default_path, load
 from zerogo.config.private_file import read_private
+from zerogo.control.edge_token import GatewayToken
 from zerogo.errors import LocalError
+from zerogo.gateway.cache import save_token
 from zerogo.gateway.tokens import TOKEN_FILE
 
 SHORTEST = 8
@@ -24,19 +32,36 @@ class PasswordRefused(LocalError):
     code = "E-PASSWORD"
 
 
-@click.group()
+@click.group(cls=Commands)
 def exits() -> None:
-    """The gateway of this machine: edges and users."""
+    """Users, gateways and edges of the exits."""
+
+
+for _command in (users, packages, gateways, edges, keys, stats, streams, explain, kick):
+    exits.add_command(_command)
 
 
 @exits.command()
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="The gateway's configuration file.")
 @click.option("--state-dir", type=click.Path(path_type=Path, file_okay=False), help="The gateway's state directory.")
 def token(config: Path | None, state_dir: Path | None) -> None:
-    """Print the token with which machines become edges of this gateway. Who has it, can."""
+    """Print the token of a gateway without a controller, with which machines become its edges. Who has it, can."""
     overrides = {} if state_dir is None else {"state-dir": str(state_dir)}
     directory = load(config or default_path("gateway"), GatewayConfig, overrides).state_dir
     click.echo(read_private(directory / TOKEN_FILE, 4096).decode("ascii").strip())
+
+
+@exits.command()
+@click.argument("token")
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="The gateway's configuration file.")
+@click.option("--state-dir", type=click.Path(path_type=Path, file_okay=False), help="The gateway's state directory.")
+def join(token: str, config: Path | None, state_dir: Path | None) -> None:
+    """Have the gateway of this machine take users and edges from the controller of TOKEN, from its next start on."""
+    overrides = {} if state_dir is None else {"state-dir": str(state_dir)}
+    directory = load(config or default_path("gateway"), GatewayConfig, overrides).state_dir
+    parsed = GatewayToken.parse(token)
+    save_token(directory, parsed)
+    click.echo(f"The gateway will join the controller at {', '.join(parsed.addresses)}: (re)start zerogo-gateway.")
 
 
 @exits.command()

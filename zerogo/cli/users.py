@@ -52,7 +52,7 @@ def users(ctx: click.Context, state_dir: Path | None, as_json: bool) -> None:
 @click.pass_obj
 def create(outer: Path | None, name: str, role: str, state_dir: Path | None, as_json: bool) -> None:
     """Make a user; the password is asked for, or read from standard input."""
-    body = {"name": name, "password": _new_password(), "role": role}
+    body = {"name": name, "password": new_password(), "role": role}
     made = controller_api(state_dir or outer).call("POST", "/users", body)
     print_json(made) if as_json else click.echo(f"{made['name']} is {made['role']}")
 
@@ -74,7 +74,7 @@ def role(outer: Path | None, name: str, role: str, state_dir: Path | None) -> No
 @click.pass_obj
 def password(outer: Path | None, name: str, state_dir: Path | None) -> None:
     """Give the user NAME a new password; all its sessions end."""
-    changed = _change(controller_api(state_dir or outer), name, {"password": _new_password()})
+    changed = _change(controller_api(state_dir or outer), name, {"password": new_password()})
     click.echo(f"{changed['name']} has a new password")
 
 
@@ -121,7 +121,7 @@ def _change(api: OwnerApi, name: str, change: dict[str, object]) -> dict[str, An
     return changed
 
 
-def _new_password() -> str:
+def new_password() -> str:
     """Never from the command line, which others see."""
     if sys.stdin.isatty():
         return str(click.prompt(_PASSWORD, hide_input=True, confirmation_prompt=True))

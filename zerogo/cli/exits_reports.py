@@ -1,0 +1,129 @@
+# -*- test-case-name: zerogo.test.cli.test_exits_admin -*-
+"""`zerogo exits stats`, `streams`, `explain` and `kick`: what passes through the exits, and how to end it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import click
+
+from zerogo.cli.controller_option import controller_api, json_option, print_json, print_table, state_dir_option
+from zerogo.cli.tables import age_text, bytes_text
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(["user", "edge", "country"]), default="user")
+@click.argument("subject", required=False)
+@click.option("--by", type=click.Choice(["minute", "hour", "day"]), default="day", show_default=True)
+@state_dir_option
+@json_option
+def stats(kind: str, subject: str | None, by: str, state_dir: Path | None, as_json: bool) -> None:
+    """What passed, by user, edge or country, of all or of one SUBJECT."""
+    below = "" if subject is None else f"/{quote(subject, safe='')}"
+    found = controller_api(state_dir).call("GET", f"/exits/stats/{kind}/{by}{below}")
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            datetime.fromtimestamp(began_at, UTC).strftime("%Y-%m-%d" if by == "day" else "%Y-%m-%d %H:%M"),
+            name or "-",
+            bytes_text(up),
+            bytes_text(down),
+            str(streams),
+        )
+        for name, began_at, up, down, streams in zip(
+            found["subject"], found["began_at"], found["up"], found["down"], found["streams"], strict=True
+        )
+    ]
+    print_table((by.upper(), kind.upper(), "UP", "DOWN", "STREAMS"), rows, "nothing has passed")
+
+
+@click.command()
+@click.option("--user", help="Of one user.")
+@click.option("--live", is_flag=True, help="Those that are open, instead of those that are over.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@state_dir_option
+@json_option
+def streams(user: str | None, live: bool, limit: int, state_dir: Path | None, as_json: bool) -> None:
+    """Who went where by which exit, newest first."""
+    api = controller_api(state_dir)
+    if live:
+        _live(api.call("GET", "/exits/live")["gateways"], user, as_json)
+        return
+    path = "/exits/streams" if user is None else f"/exits/users/{quote(user)}/streams"
+    found = api.items(path, limit)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            one["ended_at"],
+            one["user"],
+            one["source"],
+            one["exit_address"],
+            one["target"],
+            bytes_text(one["up"]),
+            bytes_text(one["down"]),
+            age_text(one["seconds"]),
+            one["reason"],
+        )
+        for one in found
+    ]
+    titles = ("ENDED", "USER", "FROM", "EXIT", "TO", "UP", "DOWN", "LASTED", "END")
+    print_table(titles, rows, "no stream has ended", ("FROM", "LASTED"))
+
+
+def _live(gateways: dict[str, dict[str, list[dict[str, object]]]], user: str | None, as_json: bool) -> None:
+    found = [
+        {"gateway": gateway, **one}
+        for gateway, document in gateways.items()
+        for one in (document or {}).get("streams", [])
+        if user in (None, one["user"])
+    ]
+    if as_json:
+        print_json(found)
+        return
+    names = ("gateway", "number", "user", "source", "exit_address", "target")
+    rows = [
+        (*(str(one[name]) for name in names), *(bytes_text(float(str(one[name]))) for name in ("up", "down")))
+        for one in found
+    ]
+    titles = ("GATEWAY", "NUMBER", "USER", "FROM", "EXIT", "TO", "UP", "DOWN")
+    print_table(titles, rows, "no stream is open", ("FROM",))
+
+
+@click.command()
+@click.argument("username")
+@click.argument("target", default="example.com:443")
+@state_dir_option
+@json_option
+def explain(username: str, target: str, state_dir: Path | None, as_json: bool) -> None:
+    """Which edge each gateway would take for USERNAME (as in alice-country-de) to TARGET, and why."""
+    body = {"username": username, "target": target}
+    found = controller_api(state_dir).call("POST", "/exits/select/explain", body)["gateways"]
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        click.echo("no gateway is here")
+    for gateway, document in found.items():
+        if document is None or "error" in document:
+            click.echo(f"{gateway}: {'no answer' if document is None else document['error']}")
+            continue
+        left_out = ", ".join(f"{count} for {reason}" for reason, count in document["excluded"].items())
+        click.echo(f"{gateway}: {document['chosen'] or 'none'} of {document['fitting']} by {document['policy']}")
+        click.echo(f"  left out: {left_out or 'none'}")
+        for one in document["candidates"][:5]:
+            click.echo(f"  {one['edge']} {one['name']:<16} cost {one['cost']:.4f}, {one['streams']} streams")
+
+
+@click.command()
+@click.argument("user")
+@state_dir_option
+def kick(user: str, state_dir: Path | None) -> None:
+    """End all live streams of USER, who may come again."""
+    done = controller_api(state_dir).call("POST", f"/exits/users/{quote(user)}/kick")
+    click.echo(f"the streams of {user} end at {done['gateways']} gateways")
