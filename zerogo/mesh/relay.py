@@ -3,7 +3,7 @@
 
 All ways by UDP (IPv4, IPv6, several addresses) are tried at once, and the first that lends an address is used; the
 others are given back. Where nothing was heard by UDP after `STREAMS_AFTER_SECONDS`, the driver is asked for streams
-(`RelayStreamWanted`): TCP, TLS, whatever it has. A stream is, to this core, a socket address on the loopback interface
+(`RelayStreamWanted`): TCP, TLS, whatever it has; it is told to stop when UDP is heard before they are there. A stream is, to this core, a socket address on the loopback interface
 that carries datagrams to the relay. UDP is tried again while a stream is in use, later and later, and takes over when
 it works.
 
@@ -25,8 +25,8 @@ from zerogo.turn.client import TurnClient, TurnCredential
 from zerogo.turn.client_events import Allocated, AllocateFailed, AllocationLost, PeerData, PeerRefused
 from zerogo.turn.errors import Code
 
-STREAMS_AFTER_SECONDS = 0.12
-"""Less than some relays' round trip: a stream that turns out not to be needed costs one TCP connection."""
+STREAMS_AFTER_SECONDS = 0.03
+"""Less than most relays' round trip: when the relay is heard by UDP after all, a connection is half open at most."""
 KEEPALIVE_SECONDS = 20.0
 KEEPALIVE_JITTER_SHARE = 0.2
 DOUBT_GAP_SECONDS = 1.5
@@ -172,6 +172,8 @@ class Relay:
         if way is None:
             return False
         way.was_heard = True
+        if not way.is_stream and not any(each.is_stream for each in self._ways.values()):
+            self._want_streams(False)
         way.client.receive_datagram(data, source, now)
         return True
 

@@ -127,6 +127,32 @@ class HomeTests(SynchronousTestCase):
         mesh.run_for(0.2)
         self.assertEqual(bob.received(ann), [b"hello"])
 
+    def test_first_ping_over_a_stream_is_answered_within_half_a_second_of_the_start(self) -> None:
+        for is_blocked in ((True, False), (False, True), (True, True)):
+            mesh, ann, bob = self.homes(udp_is_blocked=False)
+            for member, blocked in zip((ann, bob), is_blocked, strict=True):
+                member.firewall = everything if blocked else None
+            mesh.start()
+            began = mesh.clock.now
+            while not bob.inbox and mesh.clock.now < began + 1.0:
+                ann.send(bob, b"ping")
+                mesh.run_for(0.01)
+            bob.send(ann, b"pong")
+            while not ann.inbox and mesh.clock.now < began + 1.0:
+                mesh.run_for(0.01)
+            self.assertTrue(ann.inbox)
+            self.assertLess(mesh.clock.now - began, 0.5)
+
+    def test_stream_is_given_up_when_the_relay_is_heard_by_udp_before_it_is_there(self) -> None:
+        mesh, ann, bob = self.homes(udp_is_blocked=False)
+        mesh.stream_delay = 0.06
+        mesh.start()
+        mesh.run_for(2.0)
+        for member in (ann, bob):
+            self.assertTrue(member.streams)
+            relays = list(member.node._relays._relays.values())
+            self.assertEqual([way.is_stream for relay in relays for way in relay._ways.values()], [False])
+
     def test_udp_takes_over_when_it_works_again(self) -> None:
         mesh, ann, bob = self.homes(udp_is_blocked=True)
         mesh.start()
