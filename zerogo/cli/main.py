@@ -37,6 +37,8 @@ COMMANDS = {
     "bugreport": "zerogo.cli.bugreport:bugreport",
     "networks": "zerogo.cli.networks:networks",
     "members": "zerogo.cli.members:members",
+    "links": "zerogo.cli.links:links",
+    "events": "zerogo.cli.links:events",
     "invite": "zerogo.cli.invite:invite",
     "keys": "zerogo.cli.keys:keys",
     "login": "zerogo.cli.login:login",

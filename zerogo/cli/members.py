@@ -56,13 +56,13 @@ class _Chosen:
 
     def change(self, member: str, change: dict[str, object]) -> dict[str, Any]:
         path = self.path()
-        found = _find(self.api.items(path), member)
+        found = find_member(self.api.items(path), member)
         changed: dict[str, Any] = self.api.call("PATCH", f"{path}/{found['id']}", change)
         return changed
 
     def decide(self, member: str, subnet: str, *, is_approved: bool) -> None:
         path = self.path()
-        found = _find(self.api.items(path), member)
+        found = find_member(self.api.items(path), member)
         self.api.call("POST", f"{path}/{found['id']}/subnets", {"subnet": subnet, "is_approved": is_approved})
 
 
@@ -151,7 +151,7 @@ def remove(chosen: _Chosen, member: str, state_dir: Path | None, network: str | 
     """Forget MEMBER; it needs a new token to come back."""
     chosen = chosen.within(state_dir, network)
     path = chosen.path()
-    found = _find(chosen.api.items(path), member)
+    found = find_member(chosen.api.items(path), member)
     chosen.api.call("DELETE", f"{path}/{found['id']}")
     click.echo(f"{found['name']} is removed")
 
@@ -211,7 +211,7 @@ def approve_exit(chosen: _Chosen, member: str, state_dir: Path | None, network: 
     click.echo(f"{member} is an exit: `zerogo exit-node use {member}` on other members")
 
 
-def _find(found: list[dict[str, Any]], text: str) -> dict[str, Any]:
+def find_member(found: list[dict[str, Any]], text: str) -> dict[str, Any]:
     """A whole id wins. A name does not win over the beginning of another's id: machines choose their own names."""
     fitting = [member for member in found if text == member["id"]] or [
         member
