@@ -149,10 +149,11 @@ class Exits:
         self.ports.append(port)
         return int(port.getHost().port)
 
-    def add_edge(self, extra: str = "", endpoint_of: Any = None) -> EdgeService:
-        """One more edge."""
+    def add_edge(self, extra: str = "", endpoint_of: Any = None, token: str = "") -> EdgeService:
+        """One more edge; without a token, of the gateway's own."""
         name = f"e{len(self.edges)}"
-        token = (self.directory / "gateway" / TOKEN_FILE).read_text().strip()
+        if not token:
+            token = (self.directory / "gateway" / TOKEN_FILE).read_text().strip()
         token = f"zerogo-edge://{HOST}:{self.edge_port}/{token.split('/')[-1]}"
         text = f"token: '{token}'\nname: {name}\nstate-dir: {self.directory / name}\nstatus-port: 0\n"
         text += f"open-ranges: [127.0.0.0/8]\nrules: ['accept *:*']\n{extra}" if "rules" not in extra else extra

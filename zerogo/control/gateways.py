@@ -312,6 +312,11 @@ class GatewayOffice:
     # What is known
 
     @property
+    def connections(self) -> tuple[int, ...]:
+        """Numbers of all."""
+        return tuple(self._connections)
+
+    @property
     def present(self) -> tuple[NodeId, ...]:
         """Gateways that are here."""
         return tuple(self._here)

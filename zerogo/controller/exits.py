@@ -82,8 +82,10 @@ class Exits:
         self._look.start(LOOK_SECONDS, now=False)
 
     def stop(self) -> None:
-        """Do nothing any more."""
+        """Do nothing any more; connections are broken off, so that gateways look elsewhere at once."""
         self._pump.stop()
+        for number in self._office.connections:
+            self._close(number, "the controller stops", True)
         if self._look.running:
             self._look.stop()
 

@@ -13,5 +13,8 @@ that is all a restarted controller needs to send deltas.
 - `database`: the engine, transactions, the only SQL that knows SQLite. `migrate`: Alembic, with a backup before.
 - `tables`: the schema. `values`: rows as frozen values.
 - `networks`, `members`, `addresses`, `join_keys`, `users`, `views`, `audit`: units of work.
+- `exit_tables`, `exit_values`, `exit_users`, `exit_gateways`, `exit_usage`: the same for exits.
 - `threads`: the pool.
 """
+
+from zerogo.store import exit_tables as exit_tables
