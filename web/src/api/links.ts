@@ -1,52 +1,16 @@
 /** Links as the API tells them; one for each unordered pair, `a` before `b`. */
-export type PathType = "direct" | "peer" | "relay" | "tcp" | "none";
+import type { components } from "./schema";
 
-export interface LinkEnd {
-  path: string;
-  via?: string[];
-  rtt_ms: number | null;
-  jitter_ms?: number | null;
-  loss: number | null;
-  received_bytes_per_second?: number | null;
-  sent_bytes_per_second?: number | null;
-  mtu?: number | null;
-  cipher?: string | null;
-  since?: string | null;
-  reason?: string | null;
-  score?: number | null;
-  reported_at?: string | null;
-}
+type Schemas = components["schemas"];
 
-export interface Link {
-  network_id: string;
-  a: string;
-  b: string;
-  path: string;
-  via: string[];
-  rtt_ms: number | null;
-  jitter_ms: number | null;
-  loss: number | null;
-  received_bytes_per_second: number | null;
-  sent_bytes_per_second: number | null;
-  mtu: number | null;
-  cipher: string | null;
-  since: string | null;
-  reason: string | null;
-  score: number | null;
-  reported_by: string | null;
-  reported_at: string | null;
-  ends?: { a?: LinkEnd | null; b?: LinkEnd | null };
-}
-
+export type Link = Schemas["LinkDocument"];
+export type LinkEnd = Schemas["LinkEnd"];
 /** Columns of equal length; `time` is in Unix seconds, null is a gap. */
-export interface LinkHistory {
-  time: number[];
-  rtt_ms: (number | null)[];
-  jitter_ms: (number | null)[];
-  loss: (number | null)[];
-  received: (number | null)[];
-  sent: (number | null)[];
-}
+export type LinkHistory = Schemas["HistoryDocument"];
+export type PathChange = Schemas["PathChangeDocument"];
+export type NetworkEvent = Schemas["EventDocument"];
+
+export type PathType = "direct" | "peer" | "relay" | "tcp" | "none";
 
 const KNOWN: readonly string[] = ["direct", "peer", "relay", "tcp", "none"];
 
@@ -57,4 +21,9 @@ export function pathType(path: string): PathType | "unknown" {
 
 export function linkKey(a: string, b: string): string {
   return a < b ? `${a} ${b}` : `${b} ${a}`;
+}
+
+/** Bytes a second, both directions. */
+export function throughput(link: Link): number {
+  return link.received_bytes_per_second + link.sent_bytes_per_second;
 }

@@ -1,5 +1,6 @@
 /** Light, dark, or as the system is; kept in this browser. */
-import { createContext, useCallback, useContext, useEffect, useMemo, useState, useSyncExternalStore, type ReactNode } from "react";
+import { createContext, useCallback, useContext, useLayoutEffect, useMemo, useState, useSyncExternalStore, type ReactNode } from "react";
+import { variablesClass } from "./theme";
 
 export const APPEARANCES = ["system", "light", "dark"] as const;
 export type Appearance = (typeof APPEARANCES)[number];
@@ -17,8 +18,9 @@ export function PreferencesProvider({ children }: { children: ReactNode }) {
   const [appearance, setChosen] = useState(stored);
   const isSystemDark = useMedia("(prefers-color-scheme: dark)");
   const isDark = appearance === "dark" || (appearance === "system" && isSystemDark);
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.documentElement.dataset["theme"] = isDark ? "dark" : "light";
+    document.documentElement.className = variablesClass(isDark);
   }, [isDark]);
   const setAppearance = useCallback((wanted: Appearance) => {
     localStorage.setItem(STORED_AS, wanted);

@@ -44,11 +44,18 @@ const DARK: Palette = {
   faint: "#8d9996",
 };
 
+/** The class below which Ant Design's variables are set; the whole page has it. */
+export function variablesClass(isDark: boolean): string {
+  return isDark ? "zerogo-dark" : "zerogo-light";
+}
+
 export function themeOf(isDark: boolean): ThemeConfig {
   const palette = isDark ? DARK : LIGHT;
   return {
     algorithm: isDark ? antd.darkAlgorithm : antd.defaultAlgorithm,
-    cssVar: { prefix: "ant", key: isDark ? "zerogo-dark" : "zerogo-light" },
+    cssVar: { prefix: "ant", key: variablesClass(isDark) },
+    // Only one version of Ant Design is on the page.
+    hashed: false,
     token: {
       colorPrimary: palette.accent,
       colorInfo: palette.accent,

@@ -2,6 +2,7 @@ import { useEffect, type ReactNode } from "react";
 import styles from "./Page.module.css";
 
 interface Props {
+  icon?: ReactNode;
   title: ReactNode;
   /** For the tab of the browser, where `title` is not text. */
   tab?: string;
@@ -13,7 +14,7 @@ interface Props {
 }
 
 /** A page: its heading, what can be done, and the content. */
-export function Page({ title, tab, intro, actions, children }: Props) {
+export function Page({ icon, title, tab, intro, actions, children }: Props) {
   const shown = tab ?? (typeof title === "string" ? title : "");
   useEffect(() => {
     document.title = shown ? `${shown} · ZeroGo` : "ZeroGo";
@@ -21,6 +22,7 @@ export function Page({ title, tab, intro, actions, children }: Props) {
   return (
     <div className={styles.page}>
       <header className={styles.head}>
+        {icon}
         <div className={styles.heading}>
           <h1 className={styles.title}>{title}</h1>
           {intro && <p className={styles.intro}>{intro}</p>}
@@ -32,8 +34,14 @@ export function Page({ title, tab, intro, actions, children }: Props) {
   );
 }
 
+interface SectionProps {
+  title?: ReactNode;
+  extra?: ReactNode;
+  children: ReactNode;
+}
+
 /** A part of a page, with a heading of its own. */
-export function Section({ title, extra, children }: { title?: ReactNode; extra?: ReactNode; children: ReactNode }) {
+export function Section({ title, extra, children }: SectionProps) {
   return (
     <section className={styles.section}>
       {(title || extra) && (

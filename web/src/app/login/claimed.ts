@@ -1,7 +1,6 @@
-/** Whether the controller has its first user; undefined: it does not say. */
+/** Whether the controller has its first user; undefined: it was not told yet. */
 import { useHealth } from "@/api/queries";
 
 export function useIsClaimed(): boolean | undefined {
-  const health = useHealth().data as { has_users?: unknown } | undefined;
-  return typeof health?.has_users === "boolean" ? health.has_users : undefined;
+  return useHealth().data?.has_users;
 }

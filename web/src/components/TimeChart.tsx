@@ -1,0 +1,114 @@
+/** Values over time, drawn by uPlot: a day of one value each second is one line of 86,400 points. */
+import { useEffect, useRef } from "react";
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import { currentLanguage } from "@/app/i18n";
+import { usePreferences } from "@/app/preferences";
+import styles from "./TimeChart.module.css";
+
+export interface Series {
+  label: string;
+  /** A CSS variable with the colour. */
+  colour: string;
+  isFilled?: boolean;
+}
+
+interface Props {
+  /** Unix seconds, rising. */
+  time: readonly number[];
+  values: readonly (readonly (number | null)[])[];
+  series: readonly Series[];
+  format: (value: number) => string;
+  /** The whole in words, for who does not see it. */
+  summary: string;
+  height?: number;
+  /** Charts with the same key show the same moment. */
+  cursor?: string;
+}
+
+export function TimeChart({ time, values, series, format, summary, height = 170, cursor }: Props) {
+  const box = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const { isDark } = usePreferences();
+  const data = useRef<uPlot.AlignedData>([[]]);
+  const labels = series.map((one) => one.label).join("|");
+  useEffect(() => {
+    data.current = [time, ...values] as unknown as uPlot.AlignedData;
+    plot.current?.setData(data.current);
+    if (plot.current) showLast(plot.current);
+  }, [time, values]);
+  useEffect(() => {
+    const element = box.current;
+    if (element === null) return;
+    const options = optionsOf({ element, series, format, height, cursor });
+    const made = new uPlot(options, data.current, element);
+    plot.current = made;
+    showLast(made);
+    const leave = () => showLast(made);
+    made.over.addEventListener("mouseleave", leave);
+    const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }));
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      made.destroy();
+      plot.current = null;
+    };
+    // `labels` stands for `series`, which is another array each time.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [labels, format, height, cursor, isDark]);
+  return <div ref={box} className={styles.chart} style={{ minHeight: height }} role="img" aria-label={summary} />;
+}
+
+/** Where nobody points at a moment, the legend says how it is now. */
+function showLast(plot: uPlot): void {
+  if ((plot.cursor.left ?? -1) < 0) plot.setLegend({ idx: plot.data[0].length - 1 });
+}
+
+interface Drawn extends Pick<Props, "series" | "format" | "cursor"> {
+  element: HTMLElement;
+  height: number;
+}
+
+function optionsOf({ element, series, format, height, cursor }: Drawn): uPlot.Options {
+  const computed = getComputedStyle(element);
+  const colour = (name: string) => computed.getPropertyValue(name).trim();
+  const font = `11px ${computed.fontFamily}`;
+  const axis = {
+    font,
+    stroke: colour("--ant-color-text-tertiary"),
+    grid: { stroke: colour("--ant-color-border-secondary"), width: 1 },
+    ticks: { show: false },
+  };
+  return {
+    width: element.clientWidth,
+    height,
+    padding: [8, 4, 0, 0],
+    cursor: { points: { size: 7 }, drag: { setScale: false }, ...(cursor ? { sync: { key: cursor } } : {}) },
+    legend: { show: true, live: true },
+    scales: { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.12 : 1] } },
+    axes: [
+      { ...axis, size: 32, grid: { show: false }, values: (_plot, ticks, _place, _space, step) => ticks.map((tick) => clock(tick, step)) },
+      { ...axis, size: 74, values: (_plot, ticks) => ticks.map(format) },
+    ],
+    series: [
+      { label: "", value: (_plot, at) => (at === null || at === undefined ? "" : clock(at, 1)) },
+      ...series.map((one) => ({
+        label: one.label,
+        stroke: colour(one.colour),
+        width: 1.6,
+        points: { show: false },
+        ...(one.isFilled ? { fill: `${colour(one.colour)}22` } : {}),
+        value: (_plot: uPlot, value: number | null) => (value === null || value === undefined ? "" : format(value)),
+      })),
+    ],
+  };
+}
+
+/** A moment of the axis, as finely as the axis is divided. */
+function clock(seconds: number, step: number): string {
+  const parts: Intl.DateTimeFormatOptions =
+    step >= 86_400
+      ? { month: "short", day: "numeric" }
+      : { hour: "2-digit", minute: "2-digit", ...(step < 60 ? { second: "2-digit" } : {}) };
+  return new Intl.DateTimeFormat(currentLanguage(), { ...parts, hourCycle: "h23" }).format(seconds * 1000);
+}
