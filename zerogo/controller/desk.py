@@ -101,6 +101,8 @@ class Call:
     paging: Paging = field(factory=Paging)
     query: Mapping[str, float] = field(factory=dict)
     """The numbers in the query that the route takes."""
+    words: Mapping[str, str] = field(factory=dict)
+    """The texts in the query that the route takes."""
     expected: str | None = None
     """The tag that If-Match names."""
 
@@ -140,6 +142,8 @@ class Answer:
 
 QUERY_LIMIT = 2**40
 """Largest number in a query."""
+WORD_LIMIT = 255
+"""Longest text in a query, characters."""
 Function = Callable[[Desk, Call], Awaitable[Answer]]
 
 
@@ -174,6 +178,8 @@ class Route:
     """It is a list, and its cursors have this form."""
     query: tuple[str, ...] = ()
     """Names of numbers that may stand in the query."""
+    words: tuple[str, ...] = ()
+    """The same for texts, of at most `WORD_LIMIT` characters."""
     if_match: IfMatch = IfMatch.NONE
     is_creation: bool = False
     """An Idempotency-Key is heeded."""

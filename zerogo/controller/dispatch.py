@@ -22,7 +22,7 @@ from werkzeug.exceptions import HTTPException
 
 from zerogo.controller.caller import Caller
 from zerogo.controller.callers import CHALLENGE, LOCAL_OWNER, find_caller
-from zerogo.controller.desk import QUERY_LIMIT, Answer, Call, Desk, IfMatch, Route
+from zerogo.controller.desk import QUERY_LIMIT, WORD_LIMIT, Answer, Call, Desk, IfMatch, Route
 from zerogo.controller.idempotency import Kept
 from zerogo.controller.login_limits import source_network
 from zerogo.controller.problems import CONTENT_TYPE, Problem, problem_of
@@ -76,6 +76,7 @@ async def _answer(desk: Desk, route: Route, request: Request, path: dict[str, st
         cookie_name=desk.browsers.cookie_name(request),
         paging=_paging(route, request),
         query=_query(route, request),
+        words=_words(route, request),
         expected=_expected(route, request),
     )
     key = request.getHeader("idempotency-key")
@@ -156,6 +157,20 @@ def _query(route: Route, request: Request) -> dict[str, float]:
         if len(text) > 20 or not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text, re.ASCII) or float(text) > QUERY_LIMIT:
             raise Problem(422, "invalid", f"{name} is a number from 0 to {QUERY_LIMIT}")
         found[name] = float(text)
+    return found
+
+
+def _words(route: Route, request: Request) -> dict[str, str]:
+    found = {}
+    for name in route.words:
+        try:
+            text = request.args.get(name.encode(), [b""])[0].decode()
+        except UnicodeDecodeError:
+            raise Problem(422, "invalid", f"{name} is not UTF-8 text") from None
+        if len(text) > WORD_LIMIT:
+            raise Problem(422, "invalid", f"{name} has at most {WORD_LIMIT} characters")
+        if text:
+            found[name] = text
     return found
 
 

@@ -17,6 +17,8 @@ from zerogo.controller import (
     lock_routes,
     member_routes,
     network_routes,
+    policy_routes,
+    second_factor_routes,
     user_routes,
 )
 from zerogo.controller.desk import Answer, Call, Desk, Route
@@ -36,9 +38,11 @@ def _document() -> msgspec.Raw:
 ROUTES: tuple[Route, ...] = (
     Route(method="GET", path="/openapi.json", function=get_openapi, needs=None, answer=dict[str, Any]),
     *account_routes.ROUTES,
+    *second_factor_routes.ROUTES,
     *user_routes.ROUTES,
     *network_routes.ROUTES,
     *member_routes.ROUTES,
+    *policy_routes.ROUTES,
     *link_routes.ROUTES,
     *live_routes.ROUTES,
     *lock_routes.ROUTES,
