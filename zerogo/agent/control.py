@@ -35,17 +35,17 @@ _log = Logger(namespace="zerogo.agent.control")
 
 
 def controller_addresses(
-    membership: Membership, url: str | None, *, has_proxy: bool = False
+    membership: Membership, url: str | None, *, leads_to: Callable[[str, int], bool] = lambda host, port: False
 ) -> list[ControllerAddress]:
     """Where the controller is dialled: the configured URL, else the join token's addresses. Raises `ParseError`.
 
-    Where there is an HTTP proxy, all are dialled through it too, after the straight ways: it may know no way inside.
+    Those to which the HTTP proxy leads are dialled through it too, after the straight ways: it may know no way inside.
     """
     if url is not None:
         straight = [ControllerAddress.parse(url)]
     else:
         straight = [ControllerAddress(*split_host_port(text)) for text in membership.controllers]
-    return straight + [evolve(address, is_proxied=True) for address in straight if has_proxy]
+    return straight + [evolve(address, is_proxied=True) for address in straight if leads_to(address.host, address.port)]
 
 
 class Controller:

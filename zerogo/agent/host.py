@@ -83,5 +83,5 @@ class Host:
     unix_time: Callable[[], float]
     end_process: Callable[[int], object]
     """End with that exit status."""
-    has_proxy: bool = False
-    """Whether `endpoint_of` can go through an HTTP proxy."""
+    proxy_leads_to: Callable[[str, int], bool] = lambda host, port: False
+    """Whether `endpoint_of` can go through an HTTP proxy to a host and port."""

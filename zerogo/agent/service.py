@@ -166,7 +166,9 @@ class AgentService(Service):
 
     def _make_parts(self) -> None:
         try:
-            addresses = controller_addresses(self.membership, self.config.controller, has_proxy=self._host.has_proxy)
+            addresses = controller_addresses(
+                self.membership, self.config.controller, leads_to=self._host.proxy_leads_to
+            )
         except ParseError as error:
             raise EnvironmentFault(str(error)) from error
         host = self._host

@@ -157,7 +157,7 @@ def real_host(reactor: Any, proxy: Proxy | None) -> Host:
         open_devices=OpenedDevices.open,
         make_plane=make_plane,
         endpoint_of=lambda address: stream_endpoint(reactor, address, proxy),
-        has_proxy=proxy is not None,
+        proxy_leads_to=(lambda host, port: False) if proxy is None else proxy.leads_to,
         resolve=lambda places: resolve_places(reactor, places),
         watch_addresses=watch,
         make_bridge=make_bridge,

@@ -28,7 +28,6 @@ _FIXED_FIELDS = 8
 
 _LOCAL_IPV6 = 60_000
 _LOCAL_IPV4 = 50_000
-_LOCAL_VIRTUAL = 10_000
 """Local preferences: real interfaces before virtual ones, IPv6 before IPv4 within them."""
 
 
@@ -57,13 +56,12 @@ TYPE_PREFERENCE = {
 """RFC 8445 section 5.1.2.2; a mapping is better than what a server saw, since everybody may use it."""
 
 
-def local_preference(is_ipv6: bool, is_virtual: bool = False, position: int = 0) -> int:
-    """Rank of an interface's address among those of a kind; `position` counts addresses of equal worth from 0 up.
+def local_preference(is_ipv6: bool, position: int = 0) -> int:
+    """Rank of an interface's address among those of a kind; `position` counts them from 0 up, the best first.
 
-    `is_virtual` marks bridges of containers, tunnels and the like, which seldom lead to the peer.
+    Which is best, whoever lists the addresses decides: virtual interfaces come last there, or not at all.
     """
-    family = _LOCAL_IPV6 if is_ipv6 else _LOCAL_IPV4
-    return max(0, family - (_LOCAL_IPV4 - _LOCAL_VIRTUAL if is_virtual else 0) - min(position, 1000))
+    return (_LOCAL_IPV6 if is_ipv6 else _LOCAL_IPV4) - min(position, 1000)
 
 
 def candidate_priority(kind: CandidateKind, preference: int, component: int = 1) -> int:
@@ -84,9 +82,9 @@ class Candidate:
     transport: str = "udp"
 
     @classmethod
-    def host(cls, address: SocketAddress, is_virtual: bool = False, position: int = 0) -> Candidate:
+    def host(cls, address: SocketAddress, position: int = 0) -> Candidate:
         """An address of an interface of this machine."""
-        preference = local_preference(address.is_ipv6, is_virtual, position)
+        preference = local_preference(address.is_ipv6, position)
         return cls(
             kind=CandidateKind.HOST,
             address=address,

@@ -100,10 +100,11 @@ class Netcheck:
         return gatherResults(parts).addCallback(self._put_together)
 
     def _put_together(self, results: Sequence[Any]) -> NetworkFacts:
-        (servers, survey), mapper, controllers, relays = results
+        (servers, own_servers, survey), mapper, controllers, relays = results
         return NetworkFacts(
             hosts=tuple(choose_addresses(self._interfaces, self._plan.ignored)),
-            servers=len(servers),
+            servers=servers,
+            own_servers=own_servers,
             survey=survey,
             mapper=mapper,
             controllers=tuple(controllers),
@@ -118,13 +119,13 @@ class Netcheck:
         relays = [(relay.host, relay.udp) for relay in self._plan.relays if relay.udp]
         return resolve_places(self._reactor, list(dict.fromkeys([*self._plan.servers, *relays])))
 
-    def _survey(self, found: list[SocketAddress]) -> Deferred[tuple[list[SocketAddress], SurveyResult]]:
+    def _survey(self, found: list[SocketAddress]) -> Deferred[tuple[int, int, SurveyResult]]:
         servers = [server for server in found if not ipaddress.ip_address(server.host).is_loopback]
         driver = SurveyDriver(
             self._reactor, servers, self._rng, host=self._source(is_ipv6=False), host6=self._source(is_ipv6=True)
         )
         surveyed = within(self._reactor, driver.run(), SURVEY_SECONDS, SurveyResult)
-        return surveyed.addCallback(lambda survey: (servers, survey))
+        return surveyed.addCallback(lambda survey: (len(servers), len(found) - len(servers), survey))
 
     def _source(self, *, is_ipv6: bool) -> str | None:
         """Our own address on the way out."""

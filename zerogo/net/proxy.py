@@ -1,18 +1,20 @@
 # -*- test-case-name: zerogo.test.net.test_relay_bridge -*-
 """TCP through an HTTP proxy (CONNECT, RFC 9110 section 9.3.6), where a network lets nothing else out.
 
-The proxy is the one that the configuration names, else the one of the environment, as other programs have it. What goes
-through it is sealed anyway: it learns where we connect to, and how much is said.
+The proxy is the one that the configuration names, else the one of the environment, as other programs have it; that one
+is not used for what `no_proxy` names: `*`, hosts (with all below), addresses and networks, each perhaps with a port.
+What goes through it is sealed anyway: it learns where we connect to, and how much is said.
 """
 
 from __future__ import annotations
 
 import base64
+import ipaddress
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocolFactory, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
@@ -25,6 +27,8 @@ from zerogo.ids import SocketAddress
 CONNECT_SECONDS = 8.0
 HEAD_BYTES_LIMIT = 8192
 PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+BYPASS_VARIABLES = ("no_proxy", "NO_PROXY")
+BYPASSES_LIMIT = 256
 
 
 class ProxyRefused(RemoteError):
@@ -41,6 +45,12 @@ class Proxy:
     port: int
     authorization: str = field(default="", repr=False)
     """What goes into the header Proxy-Authorization; empty for none."""
+    bypasses: tuple[str, ...] = ()
+    """What is not asked of it: entries of `no_proxy`."""
+
+    def leads_to(self, host: str, port: int) -> bool:
+        """Whether it is asked to connect there."""
+        return not any(_is_named(entry, host.lower(), port) for entry in self.bypasses)
 
     @classmethod
     def parse(cls, url: str) -> Proxy:
@@ -64,10 +74,30 @@ def proxy_of(environment: Mapping[str, str]) -> Proxy | None:
     for name in PROXY_VARIABLES:
         if environment.get(name):
             try:
-                return Proxy.parse(environment[name])
+                return evolve(Proxy.parse(environment[name]), bypasses=_bypasses_of(environment))
             except ParseError:
                 return None
     return None
+
+
+def _bypasses_of(environment: Mapping[str, str]) -> tuple[str, ...]:
+    text = next((environment[name] for name in BYPASS_VARIABLES if environment.get(name)), "")
+    return tuple(text.lower().replace(",", " ").split())[:BYPASSES_LIMIT]
+
+
+def _is_named(entry: str, host: str, port: int) -> bool:
+    """Whether an entry of `no_proxy` is about a place."""
+    name, colon, number = entry.rpartition(":")
+    if colon and number.isdecimal() and (":" not in name or name.endswith("]")):
+        if number != str(port):
+            return False
+        entry = name
+    entry = entry.strip("[]")
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False)
+    except (ValueError, TypeError):
+        suffix = entry.removeprefix("*").lstrip(".")
+        return entry == "*" or (suffix != "" and (host == suffix or host.endswith(f".{suffix}")))
 
 
 def tcp_endpoint(reactor: Any, host: str, port: int) -> IStreamClientEndpoint:

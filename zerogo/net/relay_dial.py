@@ -81,7 +81,7 @@ def stream_ways(reactor: Any, places: tuple[RelayPlace, ...], proxy: Proxy | Non
             if not port:
                 continue
             endpoints = [tcp_endpoint(reactor, place.host, port)]
-            if proxy is not None:
+            if proxy is not None and proxy.leads_to(place.host, port):
                 to_proxy = tcp_endpoint(reactor, proxy.host, proxy.port)
                 endpoints.append(ProxiedEndpoint(reactor, to_proxy, proxy, place.host, port))
             for endpoint in endpoints:

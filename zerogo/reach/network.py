@@ -84,6 +84,8 @@ class NetworkFacts:
     """Addresses of this machine that members are told."""
     servers: int = 0
     """STUN servers that were asked; 0 where none is known."""
+    own_servers: int = 0
+    """Servers on this machine itself, which see nothing of the network and are not asked."""
     survey: SurveyResult = field(factory=SurveyResult)
     mapper: MapperStatus | None = None
     """None where no gateway was asked."""
@@ -155,6 +157,8 @@ def _expectation(facts: NetworkFacts) -> tuple[Grade, str]:
         return Grade.CUT_OFF, "This machine has no address in any network."
     if any(each.greeting is Greeting.INTERCEPTED for each in facts.controllers) and not facts.has_udp:
         return Grade.CUT_OFF, "Somebody else answers in the controller's place: perhaps a portal wants a log-in first."
+    if not facts.servers and not facts.controllers and facts.own_servers:
+        return Grade.RELAYED, "The server is on this machine itself, and sees nothing of the network: name another one."
     if not facts.servers and not facts.controllers:
         return Grade.RELAYED, "No server is known, since this machine is in no network yet: only the gateway was asked."
     if not is_heard:
@@ -235,6 +239,8 @@ def report_lines(facts: NetworkFacts) -> list[tuple[str, str]]:
 
 
 def _without_udp(facts: NetworkFacts) -> str:
+    if facts.own_servers and not facts.servers:
+        return "not known: a server on this machine sees nothing of the network"
     return "blocked, or no server is up" if facts.servers else "not known: no server was asked"
 
 

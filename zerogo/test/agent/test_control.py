@@ -13,14 +13,14 @@ class AddressTests(SynchronousTestCase):
     def test_a_proxy_is_tried_after_the_straight_ways(self) -> None:
         membership = settle_membership(None, TOKEN)
         straight = controller_addresses(membership, None)
-        both = controller_addresses(membership, None, has_proxy=True)
+        both = controller_addresses(membership, None, leads_to=lambda host, port: True)
         self.assertEqual(both[: len(straight)], straight)
         self.assertEqual([each.is_proxied for each in both], [False] * len(straight) + [True] * len(straight))
         self.assertEqual([each.netloc for each in both[len(straight) :]], [each.netloc for each in straight])
 
     def test_a_configured_url_is_dialled_alone_and_through_the_proxy(self) -> None:
         membership = settle_membership(None, TOKEN)
-        found = controller_addresses(membership, "http://mesh.example.net:81", has_proxy=True)
+        found = controller_addresses(membership, "http://mesh.example.net:81", leads_to=lambda host, port: True)
         self.assertEqual(
             [str(each) for each in found], ["ws://mesh.example.net:81", "ws://mesh.example.net:81 by the proxy"]
         )

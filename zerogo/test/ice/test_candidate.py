@@ -107,13 +107,8 @@ class PriorityTests(SynchronousTestCase):
         ranked = [candidate_priority(kind, preference) for kind in kinds for preference in (65535, 0)]
         self.assertEqual(ranked, sorted(ranked, reverse=True))
 
-    def test_real_interfaces_before_virtual_ones_and_ipv6_before_ipv4(self) -> None:
-        ranked = [
-            local_preference(is_ipv6, is_virtual, position)
-            for is_virtual in (False, True)
-            for is_ipv6 in (True, False)
-            for position in (0, 1, 5000)
-        ]
+    def test_ipv6_before_ipv4_and_what_is_listed_first_before_the_rest(self) -> None:
+        ranked = [local_preference(is_ipv6, position) for is_ipv6 in (True, False) for position in (0, 1, 5000)]
         self.assertEqual(ranked, sorted(ranked, reverse=True))
         self.assertTrue(all(0 <= each <= 65535 for each in ranked))
 

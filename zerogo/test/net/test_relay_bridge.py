@@ -251,6 +251,31 @@ class ProxyTests(SynchronousTestCase):
         self.assertIsNone(proxy_of({"https_proxy": "socks5://proxy.example"}))
         self.assertIsNone(proxy_of({}))
 
+    def test_no_proxy_names_what_the_proxy_is_not_asked_for(self) -> None:
+        names = (
+            "localhost, .corp.example,relay.example:443 10.0.0.0/8,192.0.2.7,[2001:db8::7]:443,2001:db8:1::/48,*.lan"
+        )
+        proxy = proxy_of({"https_proxy": "proxy.example:8080", "no_proxy": names})
+        assert proxy is not None
+        straight = (
+            *(("localhost", 1), ("corp.example", 1), ("a.CORP.example", 1), ("relay.example", 443), ("x.lan", 9)),
+            *(("10.2.3.4", 1), ("192.0.2.7", 1), ("2001:db8::7", 443), ("2001:db8:1::9", 1)),
+        )
+        for host, port in straight:
+            self.assertFalse(proxy.leads_to(host, port), host)
+        proxied = (("relay.example", 80), ("evilcorp.example", 1), ("192.0.2.8", 1), ("2001:db8::7", 1), ("lank", 1))
+        for host, port in proxied:
+            self.assertTrue(proxy.leads_to(host, port), host)
+        everything = proxy_of({"https_proxy": "proxy.example", "NO_PROXY": "*"})
+        assert everything is not None
+        self.assertFalse(everything.leads_to("relay.example", 443))
+        self.assertFalse(everything.leads_to("192.0.2.8", 443))
+
+    @given(st.text(max_size=40), st.text(max_size=20), st.integers(0, 65535))
+    @settings(deadline=None, max_examples=100)
+    def test_any_text_is_an_entry_of_no_proxy(self, entry: str, host: str, port: int) -> None:
+        self.assertIsInstance(Proxy("proxy.example", 80, bypasses=(entry,)).leads_to(host, port), bool)
+
     def test_password_of_a_proxy_does_not_show(self) -> None:
         self.assertNotIn("YW5u", repr(Proxy.parse("http://ann:secret@proxy.example")))
 

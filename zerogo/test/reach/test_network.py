@@ -75,6 +75,7 @@ class VerdictTests(SynchronousTestCase):
             (Grade.CUT_OFF, "portal", {"survey": DEAF, "relays": (), "controllers": (portal,)}),
             (Grade.CUT_OFF, "no address", {"hosts": ()}),
             (Grade.RELAYED, "in no network yet", {"survey": SurveyResult(), "servers": 0, "controllers": ()}),
+            (Grade.RELAYED, "itself", {"survey": SurveyResult(), "servers": 0, "own_servers": 1, "controllers": ()}),
         ):
             verdict = judge(evolve(FACTS, **changes))
             self.assertIs(verdict.grade, grade, verdict)
@@ -121,6 +122,8 @@ class ReportTests(SynchronousTestCase):
     """What a person reads."""
 
     def test_lines_say_what_was_found(self) -> None:
+        own = evolve(FACTS, survey=SurveyResult(), servers=0, own_servers=1)
+        self.assertIn("on this machine", dict(report_lines(own))["UDP"])
         lines = dict(report_lines(evolve(FACTS, survey=HARD, mapper=MAPPED)))
         self.assertEqual(lines["UDP"], "works, 1 of 1 servers answer")
         self.assertEqual(lines["outer IPv4"], "203.0.113.5:40000")
