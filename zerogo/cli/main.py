@@ -41,6 +41,7 @@ COMMANDS = {
     "events": "zerogo.cli.links:events",
     "invite": "zerogo.cli.invite:invite",
     "keys": "zerogo.cli.keys:keys",
+    "policy": "zerogo.cli.policy:policy",
     "login": "zerogo.cli.login:login",
     "logout": "zerogo.cli.login:logout",
     "lock": "zerogo.cli.lock:lock",

@@ -41,6 +41,11 @@ class ControllerRefused(RemoteError):
 
     code = "E-CONTROLLER-REFUSED"
 
+    def __init__(self, sentence: str, problem: str = "") -> None:
+        super().__init__(sentence)
+        self.problem = problem
+        """The stable code of the problem document (RFC 9457); empty where there was none."""
+
 
 @frozen
 class Access:
@@ -82,9 +87,10 @@ class OwnerApi:
                     raise
             time.sleep(_POLL_SECONDS)
 
-    def call(self, method: str, path: str, body: object = None) -> Any:
-        """One request; `path` is below `/api/v1`. Raises `ControllerSilent` or `ControllerRefused`."""
-        return send(self._access(), method, path, body)
+    def call(self, method: str, path: str, body: object = None, if_match: str = "") -> Any:
+        """One request; `path` is below `/api/v1`, `if_match` the tag of what is changed. Raises `ControllerSilent` or
+        `ControllerRefused`."""
+        return send(self._access(), method, path, body, if_match)
 
     def items(self, path: str, most: int | None = None) -> list[dict[str, Any]]:
         """A whole list, piece by piece, or its first `most` items; raises as `call`."""
@@ -109,11 +115,13 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def send(access: Access, method: str, path: str, body: object = None) -> Any:
+def send(access: Access, method: str, path: str, body: object = None, if_match: str = "") -> Any:
     """One request; see `OwnerApi.call`. An empty token is not sent."""
     headers = {"Content-Type": "application/json"}
     if access.token:
         headers["Authorization"] = f"Bearer {access.token}"
+    if if_match:
+        headers["If-Match"] = f'"{if_match}"'
     data = None if body is None else json.dumps(body).encode()
     # The address is a person's own word, or from a file that only its owner can write.
     request = urllib.request.Request(f"{access.url}/api/v1{path}", data=data, method=method, headers=headers)  # noqa: S310
@@ -128,7 +136,8 @@ def send(access: Access, method: str, path: str, body: object = None) -> Any:
             text = answer.read(ANSWER_LIMIT)
             return json.loads(text) if text else None
     except urllib.error.HTTPError as error:
-        raise ControllerRefused(_detail(error.read(65536)) or f"the controller answered {error.code}") from error
+        detail, problem = _detail(error.read(65536))
+        raise ControllerRefused(detail or f"the controller answered {error.code}", problem) from error
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise ControllerSilent(f"the controller does not answer at {access.url}: {_reason(error)}") from error
 
@@ -154,10 +163,10 @@ def whole_list(call: Callable[[str, str], Any], path: str, most: int | None) -> 
     return found
 
 
-def _detail(text: bytes) -> str:
-    """The sentence of a problem document (RFC 9457)."""
+def _detail(text: bytes) -> tuple[str, str]:
+    """The sentence and the code of a problem document (RFC 9457)."""
     try:
         document = json.loads(text)
-        return str(document.get("detail") or document.get("title") or "")
+        return str(document.get("detail") or document.get("title") or ""), str(document.get("code") or "")
     except (ValueError, AttributeError):
-        return ""
+        return "", ""

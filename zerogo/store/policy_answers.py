@@ -163,4 +163,4 @@ def _reason(policy: Policy, allows: bool, rule: int | None, traffic: Traffic) ->
 
 
 def _unenforced(members: Iterable[Subject]) -> tuple[str, ...]:
-    return tuple(member.name for member in members if not member.can_enforce)
+    return tuple(sorted(member.name for member in members if not member.can_enforce))

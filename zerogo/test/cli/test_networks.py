@@ -22,8 +22,9 @@ class PromptApi:
     def __init__(self, case: ApiCase) -> None:
         self._case = case
 
-    def call(self, method: str, path: str, body: object = None) -> Any:
-        reply = self._case.call(method, path, body)
+    def call(self, method: str, path: str, body: object = None, if_match: str = "") -> Any:
+        headers = {"if_match": f'"{if_match}"'} if if_match else {}
+        reply = self._case.call(method, path, body, **headers)
         if reply.status >= 400:
             raise ControllerRefused(reply.json["detail"])
         return reply.json
@@ -38,7 +39,7 @@ class CommandCase(ApiCase):
     def setUp(self) -> None:
         super().setUp()
         self.state_dirs: list[Path | None] = []
-        for module in ("networks", "members", "invite", "keys", "users", "api_tokens", "audit"):
+        for module in ("networks", "members", "invite", "keys", "users", "api_tokens", "audit", "policy"):
             target = __import__(f"zerogo.cli.{module}", fromlist=[module])
             self.patch(target, "controller_api", self.controller_api)
 
