@@ -30,6 +30,8 @@ FRAME_LIMIT = 1024
 """Bytes of a frame from a dashboard, which has nothing to say but pongs and a close."""
 VIEWERS_LIMIT = 256
 VIEWERS_PER_CALLER = 32
+TEXT = 1
+"""The opcode (RFC 6455 section 5.2)."""
 NOTHING_WANTED = 4400
 
 _log = Logger()
@@ -74,8 +76,9 @@ class _ViewerProtocol(WebSocketServerProtocol):
             self.factory.closed(self)
 
     def send(self, message: bytes) -> None:
+        # Not `sendMessage`: Autobahn's limit is for both directions, and ours is for what comes in.
         if self.state == self.STATE_OPEN:
-            self.sendMessage(message, isBinary=False)  # type: ignore[no-untyped-call]
+            self.sendFrame(TEXT, message)
 
     def close(self, code: int, reason: str) -> None:
         if self.state == self.STATE_OPEN:

@@ -180,6 +180,13 @@ class LiveTests(ControllerCase):
             [(each["kind"], each["value"]["name"]) for each in changes["changes"]], [("network", "office")]
         )
 
+    async def test_a_snapshot_may_be_longer_than_anything_a_dashboard_may_send(self) -> None:
+        for number in range(30):
+            await self.request("POST", "/networks", {"name": f"n{number}-" + "x" * 50})
+        dashboard = await self.look(await self.ticket())
+        snapshot = await dashboard.factory.messages.get()
+        self.assertEqual(len(snapshot["networks"]), 31)
+
     async def test_without_a_good_ticket_or_from_another_origin_it_does_not_open(self) -> None:
         used = await self.ticket()
         first = await self.look(used)
