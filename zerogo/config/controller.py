@@ -17,6 +17,7 @@ from zerogo.config.values import (
     NODE_NAME,
     PATH,
     PORT,
+    REDIS,
     SOCKET_ADDRESS,
     SWITCH,
     URL,
@@ -96,6 +97,12 @@ class ControllerConfig:
     database: Path | Secret | None = option(DATABASE, None, "/var/lib/zerogo/controller/controller.db")
     """The SQLite file, or postgresql://USER@HOST/NAME; without it, controller.db in the state directory. A password is
     better kept in ~/.pgpass, where PostgreSQL's own programs find it too."""
+    redis: Secret | None = option(REDIS, None, "redis://127.0.0.1:6379")
+    """Where several controllers use one PostgreSQL database: the Redis server by which they tell each other what
+    changed, redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH; without it, PostgreSQL does that too."""
+    metrics_listen: SocketAddress | None = option(SOCKET_ADDRESS, None, "127.0.0.1:9642")
+    """Address and TCP port for monitoring: /metrics for Prometheus, /health and /ready; without it, nowhere. Whoever
+    reaches it may read the figures."""
     jwt_secret: Secret | None = option(
         secret(32, "make one with `openssl rand -hex 32`"), None, "file:/etc/zerogo/jwt-secret"
     )

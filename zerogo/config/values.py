@@ -204,12 +204,29 @@ def _server_database(value: str, right: str) -> Secret:
 
 
 def _show_database(value: Path | Secret) -> str:
-    if isinstance(value, Path):
-        return str(value)
+    return str(value) if isinstance(value, Path) else _show_url(value)
+
+
+def _show_url(value: Secret) -> str:
+    """Without the password."""
     parts = urlsplit(value.reveal())
     if parts.password is None:
         return value.reveal()
     return parts._replace(netloc=f"{parts.username or ''}:<secret>@{parts.netloc.rpartition('@')[2]}").geturl()
+
+
+def _parse_redis(branch: Branch) -> Secret:
+    right = "redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH"
+    value = _text(branch, right)
+    try:
+        parts = urlsplit(value)
+        is_place = bool(parts.hostname) if parts.scheme in ("redis", "rediss") else len(parts.path) > 1
+        is_usable = parts.scheme in ("redis", "rediss", "unix") and is_place and (parts.port or 1) > 0
+    except ValueError:
+        is_usable = False
+    if not is_usable or re.search(r"\s", value):
+        raise ValueRefused(f"this is not the URL of a Redis server; write {right}")
+    return Secret(value)
 
 
 def prefix(version: int, widest: int, narrowest: int) -> Kind[str]:
@@ -289,6 +306,7 @@ SOCKET_ADDRESS: Kind[SocketAddress] = Kind(
 HOST_PORT: Kind[str] = Kind(_parse_host_port, str)
 PATH: Kind[Path] = Kind(_parse_path, str)
 DATABASE: Kind[Path | Secret] = Kind(_parse_database, _show_database)
+REDIS: Kind[Secret] = Kind(_parse_redis, _show_url)
 LOG_LEVELS: Kind[str] = Kind(_parse_log_levels, str)
 LOG_FORMAT = one_of(("text", "json"))
 

@@ -15,7 +15,7 @@ same moment.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 
 from attrs import evolve
@@ -289,6 +289,10 @@ class Coordinator:
             )
             for node_id, connection in self._present.get(network, {}).items()
         }
+
+    def connection_counts(self) -> Counter[str]:
+        """How many connections are in each state."""
+        return Counter(connection.state.value for connection in self._connections.values())
 
     # Time, and what comes out
 

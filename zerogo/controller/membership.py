@@ -7,6 +7,7 @@ again; nothing waits in memory for a database that is gone.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -14,12 +15,14 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from zerogo.control.connection import ConnectionState
 from zerogo.control.coordinator import Coordinator
 from zerogo.control.coordinator_events import (
     Admission,
     CapabilitiesChanged,
     CloseWanted,
     CoordinatorEvent,
+    Elsewhere,
     LeaveWanted,
     LinksReported,
     MapWanted,
@@ -27,6 +30,14 @@ from zerogo.control.coordinator_events import (
     MemberDisconnected,
     Presence,
     RegistrationWanted,
+)
+from zerogo.control.fellow_words import (
+    ForMember,
+    MemberDecided,
+    MemberHere,
+    NetworkChanged,
+    NetworkDeleted,
+    Word,
 )
 from zerogo.control.messages import LinksReport, RefusalCode
 from zerogo.control.relays import Servers
@@ -75,6 +86,13 @@ class Membership:
         self._unix_time = unix_time
         self._servers = servers
         self.observer: Observer | None = None
+        self.tell_fellows: Callable[[Word], object] = lambda word: None
+        """Tells the other controllers of the same database, where there are any."""
+        self.has_fellows = False
+        self.outcomes: Counter[str] = Counter(admitted=0, held=0, refused=0, failed=0)
+        """Registrations by what became of them."""
+        self.pushes = 0
+        """Network maps that were read to be published."""
         self._began_at = clock.seconds()
         self._seen: dict[tuple[NetworkId, NodeId], None] = {}
         self._send: Callable[[int, bytes], object] = lambda number, data: None
@@ -99,17 +117,40 @@ class Membership:
 
     def decided(self, network: NetworkId, node_id: NodeId) -> None:
         """A member was approved, denied, changed or removed: tell it, and its network."""
+        self.tell_fellows(MemberDecided(network.raw, node_id.raw))
         self._pump.call(self._coordinator.reconsider, network, node_id)
         self.network_changed(network)
 
     def network_changed(self, network: NetworkId) -> None:
         """The network's settings, or what its members are shown, are others."""
+        self.tell_fellows(NetworkChanged(network.raw))
+        self._network_changed(network)
+
+    def _network_changed(self, network: NetworkId) -> None:
         self._pump.call(self._coordinator.network_changed, network)
         if self.observer is not None:
             self.observer.network_touched(network)
 
     def network_deleted(self, network: NetworkId) -> None:
         """The network is gone."""
+        self.tell_fellows(NetworkDeleted(network.raw))
+        self._network_deleted(network)
+
+    def heard(self, word: Word) -> None:
+        """What another controller of the same database says."""
+        match word:
+            case NetworkChanged():
+                self._network_changed(word.network)
+            case NetworkDeleted():
+                self._network_deleted(word.network)
+            case MemberDecided():
+                self._pump.call(self._coordinator.reconsider, word.network, word.node_id)
+            case MemberHere():
+                self._pump.call(self._coordinator.connected_elsewhere, word.network, word.node_id)
+            case ForMember():
+                self._pump.call(self._coordinator.receive_elsewhere, word.network, word.node_id, word.content)
+
+    def _network_deleted(self, network: NetworkId) -> None:
         self._pump.call(self._coordinator.network_removed, network, "the network was deleted")
         if self.observer is not None:
             self.observer.network_removed(network)
@@ -121,6 +162,10 @@ class Membership:
     def presence(self, network: NetworkId) -> dict[NodeId, Presence]:
         """Its members that are connected."""
         return self._coordinator.presence(network, self._clock.seconds())
+
+    def connection_counts(self) -> dict[str, int]:
+        """How many connections of agents are in each state."""
+        return {state.value: 0 for state in ConnectionState} | self._coordinator.connection_counts()
 
     # Connections, from the WebSocket server
 
@@ -161,6 +206,8 @@ class Membership:
                 _spawn(self._store_capabilities(event), "a member's capabilities")
             case MemberConnected() | MemberDisconnected():
                 self._came_or_went(event)
+            case Elsewhere(network, node_id, content):
+                self.tell_fellows(ForMember(network.raw, node_id.raw, content))
             case LinksReported(network, node_id, report):
                 if self.observer is not None:
                     self.observer.links_reported(network, node_id, report)
@@ -169,6 +216,8 @@ class Membership:
         network, node_id = event.network, event.node_id
         self._seen[network, node_id] = None
         is_here = isinstance(event, MemberConnected)
+        if is_here:
+            self.tell_fellows(MemberHere(network.raw, node_id.raw))
         what = "is here" if is_here else "has gone"
         _log.info("{node_id} {what}", node_id=str(node_id), network=str(network), what=what)
         if self.observer is not None and is_here:
@@ -185,10 +234,12 @@ class Membership:
                 answer = await self._store.write(members.register, registration, self._unix_time())
         except JoinRefused as error:
             _log.info("{node_id} is turned away: {reason}", node_id=str(registration.node_id), reason=error.sentence)
+            self.outcomes["refused"] += 1
             self._pump.call(self._coordinator.refuse, number, error.reason, error.sentence)
             return
         except ZeroGoError as error:
             _log.error("{node_id} cannot register: {reason}", node_id=str(registration.node_id), reason=str(error))
+            self.outcomes["failed"] += 1
             sentence = "the controller cannot use its database at the moment; try again"
             self._pump.call(self._coordinator.refuse, number, RefusalCode.UNAVAILABLE, sentence)
             return
@@ -197,6 +248,7 @@ class Membership:
             self.network_changed(registration.network)
 
     def _answer(self, number: int, answer: Admission | Held) -> None:
+        self.outcomes["held" if isinstance(answer, Held) else "admitted"] += 1
         if isinstance(answer, Held):
             self._pump.call(self._coordinator.hold, number, answer.sentence)
         else:
@@ -206,11 +258,12 @@ class Membership:
         try:
             view = await self._store.read(views.read_view, network, self._servers)
         except NotFound:
-            self.network_deleted(network)
+            self._network_deleted(network)
         except ZeroGoError as error:
             _log.error("The map of {network} cannot be read: {reason}", network=str(network), reason=str(error))
             self._pump.call(self._coordinator.map_failed, network)
         else:
+            self.pushes += 1
             self._pump.call(self._coordinator.install, view)
 
     async def _leave(self, network: NetworkId, node_id: NodeId) -> None:
@@ -236,10 +289,18 @@ class Membership:
         """Write who was seen since the last time, and forget the ephemeral members that are away for long."""
         present = {key: None for key in self._seen}
         self._seen.clear()
+        if self.has_fellows:
+            present |= {key: None for key in await self._ephemeral_here()}
         if present:
             await self._store.write(members.touch_members, list(present), self._unix_time())
         if self._clock.seconds() - self._began_at >= ephemeral.AWAY_SECONDS:
             await self._forget_ephemeral()
+
+    async def _ephemeral_here(self) -> list[tuple[NetworkId, NodeId]]:
+        """Another controller must not take them for away."""
+        all_of_them = await self._store.read(ephemeral.ephemeral_members)
+        here = {network: self.presence(network) for network in dict.fromkeys(network for network, _ in all_of_them)}
+        return [(network, node_id) for network, node_id in all_of_them if node_id in here[network]]
 
     async def _forget_ephemeral(self) -> None:
         """Not before this controller has run as long as they may be away: who was here before it is unknown to it."""

@@ -35,6 +35,7 @@ from zerogo.controller.desk import Desk, LinkDesk
 from zerogo.controller.dispatch import api_resource
 from zerogo.controller.event_log import EventLog
 from zerogo.controller.exits import Exits
+from zerogo.controller.fellows import Fellows, carrier_of
 from zerogo.controller.idempotency import Idempotency
 from zerogo.controller.link_book import LinkBook
 from zerogo.controller.link_rings import LinkRings
@@ -42,6 +43,7 @@ from zerogo.controller.live_socket import LiveServer
 from zerogo.controller.live_view import LiveView
 from zerogo.controller.login_limits import LoginLimits
 from zerogo.controller.membership import SEEN_SECONDS, Membership
+from zerogo.controller.monitoring import Monitor
 from zerogo.controller.passwords import PasswordThreads
 from zerogo.controller.places import BOOTSTRAP_FILE, OWNER_FILE, TOKEN_SEED_FILE, database_place
 from zerogo.controller.rate_limits import RateLimits
@@ -57,9 +59,11 @@ from zerogo.net.addresses import choose_addresses, read_interfaces
 from zerogo.net.control_server import ControlServer
 from zerogo.net.listening import CertificateRefused, server_context
 from zerogo.noise.identity import Identity
+from zerogo.observe.metrics import metrics_site
 from zerogo.store import networks, users
 from zerogo.store.database import Database
 from zerogo.store.networks import NewNetwork
+from zerogo.store.ownership import claim, make_first_network
 from zerogo.store.threads import StoreThreads
 from zerogo.store.values import Approval
 
@@ -83,17 +87,25 @@ class ControllerService(MultiService):
         self._rng = rng
         self._port: IListeningPort | None = None
         self._tls_port: IListeningPort | None = None
+        self._metrics_port: IListeningPort | None = None
+        self._monitor: Monitor | None = None
         self._view: LiveView | None = None
         self._store: StoreThreads | None = None
         self._passwords: PasswordThreads | None = None
         self._membership: Membership | None = None
         self._exits: Exits | None = None
+        self._fellows: Fellows | None = None
         self._seen: LoopingCall | None = None
 
     @property
     def port(self) -> int:
         """The TCP port it listens on."""
         return _number(self._port)
+
+    @property
+    def metrics_port(self) -> int:
+        """The TCP port for monitoring."""
+        return _number(self._metrics_port)
 
     @property
     def tls_port(self) -> int:
@@ -108,6 +120,7 @@ class ControllerService(MultiService):
         identity = load_or_create_identity(state / IDENTITY_FILE)
         database = Database.open(database_place(self._config), state)
         try:
+            database.write(claim, identity.node_id)
             self._prepare(database, state)
             self._store = StoreThreads(database, self._reactor)
             self._passwords = PasswordThreads(self._reactor)
@@ -122,6 +135,8 @@ class ControllerService(MultiService):
             raise
         self._store.start()
         self._passwords.start()
+        if self._fellows is not None:
+            self._fellows.start()
         assert self._view is not None
         self._view.start()
         self._write_owner_file(state, owner_token)
@@ -142,12 +157,15 @@ class ControllerService(MultiService):
         if self._view is not None:
             self._view.stop()
         closed = maybeDeferred(super().stopService)
+        if self._fellows is not None:
+            closed.addCallback(lambda _: self._fellows and self._fellows.stop())
         closed.addCallback(lambda _: gatherResults(self._stop_listening()))
         closed.addBoth(lambda _: self._stop_threads())
         return closed
 
     def _stop_listening(self) -> list[Deferred[object]]:
-        return [maybeDeferred(port.stopListening) for port in (self._port, self._tls_port) if port is not None]
+        ports = (self._port, self._tls_port, self._metrics_port)
+        return [maybeDeferred(port.stopListening) for port in ports if port is not None]
 
     def _stop_threads(self) -> None:
         for threads in (self._passwords, self._store):
@@ -157,16 +175,15 @@ class ControllerService(MultiService):
 
     def _prepare(self, database: Database, state: Path) -> None:
         """The first network, and the secret for the first user."""
-        if not database.read(networks.list_networks):
-            defaults = self._config.network
-            new = NewNetwork(
-                name=defaults.name,
-                ipv4_prefix=defaults.ipv4,
-                ipv6_prefix=defaults.ipv6,
-                mtu=defaults.mtu,
-                approval=Approval(defaults.approval),
-            )
-            database.write(networks.create_network, new, "owner", self._rng, time.time())
+        defaults = self._config.network
+        new = NewNetwork(
+            name=defaults.name,
+            ipv4_prefix=defaults.ipv4,
+            ipv6_prefix=defaults.ipv6,
+            mtu=defaults.mtu,
+            approval=Approval(defaults.approval),
+        )
+        database.write(make_first_network, new, self._rng, time.time())
         database.write(networks.use_servers, relays.servers(self._config))
         path = state / BOOTSTRAP_FILE
         if database.read(users.count_users):
@@ -182,6 +199,10 @@ class ControllerService(MultiService):
         coordinator = Coordinator(identity, self._rng, relays.access(self._config))
         membership = Membership(coordinator, store, self._reactor, time.time, relays.servers(self._config))
         self._membership = membership
+        carry = carrier_of(self._config, self._reactor)
+        if carry is not None:
+            self._fellows = Fellows(identity, carry, store, membership.heard, self._reactor, self._rng)
+            membership.tell_fellows, membership.has_fellows = self._fellows.tell, True
         self._exits = Exits(GatewayOffice(identity, self._rng), store, self._reactor, time.time)
         return Desk(
             store=store,
@@ -226,6 +247,7 @@ class ControllerService(MultiService):
             self._tls_port = self._open(
                 config.tls_listen, lambda port, host: self._reactor.listenSSL(port, site, context, interface=host)
             )
+        self._listen_for_monitoring()
 
     def _make_site(self, desk: Desk, membership: Membership) -> ControllerSite:
         agents = ControlServer(membership, self._reactor)
@@ -241,7 +263,18 @@ class ControllerService(MultiService):
             live=live.web_resource(),
             static=StaticFiles(self._config.web_static or find_web_static()),
         )
-        return ControllerSite(root)
+        site = ControllerSite(root)
+        if self._config.metrics_listen is not None and self._store is not None:
+            self._monitor = Monitor(self._store, membership, agents, site, self._reactor)
+        return site
+
+    def _listen_for_monitoring(self) -> None:
+        listen, monitor = self._config.metrics_listen, self._monitor
+        if listen is not None and monitor is not None:
+            monitoring = metrics_site(monitor.collect, monitor.ready)
+            self._metrics_port = self._open(
+                listen, lambda port, host: self._reactor.listenTCP(port, monitoring, interface=host)
+            )
 
     def _tls_context(self) -> CertificateOptions | None:
         config = self._config

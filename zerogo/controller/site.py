@@ -9,6 +9,7 @@ agent's WebSocket, which the coordinator counts. Headers have Twisted's own limi
 
 from __future__ import annotations
 
+from collections import Counter
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -86,6 +87,12 @@ class LimitedRequest(Request):
         if not self._is_refused:
             super().requestReceived(command, path, version)  # type: ignore[no-untyped-call]
 
+    def finish(self) -> None:
+        statuses = getattr(getattr(self, "site", None), "statuses", None)
+        if statuses is not None:
+            statuses[self.code] += 1
+        super().finish()  # type: ignore[no-untyped-call]
+
     def write(self, data: bytes) -> None:
         if not self.startedWriting:
             self.responseHeaders.removeHeader(b"server")
@@ -133,6 +140,8 @@ class ControllerSite(Site):
             **options,
         )
         self._channels: dict[str, list[LimitedChannel]] = {}
+        self.statuses: Counter[int] = Counter()
+        """Requests answered, by status."""
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """A channel, or None, which closes the connection, where there are too many."""

@@ -145,6 +145,8 @@ class ControlServer(WebSocketServerFactory):
         self.connections = connections
         self._protocols: dict[int, _AgentProtocol] = {}
         self._last_number = 0
+        self.bytes_sent = 0
+        self.messages_sent = 0
         self.setProtocolOptions(  # type: ignore[no-untyped-call]
             webStatus=False,
             maxFramePayloadSize=FRAME_LIMIT,
@@ -167,6 +169,11 @@ class ControlServer(WebSocketServerFactory):
         resource: IResource = WebSocketResource(self)  # type: ignore[no-untyped-call]
         return resource
 
+    @property
+    def open_connections(self) -> int:
+        """WebSockets that are open."""
+        return len(self._protocols)
+
     def opened(self, protocol: _AgentProtocol) -> int:
         """A WebSocket is open; gives it its number."""
         self._last_number += 1
@@ -184,6 +191,8 @@ class ControlServer(WebSocketServerFactory):
         """Send a binary message; ignored where the connection is gone."""
         protocol = self._protocols.get(number)
         if protocol is not None and protocol.state == protocol.STATE_OPEN:
+            self.bytes_sent += len(data)
+            self.messages_sent += 1
             protocol.sendMessage(data, isBinary=True)  # type: ignore[no-untyped-call]
 
     def close(self, number: int, reason: str, is_abrupt: bool) -> None:

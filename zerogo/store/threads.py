@@ -7,6 +7,7 @@ begun.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable
 from typing import Any, Protocol
 
@@ -39,6 +40,17 @@ class StoreThreads:
         self._reactor = reactor
         self._pool = ThreadPool(1, THREADS, "store")
         self._waiting = 0
+        self.done = 0
+        """Units that ended, well or not."""
+        self.refused = 0
+        """Units that were not begun, since too many waited."""
+        self.seconds = 0.0
+        """That units waited and ran, in all."""
+
+    @property
+    def waiting(self) -> int:
+        """Units waiting or running."""
+        return self._waiting
 
     def start(self) -> None:
         """Start the threads; after the process has forked."""
@@ -59,10 +71,15 @@ class StoreThreads:
 
     def _run(self, run: Any, unit: Any, args: Any, kwargs: Any) -> Deferred[Any]:
         if self._waiting >= WAITING_LIMIT:
+            self.refused += 1
             return fail(StoreBusy("the database has too much to do; try again in a moment"))
         self._waiting += 1
-        return deferToThreadPool(self._reactor, self._pool, run, unit, *args, **kwargs).addBoth(self._done)
+        return deferToThreadPool(self._reactor, self._pool, run, unit, *args, **kwargs).addBoth(
+            self._done, time.monotonic()
+        )
 
-    def _done(self, result: Any) -> Any:
+    def _done(self, result: Any, began_at: float) -> Any:
         self._waiting -= 1
+        self.done += 1
+        self.seconds += time.monotonic() - began_at
         return result

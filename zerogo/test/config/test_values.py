@@ -102,6 +102,13 @@ class ValueTests(SynchronousTestCase):
         self.assertEqual(read(values.DATABASE, "sqlite:///x.db"), Path("x.db").absolute())
         self.assertIn("SQLite", self.refusal(values.DATABASE, "mysql://u:p@h/d"))
 
+    def test_redis_is_a_url(self) -> None:
+        for text in ("redis://127.0.0.1:6379", "rediss://u:pw@redis.example.net", "unix:///run/redis/redis.sock"):
+            self.assertEqual(read(values.REDIS, text), Secret(text))
+            self.assertNotIn("pw", values.REDIS.show(Secret(text)))
+        for text in ("127.0.0.1:6379", "redis://", "unix://", "http://x", "redis://u:pw@h:x"):
+            self.assertNotIn("pw", self.refusal(values.REDIS, text))
+
     def test_the_password_of_a_database_is_not_shown(self) -> None:
         for text, shown in (
             ("postgresql://u:pw@h:5432/d", "postgresql://u:<secret>@h:5432/d"),

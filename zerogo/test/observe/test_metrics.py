@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
@@ -26,9 +27,9 @@ zerogo_bytes_total{direction="out"} 0.5
 
 
 class MetricsTests(SynchronousTestCase):
-    def get(self, path: str) -> bytes:
+    def get(self, path: str, reason: str | None = None) -> bytes:
         clock = Clock()
-        site: Any = metrics_site(lambda: METRICS)
+        site: Any = metrics_site(lambda: METRICS, None if reason is None else lambda: succeed(reason))
         site.reactor = clock
         protocol = site.buildProtocol(None)
         protocol.callLater = clock.callLater
@@ -45,6 +46,14 @@ class MetricsTests(SynchronousTestCase):
         self.assertIn(b"200 OK", answer)
         self.assertIn(b"version=0.0.4", answer)
         self.assertTrue(answer.endswith(TEXT) or TEXT in answer)
+
+    def test_a_role_that_can_say_whether_it_works_says_so(self) -> None:
+        self.assertIn(b"200 OK", self.get("/ready", ""))
+        self.assertIn(b"200 OK", self.get("/health", "no database"))
+        answer = self.get("/ready", "no database")
+        self.assertIn(b"503 Service Unavailable", answer)
+        self.assertTrue(answer.endswith(b"no database\n") or b"no database\n" in answer)
+        self.assertIn(b"404 Not Found", self.get("/ready"))
 
     def test_there_is_nothing_else(self) -> None:
         self.assertIn(b"404 Not Found", self.get("/"))

@@ -1,0 +1,77 @@
+# -*- test-case-name: zerogo.test.control.test_fellow_words -*-
+"""What controllers of one database tell each other, as msgpack.
+
+A word says that something changed, never what it is now: who hears it looks into the database. The exception is what
+is on its way to a member (`ForMember`), which is in no database. Words may be lost, come twice and come late.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from zerogo.errors import ParseError
+from zerogo.ids import NETWORK_ID_BYTES, NODE_ID_BYTES, NetworkId, NodeId
+
+WORD_LIMIT = 64 * 1024
+_NetworkBytes = Annotated[bytes, msgspec.Meta(min_length=NETWORK_ID_BYTES, max_length=NETWORK_ID_BYTES)]
+_NodeBytes = Annotated[bytes, msgspec.Meta(min_length=NODE_ID_BYTES, max_length=NODE_ID_BYTES)]
+
+
+class _Word(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="t"):
+    network_raw: _NetworkBytes = msgspec.field(name="network")
+
+    @property
+    def network(self) -> NetworkId:
+        """Which network it is about."""
+        return NetworkId(self.network_raw)
+
+
+class _MemberWord(_Word, frozen=True):
+    node_raw: _NodeBytes = msgspec.field(name="node")
+
+    @property
+    def node_id(self) -> NodeId:
+        """Which member it is about."""
+        return NodeId(self.node_raw)
+
+
+class NetworkChanged(_Word, frozen=True, tag="changed"):
+    """The network has a new revision."""
+
+
+class NetworkDeleted(_Word, frozen=True, tag="deleted"):
+    """The network is gone."""
+
+
+class MemberDecided(_MemberWord, frozen=True, tag="decided"):
+    """Something was decided about a member: it was let in, blocked, removed."""
+
+
+class MemberHere(_MemberWord, frozen=True, tag="here"):
+    """A member has connected to who says so; what others have of it is from before."""
+
+
+class ForMember(_MemberWord, frozen=True, tag="for"):
+    """For a member, wherever it is connected (`zerogo.control.introductions`)."""
+
+    content: Annotated[bytes, msgspec.Meta(max_length=WORD_LIMIT)]
+
+
+Word = NetworkChanged | NetworkDeleted | MemberDecided | MemberHere | ForMember
+_DECODER = msgspec.msgpack.Decoder(Word)
+
+
+def emit_word(word: Word) -> bytes:
+    """The word's bytes."""
+    return msgspec.msgpack.encode(word)
+
+
+def parse_word(data: bytes) -> Word:
+    """Raises `ParseError`."""
+    try:
+        word: Word = _DECODER.decode(data)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ParseError(f"not a word of a controller: {str(error)[:100]}") from error
+    return word

@@ -1,0 +1,59 @@
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.control.fellow_words import (
+    WORD_LIMIT,
+    ForMember,
+    MemberDecided,
+    MemberHere,
+    NetworkChanged,
+    NetworkDeleted,
+    emit_word,
+    parse_word,
+)
+from zerogo.errors import ParseError
+from zerogo.ids import NetworkId, NodeId
+
+networks, nodes = st.binary(min_size=5, max_size=5), st.binary(min_size=10, max_size=10)
+words = st.one_of(
+    st.builds(NetworkChanged, networks),
+    st.builds(NetworkDeleted, networks),
+    st.builds(MemberDecided, networks, nodes),
+    st.builds(MemberHere, networks, nodes),
+    st.builds(ForMember, networks, nodes, st.binary(max_size=100)),
+)
+
+
+class WordTests(SynchronousTestCase):
+    @settings(max_examples=100, deadline=None)
+    @given(words)
+    def test_what_was_emitted_parses_back(self, word: NetworkChanged) -> None:
+        self.assertEqual(parse_word(emit_word(word)), word)
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.binary(max_size=200))
+    def test_garbage_is_a_parse_error(self, data: bytes) -> None:
+        try:
+            parse_word(data)
+        except ParseError:
+            return
+        self.fail("garbage is not expected to be a word")
+
+    @settings(max_examples=50, deadline=None)
+    @given(words, st.integers(0, 200))
+    def test_a_word_cut_short_is_a_parse_error(self, word: NetworkChanged, length: int) -> None:
+        data = emit_word(word)
+        self.assertRaises(ParseError, parse_word, data[: min(length, len(data) - 1)])
+
+    def test_ids_of_another_length_and_what_is_too_long_are_refused(self) -> None:
+        for word in (
+            NetworkChanged(bytes(4)),
+            MemberHere(bytes(5), bytes(11)),
+            ForMember(bytes(5), bytes(10), bytes(WORD_LIMIT + 1)),
+        ):
+            self.assertRaises(ParseError, parse_word, emit_word(word))
+
+    def test_ids_come_out_as_such(self) -> None:
+        word = MemberDecided(b"12345", b"1234567890")
+        self.assertEqual((word.network, word.node_id), (NetworkId(b"12345"), NodeId(b"1234567890")))
