@@ -49,3 +49,9 @@ pub fn wait<const COUNT: usize>(descriptors: [RawFd; COUNT], events: i16, timeou
     let ready = unsafe { libc::poll(waiting.as_mut_ptr(), COUNT as libc::nfds_t, timeout_ms) };
     waiting.map(|entry| ready > 0 && entry.revents != 0)
 }
+
+/// Let others have the core, where there are any that want it.
+pub fn give_way() {
+    // SAFETY: takes no pointers.
+    unsafe { libc::sched_yield() };
+}

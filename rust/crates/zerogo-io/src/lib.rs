@@ -8,6 +8,7 @@
 
 mod clock;
 mod event;
+mod orders;
 mod plane;
 mod poll;
 mod receive;
@@ -15,5 +16,6 @@ mod send;
 mod sockets;
 mod tap;
 mod threads;
+mod work;
 
 pub use plane::{Plane, PlaneOptions};

@@ -29,6 +29,14 @@ impl Poll {
         if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
+    /// Wait for a descriptor of the set, or leave it out for now; false where it is not in the set.
+    pub fn set_awaited(&self, descriptor: RawFd, number: u64, is_awaited: bool) -> bool {
+        let events = if is_awaited { libc::EPOLLIN as u32 } else { 0 };
+        let mut event = libc::epoll_event { events, u64: number };
+        // SAFETY: passes a pointer to a local event, which the kernel only reads.
+        unsafe { libc::epoll_ctl(self.0.as_raw_fd(), libc::EPOLL_CTL_MOD, descriptor, &raw mut event) == 0 }
+    }
+
     /// Wait for this descriptor no more.
     pub fn remove(&self, descriptor: RawFd) {
         // SAFETY: no pointer is passed; it can only fail where the descriptor is not in the set.

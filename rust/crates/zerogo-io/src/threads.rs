@@ -1,224 +1,138 @@
 //! The two threads of a plane.
 //!
 //! One waits for the TAP and for orders, the other for the sockets; each has a *half* of the work. Waking a thread that
-//! sleeps costs more than sealing a packet, so the receiving thread, once it wrote little to the TAP, looks whether that
-//! was answered at once, and sends the answer itself where the other is not at work. (The sending thread does not look for
-//! answers: waiting for one in a loop was measured to cost more on two cores than it gained.)
+//! sleeps costs more than sealing a packet, so a thread that was woken *claims* what the other one sleeps on: as long as
+//! it is awake it does both halves, and the other one goes on sleeping. Answers of the local host leave with the thread
+//! that brought the question, acknowledgements come in with the one that sends. Where there turns out to be much to do
+//! both ways, or on more than two cores for long without a pause, the claim is given up and both threads work.
+//!
+//! A claim is a matter of who is woken. Who works is decided by the lock of each half.
+//!
+//! A thread that did little looks for an answer for a moment before it sleeps, as long as that tends to come in time.
 
-use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::num::NonZero;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
-use zerogo_core::egress::Egress;
-use zerogo_core::endpoint::{MAIN_SOCKET, Place};
-use zerogo_core::ingress::{Confirmations, Ingress};
 use zerogo_core::time::{MILLISECOND, Nanos, SECOND};
 use zerogo_core::upcall::Bell;
-use zerogo_core::verbs::Verb;
 
 use crate::clock::Clock;
-use crate::event::{Event, wait};
-use crate::receive::Receiver;
-use crate::send::Sender;
-use crate::sockets::{Sockets, V4, V6};
+use crate::event::{give_way, wait};
+use crate::orders::VerbQueue;
+use crate::poll::Poll;
+use crate::sockets::{Held, Sockets};
 use crate::tap::Tap;
+use crate::work::{Inward, Outward, Progress};
 
-const FRAMES_PER_ROUND: usize = 64;
-/// One super-frame, or some dozens of others.
-const BYTES_PER_ROUND: usize = 48 * 1024;
+/// Of the work of a thread that has claimed nothing; else it is one, so that neither half waits for the other.
 const ROUNDS_PER_TURN: usize = 64;
 const BATCHES_PER_TURN: usize = 16;
-const EBADFD: i32 = 77;
 /// What a thread did little with: a few small packets.
 const LITTLE_BYTES: usize = 4096;
+/// More than acknowledgements.
+const MUCH_BYTES: usize = 16 * 1024;
+/// For how long nothing is claimed after there was much to do both ways.
+const APART: Nanos = 10 * MILLISECOND;
+/// On so many a thread that was called would take the core of the programs whose frames these are.
+const FEW_CORES: NonZero<usize> = NonZero::new(2).expect("not zero");
+/// Turns without a pause after which the other thread is called, where there are cores for it.
+const TURNS_LIMIT: u32 = 64;
+/// For how long an answer is looked for.
+const LOOK: Nanos = 150_000;
+/// Others had the core for so long: better sleep, and be woken.
+const GIVEN_WAY: Nanos = 30_000;
 
 /// The number of the event that ends the receiving thread, in the set that it waits for.
 pub const STOP: u64 = 3 << 32;
-
-/// What the sending thread is to do.
-pub enum Order {
-    /// Of the plane.
-    Verb(Verb),
-    /// Take over a side socket.
-    AddSideSocket(u32, OwnedFd),
-    /// Close a side socket.
-    RemoveSideSocket(u32),
-}
-
-/// Where more orders wait, those that can be done without are dropped.
-const ROOM: usize = 1024;
-
-/// The queue of the sending thread.
-pub struct VerbQueue {
-    waiting: Mutex<Vec<Order>>,
-    /// Rung while orders wait.
-    pub event: Event,
-}
-
-impl VerbQueue {
-    /// An empty one.
-    pub fn new() -> io::Result<Self> {
-        Ok(Self { waiting: Mutex::default(), event: Event::new()? })
-    }
-
-    /// Have an order carried out, after those before it.
-    pub fn push(&self, order: Order) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.is_empty() {
-            self.event.ring();
-        }
-        waiting.push(order);
-    }
-
-    /// As `push`, where few wait; whether they did.
-    pub fn push_if_room(&self, order: Order) -> bool {
-        let has_room = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).len() < ROOM;
-        if has_room {
-            self.push(order);
-        }
-        has_room
-    }
-
-    /// Take all orders.
-    pub fn take(&self) -> Vec<Order> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        self.event.silence();
-        std::mem::take(&mut *waiting)
-    }
-}
-
-/// How the receiving thread reaches the sending one.
-pub struct Post(pub Arc<VerbQueue>);
-
-impl Confirmations for Post {
-    fn post(&self, verb: Verb) {
-        self.0.push(Order::Verb(verb));
-    }
-
-    fn post_if_room(&self, verb: Verb) {
-        // A probe without an answer is one that the network lost.
-        let _ = self.0.push_if_room(Order::Verb(verb));
-    }
-}
-
-/// The work from the TAP to the sockets.
-pub struct Outward {
-    /// The way out.
-    pub egress: Egress<Sender>,
-    /// What is read.
-    pub tap: Arc<Tap>,
-    /// What is sent by.
-    pub sockets: Arc<Sockets>,
-}
-
-impl Outward {
-    fn obey(&mut self, order: Order, now: Nanos) {
-        match order {
-            Order::Verb(verb) => self.egress.out.obey(verb, now),
-            Order::AddSideSocket(number, socket) => self.sockets.add_side(number, socket),
-            Order::RemoveSideSocket(number) => self.sockets.remove_side(number),
-        }
-    }
-
-    /// Take what the TAP has and send it, in so many rounds at most.
-    ///
-    /// Frames are taken a few at a time, and sealed in the order of the queue: what must go first waits for little more
-    /// than one super-frame, and what is sealed is still in the cache.
-    fn work(&mut self, clock: &Clock, rounds: usize) -> Result<(), String> {
-        for _ in 0..rounds {
-            let now = clock.now();
-            let has_more = self.read(now)?;
-            let mut budget = BYTES_PER_ROUND;
-            while budget > 0 {
-                let size = self.egress.send_next(now);
-                if size == 0 {
-                    break;
-                }
-                budget = budget.saturating_sub(size);
-            }
-            self.egress.flush(now);
-            if !has_more && self.egress.is_idle() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Take some of what the TAP has; whether there may be more.
-    fn read(&mut self, now: Nanos) -> Result<bool, String> {
-        let mut budget = 2 * BYTES_PER_ROUND;
-        for _ in 0..FRAMES_PER_ROUND {
-            match self.egress.take(|vectors| self.tap.read(vectors), now) {
-                Ok(size) => budget = budget.saturating_sub(size),
-                Err(error) if error.raw_os_error() == Some(EBADFD) => {
-                    return Err("the TAP is gone".to_owned());
-                }
-                Err(_) => return Ok(false),
-            }
-            if budget == 0 {
-                break;
-            }
-        }
-        Ok(true)
-    }
-}
-
-/// The work from the sockets to the TAP.
-pub struct Inward {
-    /// The way in.
-    pub ingress: Ingress<Post, Sender>,
-    /// Buffers.
-    pub receiver: Receiver,
-    /// What is read.
-    pub sockets: Arc<Sockets>,
-}
-
-impl Inward {
-    /// Take what the socket of this number has, within the bounds of one turn; how many bytes.
-    fn work(&mut self, clock: &Clock, number: u64) -> usize {
-        let sockets = self.sockets.clone();
-        // A side socket may be gone since it was told.
-        let Some(held) = sockets.of_number(number) else {
-            return 0;
-        };
-        let socket = if matches!(number, V4 | V6) { MAIN_SOCKET } else { number as u32 };
-        let mut done = 0;
-        for _ in 0..BATCHES_PER_TURN {
-            // An error is that of an earlier datagram, come back; there is no more to know of it here.
-            let Ok(has_more) = self.receiver.fill(held.as_raw_fd()) else {
-                break;
-            };
-            let now = clock.now();
-            for (datagrams, segment, remote) in self.receiver.arrivals() {
-                done += datagrams.len();
-                self.ingress.receive(datagrams, segment, Place { socket, remote, channel: 0 }, now);
-            }
-            self.ingress.flush(now);
-            if !has_more {
-                break;
-            }
-        }
-        done
-    }
-}
+/// The number of the TAP in the set that the sending thread waits for.
+const TAP: u64 = 1;
+/// The number of the orders there.
+const ORDERS: u64 = 2;
 
 /// Both halves, and what the threads share.
 pub struct Halves {
-    /// From the TAP to the sockets.
-    pub outward: Mutex<Outward>,
-    /// From the sockets to the TAP.
-    pub inward: Mutex<Inward>,
-    /// What is waited for by the sending thread.
-    pub tap: Arc<Tap>,
-    /// What is waited for by the receiving thread.
-    pub sockets: Arc<Sockets>,
-    /// What the agent wants done.
-    pub verbs: Arc<VerbQueue>,
-    /// Whether to end.
-    pub stop: Arc<AtomicBool>,
-    /// The time.
-    pub clock: Clock,
+    outward: Mutex<Outward>,
+    inward: Mutex<Inward>,
+    tap: Arc<Tap>,
+    sockets: Arc<Sockets>,
+    verbs: Arc<VerbQueue>,
+    stop: Arc<AtomicBool>,
+    clock: Clock,
+    /// What the sending thread waits for.
+    watch: Poll,
+    outward_sleeps: AtomicBool,
+    inward_sleeps: AtomicBool,
+    /// The number of the socket that something came by last; 0 for none.
+    recent: AtomicU64,
+    has_few_cores: bool,
+}
+
+/// That the other thread is not woken by a descriptor.
+struct Claim<'a> {
+    poll: &'a Poll,
+    number: u64,
+    descriptor: RawFd,
+    _held: Option<Held<'a>>,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.poll.set_awaited(self.descriptor, self.number, true);
+    }
+}
+
+/// Whether looking for answers is worth it, by how often one came.
+#[derive(Debug)]
+struct Patience {
+    credit: u32,
+    refused: u32,
+}
+
+const CREDIT_LIMIT: u32 = 16;
+/// Of so many opportunities one is taken where it is not worth it, to find out whether it would be.
+const TRIAL: u32 = 64;
+
+impl Patience {
+    fn is_worth_it(&mut self) -> bool {
+        if self.credit > 0 {
+            return true;
+        }
+        self.refused = (self.refused + 1) % TRIAL;
+        self.refused == 0
+    }
+
+    fn learn(&mut self, has_come: bool) {
+        self.credit = if has_come { (self.credit + 4).min(CREDIT_LIMIT) } else { self.credit.saturating_sub(1) };
+    }
+}
+
+/// What a thread knows from turn to turn.
+struct Turns<'a> {
+    claim: Option<Claim<'a>>,
+    /// Until when nothing is claimed.
+    apart_until: Nanos,
+    /// Without a pause.
+    count: u32,
+    patience: Patience,
+}
+
+impl Turns<'_> {
+    fn new() -> Self {
+        let patience = Patience { credit: CREDIT_LIMIT, refused: 0 };
+        Self { claim: None, apart_until: 0, count: 0, patience }
+    }
+
+    /// A turn is over, in which this much was done of the other thread's half; give it back if that was much.
+    fn settle(&mut self, other: Progress, has_few_cores: bool, now: Nanos) {
+        self.count += 1;
+        let is_long = !has_few_cores && self.count > TURNS_LIMIT;
+        if self.claim.is_some() && (other.bytes > MUCH_BYTES || is_long) {
+            self.claim = None;
+            self.apart_until = now + APART;
+        }
+    }
 }
 
 fn lock<T>(half: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -234,16 +148,48 @@ fn try_lock<T>(half: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
 }
 
 impl Halves {
+    /// Of descriptors that are open; `stop` says, once the verbs' event is rung, that all is over.
+    pub fn new(
+        outward: Outward,
+        inward: Inward,
+        verbs: Arc<VerbQueue>,
+        stop: Arc<AtomicBool>,
+        clock: Clock,
+    ) -> std::io::Result<Self> {
+        let (tap, sockets, watch) = (outward.tap.clone(), inward.sockets.clone(), Poll::new()?);
+        watch.add(tap.descriptor(), TAP)?;
+        watch.add(verbs.event.descriptor(), ORDERS)?;
+        Ok(Self {
+            outward: Mutex::new(outward),
+            inward: Mutex::new(inward),
+            tap,
+            sockets,
+            verbs,
+            stop,
+            clock,
+            watch,
+            outward_sleeps: AtomicBool::new(false),
+            inward_sleeps: AtomicBool::new(false),
+            recent: AtomicU64::new(0),
+            has_few_cores: std::thread::available_parallelism().is_ok_and(|cores| cores <= FEW_CORES),
+        })
+    }
+
     /// The thread that waits for the TAP and for orders, until told to stop; the reason where it cannot go on.
     pub fn run_outward(&self) -> Result<(), String> {
         let mut tick_at = self.clock.now() + SECOND;
-        let mut is_idle = true;
+        let mut turns = Turns::new();
+        let mut has_more = false;
         loop {
-            let left = if is_idle { tick_at.saturating_sub(self.clock.now()) } else { 0 };
-            let descriptors = [self.tap.descriptor(), self.verbs.event.descriptor()];
-            let [_, has_orders] = wait(descriptors, libc::POLLIN, left.div_ceil(MILLISECOND) as i32);
-            let mut outward = lock(&self.outward);
+            let left = if has_more { 0 } else { tick_at.saturating_sub(self.clock.now()).div_ceil(MILLISECOND) };
+            self.outward_sleeps.store(!has_more, Ordering::Release);
+            let has_orders = self.watch.wait(left as i32).any(|number| number == ORDERS);
+            self.outward_sleeps.store(false, Ordering::Release);
             let now = self.clock.now();
+            if !has_more && now >= turns.apart_until {
+                turns.claim = self.claim_socket();
+            }
+            let mut outward = lock(&self.outward);
             if has_orders {
                 for order in self.verbs.take() {
                     outward.obey(order, now);
@@ -253,41 +199,113 @@ impl Halves {
                     return Ok(());
                 }
             }
-            outward.work(&self.clock, ROUNDS_PER_TURN)?;
             if now >= tick_at {
                 outward.egress.out.tick(now);
                 tick_at = now + SECOND;
             }
-            is_idle = outward.egress.is_idle();
+            let own = outward.work(&self.clock, if turns.claim.is_some() { 1 } else { ROUNDS_PER_TURN })?;
+            drop(outward);
+            let mut other = Progress::default();
+            if let Some(claim) = &turns.claim
+                && let Some(mut inward) = try_lock(&self.inward)
+            {
+                other = inward.work(&self.clock, claim.number, 1);
+            }
+            turns.settle(other, self.has_few_cores, now);
+            has_more = own.has_more || other.has_more || self.has_answer(&mut turns, own.bytes + other.bytes);
+            if !has_more {
+                turns.claim = None;
+                turns.count = 0;
+            }
         }
     }
 
     /// The thread that waits for the sockets, until told to stop; the reason where it cannot go on.
     pub fn run_inward(&self) -> Result<(), String> {
+        let mut turns = Turns::new();
+        let mut has_more = false;
         loop {
-            let mut done = 0;
-            for number in self.sockets.poll.wait(-1) {
-                if number == STOP && self.stop.load(Ordering::Acquire) {
-                    return Ok(());
-                }
-                done += lock(&self.inward).work(&self.clock, number);
+            self.inward_sleeps.store(!has_more, Ordering::Release);
+            let numbers = self.sockets.poll.wait(if has_more { 0 } else { -1 });
+            self.inward_sleeps.store(false, Ordering::Release);
+            let now = self.clock.now();
+            if !has_more && now >= turns.apart_until {
+                turns.claim = self.claim_tap();
             }
-            if (1..=LITTLE_BYTES).contains(&done) {
-                self.answer();
+            let batches = if turns.claim.is_some() { 1 } else { BATCHES_PER_TURN };
+            let mut own = Progress::default();
+            for number in numbers {
+                if number == STOP {
+                    if self.stop.load(Ordering::Acquire) {
+                        return Ok(());
+                    }
+                    continue;
+                }
+                self.recent.store(number, Ordering::Relaxed);
+                let done = lock(&self.inward).work(&self.clock, number, batches);
+                own = Progress { bytes: own.bytes + done.bytes, has_more: own.has_more || done.has_more };
+            }
+            let other = if turns.claim.is_some() { self.send() } else { Progress::default() };
+            turns.settle(other, self.has_few_cores, now);
+            has_more = own.has_more || other.has_more || self.has_answer(&mut turns, own.bytes + other.bytes);
+            if !has_more {
+                turns.claim = None;
+                turns.count = 0;
             }
         }
     }
 
-    /// Little was written to the TAP: perhaps it was answered at once.
-    fn answer(&self) {
+    /// Send for the other thread what the TAP has.
+    fn send(&self) -> Progress {
         let Some(mut outward) = try_lock(&self.outward) else {
-            return;
+            return Progress::default();
         };
         // That the TAP is gone is for the other thread to tell, which finds it out as well.
-        let is_done = outward.work(&self.clock, 1).is_err() || outward.egress.is_idle();
-        drop(outward);
-        if !is_done {
+        let mut progress = outward.work(&self.clock, 1).unwrap_or_default();
+        if !outward.egress.is_idle() && progress.bytes > MUCH_BYTES {
+            // It goes on where the claim is about to be given up.
             self.verbs.event.ring();
+            progress.has_more = false;
         }
+        progress
+    }
+
+    /// Let the receiving thread sleep, though something may come by the socket that something came by last.
+    fn claim_socket(&self) -> Option<Claim<'_>> {
+        let number = self.recent.load(Ordering::Relaxed);
+        let held = self.sockets.of_number(number).filter(|_| self.inward_sleeps.load(Ordering::Acquire))?;
+        let (poll, descriptor) = (&self.sockets.poll, held.as_raw_fd());
+        poll.set_awaited(descriptor, number, false).then_some(Claim { poll, number, descriptor, _held: Some(held) })
+    }
+
+    /// Let the sending thread sleep, though the TAP may have something.
+    fn claim_tap(&self) -> Option<Claim<'_>> {
+        let (poll, descriptor) = (&self.watch, self.tap.descriptor());
+        let may_claim = self.outward_sleeps.load(Ordering::Acquire) && poll.set_awaited(descriptor, TAP, false);
+        may_claim.then_some(Claim { poll, number: TAP, descriptor, _held: None })
+    }
+
+    /// Look for an answer to the little that was done, where that tends to come; whether it came.
+    fn has_answer(&self, turns: &mut Turns<'_>, done: usize) -> bool {
+        if turns.claim.is_none() || !(1..=LITTLE_BYTES).contains(&done) || !turns.patience.is_worth_it() {
+            return false;
+        }
+        let Some(socket) = self.sockets.of_number(self.recent.load(Ordering::Relaxed)) else {
+            return false;
+        };
+        let descriptors = [self.tap.descriptor(), socket.as_raw_fd()];
+        let begin = self.clock.now();
+        let (mut before, mut has_come) = (begin, false);
+        while !has_come {
+            has_come = wait(descriptors, libc::POLLIN, 0).contains(&true);
+            give_way();
+            let now = self.clock.now();
+            if now - begin > LOOK || now - before > GIVEN_WAY {
+                break;
+            }
+            before = now;
+        }
+        turns.patience.learn(has_come);
+        has_come
     }
 }
