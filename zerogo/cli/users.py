@@ -108,6 +108,18 @@ def delete(outer: Path | None, name: str, state_dir: Path | None) -> None:
     click.echo(f"{found['name']} is removed")
 
 
+@users.command("reset-second-factor")
+@click.argument("name")
+@state_dir_option
+@click.pass_obj
+def reset_second_factor(outer: Path | None, name: str, state_dir: Path | None) -> None:
+    """Let a user who lost the second factor log in with the password alone."""
+    api = controller_api(state_dir or outer)
+    found = find_user(api, name)
+    api.call("DELETE", f"/users/{found['id']}/second-factor")
+    click.echo(f"{found['name']} logs in with the password alone")
+
+
 def find_user(api: OwnerApi, text: str) -> dict[str, Any]:
     """The user of that id or name; raises `NoSuchName`."""
     for user in api.items("/users"):

@@ -31,6 +31,8 @@ class LoginRequest(RequestBody, frozen=True):
 
     name: Name
     password: _GivenPassword
+    code: Annotated[str, Meta(max_length=40)] = ""
+    """Of the second factor, or a recovery code, where the user has one (problem `second-factor`)."""
 
 
 class RefreshRequest(RequestBody, frozen=True):

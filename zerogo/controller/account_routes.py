@@ -22,8 +22,9 @@ from zerogo.controller.desk import Answer, Call, Desk, Route
 from zerogo.controller.owner_secrets import take_secret
 from zerogo.controller.problems import Problem
 from zerogo.controller.tokens import LIFETIME_SECONDS
-from zerogo.store import sessions, users
+from zerogo.store import second_factors, sessions, users
 from zerogo.store.errors import StoreFault
+from zerogo.store.second_factors import Verdict
 from zerogo.store.sessions import Reused
 from zerogo.store.values import Role, SessionKind, StoredUser
 
@@ -125,7 +126,7 @@ async def set_password(desk: Desk, call: Call) -> Answer:
     user = await desk.store.read(users.find_user, call.caller.user_id)
     if user is None:
         raise Problem(409, "conflict", "the owner of this machine has no password")
-    await _check_password(desk, call, user.name, body.password)
+    await check_password(desk, call, user.name, body.password)
     password_hash = await desk.passwords.hash(body.new_password)
     await desk.store.write(users.change_own_password, user.user_id, password_hash, desk.unix_time())
     return Answer(204)
@@ -142,10 +143,27 @@ async def log_out_everywhere(desk: Desk, call: Call) -> Answer:
 async def _logged_in(desk: Desk, call: Call) -> StoredUser:
     body = call.body
     assert isinstance(body, LoginRequest)
-    return await _check_password(desk, call, body.name, body.password)
+    user = await check_password(desk, call, body.name, body.password)
+    await _check_code(desk, call, user, body.code)
+    return user
 
 
-async def _check_password(desk: Desk, call: Call, name: str, password: str) -> StoredUser:
+async def _check_code(desk: Desk, call: Call, user: StoredUser, code: str) -> None:
+    """The second factor, where the user has one. Guesses are counted apart from those of the password: they are known
+    to come from somebody who has that."""
+    account = f"{user.name} code"
+    if code:
+        _begin_attempt(desk, account, call)
+    verdict = await desk.store.write(second_factors.check, user.user_id, code, desk.unix_time())
+    if verdict is Verdict.WRONG:
+        detail = "the code is wrong, or was used already" if code else "a code of the second factor is needed too"
+        raise Problem(401, "second-factor", detail)
+    if code:
+        desk.login_limits.succeeded(account, call.source)
+
+
+async def check_password(desk: Desk, call: Call, name: str, password: str) -> StoredUser:
+    """The user who has this password; raises `Problem`. Guesses are slowed down."""
     _begin_attempt(desk, name, call)
     try:
         user = await desk.store.read(users.find_user_by_name, name)
@@ -180,7 +198,7 @@ def _begin_attempt(desk: Desk, name: str, call: Call) -> None:
     desk.login_limits.begin(name, call.source, now)
 
 
-_NOT_A_LOGIN = ("unauthorized", "too-many-attempts")
+_NOT_A_LOGIN = ("unauthorized", "second-factor", "too-many-attempts")
 
 ROUTES = (
     Route(method="GET", path="/health", function=get_health, needs=None, answer=HealthDocument),

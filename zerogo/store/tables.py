@@ -238,6 +238,25 @@ api_tokens = Table(
     sqlite_strict=True,
 )
 
+second_factors = Table(
+    "second_factors",
+    METADATA,
+    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("secret", LargeBinary, nullable=False),
+    Column("is_confirmed", Integer, nullable=False),
+    Column("last_step", Integer, nullable=False),
+    Column("created_at", time_type(), nullable=False),
+    sqlite_strict=True,
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    METADATA,
+    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("code_hash", LargeBinary, primary_key=True),
+    sqlite_strict=True,
+)
+
 settings = Table(
     "settings",
     METADATA,
