@@ -52,6 +52,10 @@ BODIES: dict[str, object] = {
 OPEN = {"GET /health": 200, "GET /openapi.json": 200, "POST /auth/logout": 204}
 MAY = {
     Role.USER: {
+        "GET /me/second-factor",
+        "POST /me/second-factor",
+        "PUT /me/second-factor",
+        "POST /me/second-factor/removal",
         "GET /me",
         "GET /tokens",
         "POST /tokens",
@@ -63,6 +67,8 @@ MAY = {
         "POST /websocket-tickets",
     },
     Role.AUDITOR: {
+        "GET /networks/<string:network>/lock",
+        "GET /networks/<string:network>/lock/members",
         "GET /networks",
         "GET /networks/<string:network>",
         "GET /networks/<string:network>/invites",
@@ -132,6 +138,9 @@ MAY = {
         "POST /users",
         "PATCH /users/<string:user>",
         "DELETE /users/<string:user>",
+        "DELETE /users/<string:user>/second-factor",
+        "PUT /networks/<string:network>/lock",
+        "PUT /networks/<string:network>/lock/members/<string:node>",
     },
     Role.OWNER: set(),
 }
