@@ -13,6 +13,7 @@ from zerogo.agent.reports import (
     PeerReport,
     StatusReport,
     SubnetReport,
+    lock_report,
     offer_report,
     peer_reports,
     plane_report,
@@ -22,6 +23,7 @@ from zerogo.control.subnets import EXITS, announced_subnets, parse_subnet
 from zerogo.errors import EnvironmentFault, LocalError
 from zerogo.mesh.events import PeerState
 from zerogo.net.local_api import Arguments, Command
+from zerogo.noise.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from zerogo.agent.service import AgentService
@@ -86,6 +88,8 @@ class LocalCommands:
             subnets=agent.subnets.reports(),
             exit=agent.subnets.exit_name,
             complaint=agent.subnets.complaint,
+            lock=lock_report(agent.lock),
+            fingerprint=fingerprint(agent.identity.public),
             names=NamesReport(agent.names.origin, agent.names.servers, agent.names.complaint),
             plane=None if segment is None else plane_report(segment.plane_name, segment.counters()),
             refusals={} if segment is None else {str(key): count for key, count in segment.refusals().refusals.items()},
@@ -94,7 +98,11 @@ class LocalCommands:
     def peers(self, arguments: Arguments) -> list[PeerReport]:
         """All members but us."""
         segment = self._agent.presence.segment
-        return [] if segment is None else peer_reports(segment.peers(), segment.counters(), segment.known_for())
+        return (
+            []
+            if segment is None
+            else peer_reports(segment.peers(), segment.counters(), segment.known_for(), segment.filters.of)
+        )
 
     def leave(self, arguments: Arguments) -> bool:
         """Leave the network: tell the controller, forget the membership, stop. With `force` also without a controller.

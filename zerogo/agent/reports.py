@@ -6,7 +6,7 @@ The names here are part of `--json` output: they may be added to, never changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 import msgspec
@@ -14,8 +14,11 @@ import msgspec
 from zerogo.control.lock import MemberLock
 from zerogo.control.token import emit_base32
 from zerogo.dataplane.interface import PeerCounters, PlaneCounters
+from zerogo.ids import NodeId
 from zerogo.mesh.signal import Offer
 from zerogo.mesh.status import PathChange, PathStatus, PeerStatus
+from zerogo.policy.filter import PeerFilter
+from zerogo.policy.words import rules_in_words
 from zerogo.portmap.mapper import MapperStatus, ProtocolStatus, Standing
 
 
@@ -87,6 +90,14 @@ class ChangeReport(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class PolicyReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What the network's policy lets pass between this machine and a peer: rules in words, in order, the first that is
+    about a packet decides. An empty list: nothing."""
+
+    we_may_open: list[str]
+    it_may_open: list[str]
+
+
 class PeerReport(msgspec.Struct, frozen=True, kw_only=True):
     """One member other than this machine."""
 
@@ -116,6 +127,8 @@ class PeerReport(msgspec.Struct, frozen=True, kw_only=True):
     last_receive_age_seconds: float | None
     known_seconds: float | None = None
     """For how long the map has named it to this agent."""
+    policy: PolicyReport | None = None
+    """None: everything may pass."""
 
 
 class ControllerReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -241,7 +254,12 @@ def offer_report(offer: Offer) -> OfferReport:
     )
 
 
-def peer_report(peer: PeerStatus, counters: PeerCounters, known_for: float | None = None) -> PeerReport:
+def peer_report(
+    peer: PeerStatus,
+    counters: PeerCounters,
+    known_for: float | None = None,
+    peer_filter: PeerFilter | None = None,
+) -> PeerReport:
     """A peer, for people and programs."""
     return PeerReport(
         name=peer.name,
@@ -264,6 +282,14 @@ def peer_report(peer: PeerStatus, counters: PeerCounters, known_for: float | Non
         datagrams_out=counters.datagrams_out,
         last_receive_age_seconds=_age(counters.last_receive_age),
         known_seconds=_age(known_for),
+        policy=None if peer_filter is None else policy_report(peer_filter),
+    )
+
+
+def policy_report(peer_filter: PeerFilter) -> PolicyReport:
+    """A peer's filter, for people and programs."""
+    return PolicyReport(
+        we_may_open=rules_in_words(peer_filter.outbound), it_may_open=rules_in_words(peer_filter.inbound)
     )
 
 
@@ -273,11 +299,17 @@ def _change_report(change: PathChange, now: float) -> ChangeReport:
 
 
 def peer_reports(
-    peers: Iterable[PeerStatus], counters: PlaneCounters, known_for: Mapping[int, float] | None = None
+    peers: Iterable[PeerStatus],
+    counters: PlaneCounters,
+    known_for: Mapping[int, float] | None = None,
+    filter_of: Callable[[NodeId], PeerFilter | None] = lambda node_id: None,
 ) -> list[PeerReport]:
     """All peers, by name. `known_for`: for how many seconds each has been a member here."""
     known, none = known_for or {}, PeerCounters()
-    reports = [peer_report(peer, counters.peers.get(peer.peer, none), known.get(peer.peer)) for peer in peers]
+    reports = [
+        peer_report(peer, counters.peers.get(peer.peer, none), known.get(peer.peer), filter_of(peer.node_id))
+        for peer in peers
+    ]
     return sorted(reports, key=lambda report: (report.name, report.node_id))
 
 

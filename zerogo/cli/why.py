@@ -13,7 +13,7 @@ import click
 import msgspec
 
 from zerogo.agent.pair_facts import pair_facts
-from zerogo.agent.reports import OfferReport, PathReport, PeerReport, StatusReport
+from zerogo.agent.reports import OfferReport, PathReport, PeerReport, PolicyReport, StatusReport
 from zerogo.cli.agent_client import AgentClient, agent_options
 from zerogo.cli.peer_names import find_peer
 from zerogo.cli.tables import ms_text, names_of, path_text
@@ -29,6 +29,8 @@ class WhyReport(msgspec.Struct, frozen=True, kw_only=True):
     advice: list[str]
     details: list[str]
     path: PathReport | None
+    policy: PolicyReport | None
+    """What the network's policy lets pass; None: everything."""
     ours: OfferReport
     theirs: OfferReport
 
@@ -57,9 +59,21 @@ def why(name: str, config: Path | None, state_dir: Path | None, verbose: bool, a
     click.echo(explanation.sentence)
     for advice in explanation.advice:
         click.echo(f"  - {advice}")
+    if peer.policy is not None:
+        click.echo(policy_sentence(peer.name, peer.policy))
     if verbose:
         for line in _more(peer, explanation, names_of(peers)):
             click.echo(f"  {line}")
+
+
+def policy_sentence(name: str, policy: PolicyReport) -> str:
+    """What the network's policy lets pass, for a person."""
+    ours, theirs = ("; ".join(words) for words in (policy.we_may_open, policy.it_may_open))
+    if not ours and not theirs:
+        return f"The network's policy lets nothing pass between this machine and {name}."
+    return (
+        f"By the network's policy this machine may open {ours or 'nothing'} there, {name} {theirs or 'nothing'} here."
+    )
 
 
 def _report(peer: PeerReport, status: StatusReport, explanation: Explanation) -> WhyReport:
@@ -70,6 +84,7 @@ def _report(peer: PeerReport, status: StatusReport, explanation: Explanation) ->
         advice=list(explanation.advice),
         details=list(explanation.details),
         path=peer.path,
+        policy=peer.policy,
         ours=status.offer,
         theirs=peer.offer,
     )

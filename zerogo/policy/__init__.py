@@ -8,6 +8,7 @@ enforced.
 
 - `text`, `reader`, `document`, `errors`: the text and what it means, with places for what is wrong.
 - `subject`, `compile`, `filter`: from members and rules to what a plane holds one peer against.
+- `words`: filters as people are told of them.
 - `judge`, `lint`: one packet, the policy's own tests, the difference of two policies; what is worth a look.
 - `addresses`: what address a spelling of an address really leads to, which ranges are not the public internet, and the
   rule that a relay or an exit holds its destinations against.

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.agent.pair_facts import end_of
-from zerogo.agent.reports import OfferReport, PortMappingReport
+from zerogo.agent.reports import OfferReport, PolicyReport, PortMappingReport
 from zerogo.cli.agent_client import AgentClient
 from zerogo.cli.peer_names import NoSuchPeer
 from zerogo.cli.why import why
@@ -76,6 +76,15 @@ class WhyTests(SynchronousTestCase):
         self.assertTrue(document["sentence"].startswith("bob is reached directly"))
         self.assertEqual(document["ours"]["mapping"], "per-destination")
         self.assertEqual(document["path"]["address"], "192.0.2.7:9993")
+
+    def test_what_the_policy_forbids_is_said(self) -> None:
+        closed = PolicyReport(we_may_open=[], it_may_open=[])
+        self.agent.peer_list = [msgspec.structs.replace(BOB, policy=closed)]
+        self.assertIn("policy lets nothing pass between this machine and bob.\n", self.why("bob").output)
+        some = PolicyReport(we_may_open=["tcp 22", "icmp"], it_may_open=[])
+        self.agent.peer_list = [msgspec.structs.replace(BOB, policy=some)]
+        self.assertIn("this machine may open tcp 22; icmp there, bob nothing here.\n", self.why("bob").output)
+        self.assertEqual(["tcp 22", "icmp"], json.loads(self.why("bob", "--json").output)["policy"]["we_may_open"])
 
     def test_who_is_not_known_is_asked_for(self) -> None:
         self.assertIsInstance(self.why("bobb").exception, NoSuchPeer)
