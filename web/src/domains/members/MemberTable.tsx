@@ -97,11 +97,15 @@ function NameCell({ member, search, isNarrow }: { member: Member; search: string
 }
 
 function Addresses({ addresses }: { addresses: string[] }) {
-  return addresses.map((address) => (
-    <div key={address} className={`code ${styles.address}`}>
-      {address}
-    </div>
-  ));
+  return (
+    <span className={styles.addresses}>
+      {addresses.map((address) => (
+        <span key={address} className="code">
+          {address}
+        </span>
+      ))}
+    </span>
+  );
 }
 
 function Tags({ tags }: { tags: string[] }) {

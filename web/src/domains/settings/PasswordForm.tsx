@@ -26,7 +26,8 @@ export function PasswordForm() {
     await answer(api.PUT("/me/password", { body: { password, new_password } }));
     form.resetFields();
     notices.done(t("password.done"));
-    if (user) await logIn(user.name, new_password);
+    // With a second factor this is not enough; then the login opens above the page.
+    if (user) await logIn(user.name, new_password).catch(() => undefined);
   });
   return (
     <Form form={form} className={styles.form} layout="vertical" requiredMark={false} onFinish={request.run}>

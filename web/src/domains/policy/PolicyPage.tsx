@@ -1,0 +1,45 @@
+/** Who may reach whom: the policy as text, what it would change, what there was before, and why a packet passes. */
+import { Tabs } from "antd";
+import { useTranslation } from "react-i18next";
+import { useSearchParams } from "react-router";
+import { useNetworkId } from "@/app/paths";
+import { Page, Section } from "@/components/Page";
+import { QueryState } from "@/components/QueryState";
+import { ExplainForm } from "./ExplainForm";
+import { PolicyHistory } from "./PolicyHistory";
+import { PolicyWorkshop } from "./PolicyWorkshop";
+import { usePolicy } from "./policies";
+
+export default function PolicyPage() {
+  const { t } = useTranslation("policy");
+  const network = useNetworkId();
+  const query = usePolicy(network);
+  const [search, setSearch] = useSearchParams();
+  return (
+    <Page title={t("title")} intro={t("intro")}>
+      <Section>
+        <QueryState query={query}>
+          {(policy) => (
+            <Tabs
+              activeKey={search.get("show") ?? "edit"}
+              onChange={(key) => setSearch(key === "edit" ? {} : { show: key }, { replace: true })}
+              items={[
+                {
+                  key: "edit",
+                  label: t("tab.edit"),
+                  children: <PolicyWorkshop key={network} network={network} saved={policy} />,
+                },
+                { key: "explain", label: t("tab.explain"), children: <ExplainForm network={network} /> },
+                {
+                  key: "history",
+                  label: t("tab.history"),
+                  children: <PolicyHistory network={network} current={policy} />,
+                },
+              ]}
+            />
+          )}
+        </QueryState>
+      </Section>
+    </Page>
+  );
+}
