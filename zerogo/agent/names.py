@@ -82,7 +82,8 @@ class Names:
     def use_map(self, network_map: NetworkMap, device: str, own: Sequence[str]) -> None:
         """Take over who is called what; `own` are our addresses in the segment, on `device`."""
         members = (Named(record.name, record.addresses) for record in network_map.members)
-        self._zone = make_zone(network_map.name, members)
+        others = (Named(one.label, one.addresses) for one in network_map.names)
+        self._zone = make_zone(network_map.name, members, others)
         self._held = (network_map, device, tuple(own))
         self.look()
 

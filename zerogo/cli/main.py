@@ -44,6 +44,7 @@ COMMANDS = {
     "policy": "zerogo.cli.policy:policy",
     "login": "zerogo.cli.login:login",
     "logout": "zerogo.cli.login:logout",
+    "names": "zerogo.cli.names:names",
     "lock": "zerogo.cli.lock:lock",
     "users": "zerogo.cli.users:users",
     "tokens": "zerogo.cli.api_tokens:tokens",

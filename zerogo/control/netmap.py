@@ -36,11 +36,14 @@ DEFAULT_MTU = 1400
 MEMBERS_LIMIT = 10_000
 NAME_LIMIT = 63
 REVISION_LIMIT = 2**53
+NAMES_LIMIT = 64
+ADDRESSES_OF_NAME_LIMIT = 4
 
 _Key = Annotated[bytes, msgspec.Meta(min_length=KEY_BYTES, max_length=KEY_BYTES)]
 _Name = Annotated[str, msgspec.Meta(max_length=NAME_LIMIT)]
 _Word = Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
 _Place = Annotated[str, msgspec.Meta(max_length=260)]
+_Address = Annotated[bytes, msgspec.Meta(min_length=4, max_length=16)]
 _Prefix = Annotated[str, msgspec.Meta(max_length=49)]
 _Subnet = Annotated[bytes, msgspec.Meta(min_length=5, max_length=17)]
 _Revision = Annotated[int, msgspec.Meta(ge=0, le=REVISION_LIMIT)]
@@ -88,6 +91,14 @@ class MemberRecord:
     """The signature of the network's lock, 64 bytes (`zerogo.control.lock`)."""
 
 
+@frozen
+class MapName:
+    """A name in the network beside those of its members (`zerogo.names`)."""
+
+    label: str
+    addresses: tuple[str, ...]
+
+
 @frozen(kw_only=True)
 class NetworkMap:
     """A network as its members see it."""
@@ -104,6 +115,8 @@ class NetworkMap:
     """One without a host is at the controller's, see `relays_near`."""
     policy: int = 0
     """Revision of the policy that is in force; 0: there is none, everything may pass."""
+    names: tuple[MapName, ...] = ()
+    """Beside those of the members."""
     lock: bytes | None = None
     """The public key of the network's lock, 32 bytes; None where it has none."""
     lock_end: bytes | None = field(default=None, repr=False)
@@ -134,6 +147,11 @@ class _Relay(msgspec.Struct, frozen=True, omit_defaults=True):
     pin: Annotated[bytes, msgspec.Meta(min_length=PIN_BYTES, max_length=PIN_BYTES)] | None = None
 
 
+class _Named(msgspec.Struct, frozen=True, array_like=True):
+    label: Annotated[str, msgspec.Meta(max_length=NAME_LIMIT, pattern=r"\A[a-z0-9]([a-z0-9-]*[a-z0-9])?\Z")]
+    addresses: Annotated[list[_Address], msgspec.Meta(max_length=ADDRESSES_OF_NAME_LIMIT)]
+
+
 class _Header(msgspec.Struct, frozen=True, omit_defaults=True):
     network: Annotated[bytes, msgspec.Meta(min_length=5, max_length=5)]
     name: _Name
@@ -143,6 +161,7 @@ class _Header(msgspec.Struct, frozen=True, omit_defaults=True):
     stun: Annotated[list[_Place], msgspec.Meta(max_length=16)] = []
     relays: Annotated[list[_Relay], msgspec.Meta(max_length=RELAYS_LIMIT)] = []
     policy: _Revision = 0
+    names: Annotated[list[_Named], msgspec.Meta(max_length=NAMES_LIMIT)] = []
     lock: _Key | None = None
     unlock: _Signature | None = None
 
@@ -151,7 +170,7 @@ class _Record(msgspec.Struct, frozen=True, omit_defaults=True):
     key: _Key
     sign: _Key
     name: _Name
-    addr: Annotated[list[Annotated[bytes, msgspec.Meta(min_length=4, max_length=16)]], msgspec.Meta(max_length=16)] = []
+    addr: Annotated[list[_Address], msgspec.Meta(max_length=16)] = []
     caps: Annotated[list[_Word], msgspec.Meta(max_length=16)] = []
     bridge: bool = False
     nets: Annotated[list[_Subnet], msgspec.Meta(max_length=SUBNETS_LIMIT)] = []
@@ -188,7 +207,7 @@ _decode_stored = msgspec.msgpack.Decoder(_Stored).decode
 
 def emit_record(record: MemberRecord) -> bytes:
     """The bytes of a member's record."""
-    addresses = [ipaddress.ip_address(text).packed for text in record.addresses]
+    addresses = _packed(record.addresses)
     return _encode(
         _Record(
             key=record.static_public,
@@ -208,7 +227,7 @@ def parse_record(blob: bytes, network: NetworkId) -> MemberRecord:
     """Read a member's record; raises `ParseError`."""
     try:
         record = _decode_record(blob)
-        addresses = tuple(str(ipaddress.ip_address(packed)) for packed in record.addr)
+        addresses = _unpacked(record.addr)
     except _MALFORMED as error:
         raise ParseError(f"a member's record in the network map is malformed: {error}") from error
     check_name(record.name)
@@ -225,6 +244,14 @@ def parse_record(blob: bytes, network: NetworkId) -> MemberRecord:
         lock=record.lock,
         policy_class=record.policy_class,
     )
+
+
+def _packed(addresses: Iterable[str]) -> list[bytes]:
+    return [ipaddress.ip_address(text).packed for text in addresses]
+
+
+def _unpacked(addresses: Iterable[bytes]) -> tuple[str, ...]:
+    return tuple(str(ipaddress.ip_address(packed)) for packed in addresses)
 
 
 def check_name(name: str) -> None:
@@ -244,6 +271,7 @@ def emit_header(network_map: NetworkMap) -> bytes:
             mtu=network_map.mtu,
             stun=list(network_map.stun_servers),
             relays=[_emit_relay(relay) for relay in network_map.relays],
+            names=[_Named(one.label, _packed(one.addresses)) for one in network_map.names],
             lock=network_map.lock,
             unlock=network_map.lock_end,
             policy=network_map.policy,
@@ -259,6 +287,7 @@ def _parse_header(blob: bytes, members: Mapping[NodeId, MemberRecord]) -> Networ
     try:
         header = _decode_header(blob)
         prefixes = tuple(str(ipaddress.ip_network(prefix)) for prefix in header.prefixes)
+        names = tuple(MapName(one.label, _unpacked(one.addresses)) for one in header.names)
     except _MALFORMED as error:
         raise ParseError(f"the header of the network map is malformed: {error}") from error
     check_name(header.name)
@@ -275,6 +304,7 @@ def _parse_header(blob: bytes, members: Mapping[NodeId, MemberRecord]) -> Networ
         stun_servers=tuple(header.stun),
         relays=relays,
         policy=header.policy,
+        names=names,
         lock=header.lock,
         lock_end=header.unlock,
         members=tuple(members.values()),

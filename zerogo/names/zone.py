@@ -2,7 +2,8 @@
 """Who is called what in a network, and back: the contents of its zone `network.zg`.
 
 Two members whose names come to the same label are told apart by a number, in the order of their node ids: `-2`, `-3`.
-A member whose name is that label to the letter goes before those whose name had to be changed.
+A member whose name is that label to the letter goes before those whose name had to be changed. Names that the network
+has beside its members' go before all of them.
 """
 
 from __future__ import annotations
@@ -52,16 +53,25 @@ class Zone:
         return [one for one in self.hosts.get(name, ()) if ipaddress.ip_address(one).version == version]
 
 
-def make_zone(network: str, members: Iterable[Named]) -> Zone:
-    """The zone of a network of that name; `members` in the order of their node ids."""
-    origin = f"{label_of(network) or UNNAMED}.{TOP}"
+def origin_of(network: str) -> str:
+    """What the names in a network of that name end with."""
+    return f"{label_of(network) or UNNAMED}.{TOP}"
+
+
+def make_zone(network: str, members: Iterable[Named], others: Iterable[Named] = ()) -> Zone:
+    """The zone of a network of that name; `members` in the order of their node ids, `others` with labels for names."""
+    origin = origin_of(network)
     ordered = sorted(members, key=lambda member: label_of(member.name) != member.name)
-    hosts: dict[str, tuple[str, ...]] = {}
+    hosts: dict[str, tuple[str, ...]] = {f"{other.name}.{origin}": other.addresses for other in others}
     pointers: dict[str, str] = {}
+    named = list(hosts.items())
     for member in ordered:
         name = f"{_free_label(member.name, origin, hosts)}.{origin}"
         hosts[name] = member.addresses
         for address in member.addresses:
+            pointers.setdefault(ipaddress.ip_address(address).reverse_pointer, name)
+    for name, addresses in named:
+        for address in addresses:
             pointers.setdefault(ipaddress.ip_address(address).reverse_pointer, name)
     return Zone(origin, hosts, pointers)
 

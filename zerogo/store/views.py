@@ -6,7 +6,7 @@ from __future__ import annotations
 from attrs import evolve
 from sqlalchemy import Connection, select
 
-from zerogo.control.netmap import NetworkMap
+from zerogo.control.netmap import MapName, NetworkMap
 from zerogo.control.publication import MapView
 from zerogo.control.relays import Servers
 from zerogo.ids import NetworkId, NodeId
@@ -14,6 +14,7 @@ from zerogo.store import policies, tables
 from zerogo.store.errors import NotFound
 from zerogo.store.locks import find_lock, with_signatures
 from zerogo.store.members import approved_members
+from zerogo.store.names import list_names
 
 
 def read_view(connection: Connection, network: NetworkId, servers: Servers) -> MapView:
@@ -34,6 +35,7 @@ def read_view(connection: Connection, network: NetworkId, servers: Servers) -> M
         mtu=found.mtu,
         stun_servers=servers.stun,
         relays=servers.relays,
+        names=tuple(MapName(one.label, one.addresses) for one in list_names(connection, network)),
         lock=lock.public,
         lock_end=lock.end,
         policy=policy.revision,

@@ -36,6 +36,13 @@ class ZoneTests(SynchronousTestCase):
             },
         )
 
+    def test_the_networks_own_names_go_first(self) -> None:
+        zone = make_zone("home", [Named("nas", ("10.1.0.1",))], [Named("nas", ("192.168.7.5", "10.1.0.1"))])
+        self.assertEqual(zone.addresses("nas.home.zg", 4), ["192.168.7.5", "10.1.0.1"])
+        self.assertEqual(zone.addresses("nas-2.home.zg", 4), ["10.1.0.1"])
+        self.assertEqual(zone.pointers["1.0.1.10.in-addr.arpa"], "nas-2.home.zg")
+        self.assertEqual(zone.pointers["5.7.168.192.in-addr.arpa"], "nas.home.zg")
+
     def test_nameless_things_have_a_name(self) -> None:
         self.assertEqual(list(make_zone("🙂", [Named("🙂", ())]).hosts), ["node.network.zg"])
 
