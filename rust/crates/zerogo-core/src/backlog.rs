@@ -133,30 +133,18 @@ impl Backlog {
         }
     }
 
-    /// The frame whose turn it is, and how many were dropped since they had waited too long; its place is free again when
-    /// this is called next.
-    pub fn next(&mut self, now: Nanos) -> (Option<Next<'_>>, usize) {
+    /// The frame whose turn it is, and whether it is late; its place is free again when this is called next.
+    pub fn next(&mut self, now: Nanos) -> Option<(Next<'_>, bool)> {
         if let Some(place) = self.used.take() {
             self.release(place);
         }
-        let mut late = 0;
-        let (free_small, free_large) = (&mut self.free_small, &mut self.free_large);
-        let entry = self.queue.pop(now, |entry| {
-            late += 1;
-            match entry.place {
-                Place::Small(at) => free_small.push(at),
-                Place::Large(at, _) => free_large.push(at),
-            }
-        });
-        let Some(Entry { place, size }) = entry else {
-            return (None, late);
-        };
+        let (Entry { place, size }, is_late) = self.queue.pop(now)?;
         self.used = Some(place);
         let next = match place {
             Place::Small(at) => Next::Whole(&mut self.small[at * SMALL_BYTES..][..size]),
             Place::Large(at, Reading::Whole) => Next::Whole(self.large[at].whole(size)),
             Place::Large(at, Reading::Spread) => Next::Spread(&mut self.large[at], size),
         };
-        (Some(next), late)
+        Some((next, is_late))
     }
 }

@@ -24,6 +24,7 @@ pub enum Counter {
     ForwardCarried,
     ForwardDelivered,
     TwinsOut,
+    CongestionMarked,
     DroppedUnknownIndex,
     DroppedUnauthentic,
     DroppedReplay,
@@ -53,7 +54,7 @@ pub enum Counter {
 }
 
 /// All counters, in order, by the names of `status --json`.
-pub const NAMES: [&str; 43] = [
+pub const NAMES: [&str; 44] = [
     "tap_frames_in",
     "tap_frames_out",
     "tap_super_frames_in",
@@ -71,6 +72,7 @@ pub const NAMES: [&str; 43] = [
     "forward_carried",
     "forward_delivered",
     "twins_out",
+    "congestion_marked",
     "dropped_unknown_index",
     "dropped_unauthentic",
     "dropped_replay",

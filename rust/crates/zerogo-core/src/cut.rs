@@ -258,6 +258,12 @@ impl Cutter {
         &self.buffer[first.start..first.end - self.shape.payload_bytes]
     }
 
+    /// As `head`, to be changed.
+    pub fn head_mut(&mut self) -> &mut [u8] {
+        let first = self.first_place();
+        &mut self.buffer[first.start..first.end - self.shape.payload_bytes]
+    }
+
     /// The shape that its places are for.
     pub fn shape(&self) -> &Shape {
         &self.shape

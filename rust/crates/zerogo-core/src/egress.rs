@@ -10,7 +10,7 @@ use crate::counter::Counter;
 use crate::cut::{Cutter, Shape};
 use crate::endpoint::Endpoint;
 use crate::fdb::{Mac, PeerNumber};
-use crate::flow::flow_of;
+use crate::flow::{flow_of, mark_congestion};
 use crate::gate::Direction;
 use crate::outbox::{Blame, DatagramSink, Outbox};
 use crate::packet::{ETHERNET_BYTES, is_plain_ip};
@@ -83,14 +83,18 @@ impl<S: DatagramSink> Egress<S> {
 
     /// Seal the frame whose turn it is; its size, 0 where none waits.
     pub fn send_next(&mut self, now: Nanos) -> usize {
-        let (next, late) = self.backlog.next(now);
-        self.out.shared.sending.add(Counter::DroppedQueue, late);
+        let Some((next, is_late)) = self.backlog.next(now) else {
+            return 0;
+        };
         let (size, shape) = match next {
-            None => return 0,
-            Some(Next::Whole(frame)) => (frame.len(), self.out.dispatch(frame, now)),
-            Some(Next::Spread(cutter, size)) => {
-                let is_sent = self.out.send_in_place(cutter, size, now);
-                (size, if is_sent { None } else { self.out.dispatch(cutter.gather(size), now) })
+            Next::Whole(frame) => {
+                let is_late = is_late && !self.out.is_marked(frame);
+                (frame.len(), self.out.dispatch(frame, is_late, now))
+            }
+            Next::Spread(cutter, size) => {
+                let is_late = is_late && !self.out.is_marked(cutter.head_mut());
+                let is_sent = self.out.send_in_place(cutter, size, is_late, now);
+                (size, if is_sent { None } else { self.out.dispatch(cutter.gather(size), is_late, now) })
             }
         };
         if let Some(shape) = shape {
@@ -123,18 +127,32 @@ impl<S: DatagramSink> Outgoing<S> {
         self.routes.get(&addresses(frame).0).copied()
     }
 
-    /// One frame with its virtio header; the shape of it, where it was a super-frame.
-    fn dispatch(&mut self, frame: &mut [u8], now: Nanos) -> Option<Shape> {
+    /// Whether a late frame, of which virtio header and headers at least are given, could be marked.
+    fn is_marked(&self, frame: &mut [u8]) -> bool {
+        let is_marked = mark_congestion(&mut frame[VNET_BYTES..]);
+        self.shared.sending.add(Counter::CongestionMarked, usize::from(is_marked));
+        is_marked
+    }
+
+    /// One frame with its virtio header; the shape of it, where it was a super-frame. A *late* one loses its last segment,
+    /// or is dropped where it has but one.
+    fn dispatch(&mut self, frame: &mut [u8], is_late: bool, now: Nanos) -> Option<Shape> {
+        if is_late {
+            self.shared.sending.add(Counter::DroppedQueue, 1);
+            if !Vnet::parse(frame).is_super() {
+                return None;
+            }
+        }
         if let Some(peer) = self.route(&frame[VNET_BYTES..]) {
-            return self.send_frame(peer, frame, true, now);
+            return self.send_frame(peer, frame, (true, is_late), now);
         }
         let verdict = self.shared.segment().egress(&frame[VNET_BYTES..], now);
         match verdict {
-            Verdict::Unicast(peer) => return self.send_frame(peer, frame, false, now),
+            Verdict::Unicast(peer) => return self.send_frame(peer, frame, (false, is_late), now),
             Verdict::Flood(peers) => {
                 self.shared.sending.add(Counter::Flooded, peers.len());
                 for peer in peers {
-                    self.send_frame(peer, frame, false, now);
+                    self.send_frame(peer, frame, (false, is_late), now);
                 }
             }
             Verdict::Answer(answer) => {
@@ -178,7 +196,7 @@ impl<S: DatagramSink> Outgoing<S> {
         }
         let twin = twin.map(|(way, _)| way);
         let blame = if endpoint == plan.best.endpoint { Blame::Path(number) } else { Blame::Nobody };
-        Ok(Trip { number, session, way, mtu, twin, band: flow.band, blame })
+        Ok(Trip { number, session, way, mtu, twin, band: flow.band, blame, is_late: false })
     }
 
     /// Whether the peer's filter refuses a frame, which then is counted.
@@ -192,12 +210,12 @@ impl<S: DatagramSink> Outgoing<S> {
     }
 
     /// Send a frame with its virtio header, or keep it until that is possible. `is_own` says that it goes from our own
-    /// address to the peer's own, so that its Ethernet header can be left out.
+    /// address to the peer's own, so that its Ethernet header can be left out; `is_late`, that its last segment is not sent.
     pub(crate) fn send_frame(
         &mut self,
         number: PeerNumber,
         frame: &mut [u8],
-        is_own: bool,
+        (is_own, is_late): (bool, bool),
         now: Nanos,
     ) -> Option<Shape> {
         let packet = &frame[VNET_BYTES..];
@@ -205,7 +223,7 @@ impl<S: DatagramSink> Outgoing<S> {
             return None;
         }
         let trip = match self.trip(number, packet, packet.len(), now) {
-            Ok(trip) => trip,
+            Ok(trip) => Trip { is_late, ..trip },
             Err(hindrance) => {
                 self.wait(number, frame, hindrance, now);
                 return None;
@@ -247,7 +265,7 @@ impl<S: DatagramSink> Outgoing<S> {
     }
 
     /// Send a super-frame that was read into its places; false where it must be looked at in one piece.
-    fn send_in_place(&mut self, reader: &mut Cutter, size: usize, now: Nanos) -> bool {
+    fn send_in_place(&mut self, reader: &mut Cutter, size: usize, is_late: bool, now: Nanos) -> bool {
         let head = reader.head();
         let (vnet, frame) = (Vnet::parse(head), &head[VNET_BYTES..]);
         let Some(number) = self.route(frame).filter(|_| vnet.is_super()) else {
@@ -257,9 +275,11 @@ impl<S: DatagramSink> Outgoing<S> {
         let Ok(trip) = self.trip(number, frame, frame_bytes, now) else {
             return false;
         };
+        let trip = Trip { is_late, ..trip };
         if shape_of(&self.shared, &trip, frame, frame_bytes, &vnet, is_plain_ip(frame)) != Some(*reader.shape()) {
             return false;
         }
+        self.shared.sending.add(Counter::DroppedQueue, usize::from(is_late));
         if self.forbids(number, frame, now) {
             return true;
         }
@@ -301,7 +321,7 @@ impl<S: DatagramSink> Outgoing<S> {
         }
         for mut frame in peer.take_staged() {
             let is_own = self.route(&frame[VNET_BYTES..]) == Some(number);
-            self.send_frame(number, &mut frame, is_own, now);
+            self.send_frame(number, &mut frame, (is_own, false), now);
         }
         if self.peers.get(&number).is_some_and(|peer| peer.owes_confirmation) {
             self.send_keepalive(number, now);

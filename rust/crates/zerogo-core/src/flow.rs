@@ -4,11 +4,14 @@
 //! sender's programs ask for by DSCP counts (RFC 2474; classes of RFC 4594, RFC 8622); where they ask for nothing, a small
 //! UDP packet is taken for speech, a game, or a question that somebody waits for the answer to.
 
+use crate::checksum::write_ipv4_header_sum;
 use crate::packet::{ETHERNET_BYTES, TCP, UDP, be16, network_offset};
 use crate::wire::{BAND_BULK, BAND_REAL_TIME};
 
 /// An IP packet with UDP of up to so many bytes is real time where its DSCP does not say otherwise.
 const SMALL_UDP_BYTES: usize = 300;
+/// Both bits of the field; any of them says that the transport listens.
+const ECN: u8 = 0x03;
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// What is told of a frame by its headers.
@@ -57,6 +60,27 @@ fn band_of(packet: &[u8], size: usize) -> u8 {
     }
 }
 
+/// Tell the sender of an Ethernet frame, of which the headers at least are given, that it sends too much (ECN, RFC 3168);
+/// false where its transport does not listen to that.
+pub fn mark_congestion(frame: &mut [u8]) -> bool {
+    let Some(network) = network_offset(frame) else {
+        return false;
+    };
+    let packet = &mut frame[network..];
+    match packet.first().map(|byte| byte >> 4) {
+        Some(4) if packet.len() >= 20 && packet[1] & ECN != 0 && usize::from(packet[0] & 0x0f) * 4 <= packet.len() => {
+            packet[1] |= ECN;
+            write_ipv4_header_sum(packet, 0);
+            true
+        }
+        Some(6) if packet.len() >= 40 && packet[1] & ECN << 4 != 0 => {
+            packet[1] |= ECN << 4;
+            true
+        }
+        _ => false,
+    }
+}
+
 fn flow_hash(packet: &[u8]) -> Option<u64> {
     let (addresses, protocol, transport) = match packet.first()? >> 4 {
         4 if packet.len() >= 20 => {
@@ -75,6 +99,7 @@ fn flow_hash(packet: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checksum::{fold, word_sum};
 
     fn udp(port: u8, tos: u8, fragment: u8) -> Vec<u8> {
         let mut frame = vec![2; 12];
@@ -103,9 +128,23 @@ mod tests {
 
     #[test]
     fn cut_short_frames_have_a_flow() {
-        let frame = udp(1, 0, 0);
+        let frame = udp(1, 2, 0);
         for length in 0..frame.len() {
             flow(&frame[..length]);
+            mark_congestion(&mut frame[..length].to_vec());
+        }
+    }
+
+    #[test]
+    fn only_those_that_listen_are_marked() {
+        for (tos, marked) in [(0xb8, None), (0xb9, Some(0xbb)), (2, Some(3)), (3, Some(3))] {
+            let mut frame = udp(1, tos, 0);
+            assert_eq!(mark_congestion(&mut frame), marked.is_some());
+            assert_eq!(frame[15], marked.unwrap_or(tos));
+            assert!(marked.is_none() || fold(word_sum(&frame[14..34])) == 0xffff);
+            let mut frame = [&[2; 12][..], &[0x86, 0xdd, 0x60, tos << 4], &[0; 38]].concat();
+            assert_eq!(mark_congestion(&mut frame), marked.is_some());
+            assert_eq!(frame[15], marked.unwrap_or(tos) << 4);
         }
     }
 }

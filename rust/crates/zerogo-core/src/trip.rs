@@ -34,6 +34,8 @@ pub(crate) struct Trip {
     pub(crate) twin: Option<Way>,
     pub(crate) band: u8,
     pub(crate) blame: Blame,
+    /// Whether the last segment of a super-frame is not sent, so that its sender learns that it sends too much.
+    pub(crate) is_late: bool,
 }
 
 pub(crate) fn note_data(peer: &Peer, bytes: usize, now: Nanos) {
@@ -159,15 +161,25 @@ pub(crate) fn send_run<S: DatagramSink>(
 ) {
     let shape = *cutter.shape();
     let count = payload.div_ceil(shape.payload_bytes);
+    let sent = count - usize::from(trip.is_late);
     let head = run_head(shared, peer, &shape, trip.band, count, vnet);
     shared.sending.add(Counter::TapSuperFramesIn, 1);
     let counter = if head.elides { Counter::ChecksumsElided } else { Counter::ChecksumsCompleted };
-    shared.sending.add(counter, count);
-    note_data(peer, payload + count * (shape.lead + shape.header_bytes), now);
+    shared.sending.add(counter, sent);
+    let payload_sent = payload.min(sent * shape.payload_bytes);
+    note_data(peer, payload_sent + sent * (shape.lead + shape.header_bytes), now);
     // What waits came before.
     outbox.flush(now);
+    let mut seen = 0;
+    let mut goes = || {
+        seen += 1;
+        seen <= sent
+    };
     if shape.datagram_bytes() > trip.mtu {
         cutter.cut(payload, head, |slot| {
+            if !goes() {
+                return;
+            }
             let end = slot.len() - shape.after - TAG_BYTES;
             let (inner, rest) = slot[shape.before + HEADER_BYTES..end].split_at(INNER_BYTES);
             send_plaintext(shared, outbox, peer, trip, [inner, rest], now);
@@ -176,6 +188,9 @@ pub(crate) fn send_run<S: DatagramSink>(
     }
     let mut is_sealed = true;
     cutter.cut(payload, head, |slot| {
+        if !goes() {
+            return;
+        }
         let datagram = shape.before..slot.len() - shape.after;
         is_sealed &= trip.session.seal(&mut slot[datagram.clone()]);
         if let Some(way) = &trip.twin
@@ -186,11 +201,11 @@ pub(crate) fn send_run<S: DatagramSink>(
         }
         is_sealed &= trip.way.wrap(slot);
     });
-    if is_sealed {
-        let end = BASE + payload + count * shape.gap_bytes();
+    if is_sealed && sent > 0 {
+        let end = BASE + payload_sent + sent * shape.gap_bytes();
         outbox.send_run(trip.way.place, trip.blame, &cutter.buffer, BASE..end, shape.slot_bytes(), now);
         trip.way.note_sent();
-        peer.note_sent(count);
+        peer.note_sent(sent);
     }
 }
 

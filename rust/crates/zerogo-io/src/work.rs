@@ -20,6 +20,9 @@ const FRAMES_PER_ROUND: usize = 64;
 const BYTES_PER_ROUND: usize = 48 * 1024;
 const EBADFD: i32 = 77;
 
+/// What is sealed leaves after so long, however slow this machine is.
+const ROUND: Nanos = 500_000;
+
 /// What was done.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Progress {
@@ -59,7 +62,7 @@ impl Outward {
             let now = clock.now();
             let has_more = self.read(now)?;
             let mut budget = BYTES_PER_ROUND;
-            while budget > 0 {
+            while budget > 0 && clock.now() < now + ROUND {
                 let size = self.egress.send_next(now);
                 if size == 0 {
                     break;

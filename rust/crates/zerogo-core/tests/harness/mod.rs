@@ -122,6 +122,11 @@ impl Node {
     /// What was sent, and where to.
     pub fn sent_to(&mut self, now: Nanos) -> Vec<Sent> {
         while self.egress.send_next(now) > 0 {}
+        self.flushed(now)
+    }
+
+    /// What was sealed so far, and where to.
+    pub fn flushed(&mut self, now: Nanos) -> Vec<Sent> {
         self.egress.flush(now);
         std::mem::take(&mut self.egress.out.sink_mut().0)
     }
