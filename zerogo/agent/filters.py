@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from zerogo.control.netmap import NetworkMap
-from zerogo.control.policy_sheet import FilterSheet, filter_for
+from zerogo.control.policy_sheet import FilterSheet, filters_in_force
 from zerogo.ids import NodeId
 from zerogo.policy.compile import CLOSED
 from zerogo.policy.filter import PeerFilter
@@ -28,7 +28,10 @@ class Gates(Protocol):
 
 def node_filters(network_map: NetworkMap, sheet: FilterSheet | None, us: NodeId) -> NodeFilters:
     """What each member of the map is held against."""
-    return {record.node_id: filter_for(network_map, sheet, us, record.policy_class) for record in network_map.members}
+    in_force = filters_in_force(network_map, sheet, us)
+    if in_force is None:
+        return dict.fromkeys(record.node_id for record in network_map.members)
+    return {record.node_id: in_force.of(record.policy_class) for record in network_map.members}
 
 
 class Filters:

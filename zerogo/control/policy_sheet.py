@@ -134,14 +134,14 @@ def content_digest(content: bytes) -> bytes:
     return hashlib.blake2s(content, digest_size=DIGEST_BYTES, person=b"zg-sheet").digest()
 
 
-def filter_for(network_map: NetworkMap, sheet: FilterSheet | None, us: NodeId, peer_class: bytes) -> PeerFilter | None:
-    """What we hold a member of that class against; None where everything may pass."""
+def filters_in_force(network_map: NetworkMap, sheet: FilterSheet | None, us: NodeId) -> ClassFilters | None:
+    """What we hold the members of this map against, by their class; None where the network has no policy."""
     if not network_map.policy:
         return None
     own = network_map.member(us)
     if sheet is None or own is None or sheet.of_class != own.policy_class:
-        return CLOSED
-    return sheet.filters.of(peer_class)
+        return ClassFilters()
+    return sheet.filters
 
 
 def _signed_text(network: NetworkId, revision: int, content: bytes) -> bytes:

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.control.member import ChannelFailed, MapUpdated
 from zerogo.control.messages import Filters, emit_message
 from zerogo.control.netmap import ForgedMap, StaleMap
-from zerogo.control.policy_sheet import FilterSheet, HeldFilters, content_digest, emit_content, filter_for
+from zerogo.control.policy_sheet import FilterSheet, HeldFilters, content_digest, emit_content, filters_in_force
 from zerogo.control.publication import MapView
 from zerogo.errors import ParseError
 from zerogo.ids import NetworkId, NodeId
@@ -143,7 +143,8 @@ class DeliveryTests(SynchronousTestCase):
         told = self.newest(wire)
         record = told.network_map.member(self.node(peer))
         assert record is not None
-        return filter_for(told.network_map, told.sheet, self.node(wire), record.policy_class)
+        in_force = filters_in_force(told.network_map, told.sheet, self.node(wire))
+        return None if in_force is None else in_force.of(record.policy_class)
 
     def test_members_hold_the_filters_of_their_own_pairs(self) -> None:
         ann, bob, cid = self.joined("ann", "bob", "cid")
@@ -208,7 +209,9 @@ class DeliveryTests(SynchronousTestCase):
         record = told.network_map.member(self.node(bob))
         assert record is not None
         for sheet in (None, self.newest(bob).sheet):
-            self.assertEqual(CLOSED, filter_for(told.network_map, sheet, self.node(ann), record.policy_class))
+            in_force = filters_in_force(told.network_map, sheet, self.node(ann))
+            assert in_force is not None
+            self.assertEqual(CLOSED, in_force.of(record.policy_class))
 
     def test_a_forged_sheet_ends_the_connection(self) -> None:
         (ann,) = self.joined("ann")

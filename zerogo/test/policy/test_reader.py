@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from zerogo.errors import ParseError
 from zerogo.policy.document import Policy
 from zerogo.policy.errors import PolicyInvalid
+from zerogo.policy.judge import run_tests
 from zerogo.policy.reader import EXPANDED_LIMIT, GROUPS_DEPTH_LIMIT, parse_policy
 from zerogo.policy.subject import Subject
 
@@ -63,6 +65,15 @@ class ReadingTests(SynchronousTestCase):
         self.assertEqual(((1, 58, 47), (), False), (third.protocols, third.ports, third.allows))
         self.assertEqual([False, True], [test.allows for test in policy.tests])
         self.assertEqual(["db", "group:admins", "host:office", "tag:web"], [each.text for each in policy.selectors])
+
+    def test_the_example_of_the_manual_is_right(self) -> None:
+        file = Path(__file__).parents[3] / "docs" / "POLICY.md"
+        if not file.exists():
+            raise SkipTest("the manual is not where the tests are")
+        manual = file.read_text(encoding="utf-8")
+        policy = parse_policy(manual.partition("```yaml\n")[2].partition("```")[0])
+        self.assertEqual((3, 2), (len(policy.rules), len(policy.tests)))
+        self.assertEqual([], run_tests(policy, ()))
 
     def test_json_is_taken_too(self) -> None:
         text = json.dumps({"default": "allow", "rules": [{"from": "*", "to": "tag:db", "ports": "5432"}]})
