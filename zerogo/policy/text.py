@@ -68,7 +68,7 @@ BEGIN = Place(1, 1)
 
 def parse_text(text: str) -> Section:
     """The tree of a policy; raises `PolicyInvalid`."""
-    if len(text.encode()) > TEXT_LIMIT:
+    if len(text.encode(errors="surrogatepass")) > TEXT_LIMIT:
         raise PolicyInvalid([BEGIN.error(f"a policy has at most {TEXT_LIMIT // 1024} KiB")])
     try:
         for finding in _refusals(text):

@@ -134,6 +134,7 @@ class ReadingTests(SynchronousTestCase):
             ("- a", "a policy has keys and values"),
             ("a: [", "this is not YAML"),
             ("a: \x00", "this is not YAML"),
+            ("a: \ud800", "this is not YAML"),
         ):
             self.assertTrue(any(part in finding for finding in self.findings(text)), (text, self.findings(text)))
 
