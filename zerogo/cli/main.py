@@ -49,6 +49,7 @@ COMMANDS = {
     "users": "zerogo.cli.users:users",
     "tokens": "zerogo.cli.api_tokens:tokens",
     "audit": "zerogo.cli.audit:audit",
+    "webhooks": "zerogo.cli.webhooks:webhooks",
     "controller": "zerogo.cli.controller:controller",
     "identity": "zerogo.cli.identity:identity",
     "config": "zerogo.cli.config:config",

@@ -27,6 +27,7 @@ from zerogo.controller.passwords import Passwords
 from zerogo.controller.rate_limits import RateLimits
 from zerogo.controller.tickets import Tickets
 from zerogo.controller.tokens import OwnerToken, TokenIssuer
+from zerogo.controller.webhook_sender import WebhookSender
 from zerogo.core import RandomBytes
 from zerogo.ids import NetworkId, NodeId
 from zerogo.store.paging import Key, Paging
@@ -71,6 +72,7 @@ class Desk:
     idempotency: Idempotency
     tickets: Tickets
     links: LinkDesk
+    webhooks: WebhookSender
     browsers: Browsers
     bootstrap_path: Path
     """The file with the secret that makes the first user; gone once there is one."""

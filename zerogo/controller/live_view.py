@@ -33,16 +33,19 @@ class LiveView:
             desk.links.book, desk.links.rings, desk.clock, desk.unix_time, lambda: self.feed.is_watched
         )
         desk.links.book.observers += [desk.links.events, self.feed]
-        desk.links.events.observers.append(self.feed.event)
+        self._webhooks = desk.webhooks
+        desk.links.events.observers += [self.feed.event, desk.webhooks.note]
         membership.observer = self
 
     def start(self) -> None:
-        """Begin to keep the course of links."""
+        """Begin to keep the course of links, and to tell webhooks."""
         self._sampler.start()
+        self._webhooks.start()
 
     def stop(self) -> None:
         """Do nothing any more."""
         self._sampler.stop()
+        self._webhooks.stop()
         self.feed.stop()
 
     # From the membership

@@ -16,10 +16,12 @@ from zerogo.controller import (
     live_routes,
     lock_routes,
     member_routes,
+    name_routes,
     network_routes,
     policy_routes,
     second_factor_routes,
     user_routes,
+    webhook_routes,
 )
 from zerogo.controller.desk import Answer, Call, Desk, Route
 from zerogo.controller.openapi import openapi_document
@@ -42,9 +44,11 @@ ROUTES: tuple[Route, ...] = (
     *user_routes.ROUTES,
     *network_routes.ROUTES,
     *member_routes.ROUTES,
+    *name_routes.ROUTES,
     *policy_routes.ROUTES,
     *link_routes.ROUTES,
     *live_routes.ROUTES,
+    *webhook_routes.ROUTES,
     *lock_routes.ROUTES,
     *exit_routes.ROUTES,
     *exit_place_routes.ROUTES,

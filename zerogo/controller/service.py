@@ -53,6 +53,7 @@ from zerogo.controller.site import ControllerSite
 from zerogo.controller.static_files import StaticFiles, find_web_static
 from zerogo.controller.tickets import Tickets
 from zerogo.controller.tokens import OwnerToken, TokenIssuer
+from zerogo.controller.webhook_sender import WebhookSender, make_post
 from zerogo.errors import EnvironmentFault
 from zerogo.ids import SocketAddress
 from zerogo.net.addresses import choose_addresses, read_interfaces
@@ -216,6 +217,7 @@ class ControllerService(MultiService):
             idempotency=Idempotency(),
             tickets=Tickets(),
             links=LinkDesk(LinkBook(), LinkRings(), EventLog(time.time)),
+            webhooks=WebhookSender(store, self._reactor, time.time, self._rng, make_post(self._reactor)),
             browsers=Browsers(
                 origins=tuple(each.lower().rstrip("/") for each in self._config.browser_origins),
                 is_local_allowed=self._config.local_browsers,

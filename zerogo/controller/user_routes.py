@@ -24,7 +24,7 @@ from zerogo.store import api_tokens, audit, users
 from zerogo.store.api_tokens import NewApiToken
 from zerogo.store.values import Role
 
-AREAS = ("networks", "members", "invites", "policy", "users", "tokens", "exits")
+AREAS = ("networks", "members", "invites", "policy", "users", "tokens", "webhooks", "exits")
 READ_ONLY_AREAS = ("audit", "links", "events", "relays")
 SCOPES = (
     *(f"{area}:{verb}" for area in AREAS for verb in ("read", "write")),

@@ -118,6 +118,17 @@ policies = Table(
 )
 """All policies that a network had; the one with the greatest revision is in force."""
 
+names = Table(
+    "names",
+    METADATA,
+    Column("network", Text, ForeignKey("networks.id", ondelete="CASCADE"), primary_key=True),
+    Column("label", Text, primary_key=True),
+    Column("addresses", Text, nullable=False),
+    Column("created_at", time_type(), nullable=False),
+    sqlite_strict=True,
+)
+"""Names beside those of members."""
+
 locks = Table(
     "locks",
     METADATA,
@@ -256,6 +267,39 @@ recovery_codes = Table(
     Column("code_hash", LargeBinary, primary_key=True),
     sqlite_strict=True,
 )
+
+webhooks = Table(
+    "webhooks",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("kinds", Text, nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+    Column("is_enabled", Integer, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", time_type(), nullable=False),
+    Column("last_at", time_type()),
+    Column("last_outcome", Text, nullable=False),
+    Column("dropped", count_type(), nullable=False),
+    sqlite_strict=True,
+)
+"""Where to tell what happens; `kinds` are separated by spaces. The secret signs, so it cannot be hashed."""
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("webhook_id", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("made_at", time_type(), nullable=False),
+    Column("due_at", time_type(), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    ForeignKeyConstraint(["webhook_id"], ["webhooks.id"], ondelete="CASCADE"),
+    Index("ix_webhook_deliveries_due_at", "due_at"),
+    Index("ix_webhook_deliveries_webhook_id", "webhook_id"),
+    sqlite_strict=True,
+)
+"""What waits to be told."""
 
 settings = Table(
     "settings",

@@ -28,8 +28,10 @@ from zerogo.controller.rate_limits import RateLimits
 from zerogo.controller.routes import ROUTES
 from zerogo.controller.tickets import Tickets
 from zerogo.controller.tokens import OwnerToken, TokenIssuer
+from zerogo.controller.webhook_sender import WebhookSender
 from zerogo.ids import NetworkId, NodeId
 from zerogo.store.database import Database
+from zerogo.store.webhooks import Delivery
 from zerogo.test.control.pair import CONTROLLER, KEY_HASH
 from zerogo.test.store.stock import NOW, StoreCase
 
@@ -108,6 +110,8 @@ class ApiCase(StoreCase):
         self.clock = Clock()
         self.unix_now = NOW
         self.told = Told()
+        self.posted: list[tuple[Delivery, dict[str, str]]] = []
+        self.post_answer: int | Exception = 200
         self.bootstrap_path = Path(self.mktemp())
         self.bootstrap_path.mkdir(mode=0o700)
         self.bootstrap_path = self.bootstrap_path / "bootstrap-secret"
@@ -115,6 +119,7 @@ class ApiCase(StoreCase):
         self.bootstrap_path.write_text(BOOTSTRAP_SECRET + "\n")
         store = PromptStore(self.database)
         self.exits = Exits(GatewayOffice(CONTROLLER, self.rng), store, self.clock, lambda: self.unix_now)
+        store = PromptStore(self.database)
         self.desk = Desk(
             store=store,
             members=self.told,
@@ -127,6 +132,7 @@ class ApiCase(StoreCase):
             idempotency=Idempotency(),
             tickets=Tickets(),
             links=LinkDesk(LinkBook(), LinkRings(), EventLog(lambda: self.unix_now)),
+            webhooks=WebhookSender(store, self.clock, lambda: self.unix_now, self.rng, self.post),
             browsers=Browsers(origins=("https://dashboard.example",), is_local_allowed=True),
             bootstrap_path=self.bootstrap_path,
             key_hash=KEY_HASH,
@@ -137,6 +143,13 @@ class ApiCase(StoreCase):
             rng=self.rng,
         )
         self.treq = StubTreq(api_resource(self.desk, ROUTES))
+
+    async def post(self, delivery: Delivery, headers: dict[str, str]) -> int:
+        """In place of the network: notes what a webhook is sent."""
+        self.posted.append((delivery, headers))
+        if isinstance(self.post_answer, Exception):
+            raise self.post_answer
+        return self.post_answer
 
     def call(
         self, method: str, path: str, body: object = None, token: str | None = OWNER_TOKEN, **headers: str
