@@ -99,7 +99,7 @@ class SheetTests(SynchronousTestCase):
         self.assertEqual(self.sheet(1).digest, self.sheet(2).digest)
         self.assertNotEqual(content_digest(emit_content(b"a", SOME)), content_digest(emit_content(b"b", SOME)))
 
-    @settings(deadline=None, max_examples=150)
+    @settings(deadline=None, max_examples=80)
     @given(st.data())
     def test_damage_is_a_parse_error_or_does_not_verify(self, data: st.DataObject) -> None:
         blob = bytearray(self.sheet().encode())
@@ -111,7 +111,7 @@ class SheetTests(SynchronousTestCase):
             return
         self.fail("a changed sheet was believed")
 
-    @settings(deadline=None, max_examples=100)
+    @settings(deadline=None, max_examples=60)
     @given(st.binary(max_size=200))
     def test_garbage_is_a_parse_error(self, blob: bytes) -> None:
         self.assertRaises(ParseError, FilterSheet.decode, blob)

@@ -92,7 +92,7 @@ class WayTests(SynchronousTestCase):
         policy = parse_policy("rules: [{from: ANNA, to: Db}]")
         self.assertTrue(way(policy, ANNA, DB).is_open)
 
-    @settings(deadline=None, max_examples=150)
+    @settings(deadline=None, max_examples=60)
     @given(st.lists(rules, max_size=6), st.sampled_from(["allow", "deny"]), st.sampled_from(["allow", "deny"]))
     def test_planes_do_what_the_policy_says(
         self, lines: list[dict[str, str]], default: str, other_default: str

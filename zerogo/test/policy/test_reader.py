@@ -153,7 +153,7 @@ class ReadingTests(SynchronousTestCase):
         self.assertIn("256 KiB", self.findings("#" * 300_000)[0])
         self.assertIn("tags of YAML", self.findings("a: !!python/object:os.system x")[0])
 
-    @settings(deadline=None, max_examples=150)
+    @settings(deadline=None, max_examples=80)
     @given(documents)
     def test_any_tree_is_a_policy_or_an_error(self, document: object) -> None:
         try:
@@ -161,7 +161,7 @@ class ReadingTests(SynchronousTestCase):
         except ParseError as error:
             self.assertIsInstance(error, PolicyInvalid)
 
-    @settings(deadline=None, max_examples=100)
+    @settings(deadline=None, max_examples=60)
     @given(st.text(max_size=60))
     def test_any_text_is_a_policy_or_an_error(self, text: str) -> None:
         try:
