@@ -1,17 +1,20 @@
 """Failover of routes: how long a stream falls silent when its path dies, and what gets lost when it goes both ways.
 
-    python -m integration.bench.routing [--rounds N]
+    python -m integration.bench.routing [--rounds N] [--only failover|cuts|duplicate]
 
 Run as root; about half a minute a round. Three members and a relay, 5 ms in each direction of each link, so that a
 round trip takes 20 ms; a UDP datagram every 10 ms from alice to carol. In each round the direct path is cut (then bob
 carries), then bob (then the relay carries), and then all heals. Silence is the longest time between two arrivals,
-from before the cut until after it. Duplicate mode is measured apart, with 5 % independent loss on each of two ways.
+from before the cut until after it. Then a TCP stream goes on for a minute in which the direct path is cut 20 times for
+a second. Duplicate mode is measured apart, with 5 % independent loss on each of two ways.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
+import subprocess
 import time
 from collections.abc import Iterator
 
@@ -43,6 +46,9 @@ CONNECT_SECONDS = 60.0
 REST_SECONDS = 4.0
 """On each path before it is cut."""
 LOSS_SECONDS = 40.0
+CUTS = 20
+CUT_SECONDS = 1.0
+BETWEEN_CUTS_SECONDS = 3.0
 MOVES = (("direct", "peer"), ("peer", "relay"), ("relay", "direct"))
 
 
@@ -94,6 +100,35 @@ def measure_failover(count: int) -> dict[tuple[str, str], list[float]]:
     return found
 
 
+def measure_cuts() -> tuple[str, float, float]:
+    """What became of a TCP stream: how it ended, Mbit/s, and the longest time in which nothing came, seconds."""
+    with Lab(parse_scenario(FAILOVER, name="cuts", file="cuts")) as lab:
+        mesh = Mesh(lab)
+        try:
+            mesh.start_all()
+            if not wait_until(lambda: kind_of(mesh, "alice", "carol") == "direct", CONNECT_SECONDS):
+                raise SystemExit("the mesh does not come up")
+            wait_until(lambda: has_spare(mesh), CONNECT_SECONDS)
+            server = lab.popen("carol", ["iperf3", "-s", "-1"], stdout=subprocess.DEVNULL)
+            seconds = str(round(CUTS * BETWEEN_CUTS_SECONDS))
+            # No faster than the emulated internet carries beside other work.
+            argv = ["iperf3", "-c", str(mesh.address("carol")), "-t", seconds, "-i", "0.1", "-b", "5M", "-J"]
+            client = lab.popen("alice", argv, stdout=subprocess.PIPE)
+            for _ in range(CUTS):
+                time.sleep(BETWEEN_CUTS_SECONDS - CUT_SECONDS)
+                lab.cut("lima", "rome")
+                time.sleep(CUT_SECONDS)
+                lab.heal("lima", "rome")
+            report = json.loads(client.communicate(timeout=30)[0])
+            server.kill()
+        finally:
+            mesh.close()
+    flows = [interval["sum"]["bytes"] > 0 for interval in report.get("intervals", [])]
+    silences = "".join("." if flow else "x" for flow in flows).split(".")
+    rate = report["end"].get("sum_received", {}).get("bits_per_second", 0.0) / 1e6
+    return report.get("error", "whole"), rate, max(map(len, silences)) / 10
+
+
 def measure_loss(mode: str) -> tuple[float, int]:
     """The share of the stream that was lost, and copies that came through to the receiver."""
     text = DUPLICATE.replace("MODE", mode)
@@ -118,9 +153,25 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--only", choices=("failover", "cuts", "duplicate"))
     arguments = parser.parse_args()
+    if arguments.only in (None, "failover"):
+        print_failover(arguments.rounds)
+    if arguments.only in (None, "cuts"):
+        outcome, rate, silence = measure_cuts()
+        print(f"TCP over {CUTS} cuts of {CUT_SECONDS:g} s in a minute: {outcome}, {rate:.1f} of 5 Mbit/s, ", end="")
+        print(f"never silent for longer than {silence:.1f} s", flush=True)
+    if arguments.only in (None, "duplicate"):
+        print("5 % loss on the direct path, 5 % on the way by bob, independent")
+        for mode in ("failover", "duplicate"):
+            loss, copies = measure_loss(mode)
+            print(f"{mode}: {loss:.2%} lost, {copies} datagrams came twice", flush=True)
+
+
+def print_failover(count: int) -> None:
+    """Measure so many rounds."""
     print("silence of a stream with a datagram every 10 ms, round trip 20 ms")
-    found = measure_failover(arguments.rounds)
+    found = measure_failover(count)
     for move in MOVES:
         silences = sorted(found.pop(move, []))
         if silences:
@@ -131,10 +182,6 @@ def main() -> None:
             )
     for move, silences in found.items():
         print(f"unexpected {move[0] or 'none'} -> {move[1] or 'none'}: {len(silences)} times")
-    print("5 % loss on the direct path, 5 % on the way by bob, independent")
-    for mode in ("failover", "duplicate"):
-        loss, copies = measure_loss(mode)
-        print(f"{mode}: {loss:.2%} lost, {copies} datagrams came twice", flush=True)
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ class Preference(Generic[Key]):
         self.rival = None
         if key == self.active:
             return
-        if self.active is not None and reason is ChangeReason.DIED:
+        if self.active is not None and reason in (ChangeReason.DIED, ChangeReason.DECIDED):
             self._damping.left_dead(self.active, now)
         if key is not None:
             self._damping.taken(key, now, is_better=reason is ChangeReason.BETTER)
