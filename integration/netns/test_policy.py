@@ -15,7 +15,8 @@ from zerogo.lab.loader import parse_scenario
 from zerogo.lab.roles import Mesh, _program
 from zerogo.lab.scenario import Role
 
-TAKES_EFFECT_SECONDS = 2.0
+LIMIT_SECONDS = 10.0
+"""For a change to be felt; it takes tenths of a second, but the machine may have a lot else to do."""
 PLANES = ("native", "reference") if is_built() else ("reference", "reference")
 SCENARIO = """
 sites:
@@ -72,12 +73,12 @@ class PolicyTests(SynchronousTestCase):
             self.until(lambda source=source, target=target: self.pings(source, target), 20)
         self.set_policy("default: deny\n")
         for source, target in (("alice", "bob"), ("bob", "alice")):
-            self.until(lambda source=source, target=target: not self.pings(source, target), TAKES_EFFECT_SECONDS)
+            self.until(lambda source=source, target=target: not self.pings(source, target), LIMIT_SECONDS)
         why = self.zerogo("alice", Role.AGENT, "why", "bob").stdout.decode()
         self.assertIn("lets nothing pass between this machine and bob", why)
 
         self.set_policy(ONE_WAY)
-        self.until(lambda: self.pings("alice", "bob"), TAKES_EFFECT_SECONDS)
+        self.until(lambda: self.pings("alice", "bob"), LIMIT_SECONDS)
         self.assertFalse(self.pings("bob", "alice"))
         explained = self.zerogo("server", Role.CONTROLLER, "policy", "explain", "bob", "alice")
         self.assertEqual((1, b"deny"), (explained.returncode, explained.stdout[:4]), explained.stdout)
