@@ -1,11 +1,15 @@
 """Throughput, packets per second, latency and cost of data planes and rivals between two namespaces. Run as root:
 
-    python -m integration.bench.plane [--only NAME,...] [--seconds 4] [--json FILE] [--plot FILE.png] [--no-offloads]
+    python -m integration.bench.plane [--only NAME,...] [--seconds 4] [--rounds 1] [--json FILE] [--plot FILE.png]
+                                      [--no-offloads]
 
 All in one run and on the same cores: the bare veth, clear vxlan in the kernel, our planes with each suite, and the
 rivals that are installed (`.ci/bench-packages` installs Debian's; `integration/bench/rivals.py` says how newer builds
 join). Our planes are given the session as a handshake would. Everything of both ends, iperf3 included, shares the cores
 of this machine. The table ends with the goals, as ratios of this run. The plot needs gnuplot.
+
+Where others use the machine too, more rounds give each contender several turns, one after the other; what is told of it
+then is the median of each figure.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ import argparse
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -95,9 +100,18 @@ def plot(results: Results, out: Path) -> None:
     data.unlink()
 
 
-def run(names: list[str], seconds: int, has_offloads: bool) -> Results:
-    """Measure each; one that fails is told of and left out."""
-    results: Results = {}
+def medians(rounds: dict[str, list[dict[str, Any]]]) -> Results:
+    """The median of each figure of each contender that was measured."""
+    return {
+        name: {key: statistics.median_low(found[key] for found in turns) for key in turns[0]}
+        for name, turns in rounds.items()
+        if turns
+    }
+
+
+def run(names: list[str], seconds: int, has_offloads: bool, rounds: int = 1) -> Results:
+    """Measure each in turn, so many times; one that fails is told of and left out."""
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     known = contenders()
     wire = Wire()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
@@ -108,7 +122,7 @@ def run(names: list[str], seconds: int, has_offloads: bool) -> Results:
                 host.run("ethtool", "-K", "wire", "tx", "off", "gso", "off", "tso", "off", "gro", "off", "sg", "off")
         with Progress(*columns, console=console, transient=True) as progress:
             task = progress.add_task("")
-            for name in names:
+            for name in names * rounds:
 
                 def say(text: str, name: str = name) -> None:
                     progress.update(task, description=f"{name}: {text}")
@@ -116,12 +130,12 @@ def run(names: list[str], seconds: int, has_offloads: bool) -> Results:
                 say("coming up")
                 try:
                     with known[name](wire) as running:
-                        results[name] = measure(wire, running, seconds, say)
+                        results[name].append(measure(wire, running, seconds, say))
                 except (RuntimeError, subprocess.SubprocessError, KeyError) as error:
                     console.print(f"{name} failed: {error}"[:600], markup=False)
     finally:
         wire.close()
-    return results
+    return medians(results)
 
 
 def main() -> int:
@@ -131,6 +145,7 @@ def main() -> int:
     options.add_argument("--json", type=Path, help="where to write the figures")
     options.add_argument("--plot", type=Path, help="where to write the plot, a PNG")
     options.add_argument("--seconds", type=int, default=4, help="of each TCP measurement")
+    options.add_argument("--rounds", type=int, default=1, help="turns of each, of which the median counts")
     options.add_argument("--no-offloads", action="store_true", help="switch the veth's offloads off")
     arguments = options.parse_args()
     if os.geteuid() != 0:
@@ -139,11 +154,13 @@ def main() -> int:
     if arguments.plot and not shutil.which("gnuplot"):
         print("the plot needs gnuplot: apt-get install gnuplot-nox", file=sys.stderr)
         return 1
+    for out in filter(None, (arguments.json, arguments.plot)):
+        out.parent.mkdir(parents=True, exist_ok=True)
     names = list(contenders())
     if arguments.only:
         wanted = arguments.only.split(",")
         names = [name for name in names if name == BARE or any(name.startswith(each) for each in wanted)]
-    results = run(names, arguments.seconds, not arguments.no_offloads)
+    results = run(names, arguments.seconds, not arguments.no_offloads, arguments.rounds)
     console = Console(width=None if sys.stdout.isatty() else 200)
     console.print(table_of(results))
     if goals := list(goals_of(results)):
