@@ -1,8 +1,8 @@
 # -*- test-case-name: zerogo.test.agent.test_link_reports -*-
 """What the controller is told of this machine's links: what changed, and no more of it than it asked for.
 
-While nobody looks, a link is told when its path or state changes, looked at every ten seconds, and figures go out once a
-minute. While somebody looks (`Watched`, which ends by itself), all is looked at at the interval that the controller
+While nobody looks, a link is told when its path or state changes, looked at every ten seconds, and figures go out once
+a minute. While somebody looks (`Watched`, which ends by itself), all is looked at at the interval that the controller
 named; figures that moved by less than can be seen are not told, and where more links changed than may go into one
 report, those that were told longest ago come first. After each registration the controller knows nothing, so the first
 report says that it is the whole.
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from attrs import define, field
 
 from zerogo.control.member import Watched
-from zerogo.control.messages import LINKS_GONE_LIMIT, LinkReport, LinkSample, LinksReport
+from zerogo.control.messages import LINKS_GONE_LIMIT, AgentFacts, LinkReport, LinkSample, LinksReport
 from zerogo.dataplane.interface import PeerCounters
 from zerogo.ids import ChannelAddress, NodeId, RouteAddress
 from zerogo.mesh.events import PathKind, PeerState
@@ -58,6 +58,8 @@ class LinkReporter:
         self._why = why
         self._is_streamed = is_streamed
         self._told: dict[NodeId, _Told] = {}
+        self._facts = AgentFacts()
+        self._told_facts: AgentFacts | None = None
         self._is_first = True
         self._watch: Watched | None = None
         self._watched_until = float("-inf")
@@ -77,6 +79,10 @@ class LinkReporter:
     def interval(self, now: float) -> float | None:
         """Seconds until the next report; None: nobody looks."""
         return self._watch.interval if self._watch is not None and now < self._watched_until else None
+
+    def use_facts(self, facts: AgentFacts) -> None:
+        """What is told of this machine itself."""
+        self._facts = facts
 
     def compose(
         self, peers: Iterable[PeerStatus], counters: Mapping[int, PeerCounters], ciphers: Mapping[int, str], now: float
@@ -109,9 +115,11 @@ class LinkReporter:
         if with_samples:
             self._samples_at = now
         is_whole, self._is_first = self._is_first, False
-        if not (links or samples or gone or is_whole):
+        about = self._facts if is_whole or self._facts != self._told_facts else None
+        if not (links or samples or gone or is_whole or about):
             return None
-        return LinksReport(is_whole=is_whole, links=links, samples=samples, gone=[one.raw for one in gone])
+        self._told_facts = self._facts
+        return LinksReport(is_whole=is_whole, links=links, samples=samples, gone=[one.raw for one in gone], about=about)
 
     def _is_of_interest(self, peer: PeerStatus) -> bool:
         """One that waits for its turn, and was never told, says nothing."""

@@ -16,7 +16,7 @@ from zerogo.agent.pair_facts import pair_facts
 from zerogo.agent.presence import Presence
 from zerogo.agent.reports import PortMappingReport, offer_report, peer_report
 from zerogo.control.member import Watched
-from zerogo.control.messages import LinksReport
+from zerogo.control.messages import AgentFacts, LinksReport
 from zerogo.dataplane.interface import PeerCounters
 from zerogo.mesh.status import PeerStatus
 from zerogo.reach.pair import explain
@@ -60,6 +60,8 @@ class Links:
         if segment is not None:
             peers = segment.peers()
             self._names = {str(peer.node_id): peer.name for peer in peers}
+            nat = segment.offer().nat
+            self._reporter.use_facts(AgentFacts(segment.plane_name, nat.mapping.value, nat.ports.value))
             report = self._reporter.compose(peers, segment.counters().peers, segment.ciphers(), now)
             if report is not None and not self._tell(report):
                 self._reporter.reset()

@@ -10,7 +10,7 @@ from collections import deque
 from attrs import field, frozen
 
 from zerogo.control.channel import ChannelResponder
-from zerogo.control.messages import ControllerMessage, Ping, emit_message
+from zerogo.control.messages import AgentFacts, ControllerMessage, Ping, emit_message
 from zerogo.core import RandomBytes
 from zerogo.ids import NetworkId, NodeId
 from zerogo.noise.identity import Identity
@@ -126,6 +126,7 @@ class Connection:
         self.is_congested = False
         self.passwords_at: float | None = None
         """When the relays' passwords are to be sent; None: not, since it is no member."""
+        self.facts: AgentFacts | None = None
         self.watch_at: float | None = None
         """When it is to be told again that somebody looks; None: it was not told."""
         self.frames = TokenBucket(FRAMES_PER_SECOND, FRAMES_BURST, now)

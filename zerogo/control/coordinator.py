@@ -286,6 +286,7 @@ class Coordinator:
                 source=connection.source,
                 connected_seconds=now - connection.opened_at,
                 rtt=connection.rtt,
+                facts=connection.facts,
             )
             for node_id, connection in self._present.get(network, {}).items()
         }
@@ -389,6 +390,7 @@ class Coordinator:
                     self._introductions.grant(connection, who.network, who.node_id, NodeId(to))
             case LinksReport():
                 if connection.reports.take(now):
+                    connection.facts = message.about or connection.facts
                     self._events.append(LinksReported(who.network, who.node_id, message))
             case Publish(caps, nets):
                 if not connection.publishes.take(now):

@@ -6,7 +6,7 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from zerogo.control.connection import Registration
-from zerogo.control.messages import LinksReport
+from zerogo.control.messages import AgentFacts, LinksReport
 from zerogo.ids import NetworkId, NodeId
 
 
@@ -121,3 +121,5 @@ class Presence:
     connected_seconds: float
     rtt: float | None
     """Of the control connection, seconds."""
+    facts: AgentFacts | None = None
+    """What the agent told of itself."""

@@ -162,6 +162,17 @@ class LinkSample(msgspec.Struct, frozen=True, array_like=True):
     score: Annotated[float, msgspec.Meta(ge=-10_000, le=10_000)] | None = None
 
 
+class AgentFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an agent is made of and what surrounds it."""
+
+    plane: _PathKind = ""
+    """`native` or `reference`."""
+    mapping: _PathKind = ""
+    """How its NAT maps: a value of `zerogo.ice.nature.NatMapping`."""
+    ports: _PathKind = ""
+    """How its NAT chooses ports: a value of `PortPattern`."""
+
+
 class LinksReport(msgspec.Struct, frozen=True, omit_defaults=True, tag="links", tag_field="t"):
     """Agent: what changed of my links. Each entry takes the place of what was told of that peer before."""
 
@@ -171,6 +182,8 @@ class LinksReport(msgspec.Struct, frozen=True, omit_defaults=True, tag="links", 
     samples: Annotated[list[LinkSample], msgspec.Meta(max_length=LINKS_LIMIT)] = []
     gone: Annotated[list[_NodeBytes], msgspec.Meta(max_length=LINKS_GONE_LIMIT)] = []
     """No members any more, or of no interest."""
+    about: AgentFacts | None = None
+    """None: as told before."""
 
 
 class Pong(msgspec.Struct, frozen=True, tag="pong", tag_field="t"):

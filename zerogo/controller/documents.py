@@ -139,12 +139,19 @@ class MemberDocument(msgspec.Struct, frozen=True):
     """The host its control connection comes from."""
     rtt_ms: float | None
     """Of its control connection."""
+    plane: str | None
+    """Its data plane, `native` or `reference`; null until it told."""
+    nat_mapping: str | None
+    """How its NAT maps: `none`, `stable`, `per-destination` (hard) or `unknown`."""
+    nat_ports: str | None
+    """How its NAT chooses ports: `preserved`, `sequential`, `block`, `random` or `unknown`."""
     subnets: list[SubnetDocument]
 
     @classmethod
     def of(cls, member: StoredMember, presence: Presence | None) -> MemberDocument:
         """As stored and as present."""
         rtt = None if presence is None else presence.rtt
+        facts = None if presence is None else presence.facts
         return cls(
             id=str(member.node_id),
             network=str(member.network),
@@ -162,6 +169,9 @@ class MemberDocument(msgspec.Struct, frozen=True):
             is_online=presence is not None,
             source=None if presence is None else presence.source,
             rtt_ms=None if rtt is None else round(rtt * 1000, 2),
+            plane=None if facts is None else facts.plane,
+            nat_mapping=None if facts is None else facts.mapping,
+            nat_ports=None if facts is None else facts.ports,
             subnets=[SubnetDocument(one.subnet, one.is_announced, one.is_approved) for one in member.subnets],
         )
 

@@ -155,7 +155,7 @@ class HistoryDocument(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, course: Course) -> HistoryDocument:
         """As kept."""
-        columns: list[list[float | None]] = [[None if math.isnan(each) else round(each, 3) for each in column] for column in course.columns]
+        columns = [[_known(each) for each in column] for column in course.columns]
         return cls(course.times, *columns)
 
 
@@ -215,6 +215,10 @@ def moment(unix_time: float) -> str:
     """A time with milliseconds."""
     text = datetime.fromtimestamp(unix_time, UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 3)
 
 
 def _moment(unix_time: float | None) -> str | None:

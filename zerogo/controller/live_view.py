@@ -75,3 +75,5 @@ class LiveView:
     def links_reported(self, network: NetworkId, node_id: NodeId, report: LinksReport) -> None:
         """A member told what changed of its links."""
         self._links.book.reported(network, node_id, report, self._unix_time())
+        if report.about is not None:
+            self.feed.member_touched(network, node_id)

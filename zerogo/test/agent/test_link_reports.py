@@ -3,7 +3,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.agent.link_reports import IDLE_LINKS, IDLE_SAMPLES_SECONDS, LinkReporter
 from zerogo.control.member import Watched
-from zerogo.control.messages import LINKS_LIMIT, LinksReport, emit_message, parse_member_message
+from zerogo.control.messages import LINKS_LIMIT, AgentFacts, LinksReport, emit_message, parse_member_message
 from zerogo.dataplane.interface import PeerCounters
 from zerogo.ids import ChannelAddress, NodeId, RouteAddress, SocketAddress
 from zerogo.mesh.events import PathKind, PeerState
@@ -135,6 +135,15 @@ class LinkReporterTests(SynchronousTestCase):
         self.reporter.reset()
         report = self.told(CONNECTED)
         self.assertEqual((report.is_whole, len(report.links), len(report.samples)), (True, 1, 1))
+
+    def test_what_this_machine_is_goes_when_it_is_another(self) -> None:
+        self.reporter.use_facts(AgentFacts("native", "stable", "preserved"))
+        self.assertEqual(self.told(CONNECTED).about, AgentFacts("native", "stable", "preserved"))
+        self.assertIsNone(self.compose(CONNECTED))
+        self.reporter.use_facts(AgentFacts("native", "per-destination", "random"))
+        self.assertEqual(self.told(CONNECTED).about, AgentFacts("native", "per-destination", "random"))
+        self.reporter.reset()
+        self.assertIsNotNone(self.told(CONNECTED).about)
 
     def test_values_out_of_range_do_not_make_a_message_that_is_refused(self) -> None:
         odd = evolve(PATH, rtt=1e9, jitter=-1.0, loss=1.0000001, relay="\u202e" * 100, local_candidate="x" * 40)

@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.agent.links import Links
 from zerogo.control.member import Watched
-from zerogo.control.messages import LinksReport
+from zerogo.control.messages import AgentFacts, LinksReport
 from zerogo.dataplane.interface import PlaneCounters
 from zerogo.mesh.signal import Offer
 from zerogo.test.agent.test_reports import PEER
@@ -20,6 +20,7 @@ class LinksTests(SynchronousTestCase):
         segment = SimpleNamespace(
             peers=lambda: [PEER], counters=PlaneCounters, ciphers=dict, offer=lambda: Offer(candidates=())
         )
+        segment.plane_name = "native"
         self.presence: Any = SimpleNamespace(segment=segment, ports=[9993])
         self.links = Links(
             self.clock, self.presence, tell=self.tell, mapping=lambda: None, is_streamed=lambda address: False
@@ -34,6 +35,7 @@ class LinksTests(SynchronousTestCase):
         self.links.look()
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertIn("bob is reached directly", self.told[0].links[0].why)
+        self.assertEqual(self.told[0].about, AgentFacts("native", "unknown", "unknown"))
 
     def test_while_somebody_looks_it_looks_at_the_interval(self) -> None:
         looks: list[None] = []

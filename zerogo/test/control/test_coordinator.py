@@ -16,7 +16,7 @@ from zerogo.control.coordinator_events import (
     RegistrationWanted,
 )
 from zerogo.control.member import MapUpdated, MemberState, PunchAt, Refused, Registered, SignalReceived
-from zerogo.control.messages import LinkReport, LinkSample, LinksReport, Ping, RefusalCode, emit_message
+from zerogo.control.messages import AgentFacts, LinkReport, LinkSample, LinksReport, Ping, RefusalCode, emit_message
 from zerogo.test.control.pair import CONTROLLER, NETWORK, NO_RELAYS, Pair, Wire, seeded
 
 
@@ -232,11 +232,14 @@ class CoordinatorTests(SynchronousTestCase):
     def test_the_round_trip_is_shown_and_links_are_passed_on(self) -> None:
         ann = self.pair.agent("ann", delay=0.02)
         self.pair.connect(ann)
-        report = LinksReport(is_whole=True, links=[LinkReport(bytes(10), "direct")])
+        facts = AgentFacts("native")
+        report = LinksReport(is_whole=True, links=[LinkReport(bytes(10), "direct")], about=facts)
         ann.member.report(report, self.pair.now)
+        ann.member.report(LinksReport(), self.pair.now)
         self.pair.advance(1.0)
         presence = self.pair.coordinator.presence(NETWORK, self.pair.now)[ann.member._identity.node_id]
-        self.assertEqual(self.events(LinksReported), [LinksReported(NETWORK, ann.member._identity.node_id, report)])
+        told = [LinksReported(NETWORK, ann.member._identity.node_id, each) for each in (report, LinksReport())]
+        self.assertEqual((self.events(LinksReported), presence.facts), (told, facts))
         self.assertAlmostEqual(presence.rtt or 0.0, 0.04, delta=0.001)
         self.assertEqual(presence.source, "192.0.2.1")
 

@@ -36,6 +36,7 @@ MEMBER_MESSAGES = (
         ],
         samples=[m.LinkSample(NODE, 1.5, 0.25, 0.0, 1000.0, 500.0, 89.5)],
         gone=[NODE],
+        about=m.AgentFacts("native", "per-destination", "random"),
     ),
     m.Pong(1),
     m.Resync(),
@@ -79,6 +80,7 @@ class MessageTests(SynchronousTestCase):
                 m.Register(network=bytes(5), signing=bytes(32), binding=bytes(64), name="a", version=bad),
                 m.LinksReport(links=[m.LinkReport(NODE, bad)]),
                 m.LinksReport(links=[m.LinkReport(NODE, why=bad)]),
+                m.LinksReport(about=m.AgentFacts(bad)),
             ):
                 self.assertRaises(ParseError, m.parse_member_message, m.emit_message(message))
             for answer in (m.Waiting(bad), m.Refusal(bad, ""), m.Refusal("", bad), m.Welcome(bad, [])):

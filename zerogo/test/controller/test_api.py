@@ -5,6 +5,7 @@ from sqlalchemy import update
 from twisted.internet.defer import Deferred
 
 from zerogo.control.coordinator_events import Presence
+from zerogo.control.messages import AgentFacts
 from zerogo.control.token import JoinToken
 from zerogo.controller.desk import Route
 from zerogo.controller.login_limits import FREE_ATTEMPTS
@@ -429,10 +430,12 @@ class MemberRouteTests(ApiCase):
     def test_members_are_listed_with_presence(self) -> None:
         ann = self.join("ann")
         self.join("bob")
-        self.told.present = {ann.node_id: Presence(source="192.0.2.7", connected_seconds=5.0, rtt=0.0123)}
+        facts = AgentFacts("native", "stable", "preserved")
+        self.told.present = {ann.node_id: Presence(source="192.0.2.7", connected_seconds=5.0, rtt=0.0123, facts=facts)}
         first, second = self.call("GET", self.members_path()).json["items"]
         self.assertEqual((first["name"], first["is_online"], first["rtt_ms"]), ("ann", True, 12.3))
-        self.assertEqual((second["is_online"], second["source"]), (False, None))
+        self.assertEqual((first["plane"], first["nat_mapping"], first["nat_ports"]), ("native", "stable", "preserved"))
+        self.assertEqual((second["is_online"], second["source"], second["plane"]), (False, None, None))
         self.assertEqual(len(self.call("GET", "/peers").json["items"]), 2)
 
     def test_a_waiting_machine_is_approved_denied_and_told(self) -> None:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from zerogo.control.coordinator import Coordinator
-from zerogo.control.messages import LinkReport, LinkSample, LinksReport
+from zerogo.control.messages import AgentFacts, LinkReport, LinkSample, LinksReport
 from zerogo.control.relays import Servers
 from zerogo.controller.live_view import LiveView
 from zerogo.controller.membership import Membership
@@ -85,6 +85,13 @@ class LiveViewTests(ApiCase):
         found = {each["kind"]: each["value"] for each in self.changes(dashboard)}
         self.assertEqual((found["link"]["path"], found["link"]["relay"]), ("relay", "fra"))
         self.assertEqual(found["event"]["change"]["reason"], "the path before stopped answering")
+
+    def test_what_an_agent_tells_of_itself_shows_its_member_anew(self) -> None:
+        touched: list[NodeId] = []
+        self.patch(self.view.feed, "member_touched", lambda network, node_id: touched.append(node_id))
+        self.view.links_reported(self.network, self.ann, LinksReport())
+        self.view.links_reported(self.network, self.ann, LinksReport(about=AgentFacts("native")))
+        self.assertEqual(touched, [self.ann])
 
     def test_members_are_asked_to_report_only_while_somebody_looks(self) -> None:
         told: list[bool] = []
