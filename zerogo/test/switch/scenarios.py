@@ -253,6 +253,9 @@ def _icmp() -> Iterator[dict[str, Any]]:
         out(frame4(ICMP, bytes([13]) + bytes(19), OUT), True),
         came(frame4(ICMP, bytes([14]) + bytes(19), IN), False),
     )
+
+
+def _errors() -> Iterator[dict[str, Any]]:
     asked, asked6 = ipv4(UDP, ports(4000, 7), OUT), ipv6(UDP, ports(4000, 7), OUT6)
     pinged = ipv4(ICMP, echo(8, 5), OUT)
     yield scenario(
@@ -357,7 +360,7 @@ def _odd_headers() -> Iterator[dict[str, Any]]:
 
 def scenarios() -> list[dict[str, Any]]:
     """All of them, as the file holds them."""
-    parts = (_openness(), _rules(), _flows(), _icmp(), _odd_headers())
+    parts = (_openness(), _rules(), _flows(), _icmp(), _errors(), _odd_headers())
     return json.loads(json.dumps([each for part in parts for each in part]))  # type: ignore[no-any-return]
 
 
