@@ -13,163 +13,22 @@ are counted, since a test in which no kill ever fell between commit and answer w
 
 from __future__ import annotations
 
-import json
-import os
 import random
 import shutil
-import signal
-import socket
-import sqlite3
-import subprocess
-import sys
 import tempfile
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import treq
-from twisted.internet import reactor as installed
-from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from zerogo.control.channel import FRAME_LIMIT
-from zerogo.control.member import ChannelFailed, Member, MemberEvent, Refused, Registered
+from integration.control_agents import Agent, ControllerProcess, sleep
 from zerogo.control.token import JoinToken
-from zerogo.net.control_client import ControlClient
-from zerogo.net.dial import ControllerAddress, stream_endpoint
-from zerogo.net.pump import Pump
-from zerogo.noise.identity import Identity
 
-reactor: Any = installed
 ROUNDS = 15
 JOINS_PER_ROUND = 4
 SHARED_USES = 20
 SEED = 4
-
-
-def sleep(seconds: float) -> Deferred[None]:
-    """Real time: the other process lives in it."""
-    return deferLater(reactor, seconds, lambda: None)
-
-
-class Agent:
-    """An agent as far as the controller can tell."""
-
-    def __init__(self, token: JoinToken) -> None:
-        self.token = token
-        self.identity = Identity.generate(os.urandom)
-        self.welcomes: list[Registered] = []
-        self.refusal: Refused | None = None
-        self.last_event: MemberEvent | None = None
-        self.interruptions = 0
-        """Connections that ended before the controller had answered."""
-        member = Member(
-            identity=self.identity, key_hash=token.key_hash, network=token.network, name="machine", rng=os.urandom
-        )
-        member.use_token(token.secret)
-        addresses = [ControllerAddress.parse(f"http://{text}") for text in token.addresses]
-        self.client = ControlClient(
-            reactor,
-            self,
-            addresses,
-            endpoint_of=lambda address: stream_endpoint(reactor, address),
-            rng=os.urandom,
-            frame_limit=FRAME_LIMIT,
-        )
-        self._member = member
-        self._pump: Pump[MemberEvent, bytes] = Pump(
-            member, reactor, outputs=member.outgoing, send=self.client.send, on_event=self._on_event
-        )
-
-    def connected(self) -> None:
-        self._pump.call(self._member.connected)
-
-    def receive_message(self, data: bytes) -> None:
-        self._pump.call(self._member.receive_message, data)
-
-    def disconnected(self, reason: str) -> None:
-        self.interruptions += not self.is_decided
-        self._pump.call(self._member.disconnected)
-
-    def _on_event(self, event: MemberEvent) -> None:
-        self.last_event = event
-        if isinstance(event, Registered):
-            self.welcomes.append(event)
-            self.client.settled()
-        elif isinstance(event, Refused) and event.is_final:
-            self.refusal = event
-            self.client.stop()
-        elif isinstance(event, Refused | ChannelFailed):
-            self.client.drop(type(event).__name__)
-
-    @property
-    def is_decided(self) -> bool:
-        return bool(self.welcomes) or self.refusal is not None
-
-
-class ControllerProcess:
-    """The controller, started and killed."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.config = directory / "controller.yaml"
-        self.config.write_text(f"listen: 127.0.0.1:{self.port}\nstate-dir: {directory / 'state'}\n")
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [str(Path(sys.executable).with_name("twistd")), "-n", "--pidfile=", "zerogo-controller"]
-        with (self.directory / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [*command, "--config", str(self.config)], stdout=log, stderr=log, cwd=self.directory
-            )
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.send_signal(signal.SIGKILL)
-            self._process.wait(10)
-            self._process = None
-
-    def stored_members(self) -> set[str]:
-        """The node ids in the database as the kill left it; opened as a copy, so that recovery is the controller's."""
-        copy = self.directory / "copy"
-        copy.mkdir(exist_ok=True)
-        for suffix in ("", "-wal"):
-            original = self.directory / "state" / f"controller.db{suffix}"
-            (copy / original.name).unlink(missing_ok=True)
-            if original.exists():
-                shutil.copy(original, copy)
-        (copy / "controller.db-shm").unlink(missing_ok=True)
-        with closing(sqlite3.connect(copy / "controller.db")) as database:
-            verdict = database.execute("PRAGMA integrity_check").fetchone()[0]
-            if verdict != "ok":
-                raise AssertionError(verdict)
-            return {row[0] for row in database.execute("SELECT node_id FROM members")}
-
-    async def wait_until_up(self) -> None:
-        for _ in range(300):
-            try:
-                await self.request("GET", "/health")
-                return
-            except Exception:
-                await sleep(0.05)
-        raise AssertionError((self.directory / "log").read_text()[-4000:])
-
-    async def request(self, method: str, path: str, body: object = None) -> Any:
-        owner = json.loads((self.directory / "state" / "owner.json").read_text())
-        response = await treq.request(
-            method,
-            owner["url"] + "/api/v1" + path,
-            json=body,
-            headers={"Authorization": f"Bearer {owner['token']}"},
-            timeout=5,
-            persistent=False,
-        )
-        return await response.json()
 
 
 class ControllerKillTests(TestCase):

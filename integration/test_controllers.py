@@ -1,0 +1,164 @@
+"""Two controllers on one PostgreSQL database, telling each other what changed by NOTIFY, and by Redis.
+
+    this process                         processes of their own
+    agents: Member + ControlClient  -->  twistd zerogo-controller, left  -+- PostgreSQL (a server of the test's own)
+                                    -->  twistd zerogo-controller, right -+  [Redis, likewise]
+
+First: members at both are one network, whatever they have to do with each other; decisions made at one take effect at
+the other. Then one of the two is killed while machines join and changes are pushed: nobody who was told that it is a
+member is lost, no address is given twice, no member ever gets a map older than the one it holds, and a machine that
+joins after the kill is a member within `JOIN_SECONDS`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor as installed
+from twisted.trial.unittest import TestCase
+
+from integration.control_agents import Agent, ControllerProcess, sleep
+from integration.servers import postgresql, redis
+from zerogo.control.token import JoinToken
+
+reactor: Any = installed
+JOIN_SECONDS = 10.0
+"""The issue's figure, for a machine that joins while one of two controllers is dead."""
+WAIT_SECONDS = 60.0
+AGENTS = 6
+ROUNDS = 2
+KEYS = ("identity.key", "api-token.key")
+
+
+class TwoControllersTests(TestCase):
+    timeout = 240
+
+    def setUp(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="zerogo-two-"))
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.servers = ExitStack()
+        self.addCleanup(self.servers.close)
+        self.agents: list[Agent] = []
+
+    async def tearDown(self) -> None:
+        for agent in self.agents:
+            if agent.refusal is None:
+                await agent.client.stop()
+        for controller in (self.left, self.right):
+            controller.kill()
+        await sleep(0.1)
+
+    async def begin(self, *lines: str) -> None:
+        """Start the servers and both controllers; the second has the keys of the first."""
+        database = self.servers.enter_context(postgresql())
+        lines = (f"database: {database.url}", *lines)
+        places = [self.directory / name for name in ("left", "right")]
+        for place in places:
+            place.mkdir()
+        self.left, self.right = (ControllerProcess(place, *lines) for place in places)
+        addresses = f"public-addresses: [{self.left.address}, {self.right.address}]\n"
+        for controller in (self.left, self.right):
+            controller.config.write_text(controller.config.read_text() + addresses)
+        self.left.start()
+        await self.left.wait_until_up()
+        (places[1] / "state").mkdir(mode=0o700)
+        for name in KEYS:
+            shutil.copy(places[0] / "state" / name, places[1] / "state" / name)
+        self.right.start()
+        await self.right.wait_until_up()
+        self.network = (await self.right.request("GET", "/networks"))["items"][0]["id"]
+        made = await self.left.request("POST", f"/networks/{self.network}/invites", {"uses": 100})
+        self.token = JoinToken.parse(made["join_url"])
+        self.assertEqual(self.token.addresses, (self.left.address, self.right.address))
+
+    def agent(self, *at: ControllerProcess) -> Agent:
+        """One that dials these, the first one first."""
+        agent = Agent(self.token, [controller.address for controller in at], f"m{len(self.agents)}")
+        self.agents.append(agent)
+        agent.client.start()
+        return agent
+
+    async def until(self, what: str, is_so: Any, seconds: float = WAIT_SECONDS) -> float:
+        """Seconds until it was."""
+        began = reactor.seconds()
+        while not is_so():
+            if reactor.seconds() - began > seconds:
+                logs = [(one.directory / "log").read_text()[-2000:] for one in (self.left, self.right)]
+                held = [f"{one.client.status()} {one.member.state} map {one.revision}" for one in self.agents]
+                self.fail("\n".join([f"not within {seconds:.0f} s: {what}", *held, *logs]))
+            await sleep(0.02)
+        return float(reactor.seconds() - began)
+
+    def sees_all(self, agent: Agent) -> bool:
+        network_map = agent.member.network_map
+        wanted = {other.node_id for other in self.agents if other.refusal is None}
+        return network_map is not None and {one.node_id for one in network_map.members} == wanted
+
+    def all_see_all(self) -> bool:
+        return all(self.sees_all(agent) for agent in self.agents if agent.refusal is None)
+
+    async def test_by_the_databases_own_notices(self) -> None:
+        await self.begin()
+        await self.one_network()
+        await self.one_dies()
+
+    async def test_by_redis(self) -> None:
+        socket = self.servers.enter_context(redis())
+        await self.begin(f"redis: unix://{socket}")
+        await self.one_network()
+
+    async def one_network(self) -> None:
+        """Members at both are one network."""
+        ann, bob = self.agent(self.left, self.right), self.agent(self.right, self.left)
+        cid = self.agent(self.left, self.right)
+        await self.until("all see all", self.all_see_all)
+        blob = os.urandom(12_000)
+        ann.call(ann.member.signal, bob.node_id, blob)
+        await self.until("a signal crosses", lambda: bob.signals)
+        self.assertEqual((bob.signals[0].sender, bob.signals[0].blob), (ann.node_id, blob))
+        bob.call(bob.member.request_punch, ann.node_id)
+        await self.until("both are told to punch", lambda: ann.punches and bob.punches)
+        self.assertLess(abs(ann.punches[0].delay - bob.punches[0].delay), 0.2)
+        await self.right.request("DELETE", f"/networks/{self.network}/members/{cid.node_id}")
+        removed = await self.until("a removal takes effect at the other controller", lambda: cid.refusal)
+        self.assertLess(removed, 10.0)
+        await self.until("the others forget it", lambda: self.sees_all(ann) and self.sees_all(bob))
+
+    async def one_dies(self) -> None:
+        """Each in turn, while machines join."""
+        for number in range(ROUNDS):
+            dead, alive = (self.left, self.right) if number % 2 == 0 else (self.right, self.left)
+            joining = [self.agent(dead, alive) for _ in range(AGENTS // 2)]
+            joining += [self.agent(alive, dead) for _ in range(AGENTS // 2)]
+            await sleep(0.05 * number)
+            dead.kill()
+            late = self.agent(dead, alive)
+            seconds = await self.until("a machine joins after the kill", lambda late=late: late.welcomes, JOIN_SECONDS)
+            await self.until(
+                "those that joined are members", lambda joining=joining: all(one.welcomes for one in joining)
+            )
+            await self.until("all see all", self.all_see_all)
+            print(f"\na machine joined {seconds:.2f} s after a controller was killed", end="")
+            dead.start()
+            await dead.wait_until_up()
+        await self.check()
+
+    async def check(self) -> None:
+        """Nothing lost, nothing twice."""
+        members = (await self.left.request("GET", f"/networks/{self.network}/members"))["items"]
+        stored = {one["id"]: one for one in members}
+        told = [agent for agent in self.agents if agent.refusal is None]
+        self.assertEqual({str(agent.node_id) for agent in told}, set(stored))
+        for agent in told:
+            addresses = {welcome.addresses for welcome in agent.welcomes}
+            self.assertEqual(addresses, {tuple(stored[str(agent.node_id)]["addresses"])})
+        given = Counter(address for one in members for address in one["addresses"])
+        self.assertEqual([address for address, times in given.items() if times > 1], [])
+        chain = await self.right.request("GET", "/audit/check")
+        self.assertTrue(chain["is_whole"])
