@@ -101,7 +101,7 @@ class LinkReporter:
             sample = self._sample(told, peer, counters.get(peer.peer, PeerCounters()), now)
             key = self._key(peer, ciphers.get(peer.peer, ""))
             is_other = key != told.key or _is_newer(peer, told, now)
-            if is_other and len(links) < limit:
+            if is_other and len(links) < max(limit, IDLE_LINKS):
                 links.append(self._link(peer, ciphers.get(peer.peer, ""), now))
                 told.key, told.handshake_at = key, _handshake_at(peer, now)
             if with_samples and len(samples) < limit and (is_other or _is_moved(told.sample, sample)):

@@ -19,7 +19,7 @@ INTERVAL_SECONDS = 1.0
 """Between two reports of a member, in a network of at most `REPORTS_PER_SECOND` members."""
 INTERVAL_MOST = 30.0
 REPORTS_PER_SECOND = 200
-LINKS_PER_SECOND = 4000
+LINKS_PER_SECOND = 800
 LINKS_LEAST = 4
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 from attrs import define, field, frozen
@@ -70,7 +71,7 @@ class Link:
     @property
     def names(self) -> tuple[str, str]:
         """The ids as text."""
-        return str(self.pair[0]), str(self.pair[1])
+        return node_text(self.pair[0]), node_text(self.pair[1])
 
 
 class LinkObserver(Protocol):
@@ -81,9 +82,15 @@ class LinkObserver(Protocol):
     def path_changed(self, network: NetworkId, pair: Pair, change: PathChange) -> None: ...
 
 
+@lru_cache(maxsize=16_384)
+def node_text(node_id: NodeId) -> str:
+    """The id as text, which is asked for with each figure that is reported."""
+    return str(node_id)
+
+
 def pair_of(one: NodeId, other: NodeId) -> Pair:
     """The pair, in its order."""
-    return (one, other) if str(one) < str(other) else (other, one)
+    return (one, other) if node_text(one) < node_text(other) else (other, one)
 
 
 class LinkBook:
@@ -270,7 +277,7 @@ def carriers_of(report: LinkReport) -> tuple[str, ...]:
     """Node ids of the members that carry a link, or the name of its relay."""
     if report.relay:
         return (report.relay,)
-    return tuple(str(NodeId(raw)) for raw in report.via)
+    return tuple(node_text(NodeId(raw)) for raw in report.via)
 
 
 def _path_of(end: End | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -111,14 +112,16 @@ class LinkDocument(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, link: Link) -> LinkDocument:
         """As reported."""
-        number, main = main_end(link)
+        number, _ = main_end(link)
         ends = [None if end is None else LinkEnd.of(end) for end in link.ends]
-        said = LinkEnd.of(main)
+        said = ends[number]
+        assert said is not None
+        names = link.names
         received, sent = traffic(link)
         return cls(
             network_id=str(link.network),
-            a=str(link.pair[0]),
-            b=str(link.pair[1]),
+            a=names[0],
+            b=names[1],
             path=said.path,
             via=said.via,
             relay=said.relay,
@@ -134,7 +137,7 @@ class LinkDocument(msgspec.Struct, frozen=True):
             reason=said.reason,
             why=said.why,
             score=said.score,
-            reported_by=str(link.pair[number]),
+            reported_by=names[number],
             reported_at=said.reported_at,
             ends=LinkEnds(*ends),
         )
@@ -211,8 +214,9 @@ def traffic(link: Link) -> tuple[float, float]:
     return (0.0, 0.0) if second is None else (second.sample.sent, second.sample.received)
 
 
+@lru_cache(maxsize=16_384)
 def moment(unix_time: float) -> str:
-    """A time with milliseconds."""
+    """A time with milliseconds; most that are shown are shown again and again."""
     text = datetime.fromtimestamp(unix_time, UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
 

@@ -26,7 +26,7 @@ from zerogo.control.relays import RelayPlace
 from zerogo.controller.caller import Caller
 from zerogo.controller.documents import MemberDocument, NetworkDocument
 from zerogo.controller.event_log import Event
-from zerogo.controller.link_book import LinkBook, Pair, PathChange
+from zerogo.controller.link_book import LinkBook, Pair, PathChange, node_text
 from zerogo.controller.link_documents import EventDocument, LinkDocument
 from zerogo.controller.live_documents import AREAS, Kind, RelayDocument
 from zerogo.controller.live_state import LiveState, changes_for
@@ -279,7 +279,7 @@ class LiveFeed:
         self._touched_links.clear()
 
     def _show_link(self, state: LiveState, network: NetworkId, pair: Pair) -> None:
-        link, name = self._links.find(network, pair), f"{pair[0]}/{pair[1]}"
+        link, name = self._links.find(network, pair), f"{node_text(pair[0])}/{node_text(pair[1])}"
         if link is None or network not in self._pictures:
             state.drop(Kind.LINK, str(network), name)
         else:

@@ -42,5 +42,6 @@ class WatchingTests(SynchronousTestCase):
         self.assertEqual(len(self.told(ann)), 2)
 
     def test_many_members_report_more_seldom_and_less(self) -> None:
-        self.assertEqual((_request(1000).interval, _request(1000).links), (5.0, 20))
+        self.assertEqual((_request(1000).interval, _request(1000).links), (5.0, 4))
+        self.assertEqual((_request(20).interval, _request(20).links), (1.0, 40))
         self.assertEqual((_request(1_000_000).interval, _request(1_000_000).links), (INTERVAL_MOST, LINKS_LEAST))
