@@ -45,6 +45,7 @@ from zerogo.noise.identity import Identity
 from zerogo.portmap.lease import MappingProtocol
 from zerogo.portmap.mapper import MapperStatus, ProtocolStatus, Standing
 from zerogo.test.agent.kernel import MemoryForwarder, MemoryRoutes
+from zerogo.test.control.policed import with_policy
 from zerogo.test.net.fakes import ClientTransport
 from zerogo.testing.plane import MemoryPlane
 
@@ -96,6 +97,8 @@ class ControllerInMemory:
         self.members: dict[bytes, MemberRecord] = {}
         self.revision = 0
         self.mtu = 1400
+        self.policy = ""
+        """Text of the network's policy; empty: it has none."""
         self.lock: bytes | None = None
         self.lock_end: bytes | None = None
         self.psk = b"k" * 32
@@ -249,9 +252,8 @@ class ControllerInMemory:
             lock_end=self.lock_end,
             members=tuple(sorted(self.members.values(), key=lambda record: record.node_id)),
         )
-        return MapView(
-            network_map=network_map, changed_at={record.node_id: self.revision for record in network_map.members}
-        )
+        changed_at = {record.node_id: self.revision for record in network_map.members}
+        return with_policy(MapView(network_map=network_map, changed_at=changed_at), self.policy)
 
 
 @define(eq=False)

@@ -16,11 +16,10 @@ from zerogo.errors import ParseError
 from zerogo.ids import NetworkId, NodeId
 from zerogo.noise.errors import NotAuthentic
 from zerogo.noise.identity import Identity
-from zerogo.policy.compile import CLOSED, ClassFilters, class_of, compile_policy
+from zerogo.policy.compile import CLOSED, ClassFilters
 from zerogo.policy.filter import OPEN_RULE, PeerFilter, PolicyRule
-from zerogo.policy.reader import parse_policy
-from zerogo.policy.subject import Subject
 from zerogo.test.control.pair import CONTROLLER, KEY_HASH, NETWORK, Pair, Wire, seeded
+from zerogo.test.control.policed import with_policy
 
 SOME = ClassFilters(
     {
@@ -41,15 +40,7 @@ class PolicyPair(Pair):
         self.number = 1
 
     def view(self) -> MapView:
-        plain = super().view()
-        policy = parse_policy(self.text)
-        subjects = [Subject(name=each.name, addresses=each.addresses) for each in plain.network_map.members]
-        members = [
-            evolve(record, policy_class=class_of(policy, subject))
-            for record, subject in zip(plain.network_map.members, subjects, strict=True)
-        ]
-        shown = evolve(plain.network_map, members=tuple(members), policy=self.number)
-        return evolve(plain, network_map=shown, filters=compile_policy(policy, subjects))
+        return with_policy(super().view(), self.text if self.number else "", self.number)
 
     def put(self, text: str) -> None:
         """Another policy is in force."""
