@@ -11,11 +11,9 @@ from msgspec import Meta
 from zerogo.controller.documents import RequestBody, rfc3339
 from zerogo.policy.errors import Finding
 from zerogo.policy.judge import Change
-from zerogo.policy.text import TEXT_LIMIT
 from zerogo.store.policies import StoredPolicy
 from zerogo.store.policy_answers import Checked, Explanation, Preview, Shown
 
-_Text = Annotated[str, Meta(max_length=TEXT_LIMIT)]
 _Comment = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Verdict = Literal["allow", "deny"]
 
@@ -23,15 +21,15 @@ Verdict = Literal["allow", "deny"]
 class PolicyRequest(RequestBody, frozen=True):
     """A policy to put in force."""
 
-    text: _Text
-    """YAML or JSON, see docs/POLICY.md."""
+    text: str
+    """YAML or JSON, see docs/POLICY.md. One that is too long is not right, like any other mistake."""
     comment: _Comment = ""
 
 
 class PolicyTextRequest(RequestBody, frozen=True):
     """A policy to look at."""
 
-    text: _Text
+    text: str
 
 
 class RollbackRequest(RequestBody, frozen=True):
