@@ -22,7 +22,7 @@ from zerogo.policy.filter import OPEN_RULE, PeerFilter, PolicyRule
 from zerogo.policy.subject import Kind, Selector, Subject
 
 ALL_IP = ("0.0.0.0/0", "::/0")
-_NEAR = ("224.0.0.0/4", "255.255.255.255/32", "fe80::/10", "ff00::/8")
+NEAR = ("224.0.0.0/4", "255.255.255.255/32", "fe80::/10", "ff00::/8")
 """What is at a member whatever its addresses: groups and link-local addresses."""
 CLASS_BYTES = 8
 
@@ -127,7 +127,7 @@ def _destinations(rule: Rule, matched: list[Selector], target: Subject) -> tuple
         return tuple(dict.fromkeys(networks))
     if not rule.allows or not target.networks or any(each.kind is Kind.ALL for each in matched):
         return ()
-    return tuple(dict.fromkeys((*networks, *target.addresses, *_NEAR)))
+    return tuple(dict.fromkeys((*networks, *target.addresses, *NEAR)))
 
 
 def pair_filter(policy: Policy, us: Subject, peer: Subject) -> PeerFilter | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from attrs import frozen
 
-from zerogo.policy.compile import Way, class_of, way
+from zerogo.policy.compile import ALL_IP, NEAR, Way, class_of, way
 from zerogo.policy.document import PORTED, Policy, Rule, Test, protocol_name
 from zerogo.policy.filter import PORT_MAX, PolicyRule
 from zerogo.policy.subject import Kind, Selector, Subject
@@ -204,7 +204,8 @@ def _destinations(rules: Iterable[PolicyRule], target: Subject) -> list[tuple[st
     """The member itself, and an address of each network behind it that rules tell apart."""
     behind = dict.fromkeys(target.networks)
     for rule in rules:
-        inner = [each for each in rule.destinations if any(_contains(network, each) for network in target.networks)]
+        named = [each for each in rule.destinations if each not in (*NEAR, *ALL_IP, *target.addresses)]
+        inner = [each for each in named if any(_contains(network, each) for network in target.networks)]
         behind.update(dict.fromkeys(inner))
     return [("", None), *((prefix, _stands_for(prefix, tuple(behind))) for prefix in behind)]
 

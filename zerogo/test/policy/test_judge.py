@@ -95,3 +95,10 @@ class ComparisonTests(SynchronousTestCase):
         self.assertEqual(
             [Change(("anna",), ("router",), ("udp 53 at 192.168.7.0/28",), ())], compare(old, new, (ANNA, ROUTER))
         )
+
+    def test_an_exit_is_compared_by_its_two_sides(self) -> None:
+        leads_out = Subject(name="out", addresses=("10.1.0.9",), networks=("0.0.0.0/0",))
+        old = parse_policy("rules: [{from: anna, to: out, protocol: tcp}]")
+        new = parse_policy("rules: [{from: anna, to: out, protocol: tcp}, {from: anna, to: 0.0.0.0/0, protocol: udp}]")
+        (change,) = compare(old, new, (ANNA, leads_out))
+        self.assertEqual((("udp", "udp at 0.0.0.0/0"), ()), (change.gained, change.lost))
