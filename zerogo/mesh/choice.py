@@ -94,6 +94,10 @@ class PathChoice:
         self._preference.force(None if path is None else path.destination, now)
         self.active = path
 
+    def forgive(self) -> None:
+        """One end is elsewhere: no path is held back for having failed before."""
+        self._preference.forgive()
+
     def lost(self) -> None:
         """The path in use is no more; the next choice counts as one after a death."""
         self.active = None

@@ -236,6 +236,10 @@ class Paths:
             path.next_probe_at = now
             path.path_mtu.search(now)
 
+    def moved(self) -> None:
+        """One end has other addresses than before."""
+        self._choice.forgive()
+
     def note_sent(self, total: int, now: float) -> bool:
         """The peer was sent `total` bytes of data so far; whether that makes it a busy one."""
         return self._prober.note_sent(total, now)

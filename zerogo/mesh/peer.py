@@ -73,6 +73,7 @@ class Peer:
     def network_changed(self, offer: Offer, now: float) -> None:
         """This node is elsewhere: paths must prove themselves, and the peer must learn of it."""
         self.search.set_offer(offer, now)
+        self.paths.moved()
         if self.search.is_begun:
             self.search.begin_anew(now)
             self.paths.probe_all(now)
@@ -84,7 +85,11 @@ class Peer:
 
     def receive_signal(self, blob: bytes, now: float) -> None:
         """A signal of this peer; raises `ParseError`."""
-        if self.search.receive_signal(blob, now) and self.state is PeerState.CONNECTED:
+        known = self.search.signalling.remote_offer.candidates
+        is_anew = self.search.receive_signal(blob, now)
+        if self.search.signalling.remote_offer.candidates != known:
+            self.paths.moved()
+        if is_anew and self.state is PeerState.CONNECTED:
             self.search.ice.suspect(now)
             self.paths.probe_all(now)
             self._doubt(now)

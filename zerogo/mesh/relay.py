@@ -3,9 +3,9 @@
 
 All ways by UDP (IPv4, IPv6, several addresses) are tried at once, and the first that lends an address is used; the
 others are given back. Where nothing was heard by UDP after `STREAMS_AFTER_SECONDS`, the driver is asked for streams
-(`RelayStreamWanted`): TCP, TLS, whatever it has; it is told to stop when UDP is heard before they are there. A stream is, to this core, a socket address on the loopback interface
-that carries datagrams to the relay. UDP is tried again while a stream is in use, later and later, and takes over when
-it works.
+(`RelayStreamWanted`): TCP, TLS, whatever it has; it is told to stop when UDP is heard before they are there. A stream
+is, to this core, a socket address on the loopback interface that carries datagrams to the relay. UDP is tried again
+while a stream is in use, later and later, and takes over when it works.
 
 Data from other allocations of the relay is let in from the first moment on: a permission is for a host, and all
 relayed addresses of a relay are on one. Until both ends have bound channels, handshakes come as Data indications.

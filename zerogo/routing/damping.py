@@ -1,11 +1,12 @@
 # -*- test-case-name: zerogo.test.routing.test_damping -*-
 """How often a peer's path may change for the better: links that come and go are held back.
 
-A path that died is left at once, always; what can be held back is the way to a better one. It takes place only while
-there were fewer than two of its kind in the last minute. A path that died within a minute after it was returned to has
-*flapped*: nothing changes back to it for a minute after that, twice as long each further time, eight minutes at most.
-It is forgiven after it was used for ten minutes. So a link that fails once is returned to as soon as hysteresis
-allows, and one that oscillates for hours causes at most two changes a minute once it has flapped.
+A path that failed is left at once, always; what can be held back is the way to a better one. It takes place only while
+there were fewer than two of its kind in the last minute. A path that failed within a minute after it was returned to
+has *flapped*: from then on it must have been better for 15 seconds on end to be returned to, and four times as long
+each further time, eight minutes at most. It is forgiven after it was used for ten minutes. So a link that fails once is
+returned to as soon as hysteresis allows, one that flapped by chance after a quarter of a minute, and one that
+oscillates is left alone as soon as its good times are too short.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from attrs import define, field
 WINDOW_SECONDS = 60.0
 CHANGES_PER_WINDOW = 2
 FLAP_WITHIN_SECONDS = 60.0
-HOLD_SECONDS = 60.0
-LONGEST_HOLD_SECONDS = 480.0
+PROOF_SECONDS = 15.0
+LONGEST_PROOF_SECONDS = 480.0
+MOST_FLAPS = 4
+"""More make no difference."""
 FORGIVEN_AFTER_SECONDS = 600.0
 PATHS_REMEMBERED = 16
 """Whose flapping is known; beyond it the oldest is forgotten."""
@@ -31,8 +34,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 @define
 class _Record:
-    holds: int = 0
-    held_until: float = -math.inf
+    flaps: int = 0
     returned_at: float = -math.inf
 
 
@@ -43,26 +45,26 @@ class Damping(Generic[Key]):
     _changes: deque[float] = field(factory=lambda: deque(maxlen=CHANGES_PER_WINDOW), init=False)
     _records: dict[Key, _Record] = field(factory=dict, init=False)
 
-    def may_change_to(self, key: Key, now: float) -> bool:
-        """Whether a better path may be taken now."""
-        return now >= self.allowed_at(key)
-
-    def allowed_at(self, key: Key) -> float:
-        """From when on a better path may be taken; minus infinity where nothing holds it back."""
+    def proof_seconds(self, key: Key) -> float:
+        """How long a path must have been better on end; 0 where it has not flapped."""
         record = self._records.get(key)
-        held_until = -math.inf if record is None else record.held_until
-        is_full = len(self._changes) == CHANGES_PER_WINDOW
-        return max(held_until, self._changes[0] + WINDOW_SECONDS) if is_full else held_until
+        if record is None or not record.flaps:
+            return 0.0
+        return min(PROOF_SECONDS * 4.0 ** (record.flaps - 1), LONGEST_PROOF_SECONDS)
 
-    def left_dead(self, old: Key, now: float) -> None:
-        """The path in use died."""
+    def allowed_at(self) -> float:
+        """From when on any better path may be taken; minus infinity where it may at any time."""
+        is_full = len(self._changes) == CHANGES_PER_WINDOW
+        return self._changes[0] + WINDOW_SECONDS if is_full else -math.inf
+
+    def failed(self, old: Key, now: float) -> None:
+        """The path in use failed."""
         record = self._record(old)
         used_for = now - record.returned_at
         if used_for >= FORGIVEN_AFTER_SECONDS:
-            record.holds = 0
+            record.flaps = 0
         if used_for < FLAP_WITHIN_SECONDS:
-            record.held_until = now + min(HOLD_SECONDS * 2.0**record.holds, LONGEST_HOLD_SECONDS)
-            record.holds = min(record.holds + 1, 4)
+            record.flaps = min(record.flaps + 1, MOST_FLAPS)
 
     def taken(self, new: Key, now: float, *, is_better: bool) -> None:
         """A path came into use: because it was better than one that lives, or for want of another."""

@@ -86,6 +86,10 @@ class Preference(Generic[Key]):
         """Use this path, whatever it is worth."""
         self._change(key, ChangeReason.LOST if key is None else reason, now)
 
+    def forgive(self) -> None:
+        """The network is another one: what came and went in the old one, or was better there, says nothing."""
+        self._damping, self.rival = Damping(), None
+
     def next_at(self) -> float | None:
         """When a rival has been better for long enough, and nothing holds it back; None where there is none."""
         return None if self.rival is None else self._wins_at
@@ -96,8 +100,10 @@ class Preference(Generic[Key]):
             return False
         if self.rival != best.key:
             self.rival, self._rival_since = best.key, now
-        allowed_at = self._damping.allowed_at(best.key) if active.is_proven else now
-        self._wins_at = max(self._rival_since + HELD_FOR_SECONDS, allowed_at)
+        self._wins_at = self._rival_since + HELD_FOR_SECONDS
+        if active.is_proven:
+            proven_at = self._rival_since + self._damping.proof_seconds(best.key)
+            self._wins_at = max(self._wins_at, proven_at, self._damping.allowed_at())
         return now >= self._wins_at
 
     def _change(self, key: Key | None, reason: ChangeReason, now: float) -> None:
@@ -105,7 +111,7 @@ class Preference(Generic[Key]):
         if key == self.active:
             return
         if self.active is not None and reason in (ChangeReason.DIED, ChangeReason.DECIDED):
-            self._damping.left_dead(self.active, now)
+            self._damping.failed(self.active, now)
         if key is not None:
             self._damping.taken(key, now, is_better=reason is ChangeReason.BETTER)
         self.active, self.reason, self.changed_at = key, reason, now

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.routing.damping import HOLD_SECONDS
+from zerogo.routing.damping import PROOF_SECONDS
 from zerogo.routing.hysteresis import HELD_FOR_SECONDS, ChangeReason, Option, Preference
 from zerogo.routing.score import Facts, PathType, Scorer
 
@@ -54,16 +54,28 @@ class PreferenceTests(SynchronousTestCase):
             assert at is not None
             self.assertEqual(self.at(at, *both), "direct")
 
-    def test_a_rival_that_is_held_back_is_not_asked_for_before_it_may_win(self) -> None:
+    def test_a_rival_that_flapped_is_not_asked_for_before_it_may_win(self) -> None:
         both = (option("server", 30, PathType.SERVER), option("direct", 20))
         self.at(0.0, both[0])
         for now in (1.0, 4.0, 5.0):
             self.at(now, *both[: 1 if now == 5.0 else 2])
         self.assertIs(self.preference.reason, ChangeReason.DIED)
         self.at(6.0, *both)
-        self.assertEqual(self.preference.next_at(), 5.0 + HOLD_SECONDS)
-        self.assertEqual(self.at(64.9, *both), "server")
-        self.assertEqual(self.at(65.0, *both), "direct")
+        self.assertEqual(self.preference.next_at(), 6.0 + PROOF_SECONDS)
+        self.assertEqual(self.at(5.9 + PROOF_SECONDS, *both), "server")
+        self.assertEqual(self.at(6.0 + PROOF_SECONDS, *both), "direct")
+
+    def test_one_that_was_left_for_missing_answers_has_flapped_as_well_until_the_network_is_another_one(self) -> None:
+        both = (option("server", 30, PathType.SERVER), option("direct", 20))
+        self.at(0.0, both[0])
+        for now in (1.0, 4.0):
+            self.at(now, *both)
+        self.preference.force("server", 5.0)
+        self.at(6.0, *both)
+        self.assertEqual(self.preference.next_at(), 6.0 + PROOF_SECONDS)
+        self.preference.forgive()
+        self.at(7.0, *both)
+        self.assertEqual(self.preference.next_at(), 7.0 + HELD_FOR_SECONDS)
 
     def test_a_rival_that_falls_back_begins_anew(self) -> None:
         self.at(0.0, option("a", 60))
@@ -104,11 +116,19 @@ class PreferenceTests(SynchronousTestCase):
         self.assertTrue(len(changes) >= 2)
         self.assert_at_most_two_a_minute(changes)
 
-    def test_a_link_that_dies_and_returns_changes_paths_twice_a_minute_at_most_once_it_has_flapped(self) -> None:
+    def test_a_link_that_dies_and_returns_is_left_alone_and_a_slow_one_changes_paths_twice_a_minute_at_most(
+        self,
+    ) -> None:
         relay = option("relay", 100, PathType.SERVER)
-        changes = self.changes_in(3600, lambda second: [relay, option("a", 20)] if second // 10 % 2 else [relay])
-        self.assert_at_most_two_a_minute(changes[2:])
-        self.assertTrue(4 <= len(changes) <= 30)
+        for up, down, most in ((10, 10, 2), (20, 1, 4), (40, 10, 4), (70, 10, 30)):
+            self.preference = Preference()
+
+            def options(second: int, up: int = up, period: int = up + down) -> list[Option[str]]:
+                return [relay] if second % period >= up else [relay, option("a", 20)]
+
+            changes = self.changes_in(1200, options)
+            self.assertTrue(2 <= len(changes) <= most + 1, (up, down, changes))
+            self.assert_at_most_two_a_minute(changes[3:])
 
     def changes_in(self, seconds: int, options_at: object) -> list[float]:
         """When the path in use changed, looking ten times a second."""
