@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import treq
+from attrs import evolve
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.task import deferLater
 
 from zerogo.control.channel import FRAME_LIMIT
@@ -35,7 +37,7 @@ from zerogo.control.member import (
 from zerogo.control.token import JoinToken
 from zerogo.ids import NodeId
 from zerogo.net.control_client import ControlClient
-from zerogo.net.dial import ControllerAddress, stream_endpoint
+from zerogo.net.dial import ControllerAddress, TorPlaces, stream_endpoint
 from zerogo.net.pump import Pump
 from zerogo.noise.identity import Identity
 
@@ -50,7 +52,9 @@ def sleep(seconds: float) -> Deferred[None]:
 class Agent:
     """An agent as far as the controller can tell."""
 
-    def __init__(self, token: JoinToken, addresses: Sequence[str] = (), name: str = "machine") -> None:
+    def __init__(
+        self, token: JoinToken, addresses: Sequence[str] = (), name: str = "machine", tor: TorPlaces | None = None
+    ) -> None:
         """`addresses` in place of those of the token, the first one first."""
         self.token = token
         self.identity = Identity.generate(os.urandom)
@@ -61,6 +65,8 @@ class Agent:
         self.map_at = 0.0
         """When it came."""
         self.is_connected = False
+        self.received_bytes = 0
+        """Of WebSocket messages."""
         self.welcomes: list[Registered] = []
         self.refusal: Refused | None = None
         self.last_event: MemberEvent | None = None
@@ -71,11 +77,12 @@ class Agent:
         )
         member.use_token(token.secret)
         places = [ControllerAddress.parse(f"http://{text}") for text in addresses or token.addresses]
+        places = [evolve(place, onion_key=token.onion_key or b"") for place in places]
         self.client = ControlClient(
             reactor,
             self,
             places,
-            endpoint_of=lambda address: stream_endpoint(reactor, address),
+            endpoint_of=lambda address: stream_endpoint(reactor, address, tor=tor or TorPlaces()),
             rng=os.urandom,
             frame_limit=FRAME_LIMIT,
         )
@@ -97,6 +104,7 @@ class Agent:
         self._pump.call(self.member.connected)
 
     def receive_message(self, data: bytes) -> None:
+        self.received_bytes += len(data)
         self._pump.call(self.member.receive_message, data)
 
     def disconnected(self, reason: str) -> None:
@@ -192,8 +200,13 @@ class ControllerProcess:
                 await sleep(0.05)
         raise AssertionError((self.directory / "log").read_text()[-4000:])
 
+    def owner(self) -> dict[str, str]:
+        """Where its API is, and the token of this machine's owner."""
+        found: dict[str, str] = json.loads((self.directory / "state" / "owner.json").read_text())
+        return found
+
     async def request(self, method: str, path: str, body: object = None) -> Any:
-        owner = json.loads((self.directory / "state" / "owner.json").read_text())
+        owner = self.owner()
         response = await treq.request(
             method,
             owner["url"] + "/api/v1" + path,

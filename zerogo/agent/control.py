@@ -25,6 +25,7 @@ from zerogo.control.token import split_host_port
 from zerogo.ids import NodeId
 from zerogo.net.control_client import ConnectionStatus, ControlClient
 from zerogo.net.dial import ControllerAddress
+from zerogo.net.onion import is_onion
 from zerogo.net.pump import Pump
 from zerogo.noise.identity import Identity
 
@@ -45,7 +46,10 @@ def controller_addresses(
         straight = [ControllerAddress.parse(url)]
     else:
         straight = [ControllerAddress(*split_host_port(text)) for text in membership.controllers]
-    return straight + [evolve(address, is_proxied=True) for address in straight if leads_to(address.host, address.port)]
+    key = membership.onion_key or b""
+    straight = [evolve(address, onion_key=key) if is_onion(address.host) else address for address in straight]
+    proxied = [one for one in straight if not is_onion(one.host) and leads_to(one.host, one.port)]
+    return straight + [evolve(address, is_proxied=True) for address in proxied]
 
 
 class Controller:
@@ -86,9 +90,11 @@ class Controller:
 
     @property
     def hosts(self) -> list[str]:
-        """Hosts under which the controller is dialled, the one in use first."""
+        """Hosts under which the controller is dialled, the one in use first; an onion service has no other servers."""
         in_use = self._client.status().address
-        ordered = sorted(self.addresses, key=lambda address: str(address) != in_use)
+        ordered = sorted(
+            (one for one in self.addresses if not is_onion(one.host)), key=lambda address: str(address) != in_use
+        )
         return list(dict.fromkeys(address.host for address in ordered))
 
     @property

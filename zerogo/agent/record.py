@@ -43,6 +43,8 @@ class Membership:
     """The network's key in use."""
     lock: bytes | None = None
     """The public key of the network's lock, once it is known, 32 bytes."""
+    onion_key: bytes | None = field(default=None, repr=False)
+    """Opens the controller's onion service, 32 bytes."""
     revision: int = 0
     """Of the newest map that was seen; an older one on disk is not believed."""
     refusal: str = ""
@@ -58,6 +60,7 @@ class Membership:
             secret=token.secret,
             token_psk=token.psk,
             lock=token.lock,
+            onion_key=token.onion_key,
         )
 
     @property
@@ -74,6 +77,7 @@ class Membership:
             secret=token.secret,
             token_psk=token.psk if token.psk is not None else self.token_psk,
             lock=token.lock if token.lock is not None else self.lock,
+            onion_key=token.onion_key,
             refusal="",
         )
 
@@ -96,6 +100,7 @@ class Membership:
             token_psk=_key(stored.token_psk),
             psk=_key(stored.psk),
             lock=_key(stored.lock),
+            onion_key=_key(stored.onion_key),
             revision=stored.revision,
             refusal=stored.refusal,
         )
@@ -113,6 +118,7 @@ class Membership:
             token_psk=None if self.token_psk is None else emit_base32(self.token_psk),
             psk=None if self.psk is None else emit_base32(self.psk),
             lock=None if self.lock is None else emit_base32(self.lock),
+            onion_key=None if self.onion_key is None else emit_base32(self.onion_key),
             revision=self.revision,
             refusal=self.refusal,
         )
@@ -133,6 +139,7 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True):
     token_psk: str | None = None
     psk: str | None = None
     lock: str | None = None
+    onion_key: str | None = None
     revision: Annotated[int, msgspec.Meta(ge=0, le=REVISION_LIMIT)] = 0
     refusal: _Line = ""
 

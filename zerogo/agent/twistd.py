@@ -28,6 +28,7 @@ from zerogo.control.token import JoinToken
 from zerogo.errors import ParseError
 from zerogo.mesh.node import AESGCM_CAPABILITY
 from zerogo.net.clock import use_steady_clock
+from zerogo.net.dial import TorPlaces
 from zerogo.net.proxy import Proxy, proxy_of
 from zerogo.observe.service import LoggedService
 
@@ -110,7 +111,7 @@ def _leave(status: int) -> None:
     os._exit(status)
 
 
-def real_host(reactor: Any, proxy: Proxy | None) -> Host:
+def real_host(reactor: Any, proxy: Proxy | None, tor: TorPlaces) -> Host:
     """This machine."""
     from zerogo.agent.devices import OpenedDevices
     from zerogo.dataplane.choice import make_plane
@@ -156,7 +157,7 @@ def real_host(reactor: Any, proxy: Proxy | None) -> Host:
         reactor=reactor,
         open_devices=OpenedDevices.open,
         make_plane=make_plane,
-        endpoint_of=lambda address: stream_endpoint(reactor, address, proxy),
+        endpoint_of=lambda address: stream_endpoint(reactor, address, proxy, tor),
         proxy_leads_to=(lambda host, port: False) if proxy is None else proxy.leads_to,
         resolve=lambda places: resolve_places(reactor, places),
         watch_addresses=watch,
@@ -183,5 +184,6 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     use_steady_clock(reactor)
     config = options.config
     role = LoggedService(config.log_level, config.log_format, options.parent)
-    AgentService(config, real_host(reactor, options.proxy), options.token).setServiceParent(role)  # type: ignore[no-untyped-call]
+    tor = TorPlaces(config.tor_socks, config.tor_control)
+    AgentService(config, real_host(reactor, options.proxy, tor), options.token).setServiceParent(role)  # type: ignore[no-untyped-call]
     return role

@@ -31,6 +31,7 @@ from zerogo.control.token import split_host_port
 from zerogo.errors import ParseError, ZeroGoError
 from zerogo.net.addresses import read_interfaces
 from zerogo.net.netcheck import Netcheck, Plan
+from zerogo.net.onion import is_onion
 from zerogo.reach.network import Grade, NetworkFacts, Verdict, judge, report_lines
 
 _GRADE_STYLES = {Grade.DIRECT: "green", Grade.RELAYED: "yellow", Grade.CUT_OFF: "red"}
@@ -100,7 +101,8 @@ def make_plan(config: AgentConfig, servers: Sequence[str]) -> Plan:
     membership = state.membership()
     if membership is None:
         return Plan(servers=tuple(asked), ignored=ignored, port=config.port)
-    controllers = controller_addresses(membership, config.controller)
+    # An onion service answers after many seconds, and shows nothing of this network.
+    controllers = [one for one in controller_addresses(membership, config.controller) if not is_onion(one.host)]
     hosts = [address.host for address in controllers]
     network_map = _map_on_disk(state)
     if network_map is not None:

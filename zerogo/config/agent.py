@@ -9,10 +9,12 @@ from attrs import frozen
 
 from zerogo.config.routing import RoutingConfig
 from zerogo.config.schema import option, section
+from zerogo.config.tor_values import TOR_CONTROL
 from zerogo.config.values import (
     ACCEPTANCE,
     DEVICE_GLOB,
     DEVICE_NAME,
+    HOST_PORT,
     LOG_FORMAT,
     LOG_LEVELS,
     NODE_NAME,
@@ -61,6 +63,11 @@ class AgentConfig:
     """An HTTP proxy that takes CONNECT, or file:PATH of a file (mode 0600) that holds its URL. The controller and
     relays are dialled through it too, beside the straight way. Without this key, the proxy of the environment variable
     https_proxy is taken, if that is set."""
+    tor_socks: str = option(HOST_PORT, "127.0.0.1:9050")
+    """The SOCKS port of this machine's Tor, by which a controller that is an onion service is reached."""
+    tor_control: str = option(TOR_CONTROL, "/run/tor/control")
+    """The control port of that Tor, the path of its socket or HOST:PORT: it is told the key that comes with the join
+    token. The agent must be allowed to read Tor's cookie file."""
     token: Secret | None = option(
         secret(16, "paste the token that `zerogo invite` prints on the controller"), None, "file:/etc/zerogo/token"
     )
@@ -107,7 +114,7 @@ class AgentConfig:
     """Which ways to other members are used, and what we carry for them."""
     names: str = option(one_of(("auto", "hosts", "off")), "auto")
     """Names of members, such as printer.home.zg. auto answers them at this machine's own address in the network, port
-    53, and has systemd-resolved ask there where it runs; hosts writes them into /etc/hosts as well; off does neither."""
+    53, and has systemd-resolved ask there where it runs; hosts writes them into /etc/hosts too; off does neither."""
     state_dir: Path = option(PATH, Path("/var/lib/zerogo/agent"))
     """Where the node's key and its membership are kept (mode 0700)."""
     socket: Path = option(PATH, Path("/run/zerogo/agent.sock"))

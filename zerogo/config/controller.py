@@ -8,6 +8,7 @@ from pathlib import Path
 from attrs import frozen
 
 from zerogo.config.schema import option, section, sections
+from zerogo.config.tor_values import TOR_CONTROL
 from zerogo.config.turn_values import KEY_PIN, RELAY_HOST, RELAY_NAME
 from zerogo.config.values import (
     DATABASE,
@@ -94,6 +95,9 @@ class ControllerConfig:
     """The dashboard's files; without it, those that were installed with ZeroGo."""
     public_addresses: tuple[str, ...] = option(many(HOST_PORT), (), "[controller.example.net:9394]")
     """How agents reach this controller: goes into join tokens. Without it, this machine's own addresses."""
+    onion: str | None = option(TOR_CONTROL, None, "/run/tor/control")
+    """Publish this controller as an onion service by the Tor of this machine, whose control port this is: the path of
+    its socket, or HOST:PORT. Agents then need no way to this machine but Tor, and join tokens name the service."""
     database: Path | Secret | None = option(DATABASE, None, "/var/lib/zerogo/controller/controller.db")
     """The SQLite file, or postgresql://USER@HOST/NAME; without it, controller.db in the state directory. A password is
     better kept in ~/.pgpass, where PostgreSQL's own programs find it too."""

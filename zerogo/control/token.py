@@ -1,11 +1,11 @@
 # -*- test-case-name: zerogo.test.control.test_token -*-
 """The join token: everything a machine needs to join a network, as one URL (docs/PROTOCOL.md, "Join token").
 
-    zerogo://HOST:PORT[,HOST:PORT...]/NETWORK/SECRET?k=KEYHASH[&l=LOCK][#PSK]
+    zerogo://HOST:PORT[,HOST:PORT...]/NETWORK/SECRET?k=KEYHASH[&l=LOCK][&o=ONION][#PSK]
 
 NETWORK is the network id (8 base32 characters), SECRET 160 random bits (32 characters), KEYHASH 160 bits of BLAKE2s
 over the controller's two public keys (32 characters), LOCK the public key of the network's lock (52 characters) where
-it has one, PSK the network's pre-shared key (52 characters) where the controller must not know it: a fragment is never
+it has one, ONION the key of the clients of the controller's onion service (52 characters) where it is one, PSK the network's pre-shared key (52 characters) where the controller must not know it: a fragment is never
 sent to a server. Base32 is RFC 4648 without padding, read in either
 case, written in small letters. Because the key hash is pinned here, joining needs no domain name, no certificate and
 no authority.
@@ -126,6 +126,8 @@ class JoinToken:
     """32 bytes where the network's key does not come from the controller (mode end-to-end)."""
     lock: bytes | None = None
     """32 bytes, the public key of the network's lock (`zerogo.control.lock`)."""
+    onion_key: bytes | None = field(default=None, repr=False)
+    """32 bytes, without which an onion service among the addresses is not found (`zerogo.net.onion`)."""
 
     @classmethod
     def parse(cls, text: str) -> JoinToken:
@@ -143,7 +145,8 @@ class JoinToken:
         return cls(
             addresses=_parse_addresses(parts[0]),
             key_hash=parse_base32(_find_key_hash(query), KEY_HASH_BYTES, "the join token's key hash"),
-            lock=_find_lock(query),
+            lock=_find_key(query, "l", "lock"),
+            onion_key=_find_key(query, "o", "key of the onion service"),
             network=_parse_network(parts[1]),
             secret=emit_base32(parse_base32(parts[2], SECRET_BYTES, "the join token's secret")),
             psk=parse_base32(fragment, PSK_BYTES, "the join token's pre-shared key") if fragment else None,
@@ -152,7 +155,8 @@ class JoinToken:
     def format(self) -> str:
         """The URL that `parse` reads back to an equal value."""
         text = f"{SCHEME}{','.join(self.addresses)}/{self.network}/{self.secret}?k={emit_base32(self.key_hash)}"
-        text += "" if self.lock is None else f"&l={emit_base32(self.lock)}"
+        for name, key in (("l", self.lock), ("o", self.onion_key)):
+            text += "" if key is None else f"&{name}={emit_base32(key)}"
         return text if self.psk is None else f"{text}#{emit_base32(self.psk)}"
 
 
@@ -174,9 +178,9 @@ def _find_key_hash(query: str) -> str:
     return found
 
 
-def _find_lock(query: str) -> bytes | None:
-    found = _parameter(query, "l")
-    return parse_base32(found, KEY_BYTES, "the join token's lock") if found else None
+def _find_key(query: str, name: str, what: str) -> bytes | None:
+    found = _parameter(query, name)
+    return parse_base32(found, KEY_BYTES, f"the join token's {what}") if found else None
 
 
 def _parameter(query: str, wanted: str) -> str:

@@ -80,6 +80,8 @@ class Desk:
     """Pins this controller in join tokens."""
     own_addresses: Callable[[], tuple[str, ...]]
     """How agents may reach this controller, `host:port`, best first."""
+    onion_key: bytes | None
+    """What agents need to find it where one of these is an onion service."""
     relays: tuple[RelayPlace, ...]
     """That members are told of."""
     clock: IReactorTime

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import msgspec
+from attrs import evolve
 
 from zerogo.control.token import (
     SECRET_BYTES,
@@ -25,6 +26,7 @@ from zerogo.controller.documents import (
 )
 from zerogo.controller.problems import Problem
 from zerogo.ids import NetworkId
+from zerogo.net.onion import is_onion
 from zerogo.store import join_keys, networks
 from zerogo.store.join_keys import NewJoinKey
 from zerogo.store.networks import NewNetwork
@@ -103,15 +105,25 @@ async def create_invite(desk: Desk, call: Call) -> Answer:
         is_ephemeral=body.is_ephemeral,
     )
     key, secret = await desk.store.write(join_keys.create_join_key, new, call.actor, desk.rng, desk.unix_time())
-    token = JoinToken(addresses, desk.key_hash, network.network, emit_base32(secret))
+    token = evolve(_blank_token(desk, network.network, addresses), secret=emit_base32(secret))
     return Answer(201, InviteDocument.of(key, token.format()))
 
 
 def _check_length(desk: Desk, network: NetworkId, addresses: tuple[str, ...]) -> None:
     """Nobody could read a token that is too long, and it is shown once."""
-    blank = JoinToken(addresses, desk.key_hash, network, emit_base32(bytes(SECRET_BYTES)))
-    if len(blank.format()) > TOKEN_LIMIT:
+    if len(_blank_token(desk, network, addresses).format()) > TOKEN_LIMIT:
         raise Problem(422, "invalid", "these addresses make the join token too long: give fewer, or shorter ones")
+
+
+def _blank_token(desk: Desk, network: NetworkId, addresses: tuple[str, ...]) -> JoinToken:
+    has_onion = any(is_onion(split_host_port(address)[0]) for address in addresses)
+    return JoinToken(
+        addresses,
+        desk.key_hash,
+        network,
+        emit_base32(bytes(SECRET_BYTES)),
+        onion_key=desk.onion_key if has_onion else None,
+    )
 
 
 async def revoke_invite(desk: Desk, call: Call) -> Answer:

@@ -44,6 +44,7 @@ from zerogo.controller.live_view import LiveView
 from zerogo.controller.login_limits import LoginLimits
 from zerogo.controller.membership import SEEN_SECONDS, Membership
 from zerogo.controller.monitoring import Monitor
+from zerogo.controller.onion import ONION_FILE, OnionPresence
 from zerogo.controller.passwords import PasswordThreads
 from zerogo.controller.places import BOOTSTRAP_FILE, OWNER_FILE, TOKEN_SEED_FILE, database_place
 from zerogo.controller.rate_limits import RateLimits
@@ -96,6 +97,7 @@ class ControllerService(MultiService):
         self._membership: Membership | None = None
         self._exits: Exits | None = None
         self._fellows: Fellows | None = None
+        self._onion: OnionPresence | None = None
         self._seen: LoopingCall | None = None
 
     @property
@@ -126,6 +128,8 @@ class ControllerService(MultiService):
             self._store = StoreThreads(database, self._reactor)
             self._passwords = PasswordThreads(self._reactor)
             owner_token = OwnerToken.make(self._rng)
+            if self._config.onion is not None:
+                self._onion = OnionPresence(state / ONION_FILE, self._rng)
             desk = self._make_desk(identity, self._store, self._passwords, owner_token)
             self._listen(desk)
         except BaseException:
@@ -140,6 +144,8 @@ class ControllerService(MultiService):
             self._fellows.start()
         assert self._view is not None
         self._view.start()
+        if self._onion is not None and self._config.onion is not None:
+            self._onion.start(self._reactor, self._config.onion, self.port)
         self._write_owner_file(state, owner_token)
         self._seen = LoopingCall(self._store_seen)
         self._seen.clock = self._reactor
@@ -149,6 +155,8 @@ class ControllerService(MultiService):
 
     def stopService(self) -> Deferred[None]:
         """Close the port, finish what the store was asked, close it."""
+        if self._onion is not None:
+            self._onion.stop()
         if self._membership is not None:
             self._membership.stop()
         if self._exits is not None:
@@ -225,6 +233,7 @@ class ControllerService(MultiService):
             bootstrap_path=self._config.state_dir / BOOTSTRAP_FILE,
             key_hash=controller_key_hash(identity.static_public, identity.signing_public),
             own_addresses=self._own_addresses,
+            onion_key=None if self._onion is None else self._onion.client_key,
             relays=relays.servers(self._config).relays,
             clock=self._reactor,
             unix_time=time.time,
@@ -294,14 +303,16 @@ class ControllerService(MultiService):
             raise EnvironmentFault(f"the controller cannot listen on {address}: {reason}") from error
 
     def _own_addresses(self) -> tuple[str, ...]:
+        onion = () if self._onion is None else self._onion.addresses
         configured = self._config.public_addresses
         if configured:
-            return tuple(join_host_port(*split_host_port(text, self.port)) for text in configured[:ADDRESSES_LIMIT])
+            places = (join_host_port(*split_host_port(text, self.port)) for text in configured)
+            return (*places, *onion)[:ADDRESSES_LIMIT]
         host = self._config.listen.host
         hosts = choose_addresses(read_interfaces()) if host in ANY_HOST else [host]
         if host == "0.0.0.0":  # noqa: S104 - compared with, not bound
             hosts = [one for one in hosts if ":" not in one]
-        return tuple(join_host_port(one, self.port) for one in hosts[:ADVERTISED_ADDRESSES])
+        return (*(join_host_port(one, self.port) for one in hosts[:ADVERTISED_ADDRESSES]), *onion)
 
     def _write_owner_file(self, state: Path, owner_token: OwnerToken) -> None:
         host = self._config.listen.host

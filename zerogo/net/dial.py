@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionRefusedError, TimeoutError
 from twisted.internet.interfaces import IDelayedCall, IProtocolFactory, IReactorTime, IStreamClientEndpoint
@@ -24,6 +24,7 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
 from zerogo.errors import EnvironmentFault, ParseError
+from zerogo.net.onion import OnionEndpoint, is_onion
 from zerogo.net.proxy import ProxiedEndpoint, Proxy, tcp_endpoint
 
 STAGGER_SECONDS = 0.3
@@ -46,6 +47,8 @@ class ControllerAddress:
     path: str = AGENT_PATH
     is_proxied: bool = False
     """Whether it is dialled through the HTTP proxy."""
+    onion_key: bytes = field(default=b"", repr=False)
+    """Opens an onion service, 32 bytes; empty for one that is for everybody, and for other hosts."""
 
     @classmethod
     def parse(cls, url: str) -> ControllerAddress:
@@ -86,13 +89,27 @@ def _ip_version(host: str) -> int | None:
         return None
 
 
-def stream_endpoint(reactor: Any, address: ControllerAddress, proxy: Proxy | None = None) -> IStreamClientEndpoint:
+@frozen
+class TorPlaces:
+    """Where the Tor of this machine is, for controllers that are onion services."""
+
+    socks: str = "127.0.0.1:9050"
+    control: str = "/run/tor/control"
+
+
+def stream_endpoint(
+    reactor: Any, address: ControllerAddress, proxy: Proxy | None = None, tor: TorPlaces = TorPlaces()
+) -> IStreamClientEndpoint:
     """The Twisted endpoint for an address. An IP address costs no resolver thread, plain TCP no TLS library."""
     from twisted.internet import endpoints
 
     version = _ip_version(address.host)
     chosen: IStreamClientEndpoint
-    if address.is_proxied and proxy is not None:
+    if is_onion(address.host):
+        chosen = OnionEndpoint(
+            reactor, address.host, address.port, socks=tor.socks, control=tor.control, key=address.onion_key
+        )
+    elif address.is_proxied and proxy is not None:
         to_proxy = tcp_endpoint(reactor, proxy.host, proxy.port)
         chosen = ProxiedEndpoint(reactor, to_proxy, proxy, address.host, address.port)
     elif version is None:

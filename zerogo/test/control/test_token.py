@@ -36,6 +36,7 @@ tokens = st.builds(
     secret=st.binary(min_size=20, max_size=20).map(emit_base32),
     psk=st.none() | st.binary(min_size=32, max_size=32),
     lock=st.none() | st.binary(min_size=32, max_size=32),
+    onion_key=st.none() | st.binary(min_size=32, max_size=32),
 )
 
 

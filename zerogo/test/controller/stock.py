@@ -136,6 +136,7 @@ class ApiCase(StoreCase):
             browsers=Browsers(origins=("https://dashboard.example",), is_local_allowed=True),
             bootstrap_path=self.bootstrap_path,
             key_hash=KEY_HASH,
+            onion_key=None,
             own_addresses=lambda: ("192.0.2.1:9394",),
             relays=(RelayPlace(name="here", host="relay.example", udp=3478),),
             clock=self.clock,
