@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from attrs import frozen
 
@@ -37,6 +37,18 @@ class Course:
 
     times: list[int]
     columns: list[list[float]]
+
+    def with_means(self, means: Sequence[tuple[int, tuple[float, ...]]], step: int) -> Course:
+        """With means of so many seconds where nothing finer is known."""
+        covered = {time // step for time in self.times}
+        rows = [(time, figures) for time, figures in means if time // step not in covered]
+        if not rows:
+            return self
+        rows += zip(self.times, zip(*self.columns, strict=True), strict=True)
+        rows.sort(key=lambda row: row[0])
+        return Course(
+            [time for time, _ in rows], [list(column) for column in zip(*(row[1] for row in rows), strict=True)]
+        )
 
 
 TIERS = (Tier(1, 3600), Tier(10, 8640))
@@ -137,6 +149,19 @@ class LinkRings:
         rows = sorted(fine + [row for row in coarse if row[0] // TIERS[1].step not in covered])
         columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(1 + len(COLUMNS))]
         return Course([int(each) for each in columns[0]], columns[1:])
+
+    def means(self, begin: float, end: float) -> Iterator[tuple[NetworkId, Pair, tuple[float, ...]]]:
+        """The mean of each link's figures from `begin` to before `end`, where something is known."""
+        for (network, pair), rings in self._rings.items():
+            _, columns = rings[-1].read(begin, end - 1)
+            means = tuple(_mean(column) for column in columns)
+            if not all(map(math.isnan, means)):
+                yield network, pair, means
+
+
+def _mean(column: Sequence[float]) -> float:
+    known = [each for each in column if not math.isnan(each)]
+    return sum(known) / len(known) if known else math.nan
 
 
 def _rows(read: tuple[list[int], list[list[float]]]) -> list[list[float]]:

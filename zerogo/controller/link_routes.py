@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from zerogo.controller.desk import Answer, Call, Desk, Route
 from zerogo.controller.documents import Page, page
-from zerogo.controller.link_book import Pair, pair_of
+from zerogo.controller.link_book import Pair, node_text, pair_of
 from zerogo.controller.link_documents import EventDocument, HistoryDocument, LinkDocument, PathChangeDocument
 from zerogo.controller.problems import Problem
 from zerogo.ids import NodeId
-from zerogo.store import networks
+from zerogo.store import link_history, networks
+from zerogo.store.link_history import STEP_SECONDS
 from zerogo.store.paging import Piece
 from zerogo.store.values import Role
 
@@ -36,11 +37,15 @@ async def get_link(desk: Desk, call: Call) -> Answer:
 
 async def get_link_history(desk: Desk, call: Call) -> Answer:
     """The figures of a link from `from` to `to`, unix seconds; the last hour if left out. One value a second while a
-    dashboard looked in the last hour, one in ten seconds in the last day."""
+    dashboard looked in the last hour, one in ten seconds in the last day, means of five minutes before."""
     end = call.query.get("to", desk.unix_time())
     begin = call.query.get("from", end - HOUR)
     await desk.store.read(networks.find_network, call.network)
-    return Answer(200, HistoryDocument.of(desk.links.rings.read(call.network, _pair(call), begin, end)))
+    pair = _pair(call)
+    course = desk.links.rings.read(call.network, pair, begin, end)
+    names = (node_text(pair[0]), node_text(pair[1]))
+    stored = await desk.store.read(link_history.read, call.network, names, begin, end)
+    return Answer(200, HistoryDocument.of(course.with_means(stored, STEP_SECONDS)))
 
 
 async def list_link_changes(desk: Desk, call: Call) -> Answer:

@@ -1,5 +1,6 @@
 # -*- test-case-name: zerogo.test.controller.test_link_sampler -*-
-"""Takes the figures of links at even times: every second while somebody looks, every ten seconds always.
+"""Takes the figures of links at even times: every second while somebody looks, every ten seconds always, and a mean of
+each five minutes, which goes into the store.
 
 Members tell only what moved, so what a link said last is so until it says something else.
 """
@@ -12,9 +13,10 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
-from zerogo.controller.link_book import Link, LinkBook, main_end
+from zerogo.controller.link_book import Link, LinkBook, main_end, node_text
 from zerogo.controller.link_documents import traffic
 from zerogo.controller.link_rings import TIERS, LinkRings
+from zerogo.store.link_history import STEP_SECONDS, LinkMean
 
 
 class LinkSampler:
@@ -27,11 +29,14 @@ class LinkSampler:
         clock: IReactorTime,
         unix_time: Callable[[], float],
         is_watched: Callable[[], bool],
+        keep: Callable[[list[LinkMean]], object],
     ) -> None:
         self._book = book
         self._rings = rings
         self._unix_time = unix_time
         self._is_watched = is_watched
+        self._keep = keep
+        self._mean_slot = int(unix_time() // STEP_SECONDS)
         self._coarse_slot = 0
         self._loop = LoopingCall(self._take)
         self._loop.clock = clock
@@ -54,6 +59,19 @@ class LinkSampler:
         if tiers:
             for link in self._book.all_links():
                 self._rings.put(link.network, link.pair, now, _values(link), tiers)
+        self._take_means(now)
+
+    def _take_means(self, now: float) -> None:
+        slot = int(now // STEP_SECONDS)
+        if slot == self._mean_slot:
+            return
+        begin, self._mean_slot = self._mean_slot * STEP_SECONDS, slot
+        means = [
+            LinkMean(network, node_text(pair[0]), node_text(pair[1]), begin, figures)
+            for network, pair, figures in self._rings.means(begin, begin + STEP_SECONDS)
+        ]
+        if means:
+            self._keep(means)
 
 
 def _values(link: Link) -> list[float]:

@@ -5,13 +5,21 @@ from __future__ import annotations
 
 from functools import partial
 
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.logger import Logger
+
 from zerogo.control.messages import LinksReport
 from zerogo.controller.callers import is_still_good
 from zerogo.controller.desk import Desk
 from zerogo.controller.link_sampler import LinkSampler
 from zerogo.controller.live_feed import LiveFeed
 from zerogo.controller.membership import Membership
+from zerogo.errors import ZeroGoError
 from zerogo.ids import NetworkId, NodeId
+from zerogo.store import link_history
+from zerogo.store.link_history import LinkMean
+
+_log = Logger()
 
 
 class LiveView:
@@ -20,6 +28,7 @@ class LiveView:
     def __init__(self, desk: Desk, membership: Membership) -> None:
         self._links = desk.links
         self._unix_time = desk.unix_time
+        self._store = desk.store
         self.feed = LiveFeed(
             desk.store,
             membership.presence,
@@ -30,7 +39,12 @@ class LiveView:
         )
         self.feed.watched = membership.watch
         self._sampler = LinkSampler(
-            desk.links.book, desk.links.rings, desk.clock, desk.unix_time, lambda: self.feed.is_watched
+            desk.links.book,
+            desk.links.rings,
+            desk.clock,
+            desk.unix_time,
+            is_watched=lambda: self.feed.is_watched,
+            keep=self._keep_means,
         )
         desk.links.book.observers += [desk.links.events, self.feed]
         self._webhooks = desk.webhooks
@@ -47,6 +61,16 @@ class LiveView:
         self._sampler.stop()
         self._webhooks.stop()
         self.feed.stop()
+
+    def _keep_means(self, means: list[LinkMean]) -> None:
+        kept: Deferred[None] = ensureDeferred(self._write(means))
+        kept.addErrback(lambda failure: _log.failure("A bug in the course of links", failure))
+
+    async def _write(self, means: list[LinkMean]) -> None:
+        try:
+            await self._store.write(link_history.keep, means, self._unix_time())
+        except ZeroGoError as error:
+            _log.warn("The course of links could not be stored: {reason}", reason=str(error))
 
     # From the membership
 

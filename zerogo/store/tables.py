@@ -268,6 +268,20 @@ recovery_codes = Table(
     sqlite_strict=True,
 )
 
+link_history = Table(
+    "link_history",
+    METADATA,
+    Column("network", Text, primary_key=True),
+    Column("a", Text, primary_key=True),
+    Column("b", Text, primary_key=True),
+    Column("hour", count_type(), primary_key=True),
+    Column("figures", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["network"], ["networks.id"], ondelete="CASCADE"),
+    Index("ix_link_history_hour", "hour"),
+    sqlite_strict=True,
+)
+"""The course of a link in one hour since 1970: twelve times the floats of `zerogo.store.link_history`."""
+
 webhooks = Table(
     "webhooks",
     METADATA,

@@ -2,6 +2,8 @@ from zerogo.control.messages import LinkReport, LinkSample, LinksReport
 from zerogo.controller.link_book import pair_of
 from zerogo.controller.link_rings import TIERS
 from zerogo.ids import NodeId
+from zerogo.store import link_history
+from zerogo.store.link_history import LinkMean
 from zerogo.test.controller.stock import ApiCase
 
 ANN, BOB, EVE = (NodeId(bytes([number]) * 10) for number in (1, 2, 3))
@@ -67,6 +69,17 @@ class LinkRoutesTests(ApiCase):
         self.assertEqual((found["rtt_ms"], found["jitter_ms"]), ([6.0, 7.0, 8.0], [None] * 3))
         self.unix_now = now + 10
         self.assertEqual(len(self.call("GET", self.links(f"/{A}/{B}/history")).json["time"]), 5)
+
+    def test_what_was_before_comes_from_the_store(self) -> None:
+        now = int(self.unix_now) // 300 * 300
+        figures = (9.0, 1.0, 0.0, 10.0, 20.0)
+        means = [LinkMean(self.network, A, B, now - 300 * number, figures) for number in range(4)]
+        self.database.write(link_history.keep, means, self.unix_now)
+        self.desk.links.rings.put(self.network, pair_of(ANN, BOB), now + 10, [5.0] * 5, TIERS)
+        path = self.links(f"/{A}/{B}/history?from={now - 600}&to={now + 60}")
+        found = self.call("GET", path).json
+        self.assertEqual(found["time"], [now - 600, now - 300, now + 10])
+        self.assertEqual((found["rtt_ms"], found["sent"]), ([9.0, 9.0, 5.0], [20.0, 20.0, 5.0]))
 
     def test_a_time_that_is_none_is_refused(self) -> None:
         for bad in ("x", "-1", "1e9", "nan", "9" * 30, "%00", "%D9%A1"):

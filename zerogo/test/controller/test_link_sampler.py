@@ -8,6 +8,7 @@ from zerogo.controller.link_book import LinkBook, pair_of
 from zerogo.controller.link_rings import Course, LinkRings
 from zerogo.controller.link_sampler import LinkSampler
 from zerogo.ids import NetworkId, NodeId
+from zerogo.store.link_history import LinkMean
 
 NETWORK = NetworkId(b"netwk")
 ANN, BOB = NodeId(bytes([1]) * 10), NodeId(bytes([2]) * 10)
@@ -18,7 +19,10 @@ class LinkSamplerTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock, self.book, self.rings = Clock(), LinkBook(), LinkRings()
         self.is_watched = False
-        self.sampler = LinkSampler(self.book, self.rings, self.clock, self.unix_time, lambda: self.is_watched)
+        self.kept: list[LinkMean] = []
+        self.sampler = LinkSampler(
+            self.book, self.rings, self.clock, self.unix_time, lambda: self.is_watched, self.kept.extend
+        )
         self.sampler.start()
         self.addCleanup(self.sampler.stop)
         for who, other in ((ANN, BOB), (BOB, ANN)):
@@ -41,6 +45,14 @@ class LinkSamplerTests(SynchronousTestCase):
         self.is_watched = True
         self.clock.pump([1.0] * 5)
         self.assertEqual(self.course().times, [1001, 1002, 1003, 1004, 1005])
+
+    def test_every_five_minutes_a_mean_is_kept(self) -> None:
+        self.clock.pump([1.0] * 700)
+        self.assertEqual([mean.at for mean in self.kept], [900, 1200])
+        mean = self.kept[1]
+        self.assertEqual((mean.network, mean.figures[0]), (NETWORK, 5.0))
+        self.assertEqual((mean.a, mean.b), tuple(str(each) for each in pair_of(ANN, BOB)))
+        self.assertTrue(math.isnan(mean.figures[1]))
 
     def test_traffic_is_named_as_the_first_sees_it_and_what_is_unknown_is_a_gap(self) -> None:
         self.clock.pump([1.0])
