@@ -39,6 +39,7 @@ class WheelTests(SynchronousTestCase):
             names = set(archive.namelist())
             archive.extractall(target)
         self.assertEqual(self.missing_data(names), [])
+        self.assertEqual(self.missing_dashboard(names), [])
         self.assertIn("twisted/plugins/zerogo_plugin.py", names)
         if shutil.which("cargo"):
             self.assertIn("zerogo/_native.abi3.so", names)
@@ -53,6 +54,12 @@ class WheelTests(SynchronousTestCase):
         """Tracked files of the package that the wheel lacks."""
         listed = subprocess.run(["git", "ls-files", "zerogo"], cwd=ROOT, capture_output=True, text=True, check=True)
         return sorted(name for name in listed.stdout.split() if name not in names and (ROOT / name).exists())
+
+    def missing_dashboard(self, names: set[str]) -> list[str]:
+        """Tracked files of the dashboard that the wheel lacks."""
+        listed = subprocess.run(["git", "ls-files", "web-static"], cwd=ROOT, capture_output=True, text=True, check=True)
+        there = {name.partition(".data/data/share/zerogo/")[2] for name in names}
+        return sorted(name for name in listed.stdout.split() if name not in there and (ROOT / name).exists())
 
     def run_installed(self, target: Path, code: str, *arguments: str) -> str:
         """What a program prints that sees the unpacked wheel and the dependencies, and not this tree."""
