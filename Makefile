@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup system demo demo-routing demo-exits bench-exits test lint type rust deny fuzz soak unit netns soak-sim soak-nat bench-routing bench build samples lock clean
+.PHONY: help setup system demo demo-routing demo-exits bench-exits test lint type rust deny fuzz soak unit netns soak-sim soak-nat bench-routing bench-control bench build samples lock clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ soak-nat: setup ## every kind of NAT against every other one in virtual time, 2,
 bench: setup ## the figures of docs/BENCHMARKS.md (root)
 	@.ci/bench-packages
 	@failed=; for bench in idle join relay "plane --json build/plane.json --plot build/plane.png"; do echo "== $$bench"; $(BIN)/python -m integration.bench.$$bench || failed=1; done; test -z "$$failed"
+
+bench-control: setup ## a controller with 1,000 agents on loopback: changes, joins, REST, restart, memory (about four minutes)
+	@$(BIN)/python -m integration.bench.control
 
 bench-exits: setup ## exits beside microsocks and chisel, where they are installed
 	@.ci/bench-packages

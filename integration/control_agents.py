@@ -53,9 +53,14 @@ class Agent:
     """An agent as far as the controller can tell."""
 
     def __init__(
-        self, token: JoinToken, addresses: Sequence[str] = (), name: str = "machine", tor: TorPlaces | None = None
+        self,
+        token: JoinToken,
+        addresses: Sequence[str] = (),
+        name: str = "machine",
+        tor: TorPlaces | None = None,
+        source: str = "",
     ) -> None:
-        """`addresses` in place of those of the token, the first one first."""
+        """`addresses` in place of those of the token, the first one first; `source` is the address to dial from."""
         self.token = token
         self.identity = Identity.generate(os.urandom)
         self.signals: list[SignalReceived] = []
@@ -82,7 +87,11 @@ class Agent:
             reactor,
             self,
             places,
-            endpoint_of=lambda address: stream_endpoint(reactor, address, tor=tor or TorPlaces()),
+            endpoint_of=lambda address: (
+                TCP4ClientEndpoint(reactor, address.host, address.port, bindAddress=(source, 0))
+                if source
+                else stream_endpoint(reactor, address, tor=tor or TorPlaces())
+            ),
             rng=os.urandom,
             frame_limit=FRAME_LIMIT,
         )
