@@ -70,7 +70,7 @@ class PolicyTests(SynchronousTestCase):
 
     def test_a_policy_takes_effect_on_running_sessions_and_outlives_the_controller(self) -> None:
         for source, target in (("alice", "bob"), ("bob", "alice")):
-            self.until(lambda source=source, target=target: self.pings(source, target), 20)
+            self.until(lambda source=source, target=target: self.pings(source, target), 40)
         self.set_policy("default: deny\n")
         for source, target in (("alice", "bob"), ("bob", "alice")):
             self.until(lambda source=source, target=target: not self.pings(source, target), LIMIT_SECONDS)
@@ -86,5 +86,5 @@ class PolicyTests(SynchronousTestCase):
         self.mesh.kill("server", Role.CONTROLLER)
         self.mesh.stop("alice", Role.AGENT)
         self.mesh.start("alice", Role.AGENT)
-        self.until(lambda: self.pings("alice", "bob"), 20)
+        self.until(lambda: self.pings("alice", "bob"), 40)
         self.assertFalse(self.pings("bob", "alice"))
