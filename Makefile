@@ -29,8 +29,8 @@ $(INSTALLED): requirements.lock setup.cfg pyproject.toml rust/Cargo.lock $(wildc
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: setup ## four sites behind NATs find each other on this machine (root; KEEP=1 keeps the logs)
-	@$(BIN)/zerogo lab run demo $(if $(KEEP),--keep)
+demo: setup ## four sites behind NATs find each other on this machine (root; KEEP=1 leaves them standing, with the dashboard)
+	@$(BIN)/zerogo lab run demo $(if $(KEEP),--keep --hold)
 
 demo-routing: setup ## a hub with P2P, and A reaching C through B, as drawn and as measured (root)
 	@$(BIN)/zerogo lab run hub

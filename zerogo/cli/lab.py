@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import signal
 from pathlib import Path
 from types import FrameType
@@ -18,9 +19,14 @@ from zerogo.lab.errors import LabFault
 from zerogo.lab.laboratory import Lab, require_root
 from zerogo.lab.loader import load_scenario, shipped_scenarios
 from zerogo.lab.report import LiveSpectator, as_json, show_result
+from zerogo.lab.roles import Mesh
 from zerogo.lab.run import Wishes, run_scenario
+from zerogo.lab.scenario import Role
 from zerogo.lab.watchdog import clean_leftovers, running_labs
+from zerogo.lab.window import Window
 
+VISITOR = "visitor"
+"""The user by which the dashboard of a lab is looked at."""
 _FILE_COLUMNS = 140
 """Where the output goes to a file or a pipe."""
 
@@ -62,7 +68,7 @@ def run(
         with_mesh=not no_mesh,
         keep=keep,
         capture=pcap.absolute() if pcap else None,
-        hold=(lambda standing: _hold(console, standing)) if hold else None,
+        hold=(lambda standing, mesh: _hold(console, standing, mesh)) if hold else None,
     )
     with LiveSpectator(console, loaded) as spectator:
         result = run_scenario(loaded, spectator, wishes)
@@ -96,12 +102,20 @@ def clean() -> None:
     click.echo(f"removed {', '.join(removed)}" if removed else "nothing was left behind")
 
 
-def _hold(console: Console, standing: Lab) -> None:
+def _hold(console: Console, standing: Lab, mesh: Mesh) -> None:
     names = [host.name for host in standing.scenario.hosts()]
+    window = Window(mesh.connect_to_controller) if standing.scenario.with_role(Role.CONTROLLER) else None
+    if window is not None:
+        password = secrets.token_urlsafe(12)
+        mesh.owner_api().request("POST", "/users", {"name": VISITOR, "password": password, "role": "owner"})
+        console.print(f"dashboard: http://localhost:{window.port}", highlight=False)
+        console.print(f"log in as {VISITOR} with {password}", highlight=False)
     console.print(f"the lab stands until Ctrl-C; `zerogo lab shell HOST` enters one of {', '.join(names)}")
     console.print(f"logs: {standing.directory}", highlight=False)
     with contextlib.suppress(KeyboardInterrupt):
         signal.pause()
+    if window is not None:
+        window.close()
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

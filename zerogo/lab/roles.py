@@ -57,10 +57,11 @@ class _Process:
 
 
 class Mesh:
-    """All role processes of a lab."""
+    """All role processes of a lab. `controller_settings` are added to those that the lab needs."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, controller_settings: Mapping[str, object] | None = None) -> None:
         self._lab = lab
+        self._more_settings = dict(controller_settings or {})
         self._processes: dict[tuple[str, Role], _Process] = {}
         self._addresses: dict[str, str] = {}
         self._answered: set[str] = set()
@@ -79,6 +80,10 @@ class Mesh:
             self._join(host)
         for host in scenario.with_role(Role.AGENT):
             self._approve(host)
+
+    def join(self, host: str, token: str) -> None:
+        """An agent joins by this invite."""
+        self._join(host, token)
 
     def rejoin(self, host: str) -> None:
         """An agent leaves the network, forgets its key, and joins anew."""
@@ -229,6 +234,7 @@ class Mesh:
             ],
             "state-dir": str(directory / "state"),
             "log-level": self._lab.scenario.log_level,
+            **self._more_settings,
         }
 
     def _relay_settings(self, host: str) -> dict[str, object]:
@@ -263,10 +269,19 @@ class Mesh:
 
         return OwnerApi(self._lab.directory / host / Role.CONTROLLER.value / "state", make_socket)
 
+    def connect_to_controller(self) -> socket.socket:
+        """A TCP connection to the controller's port, from its own machine; raises `OSError`."""
+        host = self._lab.scenario.with_role(Role.CONTROLLER)[0]
+        address = self._lab.host(host).addresses[0]
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        made = self._lab.socket(host, family, socket.SOCK_STREAM)
+        made.connect((address, CONTROLLER_PORT))
+        return made
+
     # ----- agents
 
-    def _join(self, host: str) -> None:
-        token = self.owner_api().invite()
+    def _join(self, host: str, token: str | None = None) -> None:
+        token = token or self.owner_api().invite()
         directory = self._lab.directory / host / Role.AGENT.value
         directory.mkdir(mode=0o700, parents=True)
         process = _Process(host, Role.AGENT, directory)

@@ -41,6 +41,10 @@ _STATE_CHECKS = (CheckKind.PING, CheckKind.PATH, CheckKind.DIRECT)
 _THROUGHPUT_SECONDS = 3
 
 
+HELD_SETTINGS = {"local-browsers": True}
+"""Of the controller of a lab that people look at: they do so by plain HTTP, from this machine."""
+
+
 class Spectator(Protocol):
     """Who wants to see the run while it goes."""
 
@@ -60,8 +64,8 @@ class Wishes:
     keep: bool = False
     """Keep logs also if all checks hold."""
     capture: Path | None = None
-    hold: Callable[[Lab], None] | None = None
-    """Called with the standing lab before it is removed."""
+    hold: Callable[[Lab, Mesh], None] | None = None
+    """Called with the standing lab and its mesh before they are removed."""
 
 
 def run_scenario(scenario: Scenario, spectator: Spectator, wishes: Wishes | None = None) -> Result:
@@ -79,7 +83,7 @@ def run_scenario(scenario: Scenario, spectator: Spectator, wishes: Wishes | None
             finally:
                 run.add_events_to_log()
             if wishes.hold is not None:
-                wishes.hold(lab)
+                wishes.hold(lab, run.mesh)
         lab.keep_directory = wishes.keep or not result.passed
     return evolve(result, directory=str(lab.directory) if lab.keep_directory else "")
 
@@ -93,7 +97,7 @@ class _Run:
         self._has_mesh = lab.scenario.has_mesh and wishes.with_mesh
         self._prober = Prober(lab)
         stack.callback(self._prober.close)
-        self._mesh = Mesh(lab)
+        self._mesh = Mesh(lab, HELD_SETTINGS if wishes.hold is not None else None)
         stack.callback(self._mesh.close)
         self._control_canary = os.urandom(CANARY_BYTES)
         self._began = time.time()
@@ -109,6 +113,11 @@ class _Run:
         self._joins: list[float] = []
         self._behaviours: dict[str, Behaviour] = {}
         self._throughput: dict[Pair, float] = {}
+
+    @property
+    def mesh(self) -> Mesh:
+        """Its roles."""
+        return self._mesh
 
     # ----- the course of it
 
