@@ -57,7 +57,7 @@ function Lines({ lines, isWhole }: { lines: AuditLine[]; isWhole: boolean }) {
         <Input
           className={styles.text}
           allowClear
-          prefix={<SearchOutlined />}
+          prefix={<SearchOutlined aria-hidden />}
           placeholder={t("filter.text")}
           aria-label={t("filter.text")}
           value={filter.text}

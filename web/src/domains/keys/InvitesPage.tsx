@@ -25,7 +25,7 @@ export default function InvitesPage() {
   useRenewalAtJoins(network);
   const open = () => setSearch({ new: "" });
   const button = mayInvite && (
-    <Button type="primary" icon={<PlusOutlined />} onClick={open}>
+    <Button type="primary" icon={<PlusOutlined aria-hidden />} onClick={open}>
       {t("create")}
     </Button>
   );

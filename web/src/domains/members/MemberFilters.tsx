@@ -21,7 +21,7 @@ export function MemberFilters({ members, filter, onChange }: Props) {
       <Input
         className={styles.text}
         allowClear
-        prefix={<SearchOutlined />}
+        prefix={<SearchOutlined aria-hidden />}
         placeholder={t("filter.text")}
         aria-label={t("filter.text")}
         value={filter.text}

@@ -38,7 +38,7 @@ export function MemberMenu({ member }: { member: Member }) {
       <Button
         type="text"
         size="small"
-        icon={<EllipsisOutlined />}
+        icon={<EllipsisOutlined aria-hidden />}
         aria-label={t("action.menu", { name: isolated(member.name) })}
       />
     </Dropdown>

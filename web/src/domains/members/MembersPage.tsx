@@ -26,7 +26,7 @@ export default function MembersPage() {
   const counts = useMemo(() => countStandings(query.data ?? []), [query.data]);
   const approved = counts.online + counts.offline;
   const invite = mayInvite && (
-    <LinkButton to={`${networkPath(network, "keys")}?new`} type="primary" icon={<PlusOutlined />}>
+    <LinkButton to={`${networkPath(network, "keys")}?new`} type="primary" icon={<PlusOutlined aria-hidden />}>
       {t("invite")}
     </LinkButton>
   );

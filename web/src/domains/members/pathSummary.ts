@@ -1,5 +1,6 @@
 /** A member's paths in a few numbers. */
 import { pathType, type Link, type PathType } from "@/api/links";
+import { grouped } from "@/components/grouped";
 
 type Shown = PathType | "unknown";
 
@@ -14,7 +15,7 @@ export interface PathSummary {
 const ORDER: readonly Shown[] = ["direct", "peer", "relay", "tcp", "unknown", "none"];
 
 export function summarisePaths(links: Link[]): PathSummary {
-  const counts = Map.groupBy(links, (link) => pathType(link.path));
+  const counts = grouped(links, (link) => pathType(link.path));
   const times = links.map((link) => link.rtt_ms).filter((rtt) => rtt !== null);
   return {
     counts: ORDER.flatMap((type) => {

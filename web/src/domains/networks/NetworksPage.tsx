@@ -23,7 +23,7 @@ export default function NetworksPage() {
   const mayCreate = useMay("admin");
   const query = useNetworks();
   const create = mayCreate && (
-    <LinkButton to={newNetworkPath} type="primary" icon={<PlusOutlined />}>
+    <LinkButton to={newNetworkPath} type="primary" icon={<PlusOutlined aria-hidden />}>
       {t("create")}
     </LinkButton>
   );

@@ -15,7 +15,7 @@ export default function TokensPage() {
   const query = useTokens();
   const [isMaking, setMaking] = useState(false);
   const create = (
-    <Button type="primary" icon={<PlusOutlined />} onClick={() => setMaking(true)}>
+    <Button type="primary" icon={<PlusOutlined aria-hidden />} onClick={() => setMaking(true)}>
       {t("create")}
     </Button>
   );

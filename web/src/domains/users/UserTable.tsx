@@ -117,7 +117,7 @@ function UserMenu({ user }: { user: User }) {
   return (
     <>
       <Dropdown menu={{ items }} trigger={["click"]} placement="bottomRight">
-        <Button type="text" size="small" icon={<EllipsisOutlined />} aria-label={t("action.menu", words)} />
+        <Button type="text" size="small" icon={<EllipsisOutlined aria-hidden />} aria-label={t("action.menu", words)} />
       </Dropdown>
       {isSetting && <PasswordDialog user={user} onClose={() => setSetting(false)} />}
     </>

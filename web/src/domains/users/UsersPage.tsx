@@ -17,7 +17,7 @@ export default function UsersPage() {
   const query = useUsers();
   const [isMaking, setMaking] = useState(false);
   const create = mayChange && (
-    <Button type="primary" icon={<PlusOutlined />} onClick={() => setMaking(true)}>
+    <Button type="primary" icon={<PlusOutlined aria-hidden />} onClick={() => setMaking(true)}>
       {t("create")}
     </Button>
   );
