@@ -4,13 +4,12 @@
 //! sleeps costs more than sealing a packet, so a thread that was woken *claims* what the other one sleeps on: as long as
 //! it is awake it does both halves, and the other one goes on sleeping. Answers of the local host leave with the thread
 //! that brought the question, acknowledgements come in with the one that sends. Where there turns out to be much to do
-//! both ways, or on more than two cores for long without a pause, the claim is given up and both threads work.
+//! both ways, or for long without a pause, the claim is given up and both threads work.
 //!
 //! A claim is a matter of who is woken. Who works is decided by the lock of each half.
 //!
 //! A thread that did little looks for an answer for a moment before it sleeps, as long as that tends to come in time.
 
-use std::num::NonZero;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -20,9 +19,9 @@ use zerogo_core::upcall::Bell;
 
 use crate::clock::Clock;
 use crate::event::{give_way, wait};
-use crate::orders::VerbQueue;
+use crate::orders::{Order, VerbQueue};
 use crate::poll::Poll;
-use crate::sockets::{Held, Sockets};
+use crate::sockets::{Sockets, V4, V6};
 use crate::tap::Tap;
 use crate::work::{Inward, Outward, Progress};
 
@@ -35,10 +34,8 @@ const LITTLE_BYTES: usize = 4096;
 const MUCH_BYTES: usize = 16 * 1024;
 /// For how long nothing is claimed after there was much to do both ways.
 const APART: Nanos = 10 * MILLISECOND;
-/// On so many a thread that was called would take the core of the programs whose frames these are.
-const FEW_CORES: NonZero<usize> = NonZero::new(2).expect("not zero");
-/// Turns without a pause after which the other thread is called, where there are cores for it.
-const TURNS_LIMIT: u32 = 64;
+/// Turns without a pause after which the other thread is called.
+const TURNS_LIMIT: u32 = 16;
 /// For how long an answer is looked for.
 const LOOK: Nanos = 150_000;
 /// Others had the core for so long: better sleep, and be woken.
@@ -64,9 +61,9 @@ pub struct Halves {
     watch: Poll,
     outward_sleeps: AtomicBool,
     inward_sleeps: AtomicBool,
-    /// The number of the socket that something came by last; 0 for none.
+    /// The number of the main socket that something came by last; 0 for none. Side sockets have to close when they are told
+    /// to, and cannot be held here.
     recent: AtomicU64,
-    has_few_cores: bool,
 }
 
 /// That the other thread is not woken by a descriptor.
@@ -74,7 +71,6 @@ struct Claim<'a> {
     poll: &'a Poll,
     number: u64,
     descriptor: RawFd,
-    _held: Option<Held<'a>>,
 }
 
 impl Drop for Claim<'_> {
@@ -125,10 +121,9 @@ impl Turns<'_> {
     }
 
     /// A turn is over, in which this much was done of the other thread's half; give it back if that was much.
-    fn settle(&mut self, other: Progress, has_few_cores: bool, now: Nanos) {
+    fn settle(&mut self, other: Progress, now: Nanos) {
         self.count += 1;
-        let is_long = !has_few_cores && self.count > TURNS_LIMIT;
-        if self.claim.is_some() && (other.bytes > MUCH_BYTES || is_long) {
+        if self.claim.is_some() && (other.bytes > MUCH_BYTES || self.count > TURNS_LIMIT) {
             self.claim = None;
             self.apart_until = now + APART;
         }
@@ -171,7 +166,6 @@ impl Halves {
             outward_sleeps: AtomicBool::new(false),
             inward_sleeps: AtomicBool::new(false),
             recent: AtomicU64::new(0),
-            has_few_cores: std::thread::available_parallelism().is_ok_and(|cores| cores <= FEW_CORES),
         })
     }
 
@@ -192,6 +186,9 @@ impl Halves {
             let mut outward = lock(&self.outward);
             if has_orders {
                 for order in self.verbs.take() {
+                    // A socket that is read from just now would be open for a moment longer than was asked for.
+                    let is_about_sockets = matches!(order, Order::AddSideSocket(..) | Order::RemoveSideSocket(_));
+                    let _pause = is_about_sockets.then(|| lock(&self.inward));
                     outward.obey(order, now);
                 }
                 outward.egress.flush(now);
@@ -211,7 +208,7 @@ impl Halves {
             {
                 other = inward.work(&self.clock, claim.number, 1);
             }
-            turns.settle(other, self.has_few_cores, now);
+            turns.settle(other, now);
             has_more = own.has_more || other.has_more || self.has_answer(&mut turns, own.bytes + other.bytes);
             if !has_more {
                 turns.claim = None;
@@ -241,12 +238,14 @@ impl Halves {
                     }
                     continue;
                 }
-                self.recent.store(number, Ordering::Relaxed);
+                if matches!(number, V4 | V6) {
+                    self.recent.store(number, Ordering::Relaxed);
+                }
                 let done = lock(&self.inward).work(&self.clock, number, batches);
                 own = Progress { bytes: own.bytes + done.bytes, has_more: own.has_more || done.has_more };
             }
             let other = if turns.claim.is_some() { self.send() } else { Progress::default() };
-            turns.settle(other, self.has_few_cores, now);
+            turns.settle(other, now);
             has_more = own.has_more || other.has_more || self.has_answer(&mut turns, own.bytes + other.bytes);
             if !has_more {
                 turns.claim = None;
@@ -275,14 +274,14 @@ impl Halves {
         let number = self.recent.load(Ordering::Relaxed);
         let held = self.sockets.of_number(number).filter(|_| self.inward_sleeps.load(Ordering::Acquire))?;
         let (poll, descriptor) = (&self.sockets.poll, held.as_raw_fd());
-        poll.set_awaited(descriptor, number, false).then_some(Claim { poll, number, descriptor, _held: Some(held) })
+        poll.set_awaited(descriptor, number, false).then_some(Claim { poll, number, descriptor })
     }
 
     /// Let the sending thread sleep, though the TAP may have something.
     fn claim_tap(&self) -> Option<Claim<'_>> {
         let (poll, descriptor) = (&self.watch, self.tap.descriptor());
         let may_claim = self.outward_sleeps.load(Ordering::Acquire) && poll.set_awaited(descriptor, TAP, false);
-        may_claim.then_some(Claim { poll, number: TAP, descriptor, _held: None })
+        may_claim.then_some(Claim { poll, number: TAP, descriptor })
     }
 
     /// Look for an answer to the little that was done, where that tends to come; whether it came.
