@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
@@ -68,12 +69,18 @@ class PolicyTests(SynchronousTestCase):
         self.assertEqual(0, done.returncode, done.stdout)
         self.assertNotIn(b"not enforced", done.stdout)
 
+    def refusals(self, host: str) -> int:
+        """Frames that the plane of a host did not send because of the policy."""
+        status = json.loads(self.zerogo(host, Role.AGENT, "status", "--json").stdout)
+        return int(status["plane"]["counters"]["dropped_policy_out"])
+
     def test_a_policy_takes_effect_on_running_sessions_and_outlives_the_controller(self) -> None:
         for source, target in (("alice", "bob"), ("bob", "alice")):
             self.until(lambda source=source, target=target: self.pings(source, target), 40)
         self.set_policy("default: deny\n")
         for source, target in (("alice", "bob"), ("bob", "alice")):
             self.until(lambda source=source, target=target: not self.pings(source, target), LIMIT_SECONDS)
+            self.until(lambda source=source: self.refusals(source) > 0, LIMIT_SECONDS)
         why = self.zerogo("alice", Role.AGENT, "why", "bob").stdout.decode()
         self.assertIn("lets nothing pass between this machine and bob", why)
 
