@@ -25,7 +25,7 @@ from zerogo.config.load import default_path, load
 from zerogo.config.private_file import write_private
 from zerogo.config.values import DATABASE
 from zerogo.control.token import emit_base32
-from zerogo.controller.backup import Backup, back_up, restore, unpacked
+from zerogo.controller.backup import Backup, adopt, back_up, restore, unpacked
 from zerogo.controller.places import RESET_FILE, TOKEN_SEED_FILE, database_place
 from zerogo.errors import EnvironmentFault, LocalError, RemoteError
 from zerogo.secret import Secret
@@ -116,6 +116,18 @@ def restore_(path: Path, yes: bool, config_path: Path | None, state_dir: Path | 
         click.echo(f"What was there is kept as {kept}.")
     click.echo("Members removed after the backup was taken are members again, and tokens revoked since are good again:")
     click.echo("look through `zerogo members` and `zerogo keys` when the controller runs.")
+
+
+@controller.command("adopt")
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@_options
+def adopt_(path: Path, config_path: Path | None, state_dir: Path | None) -> None:
+    """Take over the keys in the backup PATH, and nothing else: this machine then runs one more controller of the same
+    PostgreSQL database."""
+    config = _config(config_path, state_dir)
+    with unpacked(path) as backup:
+        adopt(config, backup)
+        click.echo(f"{config.state_dir} has the keys of controller {backup.manifest.controller}.")
 
 
 def _describe(backup: Backup) -> None:

@@ -132,11 +132,22 @@ def restore(config: ControllerConfig, backup: Backup, unix_now: float) -> Path |
     make_private_directory(config.state_dir)
     _check_identity(config, backup)
     kept = install(backup.database, database_place(config), config.state_dir, backup.manifest.taken_at, unix_now)
+    _write_keys(config, backup)
+    return kept
+
+
+def adopt(config: ControllerConfig, backup: Backup) -> None:
+    """Take over the keys alone, for one more controller of the same database; raises `RestoreRefused`."""
+    make_private_directory(config.state_dir)
+    _check_identity(config, backup)
+    _write_keys(config, backup)
+
+
+def _write_keys(config: ControllerConfig, backup: Backup) -> None:
     for name in KEY_FILES:
         source = backup.directory / name
         if source.exists():
             write_private(config.state_dir / name, read_private(source, KEY_LIMIT))
-    return kept
 
 
 def _check_identity(config: ControllerConfig, backup: Backup) -> None:

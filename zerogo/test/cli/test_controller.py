@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.cli.controller import ControllerDamaged, controller
-from zerogo.config.identity_file import IDENTITY_FILE, create_identity
+from zerogo.config.identity_file import IDENTITY_FILE, create_identity, load_identity
 from zerogo.config.private_file import read_private, write_private
 from zerogo.controller.places import DATABASE_FILE, RESET_FILE, TOKEN_SEED_FILE
 from zerogo.errors import ZeroGoError
@@ -49,6 +49,31 @@ class ControllerCommandTests(SynchronousTestCase):
         restored = self.run_ok("restore", str(self.path), "--yes")
         self.assertIn("are members again", restored)
         self.assertIn("controller.db.before-restore", restored)
+
+    def test_one_more_controller_takes_the_keys_and_nothing_else(self) -> None:
+        self.run_ok("backup", str(self.path))
+        first = load_identity(self.state / IDENTITY_FILE).node_id
+        self.state = self.state.with_name("second")
+        self.assertIn(f"the keys of controller {first}", self.run_ok("adopt", str(self.path)))
+        self.assertEqual(sorted(path.name for path in self.state.iterdir()), sorted([IDENTITY_FILE, TOKEN_SEED_FILE]))
+        self.assertEqual(load_identity(self.state / IDENTITY_FILE).node_id, first)
+
+    def test_a_database_is_moved_and_the_old_file_is_not_used_any_more(self) -> None:
+        target = self.path.with_name("new.db")
+        self.assertIn("stop it first", str(self.refusal("move", str(target))))
+        self.assertFalse(target.exists())
+        self.database.close()
+        said = self.run_ok("move", str(target))
+        self.assertIn("Both databases hold the same.", said)
+        self.assertIn(f"database: {target}", said)
+        self.assertFalse((self.state / DATABASE_FILE).exists())
+        self.assertTrue((self.state / f"{DATABASE_FILE}.moved").exists())
+        self.assertIn("no database at", str(self.refusal("move", str(target))))
+
+    def test_a_password_on_the_command_line_is_refused(self) -> None:
+        error = self.refusal("move", "postgresql://u:pw@localhost/d")
+        self.assertIn(".pgpass", str(error))
+        self.assertNotIn("pw@", str(error))
 
     def test_restoring_asks_first(self) -> None:
         self.run_ok("backup", str(self.path))
