@@ -23,6 +23,7 @@ class Options(RoleOptions[ControllerConfig]):
         ["listen", None, None, "Address and port for agents and the API."],
         ["database", None, None, "The SQLite file."],
         ["state-dir", None, None, "Where keys and database are kept."],
+        ["local-browsers", None, None, "true or false: let browsers on this machine log in at http://localhost."],
         ["relay-port", None, None, "The UDP and TCP port of the relay on this machine; 0: none."],
         ["relay-secret", None, None, "The relay's auth-secret, as file:PATH."],
         ["relay-tls-port", None, None, "The TLS port of that relay; 0: none."],
