@@ -17,7 +17,7 @@ from typing import Annotated
 import msgspec
 from attrs import field, frozen
 
-from zerogo.control.netmap import FORMAT_VERSION, MEMBERS_LIMIT, REVISION_LIMIT, ForgedMap, NetworkMap, StaleMap
+from zerogo.control.netmap import FORMAT_VERSION, MEMBERS_LIMIT, REVISION_LIMIT, ForgedMap, NetworkMap
 from zerogo.control.token import controller_key_hash
 from zerogo.errors import LocalError, ParseError
 from zerogo.ids import KEY_BYTES, NetworkId, NodeId
@@ -183,9 +183,7 @@ class HeldFilters:
         return b"" if self._newest is None else self._newest.digest
 
     def take(self, sheet: FilterSheet) -> None:
-        """Hold a sheet that was verified, from its map on; raises `StaleMap`."""
-        if self._newest is not None and sheet.revision < self._newest.revision:
-            raise StaleMap(f"the controller sent filters of revision {sheet.revision}; we hold {self._newest.revision}")
+        """Hold a sheet that was verified, from its map on. It may be an older one that says what is right again."""
         self._newest = sheet
 
     def at(self, revision: int) -> FilterSheet | None:
