@@ -1,8 +1,9 @@
 # -*- test-case-name: zerogo.test.control.test_fellow_words -*-
 """What controllers of one database tell each other, as msgpack.
 
-A word says that something changed, never what it is now: who hears it looks into the database. The exception is what
-is on its way to a member (`ForMember`), which is in no database. Words may be lost, come twice and come late.
+A word says that something changed, never what it is now: who hears it looks into the database. The exceptions are what
+is on its way to a member (`ForMember`) and what members tell of their links, which are in no database. Words may be
+lost, come twice and come late.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from zerogo.errors import ParseError
 from zerogo.ids import NETWORK_ID_BYTES, NODE_ID_BYTES, NetworkId, NodeId
 
 WORD_LIMIT = 64 * 1024
+MEMBERS_LIMIT = 5000
+"""In one word."""
 _NetworkBytes = Annotated[bytes, msgspec.Meta(min_length=NETWORK_ID_BYTES, max_length=NETWORK_ID_BYTES)]
 _NodeBytes = Annotated[bytes, msgspec.Meta(min_length=NODE_ID_BYTES, max_length=NODE_ID_BYTES)]
 
@@ -53,13 +56,45 @@ class MemberHere(_MemberWord, frozen=True, tag="here"):
     """A member has connected to who says so; what others have of it is from before."""
 
 
+class MemberGone(_MemberWord, frozen=True, tag="gone"):
+    """A member is not connected to who says so any more."""
+
+
+class MembersHere(_Word, frozen=True, tag="all-here"):
+    """Members that are connected to who says so; said again and again, since words are lost."""
+
+    nodes: Annotated[list[_NodeBytes], msgspec.Meta(max_length=MEMBERS_LIMIT)]
+
+
+class MemberReported(_MemberWord, frozen=True, tag="reported"):
+    """What a member told of its links, as it came (`zerogo.control.messages.LinksReport`)."""
+
+    report: Annotated[bytes, msgspec.Meta(max_length=WORD_LIMIT)]
+
+
+class Looking(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="t", tag="looking"):
+    """A dashboard is open at who says so, or none is any more; said again and again while one is."""
+
+    is_open: bool
+
+
 class ForMember(_MemberWord, frozen=True, tag="for"):
     """For a member, wherever it is connected (`zerogo.control.introductions`)."""
 
     content: Annotated[bytes, msgspec.Meta(max_length=WORD_LIMIT)]
 
 
-Word = NetworkChanged | NetworkDeleted | MemberDecided | MemberHere | ForMember
+Word = (
+    NetworkChanged
+    | NetworkDeleted
+    | MemberDecided
+    | MemberHere
+    | MemberGone
+    | MembersHere
+    | MemberReported
+    | Looking
+    | ForMember
+)
 _DECODER = msgspec.msgpack.Decoder(Word)
 
 

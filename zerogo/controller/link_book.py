@@ -17,9 +17,10 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Protocol
 
+import msgspec
 from attrs import define, field, frozen
 
-from zerogo.control.messages import LinkReport, LinkSample, LinksReport
+from zerogo.control.messages import LINKS_LIMIT, LinkReport, LinkSample, LinksReport
 from zerogo.ids import NetworkId, NodeId
 
 ENDS_LIMIT = 20_000
@@ -176,6 +177,18 @@ class LinkBook:
         for links in self._links.values():
             yield from (link for link in links.values() if link.shown is not None)
 
+    def words_of(self, network: NetworkId, node_id: NodeId, unix_now: float) -> Iterator[LinksReport]:
+        """All that a member said, as it would say it now; the first report is the whole."""
+        ends = [self._end(network, pair, node_id) for pair in self._of_member.get((network, node_id), ())]
+        said = [end for end in ends if end is not None]
+        for start in range(0, max(1, len(said)), LINKS_LIMIT):
+            part = said[start : start + LINKS_LIMIT]
+            yield LinksReport(
+                is_whole=start == 0,
+                links=[_as_of(end, unix_now) for end in part],
+                samples=[end.sample for end in part],
+            )
+
     # How it is kept
 
     def _end(self, network: NetworkId, pair: Pair, node_id: NodeId) -> End | None:
@@ -278,6 +291,12 @@ def carriers_of(report: LinkReport) -> tuple[str, ...]:
     if report.relay:
         return (report.relay,)
     return tuple(node_text(NodeId(raw)) for raw in report.via)
+
+
+def _as_of(end: End, unix_now: float) -> LinkReport:
+    ages = (None if at is None else max(0.0, unix_now - at) for at in (end.since, end.handshake_at))
+    age, handshake_age = ages
+    return msgspec.structs.replace(end.link, age=age, handshake_age=handshake_age)
 
 
 def _path_of(end: End | None) -> str:

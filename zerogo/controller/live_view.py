@@ -8,9 +8,11 @@ from functools import partial
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
 
+from zerogo.control.fellow_words import MemberReported, Word
 from zerogo.control.messages import LinksReport
 from zerogo.controller.callers import is_still_good
 from zerogo.controller.desk import Desk
+from zerogo.controller.fellow_view import FellowView
 from zerogo.controller.link_sampler import LinkSampler
 from zerogo.controller.live_feed import LiveFeed
 from zerogo.controller.membership import Membership
@@ -37,7 +39,18 @@ class LiveView:
             desk.clock,
             partial(is_still_good, desk),
         )
-        self.feed.watched = membership.watch
+        self._membership = membership
+        self._fellows = FellowView(
+            desk.links.book,
+            desk.clock,
+            desk.unix_time,
+            came=self._came_elsewhere,
+            went=self._went_elsewhere,
+            looking_changed=self._watch,
+        )
+        self._fellows.tell = lambda word: membership.tell_fellows(word)
+        membership.elsewhere = self._fellows.presence
+        self.feed.watched = self._looking
         self._sampler = LinkSampler(
             desk.links.book,
             desk.links.rings,
@@ -54,13 +67,30 @@ class LiveView:
     def start(self) -> None:
         """Begin to keep the course of links, and to tell webhooks."""
         self._sampler.start()
+        self._fellows.start()
         self._webhooks.start()
 
     def stop(self) -> None:
         """Do nothing any more."""
         self._sampler.stop()
+        self._fellows.stop()
         self._webhooks.stop()
         self.feed.stop()
+
+    def _looking(self, is_looking: bool) -> None:
+        self._fellows.look(is_looking)
+        self._watch()
+
+    def _watch(self) -> None:
+        self._membership.watch(self.feed.is_watched or self._fellows.do_others_look)
+
+    def _came_elsewhere(self, network: NetworkId, node_id: NodeId) -> None:
+        self._links.book.connected(network, node_id)
+        self.feed.member_touched(network, node_id)
+
+    def _went_elsewhere(self, network: NetworkId, node_id: NodeId) -> None:
+        self._links.book.disconnected(network, node_id, self._unix_time())
+        self.feed.member_touched(network, node_id)
 
     def _keep_means(self, means: list[LinkMean]) -> None:
         kept: Deferred[None] = ensureDeferred(self._write(means))
@@ -86,18 +116,33 @@ class LiveView:
 
     def member_connected(self, network: NetworkId, node_id: NodeId) -> None:
         """A member is here."""
+        self._fellows.connected(network, node_id)
         self._links.events.member_online(network, node_id)
         self._links.book.connected(network, node_id)
         self.feed.member_touched(network, node_id)
 
     def member_disconnected(self, network: NetworkId, node_id: NodeId) -> None:
-        """A member is not here any more."""
+        """A member is not here any more, or has gone to another controller."""
+        self._fellows.disconnected(network, node_id)
+        if self._fellows.is_elsewhere(network, node_id):
+            self.feed.member_touched(network, node_id)
+            return
         self._links.events.member_offline(network, node_id)
         self._links.book.disconnected(network, node_id, self._unix_time())
         self.feed.member_touched(network, node_id)
 
     def links_reported(self, network: NetworkId, node_id: NodeId, report: LinksReport) -> None:
         """A member told what changed of its links."""
+        self._fellows.reported(network, node_id, report)
+        self._take_report(network, node_id, report)
+
+    def heard(self, word: Word) -> None:
+        """What another controller says; raises `ParseError`."""
+        report = self._fellows.heard(word)
+        if report is not None and isinstance(word, MemberReported):
+            self._take_report(word.network, word.node_id, report)
+
+    def _take_report(self, network: NetworkId, node_id: NodeId, report: LinksReport) -> None:
         self._links.book.reported(network, node_id, report, self._unix_time())
         if report.about is not None:
             self.feed.member_touched(network, node_id)

@@ -68,6 +68,8 @@ class Observer(Protocol):
 
     def links_reported(self, network: NetworkId, node_id: NodeId, report: LinksReport) -> None: ...
 
+    def heard(self, word: Word) -> None: ...
+
 
 class Membership:
     """Drives the coordinator. `send` and `close` reach the agents' connections."""
@@ -89,6 +91,8 @@ class Membership:
         self.tell_fellows: Callable[[Word], object] = lambda word: None
         """Tells the other controllers of the same database, where there are any."""
         self.has_fellows = False
+        self.elsewhere: Callable[[NetworkId], dict[NodeId, Presence]] = lambda network: {}
+        """Members that are connected to another controller."""
         self.outcomes: Counter[str] = Counter(admitted=0, held=0, refused=0, failed=0)
         """Registrations by what became of them."""
         self.pushes = 0
@@ -137,7 +141,9 @@ class Membership:
         self._network_deleted(network)
 
     def heard(self, word: Word) -> None:
-        """What another controller of the same database says."""
+        """What another controller of the same database says; raises `ParseError`."""
+        if self.observer is not None:
+            self.observer.heard(word)
         match word:
             case NetworkChanged():
                 self._network_changed(word.network)
@@ -160,8 +166,8 @@ class Membership:
         self._pump.call(self._coordinator.watch, is_watched)
 
     def presence(self, network: NetworkId) -> dict[NodeId, Presence]:
-        """Its members that are connected."""
-        return self._coordinator.presence(network, self._clock.seconds())
+        """Its members that are connected, also those at another controller."""
+        return self.elsewhere(network) | self._coordinator.presence(network, self._clock.seconds())
 
     def connection_counts(self) -> dict[str, int]:
         """How many connections of agents are in each state."""

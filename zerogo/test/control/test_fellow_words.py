@@ -3,10 +3,15 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.control.fellow_words import (
+    MEMBERS_LIMIT,
     WORD_LIMIT,
     ForMember,
+    Looking,
     MemberDecided,
+    MemberGone,
     MemberHere,
+    MemberReported,
+    MembersHere,
     NetworkChanged,
     NetworkDeleted,
     emit_word,
@@ -21,6 +26,10 @@ words = st.one_of(
     st.builds(NetworkDeleted, networks),
     st.builds(MemberDecided, networks, nodes),
     st.builds(MemberHere, networks, nodes),
+    st.builds(MemberGone, networks, nodes),
+    st.builds(MembersHere, networks, st.lists(nodes, max_size=5)),
+    st.builds(MemberReported, networks, nodes, st.binary(max_size=100)),
+    st.builds(Looking, st.booleans()),
     st.builds(ForMember, networks, nodes, st.binary(max_size=100)),
 )
 
@@ -51,6 +60,8 @@ class WordTests(SynchronousTestCase):
             NetworkChanged(bytes(4)),
             MemberHere(bytes(5), bytes(11)),
             ForMember(bytes(5), bytes(10), bytes(WORD_LIMIT + 1)),
+            MembersHere(bytes(5), [bytes(10)] * (MEMBERS_LIMIT + 1)),
+            MemberReported(bytes(5), bytes(10), bytes(WORD_LIMIT + 1)),
         ):
             self.assertRaises(ParseError, parse_word, emit_word(word))
 

@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 from zerogo.control.coordinator import Coordinator
-from zerogo.control.messages import AgentFacts, LinkReport, LinkSample, LinksReport
+from zerogo.control.fellow_words import Looking, MemberGone, MemberHere, MemberReported
+from zerogo.control.messages import AgentFacts, LinkReport, LinkSample, LinksReport, emit_message
 from zerogo.control.relays import Servers
 from zerogo.controller.live_view import LiveView
 from zerogo.controller.membership import Membership
@@ -93,9 +94,43 @@ class LiveViewTests(ApiCase):
         self.view.links_reported(self.network, self.ann, LinksReport(about=AgentFacts("native")))
         self.assertEqual(touched, [self.ann])
 
+    def test_members_at_another_controller_are_shown_with_their_links(self) -> None:
+        eve = self.join("eve").node_id
+        dashboard = self.look()
+        self.pass_time(2)
+        dashboard.take()
+        self.membership.heard(MemberHere(self.network.raw, eve.raw))
+        report = LinksReport(links=[LinkReport(self.ann.raw, "relay", relay="fra")])
+        self.membership.heard(MemberReported(self.network.raw, eve.raw, emit_message(report)))
+        self.pass_time(1)
+        found = {each["kind"]: each["value"] for each in self.changes(dashboard)}
+        self.assertEqual((found["member"]["name"], found["member"]["is_online"]), ("eve", True))
+        self.assertEqual((found["link"]["path"], found["link"]["reported_by"]), ("relay", str(eve)))
+        self.membership.heard(MemberGone(self.network.raw, eve.raw))
+        self.pass_time(1)
+        gone = {each["kind"]: each["value"] for each in self.changes(dashboard)}
+        self.assertEqual((gone["member"]["is_online"], gone["link"]), (False, None))
+
+    def test_one_that_moves_to_another_controller_is_never_offline(self) -> None:
+        dashboard = self.look()
+        self.pass_time(2)
+        dashboard.take()
+        self.membership.heard(MemberHere(self.network.raw, self.bob.raw))
+        self.view.member_disconnected(self.network, self.bob)
+        self.pass_time(1)
+        found = self.changes(dashboard)
+        self.assertEqual([each["kind"] for each in found if each["kind"] in ("event", "link")], [])
+
+    def test_members_report_while_a_dashboard_is_open_at_another_controller(self) -> None:
+        told: list[bool] = []
+        self.patch(self.membership, "watch", told.append)
+        for is_open in (True, False):
+            self.membership.heard(Looking(is_open))
+        self.assertEqual(told, [True, False])
+
     def test_members_are_asked_to_report_only_while_somebody_looks(self) -> None:
         told: list[bool] = []
-        self.view.feed.watched = told.append
+        self.patch(self.membership, "watch", told.append)
         first, second = self.look(), self.look()
         self.view.feed.leave(first)
         self.assertEqual(told, [True])
