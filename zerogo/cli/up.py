@@ -87,7 +87,7 @@ class Plan:
         return [
             *("--state-dir", str(self.base / "controller")),
             *("--listen", f"0.0.0.0:{self.listen_port}"),
-            # Whose machine this is looks at the dashboard here, or through ssh; elsewhere a browser wants a certificate.
+            # Its owner looks at the dashboard here, or through ssh; from elsewhere a browser wants a certificate.
             *("--local-browsers", "true"),
             *self.relay_set_up.controller_arguments(),
         ]
@@ -265,9 +265,8 @@ def _print(plan: Plan, network: str, addresses: list[str], joining: str) -> None
     until = str(terms["expires_at"]).partition("T")[0]
     click.echo(f"Good for {terms['uses_left']} more machines until {until}; `zerogo invite` makes others.\n")
     segno.make(line, error="l").terminal(compact=True)
-    click.echo(
-        f"\nThe dashboard is at http://localhost:{plan.listen_port} for browsers on this machine; from another one:"
-    )
-    click.echo(f"\n  ssh -L {plan.listen_port}:localhost:{plan.listen_port} {socket.gethostname()}\n")
+    port = plan.listen_port
+    click.echo(f"\nThe dashboard is at http://localhost:{port} for browsers on this machine; from another one:")
+    click.echo(f"\n  ssh -L {port}:localhost:{port} {socket.gethostname()}\n")
     if not plan.api.call("GET", "/health").get("has_users"):
         click.echo("To log in, make a user: zerogo users create NAME --role owner")

@@ -110,6 +110,11 @@ class UpTests(SynchronousTestCase):
         done = self.run_up("--public-address", "mesh.example.net", "--public-address", "192.0.2.1:1234")
         self.assertEqual(self.line(done).addresses, ("mesh.example.net:9394", "192.0.2.1:1234"))
 
+    def test_it_says_where_the_dashboard_is(self) -> None:
+        output = self.run_up("--listen-port", "9000").output
+        self.assertIn("http://localhost:9000", output)
+        self.assertIn("zerogo users create NAME --role owner", output)
+
     def test_the_machines_own_invite_is_for_it_alone(self) -> None:
         done = self.run_up()
         own = StateDir(self.base / "agent").membership()
