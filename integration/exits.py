@@ -27,8 +27,8 @@ from zope.interface import implementer
 from zerogo.config.edge import EdgeConfig
 from zerogo.config.gateway import GatewayConfig
 from zerogo.config.load import parse
+from zerogo.edge.owner import Surroundings
 from zerogo.edge.service import EdgeService
-from zerogo.edge.tunnel import Surroundings
 from zerogo.gateway.service import GatewayService
 from zerogo.gateway.tokens import TOKEN_FILE
 from zerogo.ids import SocketAddress
@@ -181,14 +181,17 @@ class Exits:
 
     def cut(self, edge: EdgeService) -> None:
         """Break the connection of an edge, as a network does."""
-        client = edge._client
-        if client is not None and client._connection is not None and client._connection.transport is not None:
-            client._connection.transport.abortConnection()
+        assert edge.fleet is not None
+        for client in edge.fleet.clients:
+            if client._connection is not None and client._connection.transport is not None:
+                client._connection.transport.abortConnection()
 
     def kill(self, edge: EdgeService) -> None:
         """End an edge as SIGKILL does: without a word, for ever."""
-        assert edge._client is not None
-        edge._client._is_stopped = True
+        assert edge.fleet is not None
+        edge.fleet._tick.stop()
+        for client in edge.fleet.clients:
+            client._is_stopped = True
         self.cut(edge)
 
     def stop(self) -> Deferred[Any]:

@@ -1,4 +1,6 @@
-"""Accounts of a controller at real gateways, with real edges and curl: changes, quotas, and a controller that is away."""
+"""Accounts of a controller at real gateways, with real edges and curl: quotas, gateways that share edges, a controller
+that is away.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ PASSWORD = "correct-horse-battery"
 
 
 class AccountsTests(TestCase):
-    timeout = 40
+    timeout = 25
 
     def setUp(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="zerogo-accounts-"))
@@ -37,7 +39,7 @@ class AccountsTests(TestCase):
         self.controller = self.start_controller()
         self.api = OwnerApi(self.directory / "controller")
         self.exits = Exits(reactor, self.directory)
-        self.others: list[GatewayService] = []
+        self.other: GatewayService | None = None
         self.addCleanup(self.stop)
 
     def start_controller(self) -> ControllerService:
@@ -49,12 +51,11 @@ class AccountsTests(TestCase):
 
     @inlineCallbacks
     def stop(self) -> Any:
-        yield self.exits.stop()
-        for gateway in self.others:
-            yield gateway.stopService()
         if self.controller.running:
             yield self.controller.stopService()
-        self.exits._forget_timers()
+        if self.other is not None:
+            yield self.other.stopService()
+        yield self.exits.stop()
 
     def call(self, method: str, path: str, body: object = None) -> Deferred[Any]:
         return deferToThread(self.api.call, method, path, body)
@@ -73,6 +74,16 @@ class AccountsTests(TestCase):
         yield self.call("POST", "/exits/packages", {"name": "gold", "bytes": 5_000_000})
         yield self.call("POST", "/exits/users", {"name": "alice", "password": PASSWORD, "package": "gold"})
         yield self.until(lambda: self.exits.gateway.controlled._book.find("alice") is not None)
+
+    @inlineCallbacks
+    def start_other(self) -> Any:
+        """A second gateway, in another region."""
+        text = f"listen: '{HOST}:0'\nedge-listen: '{HOST}:0'\nname: two\nstate-dir: {self.directory / 'two'}\n"
+        text += f"drain-seconds: 0\ncontroller: '{self.gateway_token}'\n"
+        self.other = GatewayService(parse(text.encode(), GatewayConfig), reactor, os.urandom)
+        self.other.privilegedStartService()
+        self.other.startService()
+        yield self.until(lambda: self.other.controlled.link.is_here and self.other.controlled._book.find("alice"))
 
     def until(self, is_so: Any) -> Deferred[None]:
         if is_so():
@@ -128,3 +139,26 @@ class AccountsTests(TestCase):
         yield deferLater(reactor, 0.2, lambda: None)
         _, _, status = yield self.fetch()
         self.assertEqual(status, 97)
+
+    @inlineCallbacks
+    def test_edges_come_to_every_gateway_and_stay_when_one_is_gone(self) -> Any:
+        yield self.start()
+        self.exits.add_edge(token=self.edge_token)
+        yield self.exits.edges_are_here(2)
+        yield self.start_other()
+        yield self.until(lambda: len(self.other.hub.pool) == 2)
+        (port,) = self.other.ports("both")
+        body, _, status = yield self.fetch(port=port)
+        self.assertEqual((status, body == PAGE), (0, True))
+        edges = yield self.call("GET", "/exits/edges")
+        self.assertEqual([len(edge["gateways"]) for edge in edges["items"]], [2, 2])
+        yield self.exits.gateway.stopService()
+        _, _, status = yield self.fetch("/empty", port)
+        self.assertEqual(status, 0)
+        again = self.exits.edges.pop(0)
+        yield again.stopService()
+        yield self.until(lambda: len(self.other.hub.pool) == 1)
+        again.startService()
+        self.exits.edges.append(again)
+        yield self.until(lambda: len(self.other.hub.pool) == 2)
+        self.assertEqual({edge["discrepancy_bytes"] for edge in edges["items"]}, {0})

@@ -417,13 +417,13 @@ class TroubleTests(ExitCase):
     @inlineCallbacks
     def test_an_owner_who_pauses_is_left_alone(self) -> Any:
         for edge in self.exits.edges:
-            assert edge.tunnel is not None
-            edge.tunnel.pause(True)
+            assert edge.fleet is not None
+            edge.fleet.pause(True)
         _, complaint, status = yield self.exits.socks(self.page())
         self.assertEqual(status, 97, complaint)
         for edge in self.exits.edges:
-            assert edge.tunnel is not None
-            edge.tunnel.pause(False)
+            assert edge.fleet is not None
+            edge.fleet.pause(False)
 
 
 class BurstTests(ExitCase):

@@ -78,7 +78,9 @@ def join(
 ) -> None:
     """Join the gateway of TOKEN, the line that `zerogo exits token` printed there."""
     found = _config(config, state_dir)
-    EdgeState(found.state_dir).save_token(EdgeToken.parse(token))
+    state = EdgeState(found.state_dir)
+    state.save_token(EdgeToken.parse(token))
+    state.save_consent(time.time(), _CONSENT)
     click.echo(_CONSENT)
     arguments = [] if config is None else ["--config", str(config.absolute())]
     arguments += ["--state-dir", str(found.state_dir.absolute())]

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from attrs import frozen
 
-from zerogo.config.exit_values import COUNTRY, LABEL, RULE
+from zerogo.config.exit_values import COUNTRY, HOURS, LABEL, RULE
 from zerogo.config.schema import option
 from zerogo.config.turn_values import ADDRESS_RANGE
 from zerogo.config.values import LOG_FORMAT, LOG_LEVELS, PATH, PORT, SWITCH, integer, many, secret
 from zerogo.exit.exit_policy import Rule
+from zerogo.exit.owner_limits import Hours
 from zerogo.policy.addresses import Network
 from zerogo.secret import Secret
 
@@ -47,6 +48,12 @@ class EdgeConfig:
     """Whether users may have one connection come in (SOCKS BIND)."""
     streams: int = option(integer(1, 65536), 1024)
     """At a time."""
+    monthly_gigabytes: int = option(integer(0, 1_000_000), 0)
+    """What a calendar month (UTC) may carry, in both directions together; 0 is without limit."""
+    megabits: int = option(integer(0, 1_000_000), 0)
+    """How fast all streams together may be, in each direction, Mbit/s; 0 is without limit."""
+    hours: tuple[Hours, ...] = option(many(HOURS), (), '["22:00-06:30"]')
+    """When streams are taken, times of the day in UTC; empty: always. At the end of an hour all streams end."""
     status_port: int = option(PORT, 9397)
     """The port of the status page, on 127.0.0.1 only; 0: none."""
     state_dir: Path = option(PATH, Path("/var/lib/zerogo/edge"))

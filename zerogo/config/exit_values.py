@@ -11,6 +11,7 @@ from zerogo.config.schema import Kind
 from zerogo.config.values import text
 from zerogo.errors import ParseError
 from zerogo.exit.exit_policy import Rule
+from zerogo.exit.owner_limits import Hours
 from zerogo.secret import Secret
 
 _USER = re.compile(r"[A-Za-z0-9._@+]{1,64}", re.ASCII)
@@ -34,6 +35,16 @@ def _parse_hash(branch: Branch) -> Secret:
     return Secret(branch.value)
 
 
+def _parse_hours(branch: Branch) -> Hours:
+    if not isinstance(branch, Text):
+        raise ValueRefused("hours are one text, as in 22:00-06:30")
+    try:
+        return Hours.parse(branch.value)
+    except ParseError as error:
+        raise ValueRefused(str(error)) from error
+
+
+HOURS: Kind[Hours] = Kind(_parse_hours, lambda value: f'"{value}"')
 RULE: Kind[Rule] = Kind(_parse_rule, lambda value: f'"{value}"')
 PASSWORD_HASH: Kind[Secret] = Kind(_parse_hash, lambda _: "<secret>", is_secret=True)
 USER_NAME = text(_USER, "letters, digits and . _ @ +, without a hyphen, as in alice")

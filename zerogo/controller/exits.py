@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from msgspec import structs
 from twisted.internet.defer import Deferred, DeferredList, DeferredLock, ensureDeferred
 from twisted.internet.error import AlreadyCalled, AlreadyCancelled
 from twisted.internet.interfaces import IReactorTime
@@ -19,7 +20,16 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from zerogo.control.coordinator_events import CloseWanted
-from zerogo.control.gateway_messages import ACCOUNTS_LIMIT, Accounts, Acked, Ask, EdgeHere, Kick, OfficeMessage
+from zerogo.control.gateway_messages import (
+    ACCOUNTS_LIMIT,
+    Accounts,
+    Acked,
+    Ask,
+    EdgeHere,
+    Kick,
+    OfficeMessage,
+    Settings,
+)
 from zerogo.control.gateways import (
     AnswerReceived,
     DiscrepancyReported,
@@ -278,7 +288,7 @@ class Exits:
         finally:
             self._sending.release()
         self._note_rates(accounts)
-        self._pump.call(self._office.send, event.connection, settings)
+        self._pump.call(self._office.send, event.connection, self._with_loads(settings))
         if event.revision != revision or not revision:
             for message in whole(revision, accounts):
                 self._pump.call(self._office.send, event.connection, message)
@@ -310,7 +320,13 @@ class Exits:
         except ZeroGoError as error:
             _log.error("Settings could not be sent: {reason}", reason=str(error))
             return
-        self._tell_all(settings)
+        self._tell_all(self._with_loads(settings))
+
+    def _with_loads(self, settings: Settings) -> Settings:
+        """With how many edges each gateway has at the moment."""
+        here = {str(gateway): presence.edges for gateway, presence in self.presence().items()}
+        places = [structs.replace(place, edges=here.get(place.gateway, 0)) for place in settings.places]
+        return structs.replace(settings, places=places)
 
     async def _look_at_store(self) -> None:
         """What changed, and was not sent."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,20 +11,21 @@ from twisted.application.service import Service
 from twisted.internet.defer import inlineCallbacks
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.web.server import Site
 
 from zerogo.config.edge import EdgeConfig
-from zerogo.control.edge_token import DEFAULT_PORT, EdgeToken
-from zerogo.control.token import split_host_port
+from zerogo.control.edge_token import EdgeToken
 from zerogo.core import RandomBytes
+from zerogo.edge.fleet import EdgeFleet
+from zerogo.edge.owner import EdgeOwner, Surroundings
 from zerogo.edge.state_dir import EdgeState
 from zerogo.edge.status import StatusPage
-from zerogo.edge.tunnel import EdgeTunnel, Surroundings
 from zerogo.errors import EnvironmentFault
 from zerogo.net.dial import ControllerAddress
-from zerogo.net.exit_client import GatewayClient, GatewayPlace
-from zerogo.net.exit_places import EDGE_PATH
+
+LAST_WORDS_SECONDS = 0.1
 
 
 class NotJoinedYet(EnvironmentFault):
@@ -43,13 +45,14 @@ class EdgeService(Service):
         surroundings: Surroundings,
         endpoint_of: Callable[[ControllerAddress], IStreamClientEndpoint],
         rng: RandomBytes,
+        unix_time: Callable[[], float] = time.time,
     ) -> None:
-        self.tunnel: EdgeTunnel | None = None
+        self.fleet: EdgeFleet | None = None
         self._config = config
         self._around = surroundings
         self._endpoint_of = endpoint_of
         self._rng = rng
-        self._client: GatewayClient | None = None
+        self._unix_time = unix_time
         self._page: Any = None
 
     def startService(self) -> None:
@@ -61,38 +64,29 @@ class EdgeService(Service):
         token = state.token()
         if token is None:
             raise NotJoinedYet("this edge belongs to no gateway: run `zerogo edge join TOKEN`")
-        self.tunnel = EdgeTunnel(self._config, token, self._around)
-        place = GatewayPlace(
-            addresses=[_address(text, token.is_tls) for text in token.addresses], key_hash=token.key_hash
+        owner = EdgeOwner(self._config, self._around, state, self._unix_time)
+        self.fleet = EdgeFleet(
+            self._config, token, owner, state, self._around, endpoint_of=self._endpoint_of, rng=self._rng
         )
-        reactor = self._around.reactor
-        self._client = GatewayClient(
-            self.tunnel, place, state.identity(), clock=reactor, endpoint_of=self._endpoint_of, rng=self._rng
-        )
-        self._client.start()
+        self.fleet.start()
         if self._config.status_port:
-            self._show(self.tunnel)
+            self._show(self.fleet)
 
     @inlineCallbacks
     def stopService(self) -> Any:
         """Close what is open."""
         super().stopService()  # type: ignore[no-untyped-call]
-        if self._client is not None:
-            self._client.stop()
-        if self.tunnel is not None:
-            self.tunnel.close()
+        if self.fleet is not None:
+            self.fleet.stop()
+            # The gateways are told in the turns of the reactor that follow.
+            yield deferLater(self._around.reactor, LAST_WORDS_SECONDS, lambda: None)
         if self._page is not None:
             yield self._page.stopListening()
 
-    def _show(self, tunnel: EdgeTunnel) -> None:
-        site = Site(StatusPage(tunnel))
+    def _show(self, fleet: EdgeFleet) -> None:
+        site = Site(StatusPage(fleet))
         site.noisy = False
         try:
             self._page = self._around.reactor.listenTCP(self._config.status_port, site, interface="127.0.0.1")
         except CannotListenError:
             self.log.warn("no status page: port {port} is in use", port=self._config.status_port)
-
-
-def _address(text: str, is_tls: bool) -> ControllerAddress:
-    host, port = split_host_port(text, DEFAULT_PORT)
-    return ControllerAddress(host, port, is_tls, EDGE_PATH)

@@ -13,24 +13,28 @@ from html import escape
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
-from zerogo.edge.tunnel import EdgeTunnel
+from zerogo.edge.fleet import EdgeFleet
 
 _HOSTS = ("127.0.0.1", "localhost")
 
 
-def facts(tunnel: EdgeTunnel) -> dict[str, object]:
+def facts(fleet: EdgeFleet) -> dict[str, object]:
     """What there is to tell."""
+    owner = fleet.owner
+    rtts = [tunnel.rtt for tunnel in fleet.tunnels if tunnel.rtt is not None]
     return {
-        "state": "paused" if tunnel.is_paused else str(tunnel.condition),
-        "reason": tunnel.reason,
-        "streams": tunnel.streams,
-        "rtt_ms": None if tunnel.rtt is None else round(tunnel.rtt * 1000, 1),
-        "streams_since_start": tunnel.counters.streams,
-        "refused": tunnel.counters.refused,
-        "failed": tunnel.counters.failed,
-        "bytes_out": tunnel.counters.sent,
-        "bytes_in": tunnel.counters.received,
-        "recent": list(tunnel.recent),
+        "state": "paused" if owner.is_paused else str(fleet.condition),
+        "reason": owner.closed_reason() or fleet.reason,
+        "gateways": [str(tunnel.condition) for tunnel in fleet.tunnels],
+        "streams": fleet.streams,
+        "rtt_ms": round(min(rtts) * 1000, 1) if rtts else None,
+        "streams_since_start": owner.counters.streams,
+        "refused": owner.counters.refused,
+        "failed": owner.counters.failed,
+        "bytes_out": owner.counters.sent,
+        "bytes_in": owner.counters.received,
+        "bytes_this_month": owner.month.used,
+        "recent": list(owner.recent),
     }
 
 
@@ -39,9 +43,9 @@ class StatusPage(Resource):
 
     isLeaf = True
 
-    def __init__(self, tunnel: EdgeTunnel) -> None:
+    def __init__(self, fleet: EdgeFleet) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._tunnel = tunnel
+        self._fleet = fleet
 
     def render_GET(self, request: Request) -> bytes:
         if not _is_local(request):
@@ -52,12 +56,12 @@ class StatusPage(Resource):
         )
         if request.path == b"/status":
             request.setHeader(b"Content-Type", b"application/json")
-            return json.dumps(facts(self._tunnel)).encode() + b"\n"
+            return json.dumps(facts(self._fleet)).encode() + b"\n"
         if request.path != b"/":
             request.setResponseCode(404)
             return b"no such page\n"
         request.setHeader(b"Content-Type", b"text/html; charset=utf-8")
-        return _page(facts(self._tunnel)).encode()
+        return _page(facts(self._fleet)).encode()
 
     def render_POST(self, request: Request) -> bytes:
         if not _is_local(request) or not request.getHeader(b"X-ZeroGo"):
@@ -65,7 +69,7 @@ class StatusPage(Resource):
         if request.path not in (b"/pause", b"/resume"):
             request.setResponseCode(404)
             return b"no such verb\n"
-        self._tunnel.pause(request.path == b"/pause")
+        self._fleet.pause(request.path == b"/pause")
         return b"ok\n"
 
 

@@ -1,78 +1,67 @@
 # -*- test-case-name: integration.test_exits -*-
-"""The edge's end: one tunnel, resumed where the gateway knows it; streams that are asked for; the owner's pause."""
+"""The edge's end at one gateway: a tunnel, resumed where the gateway knows it, and the streams that are asked for."""
 
 from __future__ import annotations
 
 import enum
 import ipaddress
-from collections import deque
 from collections.abc import Callable
-from typing import Any
 
-from attrs import frozen
 from twisted.logger import Logger
 
 from zerogo import __version__
 from zerogo.config.edge import EdgeConfig
-from zerogo.control.edge_token import EdgeToken
-from zerogo.errors import EnvironmentFault, ParseError
+from zerogo.edge.owner import EdgeOwner, Surroundings, parsed_address
+from zerogo.errors import EnvironmentFault
 from zerogo.exit.budget import TUNNEL_BYTES, Budget
 from zerogo.exit.exit_policy import ExitPolicy
 from zerogo.exit.frames import Command, Open
 from zerogo.exit.greeting import Join, Refusal, Welcome
 from zerogo.exit.mux import Mux
+from zerogo.exit.notes import TALLY_LIMIT, Note, Places, StreamTally, Tally
 from zerogo.exit.reason import Reason
 from zerogo.exit.tunnel import Tunnel
 from zerogo.net.exit_datagrams import DatagramStream, ListenStream
-from zerogo.net.exit_targets import ConnectStream, EdgeCounters, Lookups, Resolve, TargetSettings
+from zerogo.net.exit_targets import ConnectStream
 from zerogo.net.exit_tunnel import TunnelDriver
-from zerogo.policy.addresses import Address, AddressRule, canonical, parse_address
-
-OWN_ADDRESSES_SECONDS = 10.0
-"""So old may be what is known of this machine's addresses."""
-RECENT = 50
-"""Destinations that the owner is shown."""
 
 _log = Logger(namespace="zerogo.edge")
 
 
 class EdgeCondition(enum.StrEnum):
-    """Where the edge stands."""
+    """Where the edge stands with a gateway."""
 
     DIALLING = "dialling"
     READY = "ready"
     REFUSED = "refused"
 
 
-@frozen
-class Surroundings:
-    """What an edge needs of its machine."""
-
-    reactor: Any
-    resolve: Resolve
-    own_addresses: Callable[[], list[str]]
-    """Of all interfaces; raises `EnvironmentFault`."""
-
-
 class EdgeTunnel:
-    """The role behind the connection (`EdgeRole`), and the owner of its tunnel (`TunnelOwner`)."""
+    """The role behind the connection (`EdgeRole`), and the owner of its tunnel (`TunnelOwner`).
 
-    def __init__(self, config: EdgeConfig, token: EdgeToken, surroundings: Surroundings) -> None:
-        self.counters = EdgeCounters()
+    :param places_told: called with what the gateway says of gateways.
+    """
+
+    def __init__(
+        self,
+        config: EdgeConfig,
+        secret: bytes,
+        owner: EdgeOwner,
+        surroundings: Surroundings,
+        places_told: Callable[[Places], object] = lambda places: None,
+        consent_at: float = 0.0,
+    ) -> None:
         self.condition = EdgeCondition.DIALLING
         self.reason = ""
-        self.is_paused = False
-        self.recent: deque[str] = deque(maxlen=RECENT)
         self._config = config
-        self._token = token
+        self._secret = secret
+        self._owner = owner
         self._around = surroundings
+        self._places_told = places_told
+        self._consent_at = consent_at
         self._driver: TunnelDriver | None = None
         self._name: bytes | None = None
-        self._seen = ""
-        self._policy = ExitPolicy(config.rules, AddressRule(config.open_ranges))
-        self._policy_at: float | None = None
-        lookups = Lookups(surroundings.resolve, surroundings.reactor)
-        self._settings = TargetSettings(self.policy, lookups, surroundings.reactor, self.counters)
+        self._tallies: list[StreamTally] = []
 
     @property
     def streams(self) -> int:
@@ -84,27 +73,17 @@ class EdgeTunnel:
         """To the gateway, seconds."""
         return None if self._driver is None else self._driver.tunnel.rtt
 
-    def pause(self, is_paused: bool) -> None:
-        """The owner wants no streams (or wants them again): those that are there end at once."""
-        self.is_paused = is_paused
-        if is_paused and self._driver is not None:
-            driver, self._driver, self._name = self._driver, None, None
-            driver.end("the owner paused this edge", Reason.OWNER)
-
-    def close(self) -> None:
-        """End all."""
+    def end(self, sentence: str, reason: Reason) -> None:
+        """End all streams, and begin anew with the next connection."""
         if self._driver is not None:
-            self._driver.end("the edge was stopped", Reason.DRAINING)
+            driver, self._driver, self._name = self._driver, None, None
+            driver.end(sentence, reason)
 
-    def policy(self) -> ExitPolicy:
-        """The rules, with the addresses that this machine has at the moment. Without those nothing is let through."""
-        now = self._around.reactor.seconds()
-        if self._policy_at is None or now - self._policy_at > OWN_ADDRESSES_SECONDS:
-            hosts = (*self._around.own_addresses(), self._seen)
-            own = {parsed for host in hosts if (parsed := _parsed(host)) and not parsed.is_loopback}
-            self._policy = ExitPolicy(self._policy.rules, self._policy.opened, frozenset(own))
-            self._policy_at = now
-        return self._policy
+    def send_tally(self) -> None:
+        """Tell the gateway what streams that are over have carried."""
+        if self._tallies and self._driver is not None:
+            self._driver.tell(Tally(self._tallies[:TALLY_LIMIT]))
+            del self._tallies[:TALLY_LIMIT]
 
     # ----- the connection's role
 
@@ -113,7 +92,7 @@ class EdgeTunnel:
         config = self._config
         driver = self._driver
         return Join(
-            secret=self._token.secret,
+            secret=self._secret,
             name=config.name,
             version=__version__,
             country=config.country,
@@ -124,17 +103,17 @@ class EdgeTunnel:
             has_udp=config.datagrams,
             has_bind=config.listen,
             has_ipv6=self._has_ipv6(),
-            ports=[] if self.is_paused else ExitPolicy(config.rules).port_ranges(),
+            ports=[] if self._owner.is_paused else ExitPolicy(config.rules).port_ranges(),
             streams=config.streams,
             tunnel=self._name if driver is not None else None,
             received=0 if driver is None else driver.tunnel.received,
+            consent_at=self._consent_at,
         )
 
     def welcomed(self, welcome: Welcome) -> TunnelDriver:
         """We are in."""
         self.condition, self.reason = EdgeCondition.READY, ""
-        self._seen = welcome.seen
-        self._policy_at = None
+        self._owner.noted_at(welcome.seen)
         if welcome.is_resumed and self._driver is not None:
             _log.info("the tunnel goes on")
             return self._driver
@@ -164,26 +143,25 @@ class EdgeTunnel:
         driver = self._driver
         if driver is None:
             return
-        if self.is_paused:
-            driver.reset(number, Reason.OWNER)
+        refusal = self._owner.refusal(request)
+        if refusal is not None:
+            driver.reset(number, refusal)
             return
-        if request.command is not Command.DATAGRAMS:
-            self.recent.append(str(request.target))
-        try:
-            self.policy()
-        except EnvironmentFault as error:
-            _log.error("nothing is let through: {reason}", reason=str(error))
-            driver.reset(number, Reason.INTERNAL)
-            return
+        settings = self._owner.settings
         match request.command:
             case Command.CONNECT:
-                ConnectStream(driver, number, request, self._settings).begin()
+                ConnectStream(driver, number, request, settings, self._stream_over).begin()
             case Command.LISTEN if self._config.listen:
-                ListenStream(driver, number, request, self._settings).begin()
+                ListenStream(driver, number, request, settings).begin()
             case Command.DATAGRAMS if self._config.datagrams:
-                DatagramStream(driver, number, self._settings).begin()
+                DatagramStream(driver, number, settings).begin()
             case _:
                 driver.reset(number, Reason.UNSUPPORTED)
+
+    def told(self, note: Note) -> None:
+        """Beside streams."""
+        if isinstance(note, Places):
+            self._places_told(note)
 
     def going_away(self, reason: Reason) -> None:
         """The gateway drains: it closes the connection when it is done."""
@@ -195,17 +173,16 @@ class EdgeTunnel:
         """The tunnel is over; the next connection begins another."""
         self._driver = None
         self._name = None
+        self._tallies.clear()
+
+    def _stream_over(self, number: int, up: int, down: int) -> None:
+        if len(self._tallies) < 10 * TALLY_LIMIT:
+            self._tallies.append(StreamTally(number, up, down))
 
     def _has_ipv6(self) -> bool:
         try:
             addresses = self._around.own_addresses()
         except EnvironmentFault:
             return False
-        return any(isinstance(a, ipaddress.IPv6Address) and a.is_global for host in addresses if (a := _parsed(host)))
-
-
-def _parsed(host: str) -> Address | None:
-    try:
-        return canonical(parse_address(host))
-    except ParseError:
-        return None
+        found = [parsed_address(host) for host in addresses]
+        return any(isinstance(address, ipaddress.IPv6Address) and address.is_global for address in found)

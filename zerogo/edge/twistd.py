@@ -10,8 +10,8 @@ from twisted.application.service import IService
 
 from zerogo.config.edge import EdgeConfig
 from zerogo.config.options import RoleOptions
+from zerogo.edge.owner import Surroundings
 from zerogo.edge.service import EdgeService
-from zerogo.edge.tunnel import Surroundings
 from zerogo.net.clock import use_steady_clock
 from zerogo.observe.service import LoggedService
 

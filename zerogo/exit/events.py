@@ -6,6 +6,7 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from zerogo.exit.frames import Datagram, Open, Opened
+from zerogo.exit.notes import Note
 from zerogo.exit.reason import Reason
 from zerogo.ids import SocketAddress
 
@@ -88,6 +89,13 @@ class RttMeasured:
 
 
 @frozen
+class NoteReceived:
+    """The other end tells something beside streams."""
+
+    note: Note
+
+
+@frozen
 class CarrierSilent:
     """A ping was not answered: drop the carrier."""
 
@@ -108,4 +116,4 @@ MuxEvent = (
     | Writable
     | GoingAway
 )
-TunnelEvent = MuxEvent | RttMeasured | CarrierSilent | TunnelLost
+TunnelEvent = MuxEvent | RttMeasured | NoteReceived | CarrierSilent | TunnelLost

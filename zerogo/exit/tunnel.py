@@ -7,6 +7,7 @@ A *message* is what one sealed message of the carrier holds (docs/PROTOCOL.md, "
     2 ACK      position 8        all packets before this position have arrived
     3 PING     number 8
     4 PONG     number 8
+    5 NOTE     a map             what is told beside streams (`zerogo.exit.notes`); not sent again
 
 Each end keeps the packets that it has sent until they are acknowledged. When the carrier breaks (`detach`) and another
 one is there (`attach`, with the position that the other end has received up to), the packets from there on are sent
@@ -25,23 +26,33 @@ from collections.abc import Iterator
 
 from zerogo.core import Deadline, TimerTable
 from zerogo.errors import ParseError
-from zerogo.exit.events import CarrierSilent, RttMeasured, TunnelEvent, TunnelLost
+from zerogo.exit.events import CarrierSilent, NoteReceived, RttMeasured, TunnelEvent, TunnelLost
 from zerogo.exit.mux import Mux
+from zerogo.exit.notes import Note, emit_note, parse_note
 
-PACKET, ACK, PING, PONG = b"\x01", b"\x02", b"\x03", b"\x04"
+PACKET, ACK, PING, PONG, NOTE = b"\x01", b"\x02", b"\x03", b"\x04", b"\x05"
 MESSAGE_LIMIT = 65_519
 """Bytes that one frame of the channel carries."""
 REPLAY_LIMIT = 8 * 1024 * 1024
 REPLAY_PACKETS = 65536
 GRACE_SECONDS = 30.0
+GONE_SECONDS = 10.0
+"""The same where the other machine itself closed the connection without a word: its process has most likely ended, and
+one that lives dials again within a second."""
+OVER = 4001
+"""WebSocket close code (RFC 6455 section 7.4.2, private use) of an end that will not come back to the tunnel."""
 PING_IDLE_SECONDS = 25.0
 PING_BUSY_SECONDS = 5.0
 """Between pings while there are streams."""
 PONG_SECONDS = 12.0
+PONG_BUSY_SECONDS = 6.0
+"""The same while there are streams."""
 ACK_DELAY_SECONDS = 0.25
 ACK_BYTES = 256 * 1024
 ACK_PACKETS = 64
 """So much is acknowledged at once, less after the delay."""
+NOTES_WAITING = 16
+"""Notes for a carrier that takes none; the oldest make room."""
 _POSITION = struct.Struct("!cQ")
 
 
@@ -56,6 +67,8 @@ class Tunnel:
         self.is_attached = False
         self.rtt: float | None = None
         """Seconds, smoothed."""
+        self.heard_at = 0.0
+        """When the last message came."""
         self._jitter = 0.8 + 0.2 * jitter
         self._events: deque[TunnelEvent] = deque()
         self._timers: TimerTable[str] = TimerTable()
@@ -69,6 +82,7 @@ class Tunnel:
         self._unacked_bytes = 0
         self._is_ack_due = False
         self._pongs: deque[bytes] = deque(maxlen=4)
+        self._notes: deque[bytes] = deque(maxlen=NOTES_WAITING)
         self._is_ping_due = False
         self._ping_number = 0
         self._ping_at: float | None = None
@@ -103,6 +117,7 @@ class Tunnel:
         self._is_ack_due = self._is_ping_due = False
         self._unacked_bytes, self._acked = 0, self._received
         self._pongs.clear()
+        self._notes.clear()
         self._ping_at = None
         self._timers.cancel("grace")
         self._timers.cancel("ack")
@@ -110,13 +125,13 @@ class Tunnel:
         # The first one soon: the round trip is wanted.
         self._timers.set("ping", now + 0.2)
 
-    def detach(self, now: float) -> None:
-        """The carrier is gone."""
+    def detach(self, now: float, grace_seconds: float = GRACE_SECONDS) -> None:
+        """The carrier is gone; the tunnel waits so long for another one."""
         if self.is_attached:
             self.is_attached = False
             for timer in ("ping", "pong", "ack"):
                 self._timers.cancel(timer)
-            self._timers.set("grace", now + GRACE_SECONDS)
+            self._timers.set("grace", now + grace_seconds)
 
     def end(self) -> None:
         """All is over, in silence."""
@@ -127,17 +142,28 @@ class Tunnel:
         self._log.clear()
         self._log_bytes = 0
 
+    def tell(self, note: Note) -> None:
+        """Send a note, where there is a carrier."""
+        if self.is_attached:
+            self._notes.append(NOTE + emit_note(note))
+
     # ----- messages
 
     def receive(self, message: bytes, now: float) -> None:
         """Take a message; raises `ParseError`, after which the tunnel is of no use."""
         kind = message[:1]
+        self.heard_at = now
         self._timers.cancel("pong")
         if kind == PACKET:
             self._received += 1
             self._unacked_bytes += len(message)
             self._plan_ack(now)
             self.mux.receive(memoryview(message)[1:], now)
+            return
+        if kind == NOTE:
+            note = parse_note(message[1:])
+            if note is not None:
+                self._events.append(NoteReceived(note))
             return
         if len(message) != _POSITION.size:
             raise ParseError("a message of a wrong length")
@@ -156,7 +182,7 @@ class Tunnel:
         """Whether `next_message` would give one."""
         if not self.is_attached:
             return False
-        if self._pongs or self._is_ack_due or self._is_ping_due or self._again:
+        if self._pongs or self._is_ack_due or self._is_ping_due or self._again or self._notes:
             return True
         return self._may_add and self.mux.has_work
 
@@ -170,6 +196,8 @@ class Tunnel:
             return self._take_ack()
         if self._is_ping_due:
             return self._take_ping(now)
+        if self._notes:
+            return self._notes.popleft()
         if self._again:
             self._again -= 1
             return PACKET + self._log[-1 - self._again]
@@ -228,7 +256,7 @@ class Tunnel:
         self._ping_number += 1
         self._ping_at = now
         if not self._timers.is_set("pong"):
-            self._timers.set("pong", now + PONG_SECONDS)
+            self._timers.set("pong", now + (PONG_BUSY_SECONDS if self.mux.streams else PONG_SECONDS))
         seconds = PING_BUSY_SECONDS if self.mux.streams else PING_IDLE_SECONDS
         self._timers.set("ping", now + seconds * self._jitter)
         return _POSITION.pack(PING, self._ping_number)

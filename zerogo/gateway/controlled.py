@@ -24,6 +24,7 @@ from zerogo.control.gateway_messages import (
     Activity,
     Answered,
     Ask,
+    Discrepancy,
     EdgeHere,
     Enter,
     Kick,
@@ -35,7 +36,10 @@ from zerogo.control.gateway_messages import (
     Shares,
 )
 from zerogo.errors import ParseError
+from zerogo.exit.assign import WANTED, Candidate, assign
 from zerogo.exit.edges import EdgeProfile
+from zerogo.exit.notes import Place, Places
+from zerogo.exit.tally import Compared
 from zerogo.gateway.accounts import AccountBook
 from zerogo.gateway.cache import ControllerFiles, Copy
 from zerogo.gateway.hub import Hub
@@ -110,6 +114,8 @@ class Controlled:
     def start(self, hub: Hub, desk: UserDesk) -> None:
         """Begin."""
         self._hub, self._desk = hub, desk
+        hub.places_for = self._places_for
+        hub.discrepant = self._report
         self.link.start()
         self._tick.start(TICK_SECONDS, now=False)
 
@@ -221,6 +227,28 @@ class Controlled:
         if self._hub is not None:
             for edge in settings.denied_edges:
                 self._hub.kick(edge, "this edge is not wanted here")
+            self._hub.places_changed()
+
+    def _places_for(self, profile: EdgeProfile) -> Places | None:
+        """Where an edge should be; nothing is said while no gateway takes edges."""
+        known = {place.gateway: place for place in self._settings.places if place.addresses}
+        candidates = [
+            Candidate(
+                gateway=place.gateway,
+                region=place.region,
+                edges=place.edges,
+                edges_limit=place.edges_limit,
+                is_draining=place.is_draining,
+            )
+            for place in known.values()
+        ]
+        chosen = [known[gateway] for gateway in assign(profile.edge, profile.region, candidates)]
+        if not chosen:
+            return None
+        return Places(WANTED, [Place(place.addresses, place.key_hash, place.is_tls) for place in chosen])
+
+    def _report(self, edge: str, found: Compared) -> None:
+        self.link.send(Discrepancy(edge, found.streams, found.gateway_bytes, found.edge_bytes))
 
     def _kick(self, order: Kick, hub: Hub, desk: UserDesk) -> None:
         if order.user:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -18,9 +18,11 @@ from zerogo.exit.frames import Open
 from zerogo.exit.grant import Grant
 from zerogo.exit.greeting import TUNNEL_NAME_BYTES, Answer, Join, Refusal, Welcome
 from zerogo.exit.mux import Mux
+from zerogo.exit.notes import Note, Places, Tally
 from zerogo.exit.reason import Reason
 from zerogo.exit.sessions import Routes
-from zerogo.exit.tunnel import Tunnel
+from zerogo.exit.tally import Compared, TallyBook
+from zerogo.exit.tunnel import GRACE_SECONDS, Tunnel
 from zerogo.ids import NodeId
 from zerogo.net.exit_opening import Opening
 from zerogo.net.exit_ports import EdgeDirectory, EdgeRefused
@@ -36,6 +38,7 @@ class GatewayTunnel:
         self.state = state
         self.name = name
         self.openings: dict[Opening, None] = {}
+        self._tallies = TallyBook()
         self._hub = hub
         mux = Mux(is_opener=True, budget=Budget(TUNNEL_BYTES, budget), streams_limit=state.profile.streams)
         self.driver = TunnelDriver(Tunnel(mux, jitter), hub.clock, self)
@@ -51,6 +54,31 @@ class GatewayTunnel:
         """For the choice."""
         self.state.note_rtt(seconds)
 
+    def told(self, note: Note) -> None:
+        """What the edge counted."""
+        if isinstance(note, Tally):
+            for one in note.streams:
+                self._tallies.edge(one.stream, one.up, one.down)
+            self._compare()
+
+    def counted(self, number: int, up: int, down: int) -> None:
+        """A stream ended well, and carried so much."""
+        self._tallies.gateway(number, up, down)
+
+    def _compare(self) -> None:
+        found = self._tallies.take()
+        if found.is_suspicious:
+            edge = self.state.profile.edge
+            _log.warn(
+                "[DIAG] edge {edge} counted {theirs} bytes in {streams} streams, this gateway {ours}",
+                event="edge-discrepancy",
+                edge=edge,
+                streams=found.streams,
+                ours=found.gateway_bytes,
+                theirs=found.edge_bytes,
+            )
+            self._hub.discrepant(edge, found)
+
     def lost(self, reason: str) -> None:
         """For good."""
         self._hub.tunnel_lost(self, reason)
@@ -62,6 +90,10 @@ class Hub:
     def __init__(self, directory: EdgeDirectory, policy: Policy, clock: IReactorTime, rng: RandomBytes) -> None:
         self.clock = clock
         self.pool = Pool(policy, self._chance)
+        self.places_for: Callable[[EdgeProfile], Places | None] = lambda profile: None
+        """Which gateways an edge should have tunnels to; None: nothing is said about it."""
+        self.discrepant: Callable[[str, Compared], object] = lambda edge, found: None
+        """Told where an edge counts otherwise than we do."""
         self.routes = Routes(self.pool)
         self._directory = directory
         self._rng = rng
@@ -136,12 +168,28 @@ class Hub:
         _log.info("edge {name} is here, from {address}", name=profile.name or profile.edge, address=profile.address)
         return tunnel
 
-    def carrier_lost(self, driver: TunnelDriver, carrier: object) -> None:
-        """The carrier broke. Streams wait for it to come back; those that are being opened need not."""
+    def attached(self, driver: TunnelDriver) -> None:
+        """A carrier is there."""
+        tunnel = self._by_driver.get(driver)
+        if tunnel is not None:
+            self._tell_places(tunnel)
+
+    def places_changed(self) -> None:
+        """Tell all edges."""
+        for tunnel in list(self._tunnels.values()):
+            self._tell_places(tunnel)
+
+    def _tell_places(self, tunnel: GatewayTunnel) -> None:
+        places = self.places_for(tunnel.state.profile)
+        if places is not None:
+            tunnel.driver.tell(places)
+
+    def carrier_lost(self, driver: TunnelDriver, carrier: object, grace_seconds: float = GRACE_SECONDS) -> None:
+        """The carrier broke. Streams wait so long for it to come back; those that are being opened need not."""
         tunnel = self._by_driver.get(driver)
         if tunnel is None or driver.carrier is not carrier:
             return
-        driver.detach(carrier)
+        driver.detach(carrier, grace_seconds)
         tunnel.state.is_away = True
         _log.warn(
             "[NODE_UNSTABLE] the connection of edge {name} broke",

@@ -53,6 +53,7 @@ from zerogo.noise.identity import Identity
 DRAIN_CHECK_SECONDS = 0.1
 SWEEP_SECONDS = 30.0
 THREADS = 2
+ANY_HOST = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 BOTH: dict[int, SessionMaker] = {5: SocksSession, 0: HttpSession}
 
 
@@ -139,7 +140,7 @@ class GatewayService(Service):
         self._close_opened()
         closing: list[Deferred[object]] = [port.stopListening() for port in self._ports]
         self._ports.clear()
-        if self.hub is not None and self.desk is not None:
+        if self.hub is not None and self.desk is not None and self._sweep.running:
             self._sweep.stop()
             self.hub.drain()
             end = self._reactor.seconds() + self._config.drain_seconds
@@ -218,8 +219,10 @@ class GatewayService(Service):
     def _public_addresses(self) -> list[str]:
         if self._config.public_addresses:
             return list(self._config.public_addresses)
-        port = next((opened.getsockname()[1] for kind, opened in self._opened if kind == "edges"), 0)
-        return [join_host_port(main_address(read_interfaces()) or "127.0.0.1", port)]
+        host, port = next((opened.getsockname()[:2] for kind, opened in self._opened if kind == "edges"), ("", 0))
+        if host in ANY_HOST:
+            host = main_address(read_interfaces()) or "127.0.0.1"
+        return [join_host_port(host, port)]
 
     def _serve(self, desk: UserDesk, edges: EdgeServer) -> None:
         balancers = frozenset(self._config.balancers)

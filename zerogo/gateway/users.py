@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from zerogo.control.gateway_messages import UserActivity
 from zerogo.errors import ParseError
 from zerogo.exit.choose import Demand
+from zerogo.exit.frames import Command
 from zerogo.exit.grant import AccessRefused, Grant
 from zerogo.exit.rate import RateLimit
 from zerogo.exit.reason import Reason
@@ -55,8 +56,9 @@ class _Live:
 class _Counted:
     """Counts, and forgets the stream when it is over."""
 
-    def __init__(self, desk: UserDesk, live: _Live, state: _UserState) -> None:
+    def __init__(self, desk: UserDesk, live: _Live, state: _UserState, stream: OpenStream) -> None:
         self._desk = desk
+        self._stream = stream
         self._state = state
         self.live = live
         self.up = 0
@@ -84,6 +86,8 @@ class _Counted:
         """It is over."""
         if self.meter is not None:
             self.meter.closed(reason)
+        if reason is None and self.live.record.command is Command.CONNECT:
+            self._stream.edge.counted(self._stream.number, self.up, self.down)
         self._desk.stream_over(self.live.record, self.up, self.down, reason)
 
 
@@ -162,7 +166,7 @@ class UserDesk:
             began_at=self.clock.seconds(),
         )
         live = _Live(record, end)
-        counted = self._counts[record.number] = _Counted(self, live, self._state(entry.grant))
+        counted = self._counts[record.number] = _Counted(self, live, self._state(entry.grant), stream)
         counted.meter = self._meter.opened(live)
         if stream.early:
             counted.sent(stream.early)

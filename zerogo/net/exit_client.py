@@ -24,6 +24,7 @@ from zerogo.control.channel import EXIT, FRAME_LIMIT, ChannelInitiator, WrongCon
 from zerogo.core import RandomBytes
 from zerogo.errors import RemoteError
 from zerogo.exit.greeting import Join, Refusal, Welcome, emit_greeting, parse_answer
+from zerogo.exit.tunnel import OVER
 from zerogo.net.dial import ControllerAddress, Dial
 from zerogo.net.exit_tunnel import TunnelDriver
 from zerogo.net.tcp import keep_queue_short
@@ -33,6 +34,8 @@ from zerogo.noise.identity import Identity
 if TYPE_CHECKING:
     from twisted.internet.tcp import Connection
 
+CLOSE_SECONDS = 2.0
+"""A gateway that does not take our last words by then is left without them."""
 HANDSHAKE_SECONDS = 10.0
 FIRST_SECONDS = 0.5
 BACKOFF_SECONDS = 1.0
@@ -83,6 +86,8 @@ class _Connection(TwistedProtocol):
         self._is_joining = False
         self._reason = ""
         self.is_welcome = False
+        self.is_closing = False
+        """Whether the gateway was told that the tunnel is over."""
 
     def send(self, message: bytes) -> None:
         """Seal and send."""
@@ -91,9 +96,23 @@ class _Connection(TwistedProtocol):
             self._socket.send(frame)
         self._flush()
 
-    def drop(self, reason: str) -> None:
-        """Close."""
+    def drop(self, reason: str, is_over: bool = False) -> None:
+        """Close; where the tunnel is over the gateway is told so."""
         self._reason = self._reason or reason
+        if self.transport is None:
+            return
+        if is_over:
+            self.is_closing = True
+            self._socket.close(OVER)
+            self._flush()
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+            self._cancel_timer()
+            self._timer = self._client.clock.callLater(CLOSE_SECONDS, self._abort)
+        else:
+            self.transport.abortConnection()
+
+    def _abort(self) -> None:
         if self.transport is not None:
             self.transport.abortConnection()
 
@@ -146,6 +165,8 @@ class _Connection(TwistedProtocol):
                 if isinstance(event, MessageReceived):
                     self._take(event.payload)
                 elif isinstance(event, Closed):
+                    if event.code == OVER and self._driver is not None:
+                        self._driver.end(event.reason or "the gateway ended the tunnel")
                     self.drop(event.reason or "the gateway closed the connection")
                     return
         except WrongController as error:
@@ -216,6 +237,10 @@ class GatewayClient:
         self._is_stopped = False
         self._begin()
 
+    def stop_soon(self) -> None:
+        """Dial no more once this connection is gone."""
+        self._is_stopped = True
+
     def stop(self) -> None:
         """Close, and dial no more."""
         self._is_stopped = True
@@ -223,7 +248,7 @@ class GatewayClient:
             self._retry.cancel()
         if self._dial is not None:
             self._dial.cancel()
-        if self._connection is not None:
+        if self._connection is not None and not self._connection.is_closing:
             self._connection.drop("we are stopping")
 
     def settled(self) -> None:

@@ -34,6 +34,9 @@ class EdgeTunnel(Protocol):
     openings: dict[Opening, None]
     """Told `carrier_lost` when the carrier breaks."""
 
+    def counted(self, number: int, up: int, down: int) -> None:
+        """A stream ended well, and carried so much."""
+
 
 class EdgeChoice(Protocol):
     """Who knows the edges."""

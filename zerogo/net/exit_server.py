@@ -16,7 +16,9 @@ from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerPr
 from autobahn.websocket import USES_NVX
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource
@@ -26,6 +28,8 @@ from zerogo.control.channel import EXIT, FRAME_LIMIT, ChannelResponder
 from zerogo.core import RandomBytes
 from zerogo.errors import RemoteError
 from zerogo.exit.greeting import Answer, Join, Refusal, emit_greeting, parse_join
+from zerogo.exit.reason import Reason
+from zerogo.exit.tunnel import GONE_SECONDS, GRACE_SECONDS, OVER
 from zerogo.ids import NodeId
 from zerogo.net.exit_tunnel import TunnelDriver
 from zerogo.net.tcp import keep_queue_short
@@ -46,8 +50,11 @@ class EdgeHub(Protocol):
     def join(self, edge: NodeId, join: Join, address: str) -> Deferred[tuple[Answer, TunnelDriver | None]]:
         """Never fails: a refusal is an answer without a tunnel."""
 
-    def carrier_lost(self, driver: TunnelDriver, carrier: object) -> None:
-        """That tunnel has no carrier any more."""
+    def attached(self, driver: TunnelDriver) -> None:
+        """That tunnel has a carrier."""
+
+    def carrier_lost(self, driver: TunnelDriver, carrier: object, grace_seconds: float) -> None:
+        """That tunnel has no carrier any more; it may wait so long for another one."""
 
 
 class _QuietLog:
@@ -76,6 +83,7 @@ class _EdgeProtocol(WebSocketServerProtocol):
     _driver: TunnelDriver | None = None
     _is_asked = False
     _is_dropped = False
+    _is_closed_by_edge = False
     _timer: Any = None
 
     def onConnect(self, request: ConnectionRequest) -> str | None:
@@ -116,7 +124,13 @@ class _EdgeProtocol(WebSocketServerProtocol):
             self._admitted()
         driver, self._driver = self._driver, None
         if driver is not None:
-            self.factory.hub.carrier_lost(driver, self)
+            if code == OVER:
+                driver.end("the edge ended the tunnel", Reason.OWNER)
+            self.factory.hub.carrier_lost(driver, self, GONE_SECONDS if self._is_closed_by_edge else GRACE_SECONDS)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._is_closed_by_edge = not self._is_dropped and reason.check(ConnectionDone) is not None
+        super().connectionLost(reason)
 
     @property
     def source(self) -> str:
@@ -148,6 +162,7 @@ class _EdgeProtocol(WebSocketServerProtocol):
         self._admitted()
         self._driver = driver
         driver.attach(self, join.received if getattr(answer, "is_resumed", False) else 0)
+        self.factory.hub.attached(driver)
 
     def _failed(self, failure: Failure) -> None:
         _log.failure("A bug in taking in an edge", failure=failure)
@@ -182,14 +197,14 @@ class _EdgeProtocol(WebSocketServerProtocol):
             self._channel.send(message)
             self._flush()
 
-    def drop(self, reason: str) -> None:
-        """Close, without waiting for the other end for long."""
+    def drop(self, reason: str, is_over: bool = False) -> None:
+        """Close, without waiting for the other end for long; where the tunnel is over the edge is told so."""
         if self._is_dropped:
             return
         self._is_dropped = True
         self._cancel_timer()
         if self.state == self.STATE_OPEN:
-            self.sendClose(1000, reason.encode()[:100].decode(errors="ignore"))
+            self.sendClose(OVER if is_over else 1000, reason.encode()[:100].decode(errors="ignore"))
         else:
             self.dropConnection(abort=True)
 

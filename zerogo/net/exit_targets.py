@@ -25,6 +25,7 @@ from zope.interface import implementer
 from zerogo.errors import ParseError
 from zerogo.exit.exit_policy import ExitPolicy
 from zerogo.exit.frames import Datagram, Open, Opened
+from zerogo.exit.rate import RateLimit
 from zerogo.exit.reason import Reason
 from zerogo.exit.target import Target
 from zerogo.ids import SocketAddress
@@ -114,22 +115,36 @@ class TargetSettings:
     lookups: Lookups
     reactor: Any
     counters: EdgeCounters
+    limits: tuple[RateLimit, RateLimit] | None = None
+    """Of all streams together: from targets, to targets."""
+
+
+StreamOver = Callable[[int, int, int], object]
+"""Called with a stream's number and what it carried, to the target and from it."""
 
 
 class _Counting:
-    """Counts for the owner: what goes to the target was sent."""
+    """Counts for the owner, and for the gateway: what goes to the target was sent."""
 
-    def __init__(self, counters: EdgeCounters) -> None:
+    def __init__(self, counters: EdgeCounters, number: int, is_over: StreamOver) -> None:
         self._counters = counters
+        self._number = number
+        self._is_over = is_over
+        self._up = 0
+        self._down = 0
 
     def sent(self, count: int) -> None:
         self._counters.received += count
+        self._down += count
 
     def received(self, count: int) -> None:
         self._counters.sent += count
+        self._up += count
 
     def closed(self, reason: Reason | None) -> None:
-        """Nothing to do."""
+        """Streams that broke are not compared: what was under way then is counted at one end only."""
+        if reason is None:
+            self._is_over(self._number, self._up, self._down)
 
 
 @implementer(IHalfCloseableProtocol)
@@ -176,11 +191,19 @@ class _TargetFactory(ClientFactory):
 class ConnectStream:
     """One CONNECT, until its connection is there."""
 
-    def __init__(self, driver: TunnelDriver, number: int, request: Open, settings: TargetSettings) -> None:
+    def __init__(
+        self,
+        driver: TunnelDriver,
+        number: int,
+        request: Open,
+        settings: TargetSettings,
+        is_over: StreamOver = lambda number, up, down: None,
+    ) -> None:
         self._driver = driver
         self._number = number
         self._target = request.target
         self._settings = settings
+        self._stream_over = is_over
         self._held: deque[bytes] = deque()
         self._is_finished = False
         self._is_over = False
@@ -246,7 +269,9 @@ class ConnectStream:
         microseconds = int((self._driver.clock.seconds() - self._began_at) * 1e6)
         self._settings.counters.streams += 1
         self._driver.call(self._driver.tunnel.mux.confirm, self._number, bound, microseconds)
-        splice = Splice(self._driver, self._number, transport, counted=_Counting(self._settings.counters))
+        counted = _Counting(self._settings.counters, self._number, self._stream_over)
+        limits = self._settings.limits
+        splice = Splice(self._driver, self._number, transport, counted=counted, limits=limits)
         protocol.splice = splice
         while self._held:
             splice.received(self._held.popleft())

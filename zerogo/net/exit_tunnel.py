@@ -20,6 +20,7 @@ from zerogo.exit.events import (
     DataReceived,
     FinReceived,
     GoingAway,
+    NoteReceived,
     OpenRequested,
     PeerAccepted,
     RttMeasured,
@@ -30,9 +31,10 @@ from zerogo.exit.events import (
     Writable,
 )
 from zerogo.exit.frames import Command, Datagram, Open, Opened
+from zerogo.exit.notes import Note
 from zerogo.exit.reason import Reason
 from zerogo.exit.target import Target
-from zerogo.exit.tunnel import Tunnel
+from zerogo.exit.tunnel import GRACE_SECONDS, Tunnel
 from zerogo.ids import SocketAddress
 from zerogo.net.pump import guarded
 
@@ -47,7 +49,8 @@ class Carrier(Protocol):
 
     def send(self, message: bytes) -> None: ...
 
-    def drop(self, reason: str) -> None: ...
+    def drop(self, reason: str, is_over: bool = False) -> None:
+        """Close; `is_over`: so that the other end knows that the tunnel is over, too, and does not wait for it."""
 
 
 class StreamOwner(Protocol):
@@ -77,6 +80,8 @@ class TunnelOwner(Protocol):
 
     def rtt_measured(self, seconds: float) -> None: ...
 
+    def told(self, note: Note) -> None: ...
+
     def lost(self, reason: str) -> None: ...
 
 
@@ -102,11 +107,11 @@ class TunnelDriver:
         self.carrier = carrier
         self.flush_soon()
 
-    def detach(self, carrier: object) -> None:
+    def detach(self, carrier: object, grace_seconds: float = GRACE_SECONDS) -> None:
         """That carrier is gone; it may be another one that is in use by now."""
         if carrier is self.carrier:
             self.carrier = None
-            self.tunnel.detach(self.clock.seconds())
+            self.tunnel.detach(self.clock.seconds(), grace_seconds)
             self._arm()
 
     def receive(self, message: bytes) -> None:
@@ -153,10 +158,15 @@ class TunnelDriver:
         for stream in streams.values():
             guarded("a stream", stream.reset, code, reason)
         if carrier is not None:
-            carrier.drop(reason)
+            carrier.drop(reason, True)
         self._owner.lost(reason)
 
     # ----- streams
+
+    def tell(self, note: Note) -> None:
+        """Send a note."""
+        self.tunnel.tell(note)
+        self.flush_soon()
 
     def own(self, number: int, owner: StreamOwner) -> None:
         """From here on `owner` is told what happens on the stream."""
@@ -220,6 +230,8 @@ class TunnelDriver:
                 self._owner.going_away(reason)
             case RttMeasured(seconds):
                 self._owner.rtt_measured(seconds)
+            case NoteReceived(note):
+                self._owner.told(note)
             case CarrierSilent():
                 if self.carrier is not None:
                     self.carrier.drop("the other end does not answer")

@@ -171,7 +171,9 @@ class Gateway:
         assert account is not None
         end = End()
         state = self.hub.pool.get(EDGE.edge)
-        stream: Any = SimpleNamespace(edge=SimpleNamespace(state=state, driver=None), number=1, opened=None, early=0)
+        stream: Any = SimpleNamespace(
+            edge=SimpleNamespace(state=state, counted=lambda *counts: None), number=1, opened=None, early=0
+        )
         entry = Entry(account.grant(), UserName(user))
         self.desk._state(entry.grant).streams += 1
         end.meter = self.desk.record(entry, DEMAND, stream, "192.0.2.9", end)

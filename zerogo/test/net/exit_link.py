@@ -10,6 +10,7 @@ from twisted.internet.testing import StringTransport
 from zerogo.exit.budget import TUNNEL_BYTES, Budget
 from zerogo.exit.frames import Datagram, Open, Opened
 from zerogo.exit.mux import Mux
+from zerogo.exit.notes import Note
 from zerogo.exit.reason import Reason
 from zerogo.exit.tunnel import Tunnel
 from zerogo.ids import SocketAddress
@@ -31,7 +32,7 @@ class Carrier:
         if self.other is not None:
             self.other.receive(message)
 
-    def drop(self, reason: str) -> None:
+    def drop(self, reason: str, is_over: bool = False) -> None:
         self.dropped, self.other = reason, None
 
 
@@ -41,6 +42,7 @@ class Owner:
     def __init__(self) -> None:
         self.requests: list[tuple[int, Open]] = []
         self.losses: list[str] = []
+        self.notes: list[Note] = []
         self.is_away = False
 
     def open_requested(self, number: int, request: Open) -> None:
@@ -51,6 +53,9 @@ class Owner:
 
     def rtt_measured(self, seconds: float) -> None:
         pass
+
+    def told(self, note: Note) -> None:
+        self.notes.append(note)
 
     def lost(self, reason: str) -> None:
         self.losses.append(reason)
