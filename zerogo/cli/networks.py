@@ -51,9 +51,7 @@ def networks(ctx: click.Context, state_dir: Path | None, as_json: bool) -> None:
 @click.option("--ipv6", help="Range of the members' IPv6 addresses, such as fd12:3456:789a::/64; else a random one.")
 @click.option("--mtu", type=int, default=1400, show_default=True)
 @click.option("--approval", is_flag=True, help="Every machine must be approved, whatever its token says.")
-@click.option(
-    "--end-to-end", is_flag=True, help="Keep the pre-shared key here, and from the controller."
-)
+@click.option("--end-to-end", is_flag=True, help="Keep the pre-shared key here, and from the controller.")
 @state_dir_option
 @json_option
 @click.pass_obj
