@@ -118,6 +118,7 @@ class TwoControllersTests(TestCase):
         ann, bob = self.agent(self.left, self.right), self.agent(self.right, self.left)
         cid = self.agent(self.left, self.right)
         await self.until("all see all", self.all_see_all)
+        await self.both_show_all()
         blob = os.urandom(12_000)
         ann.call(ann.member.signal, bob.node_id, blob)
         await self.until("a signal crosses", lambda: bob.signals)
@@ -129,6 +130,16 @@ class TwoControllersTests(TestCase):
         removed = await self.until("a removal takes effect at the other controller", lambda: cid.refusal)
         self.assertLess(removed, 10.0)
         await self.until("the others forget it", lambda: self.sees_all(ann) and self.sees_all(bob))
+
+    async def both_show_all(self) -> None:
+        """A person sees who is connected, at whichever controller they look."""
+        for controller in (self.left, self.right):
+            began, online = reactor.seconds(), 0
+            while online < len(self.agents):
+                self.assertLess(reactor.seconds() - began, WAIT_SECONDS, "a controller shows members as offline")
+                items = (await controller.request("GET", f"/networks/{self.network}/members"))["items"]
+                online = sum(member["is_online"] for member in items)
+                await sleep(0.1)
 
     async def one_dies(self) -> None:
         """Each in turn, while machines join."""
