@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from attrs import frozen
 from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall, deferLater
@@ -58,6 +59,16 @@ STOP_SECONDS = 2.0
 _log = Logger(namespace="zerogo.exit.controller")
 
 
+@frozen
+class Parts:
+    """What the controller has a say in, and where its words are kept."""
+
+    book: AccountBook
+    meter: LeasedMeter
+    edges: KeyedEdges
+    files: ControllerFiles
+
+
 class Controlled:
     """The gateway's part of it. `link` is set before `start`."""
 
@@ -65,20 +76,17 @@ class Controlled:
 
     def __init__(
         self,
-        book: AccountBook,
-        meter: LeasedMeter,
-        edges: KeyedEdges,
-        files: ControllerFiles,
+        parts: Parts,
         *,
         greeting: Callable[[int], Enter],
         served_seconds: float,
         clock: IReactorTime,
         unix_time: Callable[[], float],
     ) -> None:
-        self._book = book
-        self._meter = meter
-        self._edges = edges
-        self._files = files
+        self._book = parts.book
+        self._meter = parts.meter
+        self._edges = parts.edges
+        self._files = parts.files
         self._greeting = greeting
         self._served_seconds = served_seconds
         self._clock = clock
@@ -94,8 +102,8 @@ class Controlled:
         self._had_users = True
         self._tick = LoopingCall(self.tick)
         self._tick.clock = clock
-        meter.wants_lease = self._ask_for_credit
-        edges.changed = self._tell_edges
+        parts.meter.wants_lease = self._ask_for_credit
+        parts.edges.changed = self._tell_edges
 
     def load(self) -> None:
         """What the controller said last."""

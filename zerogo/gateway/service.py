@@ -32,7 +32,7 @@ from zerogo.exit.choose import Policy
 from zerogo.exit.reason import Reason
 from zerogo.gateway.accounts import AccountBook, PasswordAccounts, account_of
 from zerogo.gateway.cache import ControllerFiles, read_token, save_token
-from zerogo.gateway.controlled import Controlled
+from zerogo.gateway.controlled import Controlled, Parts
 from zerogo.gateway.hub import Hub
 from zerogo.gateway.link import ControllerLink
 from zerogo.gateway.metering import LeasedMeter
@@ -178,10 +178,7 @@ class GatewayService(Service):
         meter = LeasedMeter(self._reactor, self._unix_time, book.has_package, self._country_of)
         boot, addresses = self._rng(BOOT_BYTES), self._public_addresses()
         self.controlled = Controlled(
-            book,
-            meter,
-            edges,
-            ControllerFiles(config.state_dir, identity, self._rng),
+            Parts(book, meter, edges, ControllerFiles(config.state_dir, identity, self._rng)),
             greeting=lambda revision: Enter(
                 signing=identity.signing_public,
                 boot=boot,

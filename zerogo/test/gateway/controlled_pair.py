@@ -25,7 +25,7 @@ from zerogo.exit.target import Target
 from zerogo.exit.username import UserName
 from zerogo.gateway.accounts import AccountBook, PasswordAccounts
 from zerogo.gateway.cache import ControllerFiles
-from zerogo.gateway.controlled import Controlled
+from zerogo.gateway.controlled import Controlled, Parts
 from zerogo.gateway.hub import Hub
 from zerogo.gateway.link import ControllerLink
 from zerogo.gateway.metering import LeasedMeter
@@ -142,10 +142,7 @@ class Gateway:
         (case.directory / name).mkdir(mode=0o700, exist_ok=True)
         boot = rng(8)
         self.controlled = Controlled(
-            self.book,
-            self.meter,
-            self.edges,
-            self.files,
+            Parts(self.book, self.meter, self.edges, self.files),
             greeting=lambda revision: Enter(
                 signing=self.identity.signing_public, boot=boot, name=name, revision=revision, secret=secret
             ),

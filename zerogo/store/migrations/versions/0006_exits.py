@@ -20,6 +20,12 @@ _COUNT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     """Make the tables."""
+    _make_accounts()
+    _make_places()
+    _make_counts()
+
+
+def _make_accounts() -> None:
     op.create_table(
         "exit_packages",
         sa.Column("name", sa.Text, primary_key=True),
@@ -40,6 +46,9 @@ def upgrade() -> None:
         sa.Column("created_at", time_type(), nullable=False),
         sqlite_strict=True,
     )
+
+
+def _make_places() -> None:
     op.create_table(
         "exit_gateways",
         sa.Column("id", sa.Text, primary_key=True),
@@ -85,6 +94,9 @@ def upgrade() -> None:
         sa.CheckConstraint("kind IN ('gateway', 'edge')", name="kind"),
         sqlite_strict=True,
     )
+
+
+def _make_counts() -> None:
     op.create_table(
         "exit_leases",
         sa.Column("gateway", sa.Text, sa.ForeignKey("exit_gateways.id", ondelete="CASCADE"), primary_key=True),
