@@ -1,4 +1,4 @@
-"""Persistence of the controller: SQLite by SQLAlchemy Core, shaped so that PostgreSQL can take its place.
+"""Persistence of the controller: SQLite by SQLAlchemy Core, or PostgreSQL where there are several controllers.
 
 Theory of operation. A *unit of work* is a plain function `unit(connection, ...) -> value`, which runs inside one
 transaction: `Database.read` or `Database.write` open and end it, `StoreThreads` does so off the reactor in a small
@@ -10,10 +10,12 @@ moment.
 Every change that members see raises the network's `revision`, which is stored with the changed member or its removal:
 that is all a restarted controller needs to send deltas.
 
-- `database`: the engine, transactions, the only SQL that knows SQLite. `migrate`: Alembic, with a backup before.
+- `database`: the engine, transactions. `migrate`: Alembic, with a backup before.
 - `tables`: the schema. `values`: rows as frozen values.
 - `networks`, `members`, `addresses`, `join_keys`, `users`, `views`, `audit`: units of work.
 - `exit_tables`, `exit_values`, `exit_users`, `exit_gateways`, `exit_usage`: the same for exits.
+- `postgresql`: the server. `transfer`, `snapshot`, `rewind`: copies of either kind, and one put in place of the other.
+- `check`: what can be wrong with a database. `ownership`: whose it is. `notices`: word between controllers.
 - `threads`: the pool.
 """
 
