@@ -1,0 +1,31 @@
+/** Exits: who may use them, what carries them, and what is open at this moment. */
+import { Tabs } from "antd";
+import { useTranslation } from "react-i18next";
+import { useSearchParams } from "react-router";
+import { Page, Section } from "@/components/Page";
+import { ExitUsers } from "./ExitUsers";
+import { LiveStreams } from "./LiveStreams";
+import { Packages } from "./Packages";
+import { Places } from "./Places";
+
+export default function ExitsPage() {
+  const { t } = useTranslation("exits");
+  const [search, setSearch] = useSearchParams();
+  return (
+    <Page title={t("title")} intro={t("intro")}>
+      <Section>
+        <Tabs
+          destroyOnHidden
+          activeKey={search.get("show") ?? "users"}
+          onChange={(key) => setSearch(key === "users" ? {} : { show: key }, { replace: true })}
+          items={[
+            { key: "users", label: t("tab.users"), children: <ExitUsers /> },
+            { key: "packages", label: t("tab.packages"), children: <Packages /> },
+            { key: "places", label: t("tab.places"), children: <Places /> },
+            { key: "live", label: t("tab.live"), children: <LiveStreams /> },
+          ]}
+        />
+      </Section>
+    </Page>
+  );
+}
