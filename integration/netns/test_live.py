@@ -111,10 +111,11 @@ class LiveTests(SynchronousTestCase):
 
     def see_a_kill(self, mesh: Mesh, seen: Dashboard) -> None:
         """kill -9: offline and without links within three seconds; and back when it is started again."""
+        begin = time.monotonic()
         mesh.kill("bob", None)
-        took = seen.wait(lambda: not seen.is_online("bob") and not seen.links, 10.0)
-        print(f"a killed agent was seen after {took} s")
-        assert took is not None
+        self.assertIsNotNone(seen.wait(lambda: not seen.is_online("bob") and not seen.links, 10.0))
+        took = time.monotonic() - begin
+        print(f"a killed agent was seen after {took:.2f} s")
         self.assertLess(took, SEEN_SECONDS)
         # Its peer still counts what came before, and that does not bring the link back.
         self.assertIsNone(seen.wait(lambda: bool(seen.links), 5.0))
@@ -123,8 +124,8 @@ class LiveTests(SynchronousTestCase):
 
     def see_a_cut(self, lab: Lab, seen: Dashboard) -> None:
         """A line is cut: the other end tells that the path died, long before TCP notices."""
+        begin = time.monotonic()
         lab.cut("oslo")
-        took = seen.wait(lambda: seen.link().get("path") != "direct", 30.0)
-        print(f"a cut line was seen after {took} s, by then {seen.link().get('path')}: {seen.link().get('reason')}")
-        self.assertIsNotNone(took)
+        self.assertIsNotNone(seen.wait(lambda: seen.link().get("path") != "direct", 30.0))
+        print(f"a cut line was seen after {time.monotonic() - begin:.2f} s")
         lab.heal("oslo")
