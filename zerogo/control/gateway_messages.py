@@ -207,7 +207,6 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, tag="settings", 
 
     secret_hashes: Annotated[list[_Hash], msgspec.Meta(max_length=64)] = []
     denied_edges: Annotated[list[_Edge], msgspec.Meta(max_length=10_000)] = []
-    denied_sources: Annotated[list[Annotated[str, msgspec.Meta(max_length=64)]], msgspec.Meta(max_length=10_000)] = []
     places: Annotated[list[GatewayPlace], msgspec.Meta(max_length=256)] = []
 
 
