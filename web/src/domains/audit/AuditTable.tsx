@@ -48,7 +48,11 @@ export function AuditTable({ lines }: { lines: AuditLine[] }) {
       columns={columns}
       dataSource={lines}
       pagination={false}
-      expandable={{ expandedRowRender: (line) => <Whole line={line} />, columnWidth: 40 }}
+      expandable={{
+        expandedRowRender: (line) => <Whole line={line} />,
+        columnWidth: 40,
+        columnTitle: <span className="visually-hidden">{t("column.whole")}</span>,
+      }}
     />
   );
 }

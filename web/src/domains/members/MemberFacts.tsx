@@ -21,9 +21,18 @@ export function MemberFacts({ member }: { member: Member }) {
   } else {
     facts.push({ label: t("fact.seen"), value: <RelativeTime time={member.last_seen_at} /> });
   }
+  if (member.nat_mapping !== null) facts.push({ label: t("fact.nat"), value: <Nat member={member} /> });
+  if (member.plane !== null) facts.push({ label: t("fact.plane"), value: <bdi>{member.plane}</bdi> });
   if (member.capabilities.length > 0) {
     facts.push({ label: t("fact.capabilities"), value: <bdi>{member.capabilities.join(", ")}</bdi> });
   }
   if (member.is_ephemeral) facts.push({ label: t("fact.kind"), value: t("fact.ephemeral") });
   return <FactList facts={facts} />;
+}
+
+/** How the machine's router maps its connections; words that are not known here are shown as they are. */
+function Nat({ member }: { member: Member }) {
+  const { t, i18n } = useTranslation("members");
+  const mapping = member.nat_mapping ?? "";
+  return <bdi>{i18n.exists(`members:nat.${mapping}`) ? t(`nat.${mapping}`) : mapping}</bdi>;
 }

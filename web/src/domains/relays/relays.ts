@@ -5,6 +5,7 @@ import { linksQuery } from "@/api/linkQueries";
 import type { Link } from "@/api/links";
 import { keys, useNetworks } from "@/api/queries";
 import type { components } from "@/api/schema";
+import { grouped } from "@/components/grouped";
 
 export type Relay = components["schemas"]["RelayDocument"];
 
@@ -17,5 +18,5 @@ export function useRelayedLinks(): Map<string, Link[]> {
   const networks = useNetworks().data ?? [];
   const queries = useQueries({ queries: networks.map((network) => linksQuery(network.id)) });
   const relayed = queries.flatMap((query) => query.data ?? []).filter((link) => link.relay !== "");
-  return Map.groupBy(relayed, (link) => link.relay);
+  return grouped(relayed, (link) => link.relay);
 }
