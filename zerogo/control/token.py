@@ -7,9 +7,8 @@ NETWORK is the network id (8 base32 characters), SECRET 160 random bits (32 char
 over the controller's two public keys (32 characters), LOCK the public key of the network's lock (52 characters) where
 it has one, ONION the key of the clients of the controller's onion service (52 characters) where it is one, PSK the
 network's pre-shared key (52 characters) where the controller must not know it: a fragment is never sent to a server.
-Base32 is RFC 4648 without padding, read in either
-case, written in small letters. Because the key hash is pinned here, joining needs no domain name, no certificate and
-no authority.
+Base32 is RFC 4648 without padding, read in either case, written in small letters. Because the key hash is pinned here,
+joining needs no domain name, no certificate and no authority.
 """
 
 from __future__ import annotations
