@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.net.test_redis_notices -*-
+# -*- test-case-name: integration.test_controllers -*-
 """Short messages between controllers by Redis, PUBLISH and SUBSCRIBE, where there is one.
 
 One connection listens and one sends; both are made anew when they are lost. What is sent meanwhile is lost, and
