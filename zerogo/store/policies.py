@@ -100,9 +100,10 @@ def page_policies(connection: Connection, network: NetworkId, paging: Paging) ->
 
 
 def subjects(connection: Connection, network: NetworkId) -> list[Subject]:
-    """The members of a network as a policy sees them; raises `NotFound`."""
+    """The members of a network as a policy sees them, by name; raises `NotFound`."""
     networks.find_network(connection, network)
-    return _subjects(connection, network, [record for record, _ in approved_members(connection, network)])
+    found = _subjects(connection, network, [record for record, _ in approved_members(connection, network)])
+    return sorted(found, key=lambda subject: subject.name)
 
 
 def save_policy(
