@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup system demo demo-routing demo-exits bench-exits test lint type rust deny fuzz soak unit netns soak-sim soak-nat bench-routing bench-control bench build samples lock clean
+.PHONY: help setup system demo demo-routing demo-exits bench-exits test lint type rust web web-static deny fuzz soak unit netns soak-sim soak-nat bench-routing bench-control bench build samples lock clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,8 +39,8 @@ demo-routing: setup ## a hub with P2P, and A reaching C through B, as drawn and 
 demo-exits: setup ## users, gateways and five edges behind NATs, with curl, on this machine (root)
 	@$(BIN)/python -m integration.demo_exits
 
-test: setup ## the whole suite: lint, types, layers, crates, unit tests and, as root, the tests in network namespaces
-	@$(BIN)/python .ci/suite.py lint type layers rust unit netns
+test: setup ## the whole suite: lint, types, layers, crates, dashboard, unit tests and, as root, the tests in network namespaces
+	@$(BIN)/python .ci/suite.py lint type layers rust web unit netns
 
 lint: setup ## ruff, and the layers between the rooms
 	@$(BIN)/python .ci/suite.py lint layers
@@ -50,6 +50,12 @@ type: setup ## mypy --strict
 
 rust: setup ## the crates: cargo fmt, clippy, test
 	@$(BIN)/python .ci/suite.py rust
+
+web: setup ## the dashboard: types, lints, tests, and whether web-static is what web makes
+	@$(BIN)/python .ci/suite.py web
+
+web-static: ## make the dashboard's files from web/ (needs Node 20.19 or newer)
+	@cd web && npm ci --no-audit --no-fund --silent && npm run build
 
 deny: ## the crates' licences and sources (needs cargo-deny)
 	@cd rust && cargo deny --locked check licenses bans sources

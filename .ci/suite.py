@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+import dashboard
 import lanes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,7 +55,9 @@ MATRIX = re.compile(r"^pair of .*?^\w+: \d+ pairs in .*?$", re.M | re.S)
 """A table of integration.netns.matrix in what trial printed."""
 ALONE = ("integration.netns.test_matrix", "integration.netns.test_narrow")
 """Modules whose tests are about seconds."""
-LONGEST = tuple(f"integration.netns.test_{name}" for name in ("native_dataplane", "dataplane", "routing", "hub"))
+LONGEST = tuple(
+    f"integration.netns.test_{name}" for name in ("dashboard", "native_dataplane", "dataplane", "routing", "hub")
+)
 
 
 def run(command: list[str], log: Path, directory: Path = ROOT) -> int:
@@ -127,7 +130,15 @@ def trial_figures(printed: str, status: int) -> Figures:
     return Figures(passed, failed, counts.get("skips", 0))
 
 
-STEPS = {"rust": rust, "unit": unit, "netns": netns}
+def web(log: Path) -> Figures:
+    """The dashboard: types, lints, tests, and whether web-static is made of web; skipped without Node, except on CI."""
+    result = dashboard.run(ROOT, log)
+    if result.is_missing:
+        return Figures(failed=1) if ON_CI else Figures(skipped=1)
+    return Figures(result.passed, result.failed)
+
+
+STEPS = {"rust": rust, "web": web, "unit": unit, "netns": netns}
 
 
 def report(figures: Figures, seconds: float, log: Path) -> None:

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const LIMIT = 400 * 1024;
-const root = join(dirname(fileURLToPath(import.meta.url)), "../../web-static");
+const root = process.argv[2] ?? join(dirname(fileURLToPath(import.meta.url)), "../../web-static");
 const assets = join(root, "assets");
 
 function sent(file) {

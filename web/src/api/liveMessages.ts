@@ -1,5 +1,6 @@
 /** What the live connection says, and how it changes the cache. Kinds and messages not known here are passed over. */
 import type { QueryClient } from "@tanstack/react-query";
+import { grouped } from "@/components/grouped";
 import type { Member, Network } from "./documents";
 import { linkKey, type Link } from "./links";
 import { keys } from "./queries";
@@ -32,8 +33,8 @@ const EVENTS_KEPT = 200;
 export function applySnapshot(cache: QueryClient, snapshot: Snapshot): void {
   cache.setQueryData(keys.networks, snapshot.networks);
   cache.setQueryData(keys.relays, snapshot.relays);
-  const members = Map.groupBy(snapshot.members, (member) => member.network);
-  const links = Map.groupBy(snapshot.links, (link) => link.network_id);
+  const members = grouped(snapshot.members, (member) => member.network);
+  const links = grouped(snapshot.links, (link) => link.network_id);
   for (const network of snapshot.networks) {
     cache.setQueryData(keys.members(network.id), members.get(network.id) ?? []);
     cache.setQueryData(keys.links(network.id), links.get(network.id) ?? []);
@@ -41,8 +42,8 @@ export function applySnapshot(cache: QueryClient, snapshot: Snapshot): void {
 }
 
 export function applyChanges(cache: QueryClient, changes: Change[]): void {
-  for (const [kind, ofKind] of Map.groupBy(changes, (change) => change.kind)) {
-    for (const [network, ofNetwork] of Map.groupBy(ofKind, (change) => change.network_id)) {
+  for (const [kind, ofKind] of grouped(changes, (change) => change.kind)) {
+    for (const [network, ofNetwork] of grouped(ofKind, (change) => change.network_id)) {
       apply(cache, kind, network, ofNetwork);
     }
   }

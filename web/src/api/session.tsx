@@ -14,7 +14,8 @@ interface SessionState {
   isExpired: boolean;
   /** Why the API could not say who is logged in. */
   problem: Problem | null;
-  logIn: (name: string, password: string) => Promise<void>;
+  /** `code` is of the second factor, where the user has one. */
+  logIn: (name: string, password: string, code?: string) => Promise<void>;
   logOut: () => Promise<void>;
   /** The API does not know our session any more. */
   expire: () => void;
@@ -55,8 +56,8 @@ export function SessionProvider({ children }: { children: ReactNode }) {
   }, [expire]);
 
   const logIn = useCallback(
-    async (name: string, password: string) => {
-      const session = await answer(api.POST("/auth/session", { body: { name, password } }));
+    async (name: string, password: string, code = "") => {
+      const session = await answer(api.POST("/auth/session", { body: { name, password, code } }));
       const isAnother = user !== null && user !== undefined && user.id !== session.user.id;
       if (isAnother) cache.clear();
       opened(session);

@@ -8,7 +8,7 @@ import { RouterProvider } from "react-router";
 import { LiveProvider } from "@/api/liveState";
 import { Problem } from "@/api/problem";
 import { SessionProvider } from "@/api/session";
-import { PreferencesProvider, usePreferences } from "./preferences";
+import { PreferencesProvider, useMedia, usePreferences } from "./preferences";
 import { router } from "./router";
 import { themeOf } from "./theme";
 
@@ -47,7 +47,8 @@ export function App() {
 
 export function Appearance({ children }: { children: ReactNode }) {
   const { isDark } = usePreferences();
-  const theme = useMemo(() => themeOf(isDark), [isDark]);
+  const hasMotion = !useMedia("(prefers-reduced-motion: reduce)");
+  const theme = useMemo(() => themeOf(isDark, hasMotion), [isDark, hasMotion]);
   return (
     <StyleProvider layer>
       <ConfigProvider theme={theme} locale={useAntdLocale()} button={{ autoInsertSpace: false }}>

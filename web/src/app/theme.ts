@@ -29,7 +29,7 @@ const LIGHT: Palette = {
   faintLine: "#eeeeea",
   text: "#1b1f1e",
   quiet: "#565f5c",
-  faint: "#6b7471",
+  faint: "#626b68",
 };
 
 const DARK: Palette = {
@@ -49,7 +49,7 @@ export function variablesClass(isDark: boolean): string {
   return isDark ? "zerogo-dark" : "zerogo-light";
 }
 
-export function themeOf(isDark: boolean): ThemeConfig {
+export function themeOf(isDark: boolean, hasMotion: boolean): ThemeConfig {
   const palette = isDark ? DARK : LIGHT;
   return {
     algorithm: isDark ? antd.darkAlgorithm : antd.defaultAlgorithm,
@@ -73,6 +73,7 @@ export function themeOf(isDark: boolean): ThemeConfig {
       colorTextTertiary: palette.faint,
       colorTextDescription: palette.faint,
       colorTextPlaceholder: palette.faint,
+      colorTextLightSolid: isDark ? "#08201c" : "#ffffff",
       fontFamily: SANS,
       fontFamilyCode: MONO,
       fontSize: 14,
@@ -81,6 +82,7 @@ export function themeOf(isDark: boolean): ThemeConfig {
       borderRadiusSM: 6,
       controlHeight: 34,
       wireframe: false,
+      motion: hasMotion,
       motionDurationMid: "0.16s",
       motionDurationSlow: "0.22s",
       boxShadowSecondary: isDark ? "0 12px 32px rgb(0 0 0 / 45%)" : "0 12px 32px rgb(24 32 30 / 12%)",

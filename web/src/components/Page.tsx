@@ -1,4 +1,4 @@
-import { useEffect, type ReactNode } from "react";
+import { useEffect, useId, type ReactNode } from "react";
 import styles from "./Page.module.css";
 
 interface Props {
@@ -42,11 +42,14 @@ interface SectionProps {
 
 /** A part of a page, with a heading of its own. */
 export function Section({ title, extra, children }: SectionProps) {
+  const heading = useId();
   return (
-    <section className={styles.section}>
+    <section className={styles.section} aria-labelledby={title ? heading : undefined}>
       {(title || extra) && (
         <div className={styles.sectionHead}>
-          <h2 className={styles.sectionTitle}>{title}</h2>
+          <h2 id={heading} className={styles.sectionTitle}>
+            {title}
+          </h2>
           {extra}
         </div>
       )}

@@ -19,6 +19,8 @@ interface Props {
   values: readonly (readonly (number | null)[])[];
   series: readonly Series[];
   format: (value: number) => string;
+  /** How much time is shown, up to the newest value. */
+  seconds: number;
   /** The whole in words, for who does not see it. */
   summary: string;
   height?: number;
@@ -26,7 +28,7 @@ interface Props {
   cursor?: string;
 }
 
-export function TimeChart({ time, values, series, format, summary, height = 170, cursor }: Props) {
+export function TimeChart({ time, values, series, format, seconds, summary, height = 170, cursor }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const { isDark } = usePreferences();
@@ -40,7 +42,7 @@ export function TimeChart({ time, values, series, format, summary, height = 170,
   useEffect(() => {
     const element = box.current;
     if (element === null) return;
-    const options = optionsOf({ element, series, format, height, cursor });
+    const options = optionsOf({ element, series, format, seconds, height, cursor });
     const made = new uPlot(options, data.current, element);
     plot.current = made;
     showLast(made);
@@ -55,7 +57,7 @@ export function TimeChart({ time, values, series, format, summary, height = 170,
     };
     // `labels` stands for `series`, which is another array each time.
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [labels, format, height, cursor, isDark]);
+  }, [labels, format, seconds, height, cursor, isDark]);
   return <div ref={box} className={styles.chart} style={{ minHeight: height }} role="img" aria-label={summary} />;
 }
 
@@ -64,12 +66,12 @@ function showLast(plot: uPlot): void {
   if ((plot.cursor.left ?? -1) < 0) plot.setLegend({ idx: plot.data[0].length - 1 });
 }
 
-interface Drawn extends Pick<Props, "series" | "format" | "cursor"> {
+interface Drawn extends Pick<Props, "series" | "format" | "seconds" | "cursor"> {
   element: HTMLElement;
   height: number;
 }
 
-function optionsOf({ element, series, format, height, cursor }: Drawn): uPlot.Options {
+function optionsOf({ element, series, format, seconds, height, cursor }: Drawn): uPlot.Options {
   const computed = getComputedStyle(element);
   const colour = (name: string) => computed.getPropertyValue(name).trim();
   const font = `11px ${computed.fontFamily}`;
@@ -85,7 +87,10 @@ function optionsOf({ element, series, format, height, cursor }: Drawn): uPlot.Op
     padding: [8, 4, 0, 0],
     cursor: { points: { size: 7 }, drag: { setScale: false }, ...(cursor ? { sync: { key: cursor } } : {}) },
     legend: { show: true, live: true },
-    scales: { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.12 : 1] } },
+    scales: {
+      x: { range: (_plot, _first, last) => [last - seconds, last] },
+      y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.12 : 1] },
+    },
     axes: [
       { ...axis, size: 32, grid: { show: false }, values: (_plot, ticks, _place, _space, step) => ticks.map((tick) => clock(tick, step)) },
       { ...axis, size: 74, values: (_plot, ticks) => ticks.map(format) },

@@ -1,7 +1,9 @@
+import { useQueryClient } from "@tanstack/react-query";
 import { Alert, Button, Form, Input } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { answer, api } from "@/api/client";
+import { keys } from "@/api/queries";
 import { useSession } from "@/api/session";
 import { CopyText } from "@/components/CopyText";
 import { useProblemText } from "@/components/problemText";
@@ -20,6 +22,7 @@ const SECRET_COMMAND = "cat /var/lib/zerogo/controller/bootstrap-secret";
 export function BootstrapForm() {
   const { t } = useTranslation();
   const { logIn } = useSession();
+  const cache = useQueryClient();
   const problemText = useProblemText();
   const [failure, setFailure] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
@@ -28,6 +31,7 @@ export function BootstrapForm() {
     setFailure(null);
     try {
       await answer(api.POST("/bootstrap", { body: fields }));
+      cache.removeQueries({ queryKey: keys.health });
       await logIn(fields.name, fields.password);
     } catch (error) {
       setFailure(problemText(error));
@@ -41,7 +45,11 @@ export function BootstrapForm() {
       <Form.Item
         name="secret"
         label={t("bootstrap.secret")}
-        extra={<CopyText text={SECRET_COMMAND} />}
+        extra={
+          <div className={styles.command}>
+            <CopyText text={SECRET_COMMAND} isBlock />
+          </div>
+        }
         rules={[{ required: true, whitespace: true, message: t("bootstrap.secretMissing") }]}
       >
         <Input size="large" autoComplete="off" autoFocus spellCheck={false} className="code" maxLength={100} />

@@ -1,6 +1,7 @@
 import { Alert, Button, Form, Input } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { Problem } from "@/api/problem";
 import { useSession } from "@/api/session";
 import { useProblemText } from "@/components/problemText";
 import styles from "./LoginPage.module.css";
@@ -8,22 +9,29 @@ import styles from "./LoginPage.module.css";
 interface Fields {
   name: string;
   password: string;
+  code?: string;
 }
 
-/** Name and password. `name` is given where a session ended and the same person goes on. */
+const SECOND_FACTOR = "second-factor";
+const CODE_LIMIT = 40;
+
+/** Name and password, and a code where the API asks for one. `name` is given where a session ended and the same person goes on. */
 export function LoginForm({ name }: { name?: string }) {
   const { t } = useTranslation();
   const { logIn } = useSession();
   const problemText = useProblemText();
   const [failure, setFailure] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
+  const [wantsCode, setWantsCode] = useState(false);
   const submit = async (fields: Fields) => {
     setBusy(true);
     setFailure(null);
     try {
-      await logIn(fields.name, fields.password);
+      await logIn(fields.name, fields.password, fields.code?.trim());
     } catch (error) {
-      setFailure(problemText(error));
+      const isFirstAsked = Problem.ofUnknown(error).code === SECOND_FACTOR && !wantsCode;
+      setWantsCode(wantsCode || isFirstAsked);
+      setFailure(isFirstAsked ? null : problemText(error));
     } finally {
       setBusy(false);
     }
@@ -41,6 +49,11 @@ export function LoginForm({ name }: { name?: string }) {
       >
         <Input.Password size="large" autoComplete="current-password" autoFocus={name !== undefined} maxLength={256} />
       </Form.Item>
+      {wantsCode && (
+        <Form.Item name="code" label={t("login.code")} extra={t("login.codeWhy")}>
+          <Input size="large" className="code" autoComplete="one-time-code" autoFocus maxLength={CODE_LIMIT} />
+        </Form.Item>
+      )}
       <Button type="primary" size="large" block htmlType="submit" loading={isBusy}>
         {t("login.submit")}
       </Button>

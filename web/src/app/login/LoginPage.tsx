@@ -25,7 +25,7 @@ export function LoginPage() {
         <h1 className={styles.title}>{t(isLogin ? "login.title" : "bootstrap.title")}</h1>
         <p className={styles.text}>{t(isLogin ? "login.text" : "bootstrap.text")}</p>
         {isLogin ? <LoginForm /> : <BootstrapForm />}
-        {isClaimed !== true && (
+        {isClaimed === false && (
           <button type="button" className={styles.other} onClick={() => setChosen(isLogin ? "bootstrap" : "login")}>
             {t(isLogin ? "login.toBootstrap" : "bootstrap.toLogin")}
           </button>

@@ -38,7 +38,7 @@ export function NetworkSwitcher({ network }: { network: string }) {
       trigger={["click"]}
       menu={{ items: mayCreate ? [...items, { type: "divider" as const }, create] : items, className: styles.menu }}
     >
-      <button type="button" className={styles.button} aria-label={t("shell.network")}>
+      <button type="button" className={styles.button}>
         <span className={styles.names}>
           <span className={styles.label}>{t("shell.network")}</span>
           <span className={styles.current}>{current ? <Name>{current.name}</Name> : t("shell.noNetwork")}</span>

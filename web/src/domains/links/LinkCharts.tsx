@@ -49,14 +49,14 @@ function Charts({ begun, link, seconds, nameOf, extra }: ChartsProps) {
   return (
     <>
       <Section title={t("chart.latency")} extra={extra}>
-        <Chart course={course} values={[course.rtt_ms, course.jitter_ms]} series={latency} format={formatMilliseconds} height={210} />
+        <Chart course={course} seconds={seconds} values={[course.rtt_ms, course.jitter_ms]} series={latency} format={formatMilliseconds} height={210} />
       </Section>
       <div className={styles.pair}>
         <Section title={t("chart.throughput")}>
-          <Chart course={course} values={[course.received, course.sent]} series={traffic} format={formatRate} />
+          <Chart course={course} seconds={seconds} values={[course.received, course.sent]} series={traffic} format={formatRate} />
         </Section>
         <Section title={t("chart.loss")}>
-          <Chart course={course} values={[course.loss]} series={loss} format={formatShare} />
+          <Chart course={course} seconds={seconds} values={[course.loss]} series={loss} format={formatShare} />
         </Section>
       </div>
     </>
@@ -65,13 +65,14 @@ function Charts({ begun, link, seconds, nameOf, extra }: ChartsProps) {
 
 interface ChartProps {
   course: Course;
+  seconds: number;
   values: (number | null)[][];
   series: Series[];
   format: (value: number) => string;
   height?: number;
 }
 
-function Chart({ course, values, series, format, height }: ChartProps) {
+function Chart({ course, seconds, values, series, format, height }: ChartProps) {
   const { t } = useTranslation("links");
   const summary = useMemo(() => {
     const first = values[0] ?? [];
@@ -87,7 +88,16 @@ function Chart({ course, values, series, format, height }: ChartProps) {
     });
   }, [values, series, format, t]);
   return (
-    <TimeChart time={course.time} values={values} series={series} format={format} summary={summary} height={height} cursor="link" />
+    <TimeChart
+      time={course.time}
+      values={values}
+      series={series}
+      format={format}
+      seconds={seconds}
+      summary={summary}
+      height={height}
+      cursor="link"
+    />
   );
 }
 

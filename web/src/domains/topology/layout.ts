@@ -3,6 +3,8 @@
  * opened and does not move when numbers change. Up to `CIRCLE_MOST` nodes stand on one circle, in which a mesh is easiest
  * to read, the groups beside each other; more of them stand in a disc for each group, and the discs on a circle.
  */
+import { grouped } from "@/components/grouped";
+
 export interface Place {
   x: number;
   y: number;
@@ -47,12 +49,14 @@ function compare(one: string, other: string): number {
 function circle(nodes: readonly Placed[]): Map<string, Place> {
   const around = nodes.reduce((sum, node) => sum + (node.count > 1 ? FOLDED_SPACING : CIRCLE_SPACING), 0);
   const radius = Math.max(120, around / (2 * Math.PI));
-  const at = (place: number) => polar(radius, (place / nodes.length) * 2 * Math.PI - Math.PI / 2);
+  // Two stand side by side; of more, the first stands at the top.
+  const begin = nodes.length === 2 ? Math.PI : -Math.PI / 2;
+  const at = (place: number) => polar(radius, (place / nodes.length) * 2 * Math.PI + begin);
   return new Map(nodes.map((node, place) => [node.id, nodes.length === 1 ? { x: 0, y: 0 } : at(place)]));
 }
 
 function discs(nodes: readonly Placed[]): Map<string, Place> {
-  const groups = [...Map.groupBy(nodes, (node) => node.group).values()];
+  const groups = [...grouped(nodes, (node) => node.group).values()];
   const radii = groups.map((group) => discRadius(group.length));
   const around = radii.reduce((sum, radius) => sum + 2 * radius + SPACING, 0);
   const widest = Math.max(...radii);

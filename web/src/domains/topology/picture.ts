@@ -4,6 +4,7 @@
  */
 import type { Member } from "@/api/documents";
 import { linkKey, pathType, throughput, type Link, type PathType } from "@/api/links";
+import { grouped } from "@/components/grouped";
 
 export type Shown = PathType | "unknown";
 
@@ -74,7 +75,7 @@ export function pictureOf({ members, links, hidden, folded, chosen }: Wanted): P
 
 function nodesOf(members: readonly Member[], folded: ReadonlySet<string>): NodeDatum[] {
   const single = members.filter((member) => !folded.has(groupOf(member)));
-  const groups = Map.groupBy(
+  const groups = grouped(
     members.filter((member) => folded.has(groupOf(member))),
     groupOf,
   );
