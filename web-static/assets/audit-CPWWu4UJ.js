@@ -1,0 +1,1 @@
+export{wi as default}from"./locale-en-KwwyUv4d.js";

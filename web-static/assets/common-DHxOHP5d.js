@@ -1,0 +1,1 @@
+export{pi as default}from"./locale-en-KwwyUv4d.js";

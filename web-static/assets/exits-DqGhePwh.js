@@ -1,0 +1,1 @@
+export{Xr as default}from"./locale-en-KwwyUv4d.js";

@@ -1,0 +1,1 @@
+export{Pr as default}from"./locale-zh-CN-CKR0GDiT.js";

@@ -1,0 +1,1 @@
+export{zr as default}from"./locale-en-KwwyUv4d.js";

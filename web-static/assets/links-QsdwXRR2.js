@@ -1,0 +1,1 @@
+export{mr as default}from"./locale-en-KwwyUv4d.js";

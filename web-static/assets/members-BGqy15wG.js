@@ -1,0 +1,1 @@
+export{Wn as default}from"./locale-en-KwwyUv4d.js";

@@ -1,0 +1,1 @@
+export{zn as default}from"./locale-zh-CN-CKR0GDiT.js";

@@ -1,0 +1,1 @@
+export{En as default}from"./locale-en-KwwyUv4d.js";

@@ -1,0 +1,1 @@
+export{mn as default}from"./locale-en-KwwyUv4d.js";

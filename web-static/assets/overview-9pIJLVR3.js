@@ -1,0 +1,1 @@
+export{dn as default}from"./locale-en-KwwyUv4d.js";

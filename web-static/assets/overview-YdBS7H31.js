@@ -1,0 +1,1 @@
+export{sn as default}from"./locale-zh-CN-CKR0GDiT.js";

@@ -1,0 +1,1 @@
+export{Mt as default}from"./locale-zh-CN-CKR0GDiT.js";

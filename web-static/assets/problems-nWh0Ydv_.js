@@ -1,0 +1,1 @@
+export{It as default}from"./locale-en-KwwyUv4d.js";

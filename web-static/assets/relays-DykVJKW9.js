@@ -1,0 +1,1 @@
+export{Ot as default}from"./locale-en-KwwyUv4d.js";

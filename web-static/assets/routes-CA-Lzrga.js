@@ -1,0 +1,1 @@
+export{gt as default}from"./locale-en-KwwyUv4d.js";

@@ -1,0 +1,1 @@
+export{tt as default}from"./locale-zh-CN-CKR0GDiT.js";

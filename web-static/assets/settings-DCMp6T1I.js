@@ -1,0 +1,1 @@
+export{it as default}from"./locale-en-KwwyUv4d.js";

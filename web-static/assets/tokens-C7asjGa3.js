@@ -1,0 +1,1 @@
+export{Q as default}from"./locale-en-KwwyUv4d.js";
