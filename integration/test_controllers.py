@@ -37,7 +37,7 @@ KEYS = ("identity.key", "api-token.key")
 
 
 class TwoControllersTests(TestCase):
-    timeout = 240
+    timeout = 480
 
     def setUp(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="zerogo-two-"))

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from integration.servers import postgresql
 
 SUITES = ("zerogo.test.store", "integration.store_on_server")
-SECONDS_MOST = 240
+SECONDS_MOST = 540
 LEAST = 90
 """Tests that must have passed, so that a suite that is not found is not a suite that passes."""
 RESULT = re.compile(r"^PASSED \(.*successes=(\d+)\)$", re.M)
