@@ -1,9 +1,10 @@
-"""Exits shown: two gateways, five edges behind five routers, a user with curl, a web server; one machine, no internet.
+"""Exits shown: a controller, two gateways, five edges behind five routers, a user with curl, a web server; one machine.
 
     python -m integration.demo_exits [--keep]            as root; `make demo-exits`
 
-Everything is started as a person would start it: `twistd zerogo-gateway`, `zerogo edge join TOKEN`. Then curl is asked
-what it sees, while a site is cut off in the middle of a download, and while an edge is killed in the middle of another.
+Everything is started as a person would start it: `twistd zerogo-gateway`, `zerogo exits join TOKEN`, `zerogo edge join
+TOKEN`, `zerogo exits users create alice`. Then curl is asked what it sees, while a site is cut off in the middle of a
+download, while an edge is killed in the middle of another, and when a package of traffic is used up.
 The exit status is 0 only where all of it was as it should be.
 """
 
@@ -12,23 +13,25 @@ from __future__ import annotations
 import argparse
 import hashlib
 import http.server
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-
-from argon2 import PasswordHasher
+from typing import Any
 
 from zerogo.lab.laboratory import Lab, require_root
 from zerogo.lab.loader import parse_scenario
 
 SCENARIO = """
-title: two gateways, five edges in five sites, a user and a web server
+title: a controller, two gateways, five edges in five sites, a user and a web server
 defaults: {link: {delay: 10ms, rate: 100mbit}}
 sites:
+  hub: {hosts: {control: {}}}
   near: {hosts: {gate1: {}}}
   far: {hosts: {gate2: {}}}
   centre: {hosts: {web: {}}}
@@ -39,8 +42,9 @@ sites:
   oslo: {hosts: {olga: {}}}
   lima: {nat: [port-restricted, symmetric-random], hosts: {luis: {}}}
 """
-EDGES = {"berta": ("gate1", "de"), "paul": ("gate1", "fr"), "toru": ("gate1", "jp"), "olga": ("gate2", "no"),
-         "luis": ("gate2", "pe")}  # fmt: skip
+EDGES = {"berta": "de", "paul": "fr", "toru": "jp", "olga": "no", "luis": "pe"}
+GATEWAYS = ("gate1", "gate2")
+PACKAGE = 60_000_000
 BIG = hashlib.shake_128(b"big").digest(12_000_000)
 PASSWORD = "a-demo-has-no-secrets"
 BIN = Path(sys.executable).parent
@@ -88,35 +92,61 @@ class Demo:
         with (self.directory / f"{name}.log").open("wb") as log:
             self.processes.append(self.lab.popen(host, argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
 
-    def call(self, host: str, *argv: str, timeout: float = 60) -> tuple[int, str, str]:
+    def call(self, host: str, *argv: str, timeout: float = 60, given: str = "") -> tuple[int, str, str]:
         process = self.lab.popen(
-            host, list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            host, list(argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        output, complaint = process.communicate(timeout=timeout)
+        output, complaint = process.communicate(given.encode(), timeout=timeout)
         return process.returncode, output.decode(errors="replace"), complaint.decode(errors="replace")
+
+    def admin(self, *arguments: str, given: str = "") -> str:
+        """`zerogo exits ...` at the controller."""
+        where = (arguments[0], "--state-dir", str(self.directory / "control"), *arguments[1:])
+        status, output, complaint = self.call("control", str(BIN / "zerogo"), "exits", *where, given=given)
+        if status:
+            self.check(False, f"zerogo exits {' '.join(arguments)}: {complaint.strip()}")
+        return output
+
+    def until(self, is_so: Callable[[], bool], seconds: float = 40.0) -> bool:
+        """Wait for it."""
+        end = time.monotonic() + seconds
+        while not is_so():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.2)
+        return True
+
+    def controller(self) -> None:
+        state = self.directory / "control"
+        options = ["--listen", "0.0.0.0:9394", "--state-dir", str(state)]
+        self.start("control", [str(BIN / "twistd"), "-n", "--pidfile=", "zerogo-controller", *options], "control")
+        self.check(self.until((state / "owner.json").exists), "twistd zerogo-controller")
+        self.admin("packages", "create", "demo", str(PACKAGE), "--every", "30d")
+        self.admin("users", "create", "alice", "package=demo", given=f"{PASSWORD}\n")
 
     def gateway(self, host: str) -> None:
         state = self.directory / host
         config = self.directory / f"{host}.yaml"
-        hashed = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
         address = self.lab.host(host).addresses[0]
         config.write_text(
             f"listen: 0.0.0.0:1080\npublic-addresses: ['{address}:9396']\nstate-dir: {state}\ndrain-seconds: 0\n"
-            f"users:\n  - {{name: alice, password-hash: '{hashed}'}}\n"
+            f"name: {host}\n"
         )
         config.chmod(0o600)
+        token = self.admin("gateways", "token", "--address", self.lab.host("control").addresses[0]).strip()
+        self.call(host, str(BIN / "zerogo"), "exits", "join", token, "--config", str(config))
         self.start(host, [str(BIN / "twistd"), "-n", "--pidfile=", "zerogo-gateway", "-c", str(config)], host)
-        until = time.monotonic() + 30
-        while not (state / "edge-token").exists() and time.monotonic() < until:
-            time.sleep(0.1)
 
-    def edge(self, host: str) -> None:
-        gate, country = EDGES[host]
+    def online(self, what: str) -> list[dict[str, Any]]:
+        """Gateways or edges that are here."""
+        return [one for one in json.loads(self.admin(what, "--json") or "[]") if one["is_online"]]
+
+    def edge(self, host: str, token: str) -> None:
+        country = EDGES[host]
         config = self.directory / f"{host}.yaml"
         config.write_text(f"open-ranges: ['{self.web}/32']\nname: {host}\ncountry: {country}\n")
-        _, token, _ = self.call(gate, str(BIN / "zerogo"), "exits", "token", "--state-dir", str(self.directory / gate))
         joined = self.call(
-            host, str(BIN / "zerogo"), "edge", "join", token.strip(), "--config", str(config),
+            host, str(BIN / "zerogo"), "edge", "join", token, "--config", str(config),
             "--state-dir", str(self.directory / host),
         )  # fmt: skip
         self.check("This machine is an exit" in joined[1], f"zerogo edge join on {host}, behind its router ({country})")
@@ -151,20 +181,23 @@ class Demo:
 def play(demo: Demo) -> None:
     """All of it, in order."""
     demo.start("web", [sys.executable, "-m", "integration.demo_exits", "--serve"], "web")
-    for gate in ("gate1", "gate2"):
+    print("A controller with one user, and two gateways:")
+    demo.controller()
+    for gate in GATEWAYS:
         demo.gateway(gate)
-    print("Edges join:")
+    demo.check(demo.until(lambda: len(demo.online("gateways")) == 2), "zerogo exits join, at both gateways")
+    print("Edges join, all with one token:")
+    token = demo.admin("edges", "token").strip()
     for host in EDGES:
-        demo.edge(host)
+        demo.edge(host, token)
+    is_everywhere = demo.until(lambda: [len(edge["gateways"]) for edge in demo.online("edges")] == [2] * 5)
+    demo.check(is_everywhere, "each has a tunnel to the other gateway, too")
     print("curl, from behind the office's router:")
-    exits = {country: demo.seen(f"alice-country-{country}", gate=gate) for gate, country in EDGES.values()}
-    demo.check(len(set(exits.values())) == 5 and all(exits.values()), f"an exit in each country: {exits}")
+    for gate in GATEWAYS:
+        exits = {country: demo.seen(f"alice-country-{country}", gate=gate) for country in EDGES.values()}
+        demo.check(len(set(exits.values())) == 5 and all(exits.values()), f"by {gate} an exit in each country: {exits}")
     rotated = {demo.seen("alice") for _ in range(12)}
-    # The dearest of three is the cheaper of no two: it has its turn only when the costs change.
-    near = {exits["de"], exits["fr"], exits["jp"]}
-    demo.check(
-        len(rotated) > 1 and rotated <= near, f"without wishes, exits of the gateway by their cost: {len(rotated)}"
-    )
+    demo.check(len(rotated) > 1 and rotated <= set(exits.values()), f"without wishes by their cost: {len(rotated)}")
     kept = {demo.seen("alice-session-k7") for _ in range(5)}
     demo.check(len(kept) == 1, "with a session, one exit")
     demo.check(demo.seen("alice-country-fr", proxy="http") == exits["fr"], "the same by the HTTP proxy")
@@ -185,7 +218,7 @@ def play(demo: Demo) -> None:
     fetching = demo.download("alice-session-k8", "killed")
     time.sleep(0.7)
     taken = demo.seen("alice-session-k8")
-    victim = next(host for host, (_, country) in EDGES.items() if exits[country] == taken)
+    victim = next(host for host, country in EDGES.items() if exits[country] == taken)
     subprocess.run(["kill", "-9", (demo.directory / victim / "edge.pid").read_text().strip()], check=True)
     began = time.monotonic()
     demo.check(
@@ -200,6 +233,37 @@ def play(demo: Demo) -> None:
         fetching.wait(60) == 0 and demo.is_whole("killed"),
         f"curl -C - goes on at byte {part} by another exit; the hash is right",
     )
+    show_quota(demo)
+
+
+def show_quota(demo: Demo) -> None:
+    """What was counted, and what happens when it is used up."""
+    print("Accounts, at the controller:")
+    time.sleep(2.0)
+    (user,) = json.loads(demo.admin("users", "--json"))
+    demo.check(
+        2 * len(BIG) < user["used_bytes"] < PACKAGE, f"alice has used {user['used_bytes']:,} of {PACKAGE:,} bytes"
+    )
+    demo.admin("users", "set", "alice", f"used={PACKAGE - 1_000_000}")
+    (demo.directory / "short").unlink(missing_ok=True)
+    fetching = demo.download("alice", "short")
+    short = demo.directory / "short"
+    is_cut = fetching.wait(60) != 0 and short.exists()
+    demo.check(is_cut, f"a download ends after {short.stat().st_size if is_cut else 0:,} bytes")
+    time.sleep(2.0)
+    (user,) = json.loads(demo.admin("users", "--json"))
+    over = user["used_bytes"] - PACKAGE
+    demo.check(0 <= over <= 2 * 65_536, f"the package is used up, and exceeded by {over:,} bytes")
+    status, _, complaint = demo.call("user", *demo.curl("alice", f"http://{demo.web}/"))
+    demo.check(status == 97 and "(2)" in complaint, f"a new stream is refused: {complaint.strip()}")
+    demo.admin("users", "set", "alice", "used=0", "paused=no")
+    time.sleep(1.0)
+    demo.check(bool(demo.seen("alice", gate="gate2")), "with a new package alice goes on")
+    demo.admin("users", "set", "alice", "paused=yes")
+    time.sleep(1.0)
+    demo.check(not demo.seen("alice", gate="gate2"), "paused, she does not")
+    print(demo.admin("users"))
+    print(demo.admin("stats", "country"))
 
 
 def main() -> int:

@@ -211,11 +211,13 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, tag="settings", 
 
 
 class Lease(msgspec.Struct, frozen=True, omit_defaults=True, tag="lease", tag_field="t"):
-    """Controller: so many bytes more for that user; 0: none are left, ask again after so many seconds."""
+    """Controller: so many bytes more for that user; 0: none are left, ask again after so many seconds. With `waiting`
+    some are left, and leased to other gateways: hold the streams, and ask again."""
 
     user: _User
     count: _Count = 0
     retry_seconds: _Seconds = 60.0
+    is_waiting: bool = msgspec.field(default=False, name="waiting")
 
 
 class Acked(msgspec.Struct, frozen=True, tag="acked", tag_field="t"):

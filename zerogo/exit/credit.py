@@ -68,6 +68,10 @@ class Credit:
             self.left += count
             self._lease = max(self.left, 0)
 
+    def wait(self, seconds: float, now: float) -> None:
+        """The controller's answer: other gateways hold what is left; ask again after so many seconds."""
+        self._asked_at = now + seconds - ASK_AGAIN_SECONDS
+
     def reconsider(self) -> None:
         """The account was changed: what was refused may be granted."""
         self._refused_until = 0.0

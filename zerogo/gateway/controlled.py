@@ -182,8 +182,8 @@ class Controlled:
             case Settings():
                 self._take_settings(message)
                 self._is_changed = True
-            case Lease(user, count, retry_seconds):
-                self._meter.leased(user, count, retry_seconds)
+            case Lease(user, count, retry_seconds, is_waiting):
+                self._meter.leased(user, count, retry_seconds, is_waiting)
                 self._ask_for_credit()
             case Acked(number):
                 self._meter.acked(number)
@@ -307,7 +307,7 @@ class Controlled:
         was_stale = self._book.is_stale
         age = self._unix_time() - self._heard_at
         self._book.is_stale = not self.link_is_here and age > self._served_seconds
-        if self._book.is_stale and not was_stale:
+        if self._book.is_stale and not was_stale and self._book.given:
             _log.error("[DIAG] the controller has been away for too long: its users are not served any more")
 
     @property

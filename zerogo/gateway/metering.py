@@ -140,9 +140,12 @@ class LeasedMeter:
             if user.credit is not None and is_expected and user.credit.take_request(now):
                 yield name
 
-    def leased(self, name: str, count: int, retry_seconds: float) -> None:
+    def leased(self, name: str, count: int, retry_seconds: float, is_waiting: bool = False) -> None:
         """The controller's answer."""
         user = self._users.get(name)
+        if is_waiting and user is not None and user.credit is not None:
+            user.credit.wait(retry_seconds, self._clock.seconds())
+            return
         if user is None or user.credit is None:
             if count:
                 self._returned[name] = self._returned.get(name, 0) + count

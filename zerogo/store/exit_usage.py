@@ -23,6 +23,8 @@ from zerogo.store.paging import Paging, Piece
 
 RETRY_SECONDS = 60.0
 RETRY_LIMIT_SECONDS = 3600.0
+WAITING_SECONDS = 1.0
+"""Until gateways that hold what is left may have used it or handed it back."""
 STREAMS_LIMIT = 5_000_000
 """Lines of the audit of streams; the oldest make room."""
 _users, _leases = exit_tables.exit_users, exit_tables.exit_leases
@@ -72,10 +74,11 @@ def lease(connection: Connection, gateway: NodeId, user: str, gateways: int, uni
         return Lease(user, 0, RETRY_SECONDS)
     count = lease_size(max(0, left - found.leased), gateways)
     if not count:
+        if left > 0:
+            return Lease(user, 0, WAITING_SECONDS, is_waiting=True)
         ends_at = found.window_ends_at
         wait = RETRY_LIMIT_SECONDS if ends_at is None else max(1.0, ends_at - unix_now)
-        # Other gateways may hand back what they have leased.
-        return Lease(user, 0, min(wait, RETRY_SECONDS if found.leased else RETRY_LIMIT_SECONDS))
+        return Lease(user, 0, min(wait, RETRY_LIMIT_SECONDS))
     where = (_leases.c.gateway == str(gateway)) & (_leases.c.user == user)
     taken = connection.execute(update(_leases).where(where).values(bytes=_leases.c.bytes + count))
     if not taken.rowcount:

@@ -1,4 +1,4 @@
-"""The examples in `vectors/exit.json` are what this release writes, and it reads them (docs/PROTOCOL.md, section 12)."""
+"""The examples in `vectors/exit.json` are what this release writes, and it reads them (PROTOCOL.md, section 12)."""
 
 import json
 from pathlib import Path

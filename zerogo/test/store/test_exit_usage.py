@@ -89,7 +89,7 @@ class UsageTests(StoreCase):
         while count := self.lease(ONE):
             self.use(ONE, count)
         answer = self.database.write(exit_usage.lease, ONE, "alice", 2, NOW + HOUR - 10)
-        self.assertEqual((answer.count, answer.retry_seconds), (0, 10.0))
+        self.assertEqual((answer.count, answer.retry_seconds, answer.is_waiting), (0, 10.0, False))
         self.assertGreater(self.lease(ONE, NOW + HOUR), 0)
         self.assertEqual(self.database.read(exit_users.find_user, "alice").window_at, NOW + HOUR)
 
@@ -97,6 +97,12 @@ class UsageTests(StoreCase):
         self.database.write(exit_users.change_user, "alice", {"package": None}, "tester", NOW)
         self.assertEqual(self.lease(ONE), 0)
         self.assertEqual(self.database.write(exit_usage.lease, ONE, "eve", 2, NOW).count, 0)
+
+    def test_what_other_gateways_hold_is_waited_for(self) -> None:
+        while self.lease(ONE):
+            pass
+        answer = self.database.write(exit_usage.lease, TWO, "alice", 2, NOW)
+        self.assertEqual((answer.count, answer.is_waiting), (0, True))
 
     def test_leases_are_a_part_of_what_is_left(self) -> None:
         self.assertEqual(self.lease(ONE), self.size // 4)
