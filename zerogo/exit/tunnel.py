@@ -67,8 +67,6 @@ class Tunnel:
         self.is_attached = False
         self.rtt: float | None = None
         """Seconds, smoothed."""
-        self.heard_at = 0.0
-        """When the last message came."""
         self._jitter = 0.8 + 0.2 * jitter
         self._events: deque[TunnelEvent] = deque()
         self._timers: TimerTable[str] = TimerTable()
@@ -152,7 +150,6 @@ class Tunnel:
     def receive(self, message: bytes, now: float) -> None:
         """Take a message; raises `ParseError`, after which the tunnel is of no use."""
         kind = message[:1]
-        self.heard_at = now
         self._timers.cancel("pong")
         if kind == PACKET:
             self._received += 1
