@@ -2,6 +2,8 @@
 import { screenshot } from "./browser.mjs";
 import { check, errand, fact } from "./conversation.mjs";
 
+const JOIN_MILLISECONDS = 90_000;
+
 export async function joinTwo(page) {
   await fact("a network is made from the network switcher", async () => {
     await page.getByRole("button", { name: /^Network/ }).click();
@@ -25,8 +27,8 @@ export async function joinTwo(page) {
   await errand({ do: "join", host: "alice", url });
   await errand({ do: "join", host: "bob", url });
   await fact("both machines are seen to wait, beside the invite", async () => {
-    await page.getByText("alice waits for approval").or(page.getByText(/alice.* waits for approval/)).waitFor();
-    await page.getByText(/bob.* waits for approval/).waitFor();
+    await page.getByText(/alice.* waits for approval/).waitFor({ timeout: JOIN_MILLISECONDS });
+    await page.getByText(/bob.* waits for approval/).waitFor({ timeout: JOIN_MILLISECONDS });
   });
   await page.getByRole("button", { name: "Done" }).click();
   const network = /\/n\/(\w+)\//.exec(page.url())?.[1] ?? "";
