@@ -1,5 +1,5 @@
 # -*- test-case-name: zerogo.test.control.test_policy_sheet -*-
-"""A sheet of filters: what the members of one class hold their peers against, signed (docs/PROTOCOL.md, section 10.1).
+"""A sheet of filters: what the members of one class hold their peers against, signed (docs/PROTOCOL.md, section 10.2).
 
 A member is sent the sheet of its own class and no other. The map says of each member which class it is of, so who joins
 an old class changes no sheet; a sheet is sent only where it says something else than the one the member holds. It
