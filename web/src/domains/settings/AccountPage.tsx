@@ -11,6 +11,7 @@ import { FactList } from "@/components/FactList";
 import { Page, Section } from "@/components/Page";
 import styles from "./AccountPage.module.css";
 import { PasswordForm } from "./PasswordForm";
+import { SecondFactor } from "./SecondFactor";
 
 const LANGUAGE_NAMES: Record<Language, string> = { en: "English", "zh-CN": "简体中文" };
 
@@ -26,6 +27,9 @@ export default function AccountPage() {
       </Section>
       <Section title={t("password.title")}>
         <PasswordForm />
+      </Section>
+      <Section title={t("factor.title")}>
+        <SecondFactor />
       </Section>
       <Section title={t("sessions.title")}>
         <Sessions />

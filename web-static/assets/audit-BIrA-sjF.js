@@ -1,0 +1,1 @@
+export{bi as default}from"./locale-zh-CN-DxjVK_QQ.js";

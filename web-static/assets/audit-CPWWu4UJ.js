@@ -1,1 +1,0 @@
-export{wi as default}from"./locale-en-KwwyUv4d.js";

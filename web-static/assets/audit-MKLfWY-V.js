@@ -1,0 +1,1 @@
+export{Ti as default}from"./locale-en-BXISE5mt.js";

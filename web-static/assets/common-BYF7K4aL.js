@@ -1,1 +1,0 @@
-export{ci as default}from"./locale-zh-CN-CKR0GDiT.js";

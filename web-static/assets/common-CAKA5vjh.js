@@ -1,0 +1,1 @@
+export{mi as default}from"./locale-en-BXISE5mt.js";

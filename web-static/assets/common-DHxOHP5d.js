@@ -1,1 +1,0 @@
-export{pi as default}from"./locale-en-KwwyUv4d.js";

@@ -1,0 +1,1 @@
+export{li as default}from"./locale-zh-CN-DxjVK_QQ.js";

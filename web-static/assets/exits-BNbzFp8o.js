@@ -1,0 +1,1 @@
+export{Zr as default}from"./locale-en-BXISE5mt.js";

@@ -1,0 +1,1 @@
+export{Kr as default}from"./locale-zh-CN-DxjVK_QQ.js";

@@ -1,1 +1,0 @@
-export{Gr as default}from"./locale-zh-CN-CKR0GDiT.js";

@@ -1,1 +1,0 @@
-export{Xr as default}from"./locale-en-KwwyUv4d.js";

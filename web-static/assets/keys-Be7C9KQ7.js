@@ -1,0 +1,1 @@
+export{Br as default}from"./locale-en-BXISE5mt.js";

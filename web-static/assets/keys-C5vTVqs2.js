@@ -1,1 +1,0 @@
-export{zr as default}from"./locale-en-KwwyUv4d.js";

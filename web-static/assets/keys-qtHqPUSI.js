@@ -1,0 +1,1 @@
+export{Fr as default}from"./locale-zh-CN-DxjVK_QQ.js";

@@ -1,0 +1,1 @@
+export{hr as default}from"./locale-en-BXISE5mt.js";

@@ -1,1 +1,0 @@
-export{mr as default}from"./locale-en-KwwyUv4d.js";

@@ -1,1 +1,0 @@
-export{Wn as default}from"./locale-en-KwwyUv4d.js";

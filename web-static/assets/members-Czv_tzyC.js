@@ -1,0 +1,1 @@
+export{Gn as default}from"./locale-en-BXISE5mt.js";

@@ -1,0 +1,1 @@
+export{Bn as default}from"./locale-zh-CN-DxjVK_QQ.js";

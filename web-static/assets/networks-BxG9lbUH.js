@@ -1,1 +1,0 @@
-export{En as default}from"./locale-en-KwwyUv4d.js";

@@ -1,0 +1,1 @@
+export{Dn as default}from"./locale-en-BXISE5mt.js";

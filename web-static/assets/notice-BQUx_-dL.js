@@ -1,1 +1,0 @@
-export{mn as default}from"./locale-en-KwwyUv4d.js";

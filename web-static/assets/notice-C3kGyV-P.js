@@ -1,0 +1,1 @@
+export{hn as default}from"./locale-en-BXISE5mt.js";

@@ -1,0 +1,1 @@
+export{dn as default}from"./locale-zh-CN-DxjVK_QQ.js";

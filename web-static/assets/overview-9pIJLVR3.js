@@ -1,1 +1,0 @@
-export{dn as default}from"./locale-en-KwwyUv4d.js";

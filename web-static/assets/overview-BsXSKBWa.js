@@ -1,0 +1,1 @@
+export{fn as default}from"./locale-en-BXISE5mt.js";

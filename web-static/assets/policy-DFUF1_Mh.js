@@ -1,0 +1,1 @@
+export{Xt as default}from"./locale-zh-CN-DxjVK_QQ.js";

@@ -1,0 +1,1 @@
+export{en as default}from"./locale-en-BXISE5mt.js";

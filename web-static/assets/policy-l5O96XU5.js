@@ -1,1 +1,0 @@
-export{$t as default}from"./locale-en-KwwyUv4d.js";

@@ -1,1 +1,0 @@
-export{It as default}from"./locale-en-KwwyUv4d.js";

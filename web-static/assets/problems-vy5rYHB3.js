@@ -1,0 +1,1 @@
+export{Lt as default}from"./locale-en-BXISE5mt.js";

@@ -1,0 +1,1 @@
+export{kt as default}from"./locale-en-BXISE5mt.js";

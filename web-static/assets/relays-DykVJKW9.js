@@ -1,1 +1,0 @@
-export{Ot as default}from"./locale-en-KwwyUv4d.js";

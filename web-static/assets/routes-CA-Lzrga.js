@@ -1,1 +1,0 @@
-export{gt as default}from"./locale-en-KwwyUv4d.js";

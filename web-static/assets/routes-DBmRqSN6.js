@@ -1,0 +1,1 @@
+export{mt as default}from"./locale-zh-CN-DxjVK_QQ.js";

@@ -1,0 +1,1 @@
+export{at as default}from"./locale-en-BXISE5mt.js";

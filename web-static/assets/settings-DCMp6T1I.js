@@ -1,1 +1,0 @@
-export{it as default}from"./locale-en-KwwyUv4d.js";

@@ -1,0 +1,1 @@
+export{Q as default}from"./locale-en-BXISE5mt.js";

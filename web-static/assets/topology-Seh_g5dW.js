@@ -1,0 +1,1 @@
+export{I as default}from"./locale-en-BXISE5mt.js";

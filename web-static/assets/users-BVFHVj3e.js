@@ -1,1 +1,0 @@
-export{h as default}from"./locale-zh-CN-CKR0GDiT.js";

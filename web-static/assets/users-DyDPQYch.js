@@ -1,0 +1,1 @@
+export{h as default}from"./locale-en-BXISE5mt.js";
