@@ -52,12 +52,13 @@ def ask(path: Path, command: str) -> bytes | None:
 
 
 def segment_address(path: Path) -> str | None:
-    """The agent's address in the mesh, IPv4 if it has one; None before it has joined."""
+    """The agent's address in the mesh, IPv4 if it has one; None before its device has it: until then, whoever pings
+    from there would do so past the mesh."""
     raw = ask(path, "status")
     if raw is None:
         return None
     status = msgspec.json.decode(raw, type=_Status).result
-    if status is None or not status.device or not status.addresses or status.state not in ("member", "offline"):
+    if status is None or not status.mac or not status.addresses or status.state not in ("member", "offline"):
         return None
     addresses = [ipaddress.ip_interface(text).ip for text in status.addresses]
     return str(min(addresses, key=lambda address: address.version))

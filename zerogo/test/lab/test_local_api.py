@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.agent.reports import PathReport, PeerReport
 from zerogo.lab import local_api
 from zerogo.lab.local_api import ask, peer_views, segment_address, view_of
+from zerogo.test.cli.fake_agent import STATUS
 
 PATH = PathReport(
     kind="direct",
@@ -67,3 +68,17 @@ class ViewTests(SynchronousTestCase):
     def test_refused_question_is_no_peers(self) -> None:
         self.patch(local_api, "ask", lambda path, command: b'{"ok": false, "error": "no"}')
         self.assertEqual((peer_views(Path("x")), segment_address(Path("x"))), ([], None))
+
+
+class AddressTests(SynchronousTestCase):
+    """`segment_address`."""
+
+    def address(self, **changes: object) -> str | None:
+        status = msgspec.structs.replace(STATUS, **changes)
+        self.patch(local_api, "ask", lambda path, command: msgspec.json.encode({"ok": True, "result": status}))
+        return segment_address(Path("agent.sock"))
+
+    def test_an_address_counts_once_the_device_has_it(self) -> None:
+        self.assertEqual(self.address(state="member"), "10.1.0.2")
+        self.assertIsNone(self.address(state="member", mac=""))
+        self.assertIsNone(self.address(state="pending"))
