@@ -60,6 +60,7 @@ from zerogo.ids import SocketAddress
 from zerogo.net.addresses import choose_addresses, read_interfaces
 from zerogo.net.control_server import ControlServer
 from zerogo.net.listening import CertificateRefused, server_context
+from zerogo.net.tcp import fit_narrow_lines
 from zerogo.noise.identity import Identity
 from zerogo.observe.metrics import metrics_site
 from zerogo.store import networks, users
@@ -297,10 +298,12 @@ class ControllerService(MultiService):
 
     def _open(self, address: SocketAddress, listen: Callable[[int, str], IListeningPort]) -> IListeningPort:
         try:
-            return listen(address.port, address.host)
+            port = listen(address.port, address.host)
         except CannotListenError as error:
             reason = getattr(error.socketError, "strerror", None) or error.socketError
             raise EnvironmentFault(f"the controller cannot listen on {address}: {reason}") from error
+        fit_narrow_lines(port)
+        return port
 
     def _own_addresses(self) -> tuple[str, ...]:
         onion = () if self._onion is None else self._onion.addresses

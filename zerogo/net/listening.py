@@ -16,6 +16,7 @@ from twisted.internet.ssl import Certificate, CertificateOptions, KeyPair, TLSVe
 from zerogo.errors import EnvironmentFault
 from zerogo.ids import SocketAddress
 from zerogo.net.datagram import AddressRefused
+from zerogo.net.tcp import fit_narrow_lines
 
 BACKLOG = 128
 TURN_PROTOCOLS = (b"stun.turn", b"stun.nat-discovery")
@@ -41,6 +42,7 @@ def open_tcp_socket(address: SocketAddress) -> socket.socket:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if address.is_ipv6:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        fit_narrow_lines(opened)
         opened.bind((address.host, address.port))
         opened.listen(BACKLOG)
     except OSError as error:

@@ -7,6 +7,9 @@ import contextlib
 import socket
 
 UNSENT_BYTES = 256 * 1024
+SEGMENT_BYTES = 1000
+"""Longest segment of connections that must work over every line, also over one of 1,100 bytes that swallows what is
+longer without a word: there TCP sends the same segment for ever. With TCP and IPv6 headers that is 1,072 bytes."""
 _TCP_THIN_LINEAR_TIMEOUTS = 16
 _TCP_NOTSENT_LOWAT = 25
 
@@ -30,3 +33,12 @@ def keep_queue_short(transport: object) -> None:
     if get_handle is not None:
         with contextlib.suppress(OSError, AttributeError):
             get_handle().setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+
+
+def fit_narrow_lines(listening: object) -> None:
+    """Have connections that a listening socket, or a port of Twisted's, accepts from now on keep to `SEGMENT_BYTES` in
+    both directions: it is what we send at most, and what we say that we take (RFC 9293, section 3.7.1)."""
+    opened = listening if isinstance(listening, socket.socket) else getattr(listening, "socket", None)
+    if isinstance(opened, socket.socket):
+        with contextlib.suppress(OSError):
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT_BYTES)

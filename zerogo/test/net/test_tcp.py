@@ -5,7 +5,7 @@ import socket
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.net.tcp import _TCP_THIN_LINEAR_TIMEOUTS, repeat_soon
+from zerogo.net.tcp import _TCP_THIN_LINEAR_TIMEOUTS, SEGMENT_BYTES, fit_narrow_lines, repeat_soon
 
 
 class Transport:
@@ -27,3 +27,20 @@ class RepeatSoonTests(SynchronousTestCase):
             repeat_soon(Transport(udp))
         repeat_soon(Transport(udp))
         repeat_soon(StringTransport())
+
+
+class NarrowTests(SynchronousTestCase):
+    """`fit_narrow_lines`."""
+
+    def test_both_ends_of_an_accepted_connection_keep_to_small_segments(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            fit_narrow_lines(listening)
+            with socket.create_connection(listening.getsockname(), 5) as client:
+                server, _ = listening.accept()
+                with server:
+                    for end in (client, server):
+                        size = end.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
+                        self.assertLessEqual(size, SEGMENT_BYTES)
+
+    def test_what_is_no_socket_is_left_alone(self) -> None:
+        fit_narrow_lines(object())
