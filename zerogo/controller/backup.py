@@ -3,8 +3,9 @@
 
 A backup is a tar archive, mode 0600, with `manifest.json` first: when it was taken, of which controller, and the
 SHA-256 of every other file in it. These are `controller.db` (SQLite, whatever database the controller uses),
-`identity.key`, which agents know the controller by, and `api-token.key`, unless the configuration has a `jwt-secret`.
-Whoever has a backup can be this controller: it belongs where only its owner reads.
+`identity.key`, which agents know the controller by, `api-token.key`, unless the configuration has a `jwt-secret`, and
+`onion.json`, where there is an onion service. Whoever has a backup can be this controller: it belongs where only its
+owner reads.
 
 It is taken while the controller runs, in one read transaction, and is unpacked and examined before it gets its name.
 """
@@ -28,7 +29,7 @@ from zerogo import __version__
 from zerogo.config.controller import ControllerConfig
 from zerogo.config.identity_file import IDENTITY_FILE, load_identity
 from zerogo.config.private_file import make_private_directory, read_private, write_private
-from zerogo.controller.places import DATABASE_FILE, TOKEN_SEED_FILE, database_place
+from zerogo.controller.places import DATABASE_FILE, ONION_FILE, TOKEN_SEED_FILE, database_place
 from zerogo.errors import EnvironmentFault, RemoteError
 from zerogo.store.check import Finding, examine
 from zerogo.store.snapshot import inspect, install, take
@@ -37,7 +38,7 @@ FORMAT = 1
 MANIFEST_FILE = "manifest.json"
 MANIFEST_LIMIT = 16 * 1024
 KEY_LIMIT = 4096
-KEY_FILES = (IDENTITY_FILE, TOKEN_SEED_FILE)
+KEY_FILES = (IDENTITY_FILE, TOKEN_SEED_FILE, ONION_FILE)
 _CHUNK = 1024 * 1024
 
 

@@ -19,7 +19,6 @@ from zerogo.errors import EnvironmentFault
 from zerogo.ids import KEY_BYTES
 from zerogo.net.onion import NEW_KEY, OnionKeys, OnionService
 
-ONION_FILE = "onion.json"
 ONION_PORT = 9394
 """At the service, whatever the controller listens on."""
 _LIMIT = 4096

@@ -12,6 +12,7 @@ TOKEN_SEED_FILE = "api-token.key"  # noqa: S105 - a file's name
 BOOTSTRAP_FILE = "bootstrap-secret"
 RESET_FILE = "reset-secret"
 OWNER_FILE = "owner.json"
+ONION_FILE = "onion.json"
 
 
 def database_place(config: ControllerConfig) -> Path | Secret:

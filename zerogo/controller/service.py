@@ -44,9 +44,9 @@ from zerogo.controller.live_view import LiveView
 from zerogo.controller.login_limits import LoginLimits
 from zerogo.controller.membership import SEEN_SECONDS, Membership
 from zerogo.controller.monitoring import Monitor
-from zerogo.controller.onion import ONION_FILE, OnionPresence
+from zerogo.controller.onion import OnionPresence
 from zerogo.controller.passwords import PasswordThreads
-from zerogo.controller.places import BOOTSTRAP_FILE, OWNER_FILE, TOKEN_SEED_FILE, database_place
+from zerogo.controller.places import BOOTSTRAP_FILE, ONION_FILE, OWNER_FILE, TOKEN_SEED_FILE, database_place
 from zerogo.controller.rate_limits import RateLimits
 from zerogo.controller.root import Root
 from zerogo.controller.routes import ROUTES

@@ -10,7 +10,7 @@ from zerogo.config.controller import ControllerConfig
 from zerogo.config.identity_file import IDENTITY_FILE, create_identity, load_identity
 from zerogo.config.private_file import write_private
 from zerogo.controller.backup import BackupRefused, RestoreRefused, back_up, restore, unpacked
-from zerogo.controller.places import TOKEN_SEED_FILE, database_place
+from zerogo.controller.places import ONION_FILE, TOKEN_SEED_FILE, database_place
 from zerogo.errors import EnvironmentFault
 from zerogo.store import networks
 from zerogo.store.database import Database
@@ -94,6 +94,11 @@ class BackupTests(SynchronousTestCase):
         (self.config.state_dir / TOKEN_SEED_FILE).unlink()
         target = self.path.with_name("two.backup")
         self.assertNotIn(TOKEN_SEED_FILE, back_up(self.config, target, NOW).manifest.sha256)
+
+    def test_the_keys_of_an_onion_service_are_in_it(self) -> None:
+        write_private(self.config.state_dir / ONION_FILE, b"{}")
+        target = self.path.with_name("two.backup")
+        self.assertIn(ONION_FILE, back_up(self.config, target, NOW).manifest.sha256)
 
     def test_what_others_could_have_changed_is_refused(self) -> None:
         whole = self.path.read_bytes()

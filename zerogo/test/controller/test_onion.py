@@ -10,7 +10,8 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.control.token import JoinToken
-from zerogo.controller.onion import ONION_FILE, OnionPresence, stored_keys
+from zerogo.controller.onion import OnionPresence, stored_keys
+from zerogo.controller.places import ONION_FILE
 from zerogo.errors import EnvironmentFault
 from zerogo.net.onion import NEW_KEY, OnionKeys
 from zerogo.test.controller.stock import ApiCase
