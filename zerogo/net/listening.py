@@ -31,8 +31,8 @@ class CertificateRefused(EnvironmentFault):
     code = "E-TLS-CERTIFICATE"
 
 
-def open_tcp_socket(address: SocketAddress) -> socket.socket:
-    """A listening, non-blocking socket, IPv6 ones for IPv6 only. Raises `AddressRefused`."""
+def open_tcp_socket(address: SocketAddress, *, is_for_narrow_lines: bool = False) -> socket.socket:
+    """A listening, non-blocking socket, IPv6 ones for IPv6 only; see `fit_narrow_lines`. Raises `AddressRefused`."""
     try:
         opened = socket.socket(socket.AF_INET6 if address.is_ipv6 else socket.AF_INET, socket.SOCK_STREAM)
     except OSError as error:
@@ -42,7 +42,8 @@ def open_tcp_socket(address: SocketAddress) -> socket.socket:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if address.is_ipv6:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        fit_narrow_lines(opened)
+        if is_for_narrow_lines:
+            fit_narrow_lines(opened)
         opened.bind((address.host, address.port))
         opened.listen(BACKLOG)
     except OSError as error:

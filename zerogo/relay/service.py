@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from twisted.application.service import Service
@@ -73,8 +74,9 @@ class RelayService(Service):
         try:
             self._udp = self._open(config.listen, open_udp_socket)
             if config.is_turn:
-                self._tcp = self._open(config.tcp_listen, open_tcp_socket)
-                self._tls = self._open(config.tls_listen, open_tcp_socket)
+                open_stream = partial(open_tcp_socket, is_for_narrow_lines=True)
+                self._tcp = self._open(config.tcp_listen, open_stream)
+                self._tls = self._open(config.tls_listen, open_stream)
             if config.metrics_listen is not None:
                 self._metrics = open_tcp_socket(config.metrics_listen)
         except AddressRefused:
