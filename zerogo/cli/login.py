@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import click
 
 from zerogo.cli.invite import Duration
-from zerogo.cli.logins import forget_access, store_access, stored_access
+from zerogo.cli.logins import DamagedLogin, forget_access, store_access, stored_access
 from zerogo.cli.owner_api import Access, ControllerRefused, ControllerSilent, send
 from zerogo.control.netmap import NAME_LIMIT
 from zerogo.controller.user_routes import SCOPES
@@ -85,7 +85,12 @@ def login(url: str, user: str, expires: float, ca: Path | None, insecure: bool) 
 @click.command()
 def logout() -> None:
     """Forget the controller that was logged in to, and have it delete the token."""
-    access = stored_access()
+    try:
+        access = stored_access()
+    except DamagedLogin:
+        forget_access()
+        click.echo("the login was damaged; it is gone from here, and `zerogo tokens` there may still list its token")
+        return
     if access is None:
         click.echo("nobody is logged in")
         return

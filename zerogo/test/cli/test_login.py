@@ -58,6 +58,13 @@ class KeptTests(SynchronousTestCase):
             (self.directory / LOGIN_FILE).write_text(text)
             self.assertIn("log in again", str(self.assertRaises(DamagedLogin, stored_access)))
 
+    def test_logging_out_is_the_way_out_of_a_damaged_file(self) -> None:
+        store_access(Access("https://c.example", "secret", ""), "id7")
+        (self.directory / LOGIN_FILE).write_text("{")
+        result = CliRunner().invoke(logout, [])
+        self.assertEqual((result.exit_code, stored_access()), (0, None))
+        self.assertIn("was damaged", result.output)
+
     def test_the_users_directory(self) -> None:
         self.assertEqual(user_directory({"XDG_CONFIG_HOME": "/x"}), Path("/x/zerogo"))
         self.assertEqual(user_directory({"XDG_CONFIG_HOME": "x"}), Path.home() / ".config" / "zerogo")
