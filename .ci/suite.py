@@ -105,7 +105,11 @@ def netns(log: Path) -> Figures:
     failed_last = sorted(outcomes, key=lambda outcome: outcome.status != 0)
     slowest = sorted(outcomes, key=lambda outcome: -outcome.seconds)
     times = "".join(f"{outcome.seconds:6.0f} s  {outcome.module}\n" for outcome in slowest)
-    log.write_text(times + "".join(outcome.output for outcome in failed_last), encoding="utf-8")
+    again = [outcome for outcome in outcomes if outcome.first_output]
+    for outcome in again:
+        print(f"{outcome.module} failed and was tried a second time, by itself; ", end="")
+    first_tries = "".join(outcome.first_output for outcome in again)
+    log.write_text(times + first_tries + "".join(outcome.output for outcome in failed_last), encoding="utf-8")
     figures = add(trial_figures(outcome.output, outcome.status) for outcome in outcomes)
     return Figures(figures.passed, figures.failed + figures.skipped, 0) if ON_CI else figures
 
