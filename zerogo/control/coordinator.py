@@ -469,11 +469,12 @@ class Coordinator:
             self._send_passwords(connection, connection.registration, now)
 
     def _replace(self, connection: Connection, registration: Registration, now: float) -> None:
-        """One node, one connection: the newest."""
+        """One node, one connection: the one that registered last, whichever was opened first."""
         for other in list(self._of_node.get(registration.member, ())):
-            if other.number < connection.number:
-                sentence = "this node has connected a second time; the older connection ends"
-                self.refuse(other.number, RefusalCode.REPLACED, sentence, now)
+            if other is connection:
+                return
+            sentence = "this node has connected a second time; the older connection ends"
+            self.refuse(other.number, RefusalCode.REPLACED, sentence, now)
 
     def _close(self, connection: Connection, reason: str) -> None:
         if connection.state is ConnectionState.CLOSING:

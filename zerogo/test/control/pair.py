@@ -96,11 +96,15 @@ class Pair:
 
     def connect(self, wire: Wire, source: str = "192.0.2.1") -> None:
         """Open its connection, and run."""
+        self.open(wire, source)
+        wire.member.connected(self.now)
+        self.run()
+
+    def open(self, wire: Wire, source: str = "192.0.2.1") -> None:
+        """Open its connection, of which its agent does not know yet."""
         self._last += 1
         wire.number, wire.is_up = self._last, True
         self.coordinator.connection_opened(wire.number, source, self.now)
-        wire.member.connected(self.now)
-        self.run()
 
     def disconnect(self, wire: Wire) -> None:
         """Cut its connection, and run."""

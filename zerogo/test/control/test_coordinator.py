@@ -19,6 +19,8 @@ from zerogo.control.member import MapUpdated, MemberState, PunchAt, Refused, Reg
 from zerogo.control.messages import AgentFacts, LinkReport, LinkSample, LinksReport, Ping, RefusalCode, emit_message
 from zerogo.test.control.pair import CONTROLLER, NETWORK, NO_RELAYS, Pair, Wire, seeded
 
+PRESENCE = (MemberConnected, MemberDisconnected)
+
 
 class CoordinatorTests(SynchronousTestCase):
     def setUp(self) -> None:
@@ -202,6 +204,18 @@ class CoordinatorTests(SynchronousTestCase):
         self.assertEqual((refused.code, refused.is_final), ("replaced", False))
         self.assertTrue(twin.is_up)
         self.assertEqual(len(self.pair.coordinator.presence(NETWORK, self.pair.now)), 1)
+
+    def test_a_connection_that_was_opened_first_and_registers_last_ends_the_other(self) -> None:
+        slow = self.pair.agent("ann")
+        self.pair.open(slow)
+        ((_, greeting),) = self.pair.coordinator.outgoing()
+        (fast,) = self.joined("ann")
+        slow.member.connected(self.pair.now)
+        slow.member.receive_message(greeting, self.pair.now)
+        self.pair.run()
+        self.assertEqual((slow.is_up, fast.is_up), (True, False))
+        came_and_went = [type(event) for event in self.pair.events if isinstance(event, PRESENCE)]
+        self.assertEqual(came_and_went, [MemberConnected, MemberDisconnected, MemberConnected])
 
     def test_what_is_decided_while_the_store_is_asked_makes_its_answer_void(self) -> None:
         self.pair.answers = False
