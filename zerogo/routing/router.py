@@ -394,8 +394,9 @@ class Router:
             if not self._can_send(1024, now):
                 return
             self._tell(asker, now)
-        if self._asking.is_due(now):
-            self._asking.answered([node for node in self._asking.nodes() if self._is_enough_known(node, now)])
+        if not self._asking.is_due(now):
+            return
+        self._asking.answered([node for node in self._asking.nodes() if self._is_enough_known(node, now)])
         for neighbour, requests in self._asking.first(self._in_order(now), now):
             for request in requests:
                 if not self._send(neighbour, emit_request(request), now):
