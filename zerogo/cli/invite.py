@@ -53,9 +53,11 @@ def keys_for_invites(network: dict[str, Any]) -> OwnerKeys:
 
 
 def with_keys(join_url: str, keys: OwnerKeys) -> str:
-    """A join token with the network's own key, and with its lock, where they are known here."""
-    lock = None if keys.lock is None else keys.lock.public
-    return evolve(JoinToken.parse(join_url), psk=keys.psk, lock=lock).format()
+    """A join token with the network's own key, where it is known here. Of its lock what is known here counts more than
+    what the controller says."""
+    token = JoinToken.parse(join_url)
+    lock = token.lock if keys.lock is None else keys.lock.public
+    return evolve(token, psk=keys.psk, lock=lock).format()
 
 
 @click.command()

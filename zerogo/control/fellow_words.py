@@ -18,6 +18,8 @@ from zerogo.ids import NETWORK_ID_BYTES, NODE_ID_BYTES, NetworkId, NodeId
 WORD_LIMIT = 64 * 1024
 MEMBERS_LIMIT = 5000
 """In one word."""
+AREA_LIMIT = 32
+"""Characters."""
 _NetworkBytes = Annotated[bytes, msgspec.Meta(min_length=NETWORK_ID_BYTES, max_length=NETWORK_ID_BYTES)]
 _NodeBytes = Annotated[bytes, msgspec.Meta(min_length=NODE_ID_BYTES, max_length=NODE_ID_BYTES)]
 
@@ -78,6 +80,13 @@ class Looking(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
     is_open: bool
 
 
+class AreaOutdated(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="t", tag="outdated"):
+    """What the API gives in an area is other than it was, in a network or, where that is empty, everywhere."""
+
+    area: Annotated[str, msgspec.Meta(max_length=AREA_LIMIT)]
+    network_id: Annotated[str, msgspec.Meta(max_length=AREA_LIMIT)]
+
+
 class ForMember(_MemberWord, frozen=True, tag="for"):
     """For a member, wherever it is connected (`zerogo.control.introductions`)."""
 
@@ -93,6 +102,7 @@ Word = (
     | MembersHere
     | MemberReported
     | Looking
+    | AreaOutdated
     | ForMember
 )
 _DECODER = msgspec.msgpack.Decoder(Word)

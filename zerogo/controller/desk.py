@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from zerogo.control.coordinator_events import Presence
 from zerogo.control.relays import RelayPlace
+from zerogo.controller.areas import Areas
 from zerogo.controller.browsers import Browsers
 from zerogo.controller.caller import Caller
 from zerogo.controller.event_log import EventLog
@@ -72,6 +73,7 @@ class Desk:
     idempotency: Idempotency
     tickets: Tickets
     links: LinkDesk
+    areas: Areas
     webhooks: WebhookSender
     browsers: Browsers
     bootstrap_path: Path
@@ -204,6 +206,11 @@ class Route:
     def variables(self) -> list[str]:
         """Names of the path's variable parts."""
         return re.findall(r"<string:(\w+)>", self.path)
+
+    @property
+    def is_change(self) -> bool:
+        """Whether something may be other than before. What an auditor may do changes nothing."""
+        return self.method != "GET" and self.needs is not None and self.needs is not Role.AUDITOR
 
     def allows(self, role: Role) -> bool:
         """Whether a caller with this role may."""

@@ -81,19 +81,26 @@ async def _answer(desk: Desk, route: Route, request: Request, path: dict[str, st
     )
     key = request.getHeader("idempotency-key")
     if key is None or not route.is_creation or caller is None:
-        return _rendered(request, await route.function(desk, call))
+        return await _carried_out(desk, route, request, call)
     owner = caller.user_id or caller.name
     asked = b"\0".join((route.endpoint.encode(), request.path, content))
     kept = desk.idempotency.begin(owner, key, asked, desk.clock.seconds())
     if kept is not None:
         return kept
     try:
-        kept = _rendered(request, await route.function(desk, call))
+        kept = await _carried_out(desk, route, request, call)
     except BaseException:
         desk.idempotency.give_up(owner, key)
         raise
     desk.idempotency.finish(owner, key, kept)
     return kept
+
+
+async def _carried_out(desk: Desk, route: Route, request: Request, call: Call) -> Kept:
+    answer = await route.function(desk, call)
+    if route.is_change:
+        desk.areas.changed(route.area, call.path.get("network", ""))
+    return _rendered(request, answer)
 
 
 async def _admitted(desk: Desk, request: Request) -> Caller | None:

@@ -71,6 +71,9 @@ class Exits:
         self._store = store
         self._clock = clock
         self._unix_time = unix_time
+        self.shown_changed: Callable[[], object] = lambda: None
+        """Is told when what the API shows of gateways, edges and usage is other than it was."""
+        self._shown: object = None
         self._revision = -1
         """Of the accounts that gateways were sent last; -1: nobody was sent any."""
         self._locks: dict[NodeId, DeferredLock] = {}
@@ -202,9 +205,11 @@ class Exits:
                 self._take_answer(number, document)
             case GatewayHere():
                 _log.info("Gateway {gateway} is here", gateway=str(event.gateway))
+                self.shown_changed()
                 _spawn(self._bring_up_to_date(event), "a gateway's accounts")
             case GatewayGone(gateway):
                 _log.info("Gateway {gateway} has gone", gateway=str(gateway))
+                self.shown_changed()
 
     def _in_turn(self, gateway: NodeId, work: Callable[[Any], Awaitable[None]], event: Any) -> None:
         lock = self._locks.setdefault(gateway, DeferredLock())
@@ -234,6 +239,7 @@ class Exits:
             _log.error("Usage of {gateway} is not stored: {reason}", gateway=str(event.gateway), reason=str(error))
             return
         self._pump.call(self._office.send, event.connection, Acked(event.usage.number))
+        self.shown_changed()
 
     async def _lease(self, event: LeaseWanted) -> None:
         gateways = len(self._office.present)
@@ -332,6 +338,7 @@ class Exits:
         """What changed, and was not sent."""
         if not self._office.present:
             return
+        self._note_activity()
         try:
             if await self._store.read(exit_users.revision) != self._revision:
                 await self._send_whole()
@@ -340,6 +347,14 @@ class Exits:
                 await self._store.write(exit_usage.forget_old, AUDIT_SECONDS, self._unix_time())
         except ZeroGoError as error:
             _log.error("The accounts cannot be read: {reason}", reason=str(error))
+
+    def _note_activity(self) -> None:
+        """What gateways tell of without asking for anything: streams that begin and end, edges that come and go."""
+        here = self.presence().values()
+        shown = [(one.gateway, one.streams, one.users, one.edges, one.is_draining) for one in here]
+        if shown != self._shown:
+            self._shown = shown
+            self.shown_changed()
 
     async def _send_whole(self) -> None:
         await self._sending.acquire()

@@ -65,6 +65,14 @@ class Change(msgspec.Struct, frozen=True):
     value: Any
 
 
+class Outdated(msgspec.Struct, frozen=True):
+    """What REST gives in an area of the API (that of its scopes) is other than it was; `network_id` is empty where it
+    is about no network."""
+
+    area: str
+    network_id: str
+
+
 class Snapshot(msgspec.Struct, frozen=True, tag="snapshot", tag_field="t"):
     """Everything; takes the place of all that was pushed before. Lists of what the caller may not see are empty."""
 
@@ -80,6 +88,7 @@ class Changes(msgspec.Struct, frozen=True, tag="changes", tag_field="t"):
 
     revision: int
     changes: list[Change]
+    outdated: list[Outdated] = []
 
 
 MESSAGES = (Snapshot, Changes)

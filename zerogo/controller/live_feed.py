@@ -23,13 +23,14 @@ from twisted.logger import Logger
 
 from zerogo.control.coordinator_events import Presence
 from zerogo.control.relays import RelayPlace
+from zerogo.controller.areas import areas_for
 from zerogo.controller.caller import Caller
 from zerogo.controller.documents import MemberDocument, NetworkDocument
 from zerogo.controller.event_log import Event
 from zerogo.controller.link_book import LinkBook, Pair, PathChange, node_text
 from zerogo.controller.link_documents import EventDocument, LinkDocument
 from zerogo.controller.live_documents import AREAS, Kind, RelayDocument
-from zerogo.controller.live_state import LiveState, changes_for
+from zerogo.controller.live_state import LiveState, Sight
 from zerogo.errors import ZeroGoError
 from zerogo.ids import NetworkId, NodeId
 from zerogo.store import live
@@ -69,7 +70,7 @@ class _Seat:
 
     def __init__(self, viewer: Viewer) -> None:
         self.viewer = viewer
-        self.kinds = kinds_for(viewer.caller)
+        self.sight = Sight(kinds_for(viewer.caller), areas_for(viewer.caller))
         self.behind_since: float | None = None
 
 
@@ -186,6 +187,12 @@ class LiveFeed:
     def path_changed(self, network: NetworkId, pair: Pair, change: PathChange) -> None:
         """An event tells of it."""
 
+    def area_outdated(self, area: str, network: str) -> None:
+        """What REST gives in an area is other than it was."""
+        if self._state is not None:
+            self._state.outdate(area, network)
+            self._schedule()
+
     def event(self, event: Event) -> None:
         """Something happened."""
         if self._state is not None:
@@ -288,20 +295,20 @@ class LiveFeed:
     def _tell(self, state: LiveState) -> None:
         if not state.is_changed:
             return
-        changes = state.take_changes()
+        changes, outdated = state.take_changes(), state.take_outdated()
         self._told_at = self._clock.seconds()
-        encoded: dict[frozenset[Kind], bytes] = {}
+        encoded: dict[Sight, bytes] = {}
         for seat in list(self._seats.values()):
             if seat.behind_since is not None:
                 continue
-            if seat.kinds not in encoded:
-                message = changes_for(seat.kinds, state.revision, changes)
-                encoded[seat.kinds] = _encode(message) if message.changes else b""
-            if encoded[seat.kinds]:
-                seat.viewer.send(encoded[seat.kinds])
+            if seat.sight not in encoded:
+                message = seat.sight.of(state.revision, changes, outdated)
+                encoded[seat.sight] = _encode(message) if message is not None else b""
+            if encoded[seat.sight]:
+                seat.viewer.send(encoded[seat.sight])
 
     def _send_snapshot(self, seat: _Seat, state: LiveState) -> None:
-        seat.viewer.send(_encode(state.snapshot(seat.kinds)))
+        seat.viewer.send(_encode(state.snapshot(seat.sight.kinds)))
 
     # Who may go on
 

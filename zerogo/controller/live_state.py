@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
+from attrs import frozen
 
-from zerogo.controller.live_documents import Change, Changes, Kind, Snapshot
+from zerogo.controller.live_documents import Change, Changes, Kind, Outdated, Snapshot
 
 EVENTS_LIMIT = 1000
 """Events that wait for the next message."""
@@ -31,6 +32,7 @@ class LiveState:
         self._documents: dict[_Key, msgspec.Struct] = {}
         self._changed: dict[_Key, None] = {}
         self._events: deque[Change] = deque(maxlen=EVENTS_LIMIT)
+        self._outdated: dict[tuple[str, str], None] = {}
 
     def put(self, kind: Kind, network: str, name: str, document: msgspec.Struct) -> None:
         """A thing is so now."""
@@ -61,10 +63,14 @@ class LiveState:
         """Something happened."""
         self._events.append(Change(Kind.EVENT, network, name, event))
 
+    def outdate(self, area: str, network: str) -> None:
+        """What is not pushed is other than it was."""
+        self._outdated[area, network] = None
+
     @property
     def is_changed(self) -> bool:
         """Whether there is something to tell."""
-        return bool(self._changed or self._events)
+        return bool(self._changed or self._events or self._outdated)
 
     def take_changes(self) -> list[Change]:
         """Drain what changed; the revision grows."""
@@ -73,6 +79,12 @@ class LiveState:
         self._changed.clear()
         self._events.clear()
         self.revision += 1
+        return found
+
+    def take_outdated(self) -> list[Outdated]:
+        """Drain what is to be read again."""
+        found = [Outdated(area, network) for area, network in self._outdated]
+        self._outdated.clear()
         return found
 
     def snapshot(self, kinds: frozenset[Kind]) -> Snapshot:
@@ -90,6 +102,15 @@ class LiveState:
             yield from (document for key, document in self._documents.items() if key[0] is kind)
 
 
-def changes_for(kinds: frozenset[Kind], revision: int, changes: Iterable[Change]) -> Changes:
-    """The message for someone who may see these kinds."""
-    return Changes(revision, [change for change in changes if change.kind in kinds])
+@frozen
+class Sight:
+    """What somebody may see: kinds of documents, and areas of the API."""
+
+    kinds: frozenset[Kind] = frozenset()
+    areas: frozenset[str] = frozenset()
+
+    def of(self, revision: int, changes: Iterable[Change], outdated: Iterable[Outdated]) -> Changes | None:
+        """The message for who may see that; None: there is nothing in it."""
+        seen = [change for change in changes if change.kind in self.kinds]
+        stale = [one for one in outdated if one.area in self.areas]
+        return Changes(revision, seen, stale) if seen or stale else None

@@ -8,7 +8,7 @@ from functools import partial
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
 
-from zerogo.control.fellow_words import MemberReported, Word
+from zerogo.control.fellow_words import AreaOutdated, MemberReported, Word
 from zerogo.control.messages import LinksReport
 from zerogo.controller.callers import is_still_good
 from zerogo.controller.desk import Desk
@@ -60,6 +60,9 @@ class LiveView:
             keep=self._keep_means,
         )
         desk.links.book.observers += [desk.links.events, self.feed]
+        desk.areas.observers.append(self._area_outdated)
+        desk.exits.shown_changed = partial(desk.areas.outdated, "exits")
+        desk.webhooks.shown_changed = partial(desk.areas.outdated, "webhooks")
         self._webhooks = desk.webhooks
         desk.links.events.observers += [self.feed.event, desk.webhooks.note]
         membership.observer = self
@@ -91,6 +94,11 @@ class LiveView:
     def _went_elsewhere(self, network: NetworkId, node_id: NodeId) -> None:
         self._links.book.disconnected(network, node_id, self._unix_time())
         self.feed.member_touched(network, node_id)
+
+    def _area_outdated(self, area: str, network: str) -> None:
+        self.feed.area_outdated(area, network)
+        if self._fellows.do_others_look:
+            self._membership.tell_fellows(AreaOutdated(area, network))
 
     def _keep_means(self, means: list[LinkMean]) -> None:
         kept: Deferred[None] = ensureDeferred(self._write(means))
@@ -138,6 +146,8 @@ class LiveView:
 
     def heard(self, word: Word) -> None:
         """What another controller says; raises `ParseError`."""
+        if isinstance(word, AreaOutdated):
+            self.feed.area_outdated(word.area, word.network_id)
         report = self._fellows.heard(word)
         if report is not None and isinstance(word, MemberReported):
             self._take_report(word.network, word.node_id, report)

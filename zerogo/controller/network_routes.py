@@ -27,7 +27,7 @@ from zerogo.controller.documents import (
 from zerogo.controller.problems import Problem
 from zerogo.ids import NetworkId
 from zerogo.net.onion import is_onion
-from zerogo.store import join_keys, networks
+from zerogo.store import join_keys, locks, networks
 from zerogo.store.join_keys import NewJoinKey
 from zerogo.store.networks import NewNetwork
 from zerogo.store.values import Role
@@ -95,7 +95,7 @@ async def create_invite(desk: Desk, call: Call) -> Answer:
     if not addresses:
         raise Problem(409, "no-address", "this machine has no address: set public-addresses in controller.yaml")
     network = await desk.store.read(networks.find_network, call.network)
-    _check_length(desk, network.network, addresses)
+    blank = await _blank_token(desk, network.network, addresses)
     new = NewJoinKey(
         network=network.network,
         uses=body.uses,
@@ -105,25 +105,26 @@ async def create_invite(desk: Desk, call: Call) -> Answer:
         is_ephemeral=body.is_ephemeral,
     )
     key, secret = await desk.store.write(join_keys.create_join_key, new, call.actor, desk.rng, desk.unix_time())
-    token = evolve(_blank_token(desk, network.network, addresses), secret=emit_base32(secret))
-    return Answer(201, InviteDocument.of(key, token.format()))
+    return Answer(201, InviteDocument.of(key, evolve(blank, secret=emit_base32(secret)).format()))
 
 
-def _check_length(desk: Desk, network: NetworkId, addresses: tuple[str, ...]) -> None:
-    """Nobody could read a token that is too long, and it is shown once."""
-    if len(_blank_token(desk, network, addresses).format()) > TOKEN_LIMIT:
-        raise Problem(422, "invalid", "these addresses make the join token too long: give fewer, or shorter ones")
-
-
-def _blank_token(desk: Desk, network: NetworkId, addresses: tuple[str, ...]) -> JoinToken:
+async def _blank_token(desk: Desk, network: NetworkId, addresses: tuple[str, ...]) -> JoinToken:
+    """A token but for its secret. It names the lock that is in force: whatever this controller says later, the machine
+    insists on that one."""
+    lock = await desk.store.read(locks.find_lock, network)
     has_onion = any(is_onion(split_host_port(address)[0]) for address in addresses)
-    return JoinToken(
+    token = JoinToken(
         addresses,
         desk.key_hash,
         network,
         emit_base32(bytes(SECRET_BYTES)),
+        lock=lock.public if lock.is_in_force(network) else None,
         onion_key=desk.onion_key if has_onion else None,
     )
+    # Nobody could read a token that is too long, and it is shown once.
+    if len(token.format()) > TOKEN_LIMIT:
+        raise Problem(422, "invalid", "these addresses make the join token too long: give fewer, or shorter ones")
+    return token
 
 
 async def revoke_invite(desk: Desk, call: Call) -> Answer:

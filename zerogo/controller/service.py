@@ -30,6 +30,7 @@ from zerogo.control.coordinator import Coordinator
 from zerogo.control.gateways import GatewayOffice
 from zerogo.control.token import ADDRESSES_LIMIT, controller_key_hash, emit_base32, join_host_port, split_host_port
 from zerogo.controller import relays
+from zerogo.controller.areas import Areas
 from zerogo.controller.browsers import Browsers
 from zerogo.controller.desk import Desk, LinkDesk
 from zerogo.controller.dispatch import api_resource
@@ -226,6 +227,7 @@ class ControllerService(MultiService):
             idempotency=Idempotency(),
             tickets=Tickets(),
             links=LinkDesk(LinkBook(), LinkRings(), EventLog(time.time)),
+            areas=Areas(),
             webhooks=WebhookSender(store, self._reactor, time.time, self._rng, make_post(self._reactor)),
             browsers=Browsers(
                 origins=tuple(each.lower().rstrip("/") for each in self._config.browser_origins),

@@ -62,6 +62,8 @@ class WebhookSender:
         self._unix_time = unix_time
         self._rng = rng
         self._post = post
+        self.shown_changed: Callable[[], object] = lambda: None
+        """Is told when what the API shows of webhooks is other than it was."""
         self._noted: deque[Event] = deque(maxlen=NOTED_LIMIT)
         self._has_webhooks = False
         self._asked_at = float("-inf")
@@ -115,6 +117,7 @@ class WebhookSender:
         if outcome != "ok":
             _log.info("The webhook {webhook_id} failed: {why}", webhook_id=delivery.webhook_id, why=outcome)
         await self._store.write(webhooks.settle, delivery, outcome, self._unix_time())
+        self.shown_changed()
 
 
 def headers_of(delivery: Delivery, unix_now: float) -> dict[str, str]:

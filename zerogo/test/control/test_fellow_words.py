@@ -5,6 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.control.fellow_words import (
     MEMBERS_LIMIT,
     WORD_LIMIT,
+    AreaOutdated,
     ForMember,
     Looking,
     MemberDecided,
@@ -30,6 +31,7 @@ words = st.one_of(
     st.builds(MembersHere, networks, st.lists(nodes, max_size=5)),
     st.builds(MemberReported, networks, nodes, st.binary(max_size=100)),
     st.builds(Looking, st.booleans()),
+    st.builds(AreaOutdated, st.text(max_size=32), st.text(max_size=32)),
     st.builds(ForMember, networks, nodes, st.binary(max_size=100)),
 )
 

@@ -14,6 +14,7 @@ from twisted.internet.task import Clock
 from zerogo.control.coordinator_events import Presence
 from zerogo.control.gateways import GatewayOffice
 from zerogo.control.relays import RelayPlace
+from zerogo.controller.areas import Areas
 from zerogo.controller.browsers import Browsers
 from zerogo.controller.desk import Desk, LinkDesk
 from zerogo.controller.dispatch import api_resource
@@ -132,6 +133,7 @@ class ApiCase(StoreCase):
             idempotency=Idempotency(),
             tickets=Tickets(),
             links=LinkDesk(LinkBook(), LinkRings(), EventLog(lambda: self.unix_now)),
+            areas=Areas(),
             webhooks=WebhookSender(store, self.clock, lambda: self.unix_now, self.rng, self.post),
             browsers=Browsers(origins=("https://dashboard.example",), is_local_allowed=True),
             bootstrap_path=self.bootstrap_path,

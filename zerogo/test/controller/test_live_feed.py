@@ -202,6 +202,18 @@ class LiveFeedTests(StoreCase):
             self.clock.advance(INTERVAL_SECONDS)
             self.assertEqual(dashboard.take(), [])
 
+    def test_what_is_not_pushed_is_said_to_be_out_of_date(self) -> None:
+        dashboard, operator = self.look(), self.look(Caller("u2", "bob", Role.OPERATOR))
+        for each in (dashboard, operator):
+            each.take()
+        for area in ("users", "webhooks", "users"):
+            self.feed.area_outdated(area, "")
+        self.clock.advance(INTERVAL_SECONDS)
+        (told,) = dashboard.take()
+        self.assertEqual(told["changes"], [])
+        self.assertEqual(told["outdated"], [{"area": area, "network_id": ""} for area in ("users", "webhooks")])
+        self.assertEqual(operator.take(), [])
+
     def test_a_scope_shows_what_it_reads(self) -> None:
         dashboard = self.look(evolve(OWNER, scopes=frozenset({"networks:read"})))
         (snapshot,) = dashboard.take()

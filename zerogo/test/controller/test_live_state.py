@@ -1,8 +1,8 @@
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.controller.live_documents import Change, Kind, RelayDocument
-from zerogo.controller.live_state import EVENTS_LIMIT, LiveState, changes_for
+from zerogo.controller.live_documents import Change, Kind, Outdated, RelayDocument
+from zerogo.controller.live_state import EVENTS_LIMIT, LiveState, Sight
 
 ALL = frozenset(Kind)
 
@@ -60,10 +60,21 @@ class LiveStateTests(SynchronousTestCase):
     def test_changes_that_may_not_be_seen_are_left_out(self) -> None:
         self.state.put(Kind.MEMBER, "n", "m", relay("m"))
         changes = self.state.take_changes()
-        self.assertEqual(changes_for(frozenset({Kind.RELAY}), 2, changes).changes, [])
-        told = msgspec.json.decode(msgspec.json.encode(changes_for(ALL, 2, changes)))
+        self.assertIsNone(Sight(frozenset({Kind.RELAY})).of(2, changes, []))
+        told = msgspec.json.decode(msgspec.json.encode(Sight(ALL).of(2, changes, [])))
         self.assertEqual((told["t"], told["revision"]), ("changes", 2))
         self.assertEqual(told["changes"][0]["kind"], "member")
+
+    def test_what_is_out_of_date_is_told_once_to_who_may_read_it(self) -> None:
+        for _ in range(2):
+            self.state.outdate("policy", "n")
+        self.assertTrue(self.state.is_changed)
+        outdated = self.state.take_outdated()
+        self.assertFalse(self.state.is_changed)
+        self.assertIsNone(Sight(ALL, frozenset({"users"})).of(2, [], outdated))
+        told = Sight(ALL, frozenset({"policy"})).of(2, [], outdated)
+        assert told is not None
+        self.assertEqual((told.changes, told.outdated), ([], [Outdated("policy", "n")]))
 
     def test_events_are_told_once_and_have_a_bound(self) -> None:
         for number in range(EVENTS_LIMIT + 5):

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from zerogo.control.coordinator import Coordinator
-from zerogo.control.fellow_words import Looking, MemberGone, MemberHere, MemberReported
+from zerogo.control.fellow_words import AreaOutdated, Looking, MemberGone, MemberHere, MemberReported
 from zerogo.control.messages import AgentFacts, LinkReport, LinkSample, LinksReport, emit_message
 from zerogo.control.relays import Servers
 from zerogo.controller.live_view import LiveView
@@ -127,6 +127,22 @@ class LiveViewTests(ApiCase):
         for is_open in (True, False):
             self.membership.heard(Looking(is_open))
         self.assertEqual(told, [True, False])
+
+    def test_what_is_out_of_date_is_told_here_and_at_other_controllers(self) -> None:
+        dashboard = self.look()
+        self.pass_time(2)
+        dashboard.take()
+        words: list[Any] = []
+        self.patch(self.membership, "tell_fellows", words.append)
+        self.desk.exits.shown_changed()
+        self.assertEqual(words, [])
+        self.membership.heard(Looking(True))
+        self.desk.webhooks.shown_changed()
+        self.membership.heard(AreaOutdated("policy", str(self.network)))
+        self.pass_time(1)
+        told = {one["area"] for message in dashboard.take() for one in message["outdated"]}
+        self.assertEqual(told, {"exits", "webhooks", "policy"})
+        self.assertEqual([word for word in words if isinstance(word, AreaOutdated)], [AreaOutdated("webhooks", "")])
 
     def test_members_are_asked_to_report_only_while_somebody_looks(self) -> None:
         told: list[bool] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 from zerogo.control.lock import OwnerLock
+from zerogo.control.token import JoinToken
 from zerogo.test.controller.stock import ApiCase
 
 LOCK = OwnerLock(b"l" * 32)
@@ -33,6 +34,17 @@ class LockRouteTests(ApiCase):
         self.assertTrue(self.call("GET", f"{self.path}/members").json["items"][0]["is_signed"])
         ended = self.call("PUT", self.path, {"end": text(LOCK.sign_end(self.network))})
         self.assertFalse(ended.json["is_locked"])
+
+    def test_an_invite_names_the_lock_while_it_is_in_force(self) -> None:
+        def named() -> bytes | None:
+            made = self.call("POST", f"/networks/{self.network}/invites", {})
+            return JoinToken.parse(made.json["join_url"]).lock
+
+        self.assertIsNone(named())
+        self.call("PUT", self.path, {"key": text(LOCK.public)})
+        self.assertEqual(named(), LOCK.public)
+        self.call("PUT", self.path, {"end": text(LOCK.sign_end(self.network))})
+        self.assertIsNone(named())
 
     def test_what_is_no_key_or_no_signature_is_refused(self) -> None:
         for body in ({"key": "AAAA"}, {"key": 7}, {"end": text(bytes(63))}, {"seed": text(bytes(32))}):

@@ -59,6 +59,26 @@ class AccountTests(ControlledCase):
         account = self.one.book.find("alice")
         self.assertTrue(account is not None and account.is_paused)
 
+    def test_who_shows_it_is_told_of_streams_usage_and_gateways_that_come_and_go(self) -> None:
+        told: list[None] = []
+        self.exits.shown_changed = lambda: told.append(None)
+        self.wait(3.0)
+        told.clear()
+        self.wait(3.0)
+        self.assertEqual(told, [], "nothing happened")
+        live = self.one.open()
+        self.wait(2.5)
+        self.assertTrue(told, "a stream began")
+        self.wait(3.0)
+        told.clear()
+        live.send(1000)
+        self.wait(2.5)
+        self.assertTrue(told, "something passed")
+        told.clear()
+        self.one.wire.cut()
+        self.settle()
+        self.assertTrue(told, "the gateway has gone")
+
     def test_what_passed_is_told_once_though_the_connection_breaks(self) -> None:
         live = self.one.open()
         live.send(1000)
