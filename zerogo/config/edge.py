@@ -10,9 +10,10 @@ from attrs import frozen
 from zerogo.config.exit_values import COUNTRY, HOURS, LABEL, RULE
 from zerogo.config.schema import option
 from zerogo.config.turn_values import ADDRESS_RANGE
-from zerogo.config.values import LOG_FORMAT, LOG_LEVELS, PATH, PORT, SWITCH, integer, many, secret
+from zerogo.config.values import LOG_FORMAT, LOG_LEVELS, PATH, PORT, SOCKET_ADDRESS, SWITCH, integer, many, secret
 from zerogo.exit.exit_policy import Rule
 from zerogo.exit.owner_limits import Hours
+from zerogo.ids import SocketAddress
 from zerogo.policy.addresses import Network
 from zerogo.secret import Secret
 
@@ -56,6 +57,9 @@ class EdgeConfig:
     """When streams are taken, times of the day in UTC; empty: always. At the end of an hour all streams end."""
     status_port: int = option(PORT, 9397)
     """The port of the status page, on 127.0.0.1 only; 0: none."""
+    metrics_listen: SocketAddress | None = option(SOCKET_ADDRESS, None, "127.0.0.1:9644")
+    """Address and TCP port for Prometheus, which reads /metrics there; without it, nowhere. Whoever reaches it may read
+    the figures."""
     state_dir: Path = option(PATH, Path("/var/lib/zerogo/edge"))
     """Where the edge's key and its token are kept."""
     log_level: str = option(LOG_LEVELS, "info")

@@ -15,6 +15,7 @@ from zerogo.config.values import (
     LOG_FORMAT,
     LOG_LEVELS,
     PATH,
+    PORT,
     SOCKET_ADDRESS,
     SWITCH,
     integer,
@@ -120,6 +121,11 @@ class GatewayConfig:
     """How long streams may go on when the gateway is stopped; nothing new is taken then."""
     state_dir: Path = option(PATH, Path("/var/lib/zerogo/gateway"))
     """Where the gateway's key and the secret of its edge token are kept."""
+    metrics_listen: SocketAddress | None = option(SOCKET_ADDRESS, None, "127.0.0.1:9643")
+    """Address and TCP port for Prometheus, which reads /metrics there; without it, nowhere. Whoever reaches it may read
+    the figures."""
+    diagnostics_port: int = option(PORT, 0)
+    """The port of the local diagnostics (/stacks, /memory, /counters), on 127.0.0.1 only; 0: none."""
     log_level: str = option(LOG_LEVELS, "info")
     """debug, info, warn, error or critical; levels of single subsystems may follow, as in info,exit=debug."""
     log_format: str = option(LOG_FORMAT, "text")

@@ -4,12 +4,8 @@ address."""
 
 from __future__ import annotations
 
-import os
-import resource
-import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 from attrs import define
 from twisted.internet.defer import Deferred
@@ -21,6 +17,7 @@ from zerogo.controller.membership import Membership
 from zerogo.controller.site import ControllerSite
 from zerogo.net.control_server import ControlServer
 from zerogo.observe.metrics import Metric
+from zerogo.observe.process import process_metrics
 from zerogo.store.rewind import revisions
 from zerogo.store.threads import StoreThreads
 
@@ -49,7 +46,7 @@ class Monitor:
         yield Metric("zerogo_controller_info", "gauge", "The release that runs.", {__version__: 1}, "version")
         yield from self._agents()
         yield from self._work()
-        yield from _process()
+        yield from process_metrics()
 
     def _agents(self) -> Iterator[Metric]:
         counts = self.membership.connection_counts()
@@ -95,17 +92,3 @@ class Monitor:
 
 def _reason(failure: Failure) -> str:
     return f"the database does not answer: {failure.type.__name__ if failure.type else ''}"
-
-
-def _process() -> Iterator[Metric]:
-    """By the names that Prometheus' own clients use."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    processor = "User and system time, in seconds."
-    yield Metric("process_cpu_seconds_total", "counter", processor, {"": usage.ru_utime + usage.ru_stime})
-    yield Metric("process_resident_memory_bytes", "gauge", "Resident memory.", {"": pages * os.sysconf("SC_PAGE_SIZE")})
-    yield Metric("process_open_fds", "gauge", "Open file descriptors.", {"": len(os.listdir("/proc/self/fd"))})
-    yield Metric("process_start_time_seconds", "gauge", "Start, unix seconds.", {"": _STARTED_AT})
-
-
-_STARTED_AT = time.time()

@@ -19,11 +19,14 @@ from zerogo.config.edge import EdgeConfig
 from zerogo.control.edge_token import EdgeToken
 from zerogo.core import RandomBytes
 from zerogo.edge.fleet import EdgeFleet
+from zerogo.edge.metrics import edge_metrics
 from zerogo.edge.owner import EdgeOwner, Surroundings
 from zerogo.edge.state_dir import EdgeState
 from zerogo.edge.status import StatusPage
 from zerogo.errors import EnvironmentFault
+from zerogo.ids import SocketAddress
 from zerogo.net.dial import ControllerAddress
+from zerogo.observe.metrics import metrics_site
 
 LAST_WORDS_SECONDS = 0.1
 
@@ -54,6 +57,7 @@ class EdgeService(Service):
         self._rng = rng
         self._unix_time = unix_time
         self._page: Any = None
+        self._metrics: Any = None
 
     def startService(self) -> None:
         """Join; raises `NotJoinedYet`, `PrivateFileError`, `ParseError`."""
@@ -71,6 +75,13 @@ class EdgeService(Service):
         self.fleet.start()
         if self._config.status_port:
             self._show(self.fleet)
+        if self._config.metrics_listen is not None:
+            self._metrics = self._listen_for_monitoring(self.fleet, self._config.metrics_listen)
+
+    @property
+    def metrics_port(self) -> int:
+        """Where figures are read; 0: nowhere."""
+        return 0 if self._metrics is None else int(self._metrics.getHost().port)
 
     @inlineCallbacks
     def stopService(self) -> Any:
@@ -80,8 +91,17 @@ class EdgeService(Service):
             self.fleet.stop()
             # The gateways are told in the turns of the reactor that follow.
             yield deferLater(self._around.reactor, LAST_WORDS_SECONDS, lambda: None)
-        if self._page is not None:
-            yield self._page.stopListening()
+        for port in (self._page, self._metrics):
+            if port is not None:
+                yield port.stopListening()
+        self._page = self._metrics = None
+
+    def _listen_for_monitoring(self, fleet: EdgeFleet, address: SocketAddress) -> Any:
+        site = metrics_site(lambda: edge_metrics(fleet))
+        try:
+            return self._around.reactor.listenTCP(address.port, site, interface=address.host)
+        except CannotListenError as error:
+            raise EnvironmentFault(f"the edge cannot listen on {address}: {error.socketError}") from error
 
     def _show(self, fleet: EdgeFleet) -> None:
         site = Site(StatusPage(fleet))

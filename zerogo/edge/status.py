@@ -14,8 +14,8 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request
 
 from zerogo.edge.fleet import EdgeFleet
-
-_HOSTS = ("127.0.0.1", "localhost")
+from zerogo.edge.metrics import edge_counters
+from zerogo.observe.process import Diagnostics, is_local, refuse
 
 
 def facts(fleet: EdgeFleet) -> dict[str, object]:
@@ -39,17 +39,20 @@ def facts(fleet: EdgeFleet) -> dict[str, object]:
 
 
 class StatusPage(Resource):
-    """`GET /`, `GET /status` as JSON, `POST /pause` and `POST /resume`."""
+    """`GET /`, `GET /status` as JSON, `POST /pause` and `POST /resume`; `/diagnostics/...` as `Diagnostics`."""
 
     isLeaf = True
 
     def __init__(self, fleet: EdgeFleet) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._fleet = fleet
+        self._diagnostics = Diagnostics(lambda: edge_counters(fleet))
 
     def render_GET(self, request: Request) -> bytes:
-        if not _is_local(request):
-            return _refuse(request)
+        if request.path.startswith(b"/diagnostics"):
+            return self._diagnostics.render_GET(request)
+        if not is_local(request):
+            return refuse(request)
         request.setHeader(b"Cache-Control", b"no-store")
         request.setHeader(
             b"Content-Security-Policy", b"default-src 'none'; script-src 'unsafe-inline'; connect-src 'self'"
@@ -64,23 +67,15 @@ class StatusPage(Resource):
         return _page(facts(self._fleet)).encode()
 
     def render_POST(self, request: Request) -> bytes:
-        if not _is_local(request) or not request.getHeader(b"X-ZeroGo"):
-            return _refuse(request)
+        if request.path.startswith(b"/diagnostics"):
+            return self._diagnostics.render_POST(request)
+        if not is_local(request) or not request.getHeader(b"X-ZeroGo"):
+            return refuse(request)
         if request.path not in (b"/pause", b"/resume"):
             request.setResponseCode(404)
             return b"no such verb\n"
         self._fleet.pause(request.path == b"/pause")
         return b"ok\n"
-
-
-def _is_local(request: Request) -> bool:
-    host = request.getRequestHostname()
-    return (host.decode("latin-1") if isinstance(host, bytes) else str(host)) in _HOSTS
-
-
-def _refuse(request: Request) -> bytes:
-    request.setResponseCode(403)
-    return b"only from this machine, by its owner\n"
 
 
 def _page(found: dict[str, object]) -> str:

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 
+from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -29,6 +31,21 @@ from zerogo.net.exit_ports import EdgeDirectory, EdgeRefused
 from zerogo.net.exit_tunnel import TunnelDriver
 
 _log = Logger(namespace="zerogo.exit.hub")
+
+
+@define
+class HubCounters:
+    """Since the gateway was started."""
+
+    joined: int = 0
+    """Edges that were taken in anew."""
+    resumed: int = 0
+    refused: int = 0
+    carriers_lost: int = 0
+    tunnels_lost: int = 0
+    discrepancies: int = 0
+    failures: Counter[Reason] = field(factory=Counter)
+    """Streams that could not be opened."""
 
 
 class GatewayTunnel:
@@ -68,6 +85,7 @@ class GatewayTunnel:
     def _compare(self) -> None:
         found = self._tallies.take()
         if found.is_suspicious:
+            self._hub.counters.discrepancies += 1
             edge = self.state.profile.edge
             _log.warn(
                 "[DIAG] edge {edge} counted {theirs} bytes in {streams} streams, this gateway {ours}",
@@ -89,6 +107,7 @@ class Hub:
 
     def __init__(self, directory: EdgeDirectory, policy: Policy, clock: IReactorTime, rng: RandomBytes) -> None:
         self.clock = clock
+        self.counters = HubCounters()
         self.pool = Pool(policy, self._chance)
         self.places_for: Callable[[EdgeProfile], Places | None] = lambda profile: None
         """Which gateways an edge should have tunnels to; None: nothing is said about it."""
@@ -135,6 +154,7 @@ class Hub:
         failure.trap(EdgeRefused)
         error = failure.value
         assert isinstance(error, EdgeRefused)
+        self.counters.refused += 1
         _log.info("an edge was refused: {reason}", reason=str(error))
         return Refusal(str(error), is_final=error.is_final, retry_seconds=error.retry_seconds), None
 
@@ -146,6 +166,7 @@ class Hub:
                 known.driver.detach(carrier)
                 carrier.drop("another connection of the same edge took over")
             known.state.is_away = False
+            self.counters.resumed += 1
             _log.info("edge {name} is back", name=profile.name or profile.edge, event="edge-resumed")
             received = known.driver.tunnel.received
             return Welcome(known.name, is_resumed=True, received=received, seen=profile.address), known.driver
@@ -160,6 +181,7 @@ class Hub:
         return tunnel.acknowledged <= join.received <= tunnel.sent
 
     def _take_in(self, profile: EdgeProfile) -> GatewayTunnel:
+        self.counters.joined += 1
         state = self.pool.add(profile)
         tunnel = GatewayTunnel(self, state, self._rng(TUNNEL_NAME_BYTES), self._budget, self._chance())
         self._tunnels[profile.edge] = tunnel
@@ -191,6 +213,7 @@ class Hub:
             return
         driver.detach(carrier, grace_seconds)
         tunnel.state.is_away = True
+        self.counters.carriers_lost += 1
         _log.warn(
             "[NODE_UNSTABLE] the connection of edge {name} broke",
             name=tunnel.state.profile.name or tunnel.state.profile.edge,
@@ -202,6 +225,7 @@ class Hub:
 
     def tunnel_lost(self, tunnel: GatewayTunnel, reason: str) -> None:
         """It is gone for good."""
+        self.counters.tunnels_lost += 1
         edge = tunnel.state.profile.edge
         self._by_driver.pop(tunnel.driver, None)
         if self._tunnels.get(edge) is tunnel:
@@ -235,6 +259,10 @@ class Hub:
         """The edge that takes a stream; None where none fits."""
         state = self.routes.edge_for(grant, demand, self.clock.seconds())
         return None if state is None else self._tunnels.get(state.profile.edge)
+
+    def opening_failed(self, reason: Reason) -> None:
+        """A stream could not be opened."""
+        self.counters.failures[reason] += 1
 
     def explain(self, demand: Demand) -> Explanation:
         """What would be weighed."""

@@ -36,6 +36,7 @@ from zerogo.gateway.controlled import Controlled, Parts
 from zerogo.gateway.hub import Hub
 from zerogo.gateway.link import ControllerLink
 from zerogo.gateway.metering import LeasedMeter
+from zerogo.gateway.metrics import GatewayMonitor
 from zerogo.gateway.tokens import TOKEN_FILE, KeyedEdges, TokenEdges, edge_token, load_or_create_secret
 from zerogo.gateway.users import CountingMeter, UserDesk
 from zerogo.ids import SocketAddress
@@ -49,6 +50,8 @@ from zerogo.net.exit_socks import SocksSession
 from zerogo.net.exit_user import SessionMaker, UserFactory
 from zerogo.net.listening import open_tcp_socket, server_context
 from zerogo.noise.identity import Identity
+from zerogo.observe.metrics import metrics_site
+from zerogo.observe.process import diagnostics_site
 
 DRAIN_CHECK_SECONDS = 0.1
 SWEEP_SECONDS = 30.0
@@ -99,6 +102,8 @@ class GatewayService(Service):
             "socks": config.socks_listen,
             "http": config.http_listen,
             "edges": config.edge_listen,
+            "metrics": () if config.metrics_listen is None else (config.metrics_listen,),
+            "diagnostics": (SocketAddress("127.0.0.1", config.diagnostics_port),) if config.diagnostics_port else (),
         }
         try:
             for kind, addresses in places.items():
@@ -126,7 +131,11 @@ class GatewayService(Service):
         self.hub = Hub(directory, Policy(config.policy), self._reactor, self._rng)
         self.desk = UserDesk(self.hub, accounts, self.meter, self._reactor, config.datagram_address)
         self.edges = EdgeServer(self.hub, identity, self._reactor, self._rng)
-        self._serve(self.desk, self.edges)
+        link = None if self.controlled is None else self.controlled.link
+        monitor = GatewayMonitor(
+            self.hub, self.desk, self.meter, self._connections, None if link is None else lambda: link.is_here
+        )
+        self._serve(self.desk, self.edges, monitor)
         if self.controlled is not None:
             self.controlled.start(self.hub, self.desk)
         self._sweep = LoopingCall(self.desk.end_idle, config.idle_minutes * 60.0)
@@ -157,8 +166,11 @@ class GatewayService(Service):
         yield DeferredList(closing)
 
     def ports(self, kind: str) -> list[int]:
-        """The TCP ports that are listened on; of the kinds `both`, `socks`, `http` and `edges`."""
+        """The TCP ports that are listened on; of the kinds of `_KINDS`."""
         return [port.getHost().port for port in self._ports if getattr(port, "exit_kind", "") == kind]
+
+    def _connections(self) -> int:
+        return sum(factory.connections for factory in self._factories)
 
     def _alone(self, identity: Identity) -> tuple[EdgeDirectory, Meter]:
         """Edges join with this gateway's own token."""
@@ -221,7 +233,7 @@ class GatewayService(Service):
             host = main_address(read_interfaces()) or "127.0.0.1"
         return [join_host_port(host, port)]
 
-    def _serve(self, desk: UserDesk, edges: EdgeServer) -> None:
+    def _serve(self, desk: UserDesk, edges: EdgeServer, monitor: GatewayMonitor) -> None:
         balancers = frozenset(self._config.balancers)
         sessions: dict[str, dict[int, SessionMaker]] = {
             "both": BOTH,
@@ -234,6 +246,10 @@ class GatewayService(Service):
                 factory = _edge_site(edges)
                 if self._tls is not None:
                     factory = TLSMemoryBIOFactory(self._tls, False, factory)
+            elif kind == "metrics":
+                factory = metrics_site(monitor.collect)
+            elif kind == "diagnostics":
+                factory = diagnostics_site(monitor.counters)
             else:
                 factory = UserFactory(desk, sessions[kind], balancers, self._config.connections)
                 self._factories.append(factory)
@@ -250,7 +266,14 @@ class GatewayService(Service):
         self._opened.clear()
 
 
-_KINDS = {"both": "SOCKS5 and HTTP proxy", "socks": "SOCKS5", "http": "HTTP proxy", "edges": "edges"}
+_KINDS = {
+    "both": "SOCKS5 and HTTP proxy",
+    "socks": "SOCKS5",
+    "http": "HTTP proxy",
+    "edges": "edges",
+    "metrics": "figures for Prometheus",
+    "diagnostics": "diagnostics",
+}
 
 
 def _edge_site(edges: EdgeServer) -> Site:

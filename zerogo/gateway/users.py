@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 
 from attrs import define, evolve
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from zerogo.control.gateway_messages import UserActivity
 from zerogo.errors import ParseError
@@ -104,6 +106,11 @@ class UserDesk:
         self._users: dict[str, _UserState] = {}
         self._counts: dict[int, _Counted] = {}
         self._numbers = itertools.count(1)
+        self._passed = [0, 0]
+        self.ended: Counter[str] = Counter()
+        """Streams that are over, by why."""
+        self.refused: Counter[Reason] = Counter()
+        """Streams that users may not have, and users who were not let in."""
 
     # ----- who it is
 
@@ -116,9 +123,15 @@ class UserDesk:
         try:
             name = parse_username(username) if username else UserName("")
         except ParseError as error:
+            self.refused[Reason.DENIED] += 1
             return fail(AccessRefused(str(error)))
         granted = self._accounts.authenticate(name.name, password, source)
-        return granted.addCallback(lambda grant: Entry(grant, name))
+        return granted.addCallbacks(lambda grant: Entry(grant, name), self._note_refusal)
+
+    def _note_refusal(self, failure: Failure) -> Failure:
+        if isinstance(failure.value, AccessRefused):
+            self.refused[failure.value.reason] += 1
+        return failure
 
     # ----- streams
 
@@ -132,6 +145,7 @@ class UserDesk:
             if grant.streams and state.streams + state.elsewhere > grant.streams:
                 raise AccessRefused(f"you have {grant.streams} streams, which is your limit", Reason.QUOTA)
         except AccessRefused as refusal:
+            self.refused[refusal.reason] += 1
             owner.stream_failed(refusal.reason, str(refusal))
             return None
         self._state(grant)
@@ -175,6 +189,9 @@ class UserDesk:
     def stream_over(self, record: StreamRecord, up: int, down: int, reason: Reason | None) -> None:
         """Forget it, and write who went where."""
         self._counts.pop(record.number, None)
+        self._passed[0] += up
+        self._passed[1] += down
+        self.ended["closed" if reason is None else reason.name.lower().replace("_", "-")] += 1
         _audit.info(
             "{user} from {source} by {edge} ({exit_address}) to {target}: {up} bytes up, {down} down, "
             "{seconds:.1f} s, {reason}",
@@ -203,6 +220,17 @@ class UserDesk:
     def live(self) -> tuple[LiveStream, ...]:
         """Every stream."""
         return tuple(counted.live for counted in self._counts.values())
+
+    @property
+    def users(self) -> int:
+        """Who have streams."""
+        return sum(state.streams > 0 for state in self._users.values())
+
+    @property
+    def passed(self) -> tuple[int, int]:
+        """Payload bytes up and down since the gateway was started."""
+        live = self._counts.values()
+        return self._passed[0] + sum(one.up for one in live), self._passed[1] + sum(one.down for one in live)
 
     @property
     def counted(self) -> list[_Counted]:

@@ -43,6 +43,9 @@ class EdgeChoice(Protocol):
 
     def edge_for(self, grant: Grant, demand: Demand) -> EdgeTunnel | None: ...
 
+    def opening_failed(self, reason: Reason) -> None:
+        """A stream could not be opened."""
+
 
 @frozen
 class OpenStream:
@@ -166,6 +169,7 @@ class Opening:
 
     def _finish(self, reason: Reason, sentence: str) -> None:
         self._end()
+        self._choice.opening_failed(reason)
         self._owner.stream_failed(reason, sentence or MEANINGS[reason].sentence)
 
     def _end(self) -> None:

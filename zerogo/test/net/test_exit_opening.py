@@ -32,10 +32,14 @@ class OpeningTests(SynchronousTestCase):
         self.clock = first.link.clock
         self.opened: list[OpenStream] = []
         self.failed: list[Reason] = []
+        self.counted: list[Reason] = []
         self.opening = Opening(self, Grant(user="u"), DEMAND, self, self.clock)
 
     def edge_for(self, grant: Grant, demand: Demand) -> Edge | None:
         return next((edge for edge in self.edges if edge.state.profile.edge not in demand.excluded), None)
+
+    def opening_failed(self, reason: Reason) -> None:
+        self.counted.append(reason)
 
     def stream_opened(self, stream: OpenStream) -> None:
         self.opened.append(stream)
