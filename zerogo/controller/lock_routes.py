@@ -11,7 +11,8 @@ from msgspec import Meta
 from zerogo.controller.desk import Answer, Call, Desk, Route
 from zerogo.controller.documents import Page, RequestBody, page
 from zerogo.ids import KEY_BYTES, NetworkId
-from zerogo.noise.identity import SIGNATURE_BYTES
+from zerogo.noise.fingerprint import fingerprint
+from zerogo.noise.identity import SIGNATURE_BYTES, PublicIdentity
 from zerogo.store import locks, members
 from zerogo.store.locks import StoredLock
 from zerogo.store.values import Role, StoredMember
@@ -49,6 +50,8 @@ class LockedMemberDocument(msgspec.Struct, frozen=True):
     static_public: bytes
     signing_public: bytes
     is_signed: bool
+    fingerprint: str
+    """Of both keys, as `zerogo status` shows it on that machine."""
 
 
 class SignatureRequest(RequestBody, frozen=True):
@@ -90,6 +93,7 @@ async def list_locked(desk: Desk, call: Call) -> Answer:
             static_public=member.static_public,
             signing_public=member.signing_public,
             is_signed=str(member.node_id) in held,
+            fingerprint=fingerprint(PublicIdentity(member.static_public, member.signing_public)),
         )
 
     return Answer(200, page(piece, document))

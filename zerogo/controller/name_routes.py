@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Iterable
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from zerogo.control.netmap import ADDRESSES_OF_NAME_LIMIT
+from zerogo.control.netmap import ADDRESSES_OF_NAME_LIMIT, MemberRecord
 from zerogo.controller.desk import Answer, Call, Desk, Route
 from zerogo.controller.documents import RequestBody, rfc3339
-from zerogo.names.zone import origin_of
-from zerogo.store import names, networks
+from zerogo.names.zone import Named, make_zone, origin_of
+from zerogo.store import members, names, networks
 from zerogo.store.names import StoredName
 from zerogo.store.values import Role
 
@@ -32,11 +34,20 @@ class NameDocument(msgspec.Struct, frozen=True):
         return cls(stored.label, f"{stored.label}.{origin}", list(stored.addresses), rfc3339(stored.created_at))
 
 
+class MemberNameDocument(msgspec.Struct, frozen=True):
+    """The name that a member has by its own."""
+
+    member: str
+    full_name: str
+    addresses: list[str]
+
+
 class NamesDocument(msgspec.Struct, frozen=True):
-    """The names of a network, and what they end with; members have theirs beside these."""
+    """The names of a network, what they end with, and those that its members have."""
 
     origin: str
     items: list[NameDocument]
+    members: list[MemberNameDocument]
 
 
 class NameRequest(RequestBody, frozen=True):
@@ -50,8 +61,11 @@ class NameRequest(RequestBody, frozen=True):
 async def list_names(desk: Desk, call: Call) -> Answer:
     """The names of a network beside those of its members."""
     found = await desk.store.read(names.list_names, call.network)
-    origin = await _origin(desk, call)
-    return Answer(200, NamesDocument(origin, [NameDocument.of(one, origin) for one in found]))
+    here = await desk.store.read(members.approved_members, call.network)
+    network = await desk.store.read(networks.find_network, call.network)
+    origin = origin_of(network.name)
+    own = [NameDocument.of(one, origin) for one in found]
+    return Answer(200, NamesDocument(origin, own, _names_of(network.name, [record for record, _ in here], found)))
 
 
 async def set_name(desk: Desk, call: Call) -> Answer:
@@ -69,6 +83,24 @@ async def remove_name(desk: Desk, call: Call) -> Answer:
     await desk.store.write(names.remove_name, call.network, call.path["name"], call.actor, desk.unix_time())
     desk.members.network_changed(call.network)
     return Answer(204)
+
+
+def _names_of(network: str, here: Iterable[MemberRecord], own: Iterable[StoredName]) -> list[MemberNameDocument]:
+    """As agents answer them: by the same function, from the same members in the same order."""
+    present = sorted((one for one in here if one.addresses), key=lambda one: one.node_id)
+    zone = make_zone(
+        network,
+        (Named(one.name, one.addresses) for one in present),
+        (Named(one.label, one.addresses) for one in own),
+    )
+    return [
+        MemberNameDocument(
+            str(one.node_id),
+            zone.pointers[ipaddress.ip_address(one.addresses[0]).reverse_pointer],
+            list(one.addresses),
+        )
+        for one in present
+    ]
 
 
 async def _origin(desk: Desk, call: Call) -> str:

@@ -6,6 +6,8 @@ import base64
 
 from zerogo.control.lock import OwnerLock
 from zerogo.control.token import JoinToken
+from zerogo.noise.fingerprint import fingerprint
+from zerogo.noise.identity import PublicIdentity
 from zerogo.test.controller.stock import ApiCase
 
 LOCK = OwnerLock(b"l" * 32)
@@ -26,6 +28,7 @@ class LockRouteTests(ApiCase):
         self.assertEqual(self.call("GET", self.path).json, {"key": None, "end": None, "is_locked": False})
         (member,) = self.call("GET", f"{self.path}/members").json["items"]
         self.assertFalse(member["is_signed"])
+        self.assertEqual(member["fingerprint"], fingerprint(PublicIdentity(agent.static_public, agent.signing_public)))
         keys = (base64.b64decode(member[name]) for name in ("static_public", "signing_public"))
         body = {"key": text(LOCK.public), "signature": text(LOCK.sign_member(self.network, *keys))}
         self.assertEqual(self.call("PUT", f"{self.path}/members/{member['id']}", body).status, 204)
