@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup system demo demo-routing demo-exits bench-exits test lint type rust web web-static deny fuzz soak unit netns soak-sim soak-nat bench-routing bench-control bench build samples lock clean
+.PHONY: help setup system demo demo-routing demo-exits bench-exits test lint type rust web web-static deny fuzz soak unit netns soak-sim soak-nat bench-routing bench-control bench judge-api build samples lock clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,8 +92,8 @@ bench-exits: setup ## exits beside microsocks and chisel, where they are install
 	@.ci/bench-packages
 	@$(BIN)/python -m integration.bench.exits
 
-judge-api: setup ## Schemathesis against the API of a controller on loopback (fetches Schemathesis into build/)
-	@.ci/judge-api
+judge-api: setup ## Schemathesis against the API of a controller on loopback, with more requests than make test has (root)
+	@$(BIN)/python -m integration.judge_api 20
 
 build: setup ## wheel and sdist into dist/
 	@rm -rf dist; $(BIN)/python -m build --no-isolation --outdir dist . > build.log 2>&1 || { tail -n 30 build.log; exit 1; }
