@@ -43,7 +43,7 @@ class ForeignEdge:
             f"ws://{HOST}:{port}{EDGE_PATH}",
             subprotocols=["zerogo.1"],
             compression=None,
-            max_size=65536,
+            max_size=EXIT.frame_limit,
             proxy=None,  # type: ignore[list-item]
         )
         self.token = token

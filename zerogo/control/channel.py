@@ -41,7 +41,10 @@ VERSION = 1
 
 FRAME_LIMIT = 64 * 1024
 """Longest frame, bytes."""
-PIECE_LIMIT = FRAME_LIMIT - 16 - 1
+SEALED_BYTES = 16 + 1
+"""How much longer a frame is than the piece in it."""
+PIECE_LIMIT = FRAME_LIMIT - SEALED_BYTES
+EXIT_FRAME_LIMIT = 256 * 1024
 MORE_FOLLOWS = 0x01
 _HELLO = struct.Struct(f"!3sBB{KEY_BYTES}s{KEY_BYTES}s")
 _NONCE = struct.Struct("<4xQ")
@@ -73,10 +76,12 @@ class Purpose:
     prologue: bytes
     server: str
     """What the end is called that shows its keys."""
+    frame_limit: int = FRAME_LIMIT
+    """Longest frame once both keys are proven, bytes."""
 
 
 CONTROL = Purpose(b"ZGC", b"zerogo control 1\x00", "controller")
-EXIT = Purpose(b"ZGX", b"zerogo exit 1\x00", "gateway")
+EXIT = Purpose(b"ZGX", b"zerogo exit 1\x00", "gateway", EXIT_FRAME_LIMIT)
 
 
 @frozen
@@ -105,7 +110,7 @@ class Hello:
 class _Channel:
     """What both ends have in common: sealing, cutting, joining. `receive` and `send` queue frames for `outgoing`."""
 
-    def __init__(self, message_limit: int) -> None:
+    def __init__(self, message_limit: int, frame_limit: int) -> None:
         self._outgoing: deque[bytes] = deque()
         self._seal: ChaCha20Poly1305 | None = None
         self._open: ChaCha20Poly1305 | None = None
@@ -114,6 +119,8 @@ class _Channel:
         self._pieces: list[bytes] = []
         self._joined_bytes = 0
         self._message_limit = message_limit
+        self._frame_limit = frame_limit
+        self._piece_limit = frame_limit - SEALED_BYTES
         self.handshake_hash = b""
         """32 bytes once the channel is open, the same at both ends; for channel binding."""
 
@@ -126,9 +133,10 @@ class _Channel:
         """Seal a message; raises `LocalError` before the channel is open."""
         if self._seal is None:
             raise LocalError("the channel is not open")
-        for start in range(0, max(len(message), 1), PIECE_LIMIT):
-            piece = message[start : start + PIECE_LIMIT]
-            flags = MORE_FOLLOWS if start + PIECE_LIMIT < len(message) else 0
+        limit = self._piece_limit
+        for start in range(0, max(len(message), 1), limit):
+            piece = message[start : start + limit]
+            flags = MORE_FOLLOWS if start + limit < len(message) else 0
             self._outgoing.append(self._seal.encrypt(_NONCE.pack(self._sent), bytes([flags]) + piece, None))
             self._sent += 1
 
@@ -136,20 +144,20 @@ class _Channel:
         """Drain the frames to send, in order."""
         return drain(self._outgoing)
 
-    def receive(self, frame: bytes) -> list[bytes]:
+    def receive(self, frame: bytes | memoryview) -> list[bytes]:
         """Take a frame and give the messages that it completes (none or one); raises `ChannelBroken` or `ParseError`,
         after which the channel is of no use."""
-        if len(frame) > FRAME_LIMIT:
-            raise ParseError(f"a frame of {len(frame)} bytes; the limit is {FRAME_LIMIT}")
+        if len(frame) > self._frame_limit:
+            raise ParseError(f"a frame of {len(frame)} bytes; the limit is {self._frame_limit}")
         if self._open is None:
-            self._receive_handshake(frame)
+            self._receive_handshake(bytes(frame))
             return []
         return self._receive_sealed(frame, self._open)
 
     def _receive_handshake(self, frame: bytes) -> None:
         raise NotImplementedError
 
-    def _receive_sealed(self, frame: bytes, aead: ChaCha20Poly1305) -> list[bytes]:
+    def _receive_sealed(self, frame: bytes | memoryview, aead: ChaCha20Poly1305) -> list[bytes]:
         try:
             plaintext = aead.decrypt(_NONCE.pack(self._received), frame, None)
         except (InvalidTag, ValueError) as error:
@@ -177,7 +185,7 @@ class ChannelInitiator(_Channel):
     """The agent's end."""
 
     def __init__(self, local: Identity, key_hash: bytes, rng: RandomBytes, purpose: Purpose = CONTROL) -> None:
-        super().__init__(CONTROLLER_MESSAGE_LIMIT)
+        super().__init__(CONTROLLER_MESSAGE_LIMIT, purpose.frame_limit)
         self._purpose = purpose
         self._local = local
         self._key_hash = key_hash
@@ -219,7 +227,7 @@ class ChannelResponder(_Channel):
     """The controller's end. The agent's key is proven with the first frame that opens, not before."""
 
     def __init__(self, local: Identity, rng: RandomBytes, purpose: Purpose = CONTROL) -> None:
-        super().__init__(MEMBER_MESSAGE_LIMIT)
+        super().__init__(max(MEMBER_MESSAGE_LIMIT, purpose.frame_limit), purpose.frame_limit)
         self._purpose = purpose
         self._local = local
         self._rng = rng

@@ -12,7 +12,7 @@ most one piece (`PIECE_BYTES`) per gateway, and by nothing else.
 
 from __future__ import annotations
 
-PIECE_BYTES = 65_536
+PIECE_BYTES = 262_144
 """Longest piece that passes at once: what a socket is read in, what a frame of a tunnel holds, a datagram."""
 LEASE_MOST = 64 * 1024 * 1024
 LEASE_LEAST = 256 * 1024

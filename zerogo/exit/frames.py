@@ -1,7 +1,7 @@
 # -*- test-case-name: zerogo.test.exit.test_frames -*-
 """The frames of the multiplexer (docs/PROTOCOL.md, "Exit tunnel"), bytes to values and back.
 
-    frame    type 1 | stream 4 | length 2 | payload
+    frame    type 1 | stream 4 | length 4 | payload
 
     1 OPEN       command 1 | credit 4 | port 2 | host         the gateway wants a stream
     2 OPENED     credit 4 | microseconds 4 | port 2 | address 4 or 16      it is there; how long the dial took
@@ -30,8 +30,7 @@ from zerogo.exit.reason import Reason
 from zerogo.exit.target import Target
 from zerogo.ids import SocketAddress
 
-HEAD = struct.Struct("!BIH")
-FRAME_LIMIT = 0xFFFF
+HEAD = struct.Struct("!BII")
 SENTENCE_LIMIT = 200
 STREAM_LIMIT = 2**32 - 1
 DATAGRAM_LIMIT = 65_000

@@ -61,6 +61,7 @@ from zerogo.exit.target import Target
 from zerogo.ids import SocketAddress
 
 QUANTUM_BYTES = 32 * 1024
+"""What a stream may send in a turn; in long packets a quarter of the packet."""
 QUEUED_LIMIT = 32 * 1024 * 1024
 """When all streams together have so much queued, every writer is asked to stop."""
 CONTROL_LIMIT = 65536
@@ -213,27 +214,29 @@ class Mux:
 
     # ----- sending
 
-    def next_packet(self, room: int) -> bytes | None:
-        """The next frames, at most `room` bytes (at least 32 KiB); None where nothing can be sent."""
+    def next_packet(self, room: int, head: bytes = b"") -> bytes | None:
+        """`head` and the next frames, of which there are at most `room` bytes (at least 64 KiB); None where nothing can
+        be sent."""
         if not self.has_work:
             return None
-        parts: list[bytes | memoryview] = []
+        parts: list[bytes | memoryview] = [head]
         left = room
         while self._control and len(self._control[0]) <= left:
             parts.append(self._control.popleft())
             left -= len(parts[-1])
+        quantum = max(QUANTUM_BYTES, room // 4)
         reserved = room // 4 if self._bulk else 0
-        left -= self._fill(self._fresh, parts, left - reserved)
-        self._fill(self._bulk, parts, left)
-        return b"".join(parts) or None
+        left -= self._fill(self._fresh, parts, left - reserved, quantum)
+        self._fill(self._bulk, parts, left, quantum)
+        return b"".join(parts) if len(parts) > 1 else None
 
-    def _fill(self, turns: deque[Stream], parts: list[bytes | memoryview], room: int) -> int:
+    def _fill(self, turns: deque[Stream], parts: list[bytes | memoryview], room: int, quantum: int) -> int:
         used = 0
         while turns and room - used > HEAD.size:
             left = room - used
             stream = turns.popleft()
             stream.is_scheduled = False
-            share = left if not turns else min(left, QUANTUM_BYTES)
+            share = left if not turns else min(left, quantum)
             served = self._serve(stream, parts, share, left)
             used += served
             self._schedule(stream)

@@ -31,8 +31,12 @@ from zerogo.exit.mux import Mux
 from zerogo.exit.notes import Note, emit_note, parse_note
 
 PACKET, ACK, PING, PONG, NOTE = b"\x01", b"\x02", b"\x03", b"\x04", b"\x05"
-MESSAGE_LIMIT = 65_519
+MESSAGE_LIMIT = 262_127
 """Bytes that one frame of the channel carries."""
+MESSAGE_BYTES = 65_519
+"""Longest message while the carrier is not known to be fast."""
+MESSAGE_SECONDS = 0.01
+"""Longer ones hold no more than the carrier takes in this time, so that nothing urgent waits behind one for long."""
 REPLAY_LIMIT = 8 * 1024 * 1024
 REPLAY_PACKETS = 65536
 GRACE_SECONDS = 30.0
@@ -73,6 +77,9 @@ class Tunnel:
         self._log: deque[bytes] = deque()
         self._log_bytes = 0
         self._log_start = 0
+        self._logged_at = 0.0
+        """When the oldest bytes of the log were sent, or the last ones before them acknowledged."""
+        self._room = MESSAGE_BYTES
         self._again = 0
         """How many packets of the log, from its end, are yet to be sent on this carrier."""
         self._received = 0
@@ -110,6 +117,7 @@ class Tunnel:
     def attach(self, position: int, now: float) -> None:
         """There is a carrier, and the other end has received up to `position`; raises `ParseError` where it cannot."""
         self._acknowledge(position)
+        self._room, self._logged_at = MESSAGE_BYTES, now
         self.is_attached = True
         self._again = len(self._log)
         self._is_ack_due = self._is_ping_due = False
@@ -166,7 +174,7 @@ class Tunnel:
             raise ParseError("a message of a wrong length")
         number: int = _POSITION.unpack(message)[1]
         if kind == ACK:
-            self._acknowledge(number)
+            self._receive_ack(number, now)
         elif kind == PING:
             self._pongs.append(PONG + message[1:])
         elif kind == PONG:
@@ -197,15 +205,17 @@ class Tunnel:
             return self._notes.popleft()
         if self._again:
             self._again -= 1
-            return PACKET + self._log[-1 - self._again]
+            return self._log[-1 - self._again]
         if not self._may_add:
             return None
-        packet = self.mux.next_packet(MESSAGE_LIMIT - 1)
-        if packet is None:
+        message = self.mux.next_packet(self._room - 1, PACKET)
+        if message is None:
             return None
-        self._log.append(packet)
-        self._log_bytes += len(packet)
-        return PACKET + packet
+        if not self._log:
+            self._logged_at = now
+        self._log.append(message)
+        self._log_bytes += len(message)
+        return message
 
     def events(self) -> Iterator[TunnelEvent]:
         """Drain what happened, in order."""
@@ -266,6 +276,13 @@ class Tunnel:
         self.rtt = sample if self.rtt is None else self.rtt + (sample - self.rtt) / 8
         self.mux.rtt = max(1e-3, self.rtt)
         self._events.append(RttMeasured(sample))
+
+    def _receive_ack(self, position: int, now: float) -> None:
+        waiting = self._log_bytes
+        self._acknowledge(position)
+        speed = (waiting - self._log_bytes) / max(1e-3, now - self._logged_at)
+        self._logged_at = now
+        self._room = int(min(MESSAGE_LIMIT, max(MESSAGE_BYTES, speed * MESSAGE_SECONDS)))
 
     def _acknowledge(self, position: int) -> None:
         if not self._log_start <= position <= self.sent:

@@ -12,6 +12,7 @@ from zerogo.config.gateway import GatewayConfig
 from zerogo.config.options import RoleOptions
 from zerogo.gateway.service import GatewayService
 from zerogo.net.clock import use_steady_clock
+from zerogo.net.heap import keep_freed
 from zerogo.observe.service import LoggedService
 
 
@@ -35,6 +36,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
 
         reactor = installed
     use_steady_clock(reactor)
+    keep_freed()
     config = options.config
     role = LoggedService(config.log_level, config.log_format, options.parent)
     GatewayService(config, reactor, os.urandom).setServiceParent(role)  # type: ignore[no-untyped-call]

@@ -20,14 +20,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from zerogo.control.channel import EXIT, FRAME_LIMIT, ChannelInitiator, WrongController
+from zerogo.control.channel import EXIT, ChannelInitiator, WrongController
 from zerogo.core import RandomBytes
 from zerogo.errors import RemoteError
 from zerogo.exit.greeting import Join, Refusal, Welcome, emit_greeting, parse_answer
 from zerogo.exit.tunnel import OVER
 from zerogo.net.dial import ControllerAddress, Dial
 from zerogo.net.exit_tunnel import TunnelDriver
-from zerogo.net.tcp import keep_queue_short
+from zerogo.net.tcp import keep_queue_short, read_more, write_now
 from zerogo.net.websocket import Closed, MessageReceived, WebSocketClient
 from zerogo.noise.identity import Identity
 
@@ -78,7 +78,7 @@ class _Connection(TwistedProtocol):
     def __init__(self, client: GatewayClient, address: ControllerAddress) -> None:
         self._client = client
         self._socket = WebSocketClient(
-            host=address.netloc, path=address.path, rng=client.rng, message_limit=FRAME_LIMIT, is_masking=False
+            host=address.netloc, path=address.path, rng=client.rng, message_limit=EXIT.frame_limit, is_masking=False
         )
         self._channel = ChannelInitiator(client.identity, client.place.key_hash, client.rng, EXIT)
         self._driver: TunnelDriver | None = None
@@ -118,8 +118,7 @@ class _Connection(TwistedProtocol):
 
     def _flush(self) -> None:
         if self.transport is not None:
-            for data in self._socket.outgoing():
-                self.transport.write(data)
+            write_now(self.transport, list(self._socket.outgoing()))
 
     def _take(self, frame: bytes) -> None:
         for message in self._channel.receive(frame):
@@ -159,6 +158,7 @@ class _Connection(TwistedProtocol):
         self._flush()
 
     def dataReceived(self, data: bytes) -> None:
+        read_more(self.transport, len(data))
         try:
             self._socket.receive(data)
             for event in self._socket.events():

@@ -21,6 +21,7 @@ from zerogo.exit.rate import RateLimit
 from zerogo.exit.reason import Reason
 from zerogo.ids import SocketAddress
 from zerogo.net.exit_tunnel import TunnelDriver
+from zerogo.net.tcp import read_more, write_now
 
 _QUEUE, _RATE, _CREDIT = 1, 2, 4
 """Why the connection is not read."""
@@ -82,6 +83,7 @@ class Splice:
         """Bytes to send."""
         if self._is_over:
             return
+        read_more(self._transport, len(data))
         self._counted.sent(len(data))
         if not self._driver.write(self._number, data):
             self._stop_reading(_QUEUE)
@@ -191,7 +193,7 @@ class Splice:
             return
         passed = data if self._translate is None else self._translate(data)
         if passed:
-            self._transport.write(passed)
+            write_now(self._transport, [passed])
         self._driver.call(self._driver.tunnel.mux.consume, self._number, len(data))
         if self._down is not None:
             wait = self._down.spend(len(data), self._driver.clock.seconds())

@@ -5,7 +5,12 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from typing import Any
 
+from twisted.internet.tcp import Connection
+
+READ_MOST = 256 * 1024
+"""Bytes that are read of a busy connection at once."""
 UNSENT_BYTES = 256 * 1024
 SEGMENT_BYTES = 1000
 """Longest segment of connections that must work over every line, also over one of 1,100 bytes that swallows what is
@@ -33,6 +38,42 @@ def keep_queue_short(transport: object) -> None:
     if get_handle is not None:
         with contextlib.suppress(OSError, AttributeError):
             get_handle().setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+
+
+def read_more(transport: Any, count: int) -> None:
+    """Have a connection that gave as many bytes as it was asked for be asked for twice as many from then on, and take
+    as many before its producer is paused. Short pieces cost the same Python as long ones."""
+    asked = getattr(transport, "bufferSize", READ_MOST)
+    if count >= asked and asked < READ_MOST:
+        transport.bufferSize = min(READ_MOST, 2 * asked)
+
+
+def write_now(transport: Any, pieces: list[bytes]) -> None:
+    """As `writeSequence`, but what the kernel takes it gets at once where nothing waits before it. Twisted would wait
+    for the reactor's next turn, and ask for, be told of and call off an event for each write."""
+    if pieces and is_plain(transport) and not transport.dataBuffer and not transport._tempDataBuffer:
+        try:
+            sent = transport.socket.sendmsg(pieces)
+        except OSError:
+            # Full, or broken: the reactor's own write finds the same, and tells the protocol.
+            sent = 0
+        pieces = _without(pieces, sent)
+    if pieces:
+        transport.writeSequence(pieces)
+
+
+def is_plain(transport: Any) -> bool:
+    """Whether bytes for it go to its socket as they are, and still may."""
+    is_socket = isinstance(transport, Connection) and not transport.TLS
+    return is_socket and bool(transport.connected) and not transport._writeDisconnected
+
+
+def _without(pieces: list[bytes], sent: int) -> list[bytes]:
+    for number, piece in enumerate(pieces):
+        if sent < len(piece):
+            return [piece[sent:], *pieces[number + 1 :]]
+        sent -= len(piece)
+    return []
 
 
 def fit_narrow_lines(listening: object) -> None:

@@ -156,7 +156,9 @@ class WebSocketClient:
         else:
             head = struct.pack("!BBQ", _FIN | opcode, _MASKED | 127, length)
         if not self._is_masking:
-            self._outgoing.append(b"".join((head, b"\0\0\0\0", payload)))
+            self._outgoing.append(head + b"\0\0\0\0")
+            if payload:
+                self._outgoing.append(payload)
             return
         key = self._rng(4)
         self._outgoing.append(head + key + _mask(payload, key))

@@ -12,7 +12,15 @@ from zerogo.errors import ParseError
 from zerogo.exit.events import CarrierSilent, RttMeasured, TunnelLost
 from zerogo.exit.frames import Command
 from zerogo.exit.target import Target
-from zerogo.exit.tunnel import ACK, GRACE_SECONDS, PONG_SECONDS, REPLAY_LIMIT, Tunnel
+from zerogo.exit.tunnel import (
+    ACK,
+    GRACE_SECONDS,
+    MESSAGE_BYTES,
+    MESSAGE_LIMIT,
+    PONG_SECONDS,
+    REPLAY_LIMIT,
+    Tunnel,
+)
 from zerogo.test.exit.wires import End, pair
 
 TARGET = Target("example.net", 443)
@@ -55,8 +63,25 @@ class TunnelTests(SynchronousTestCase):
         self.gateway.mux.write(self.number, bytes(2 * REPLAY_LIMIT), 0.0)
         while self.gateway.tunnel.next_message(0.0):
             pass
-        self.assertLess(self.gateway.tunnel.replayable, REPLAY_LIMIT + 70_000)
+        self.assertLess(self.gateway.tunnel.replayable, REPLAY_LIMIT + MESSAGE_LIMIT)
         self.assertFalse(self.gateway.tunnel.has_work)
+
+    def test_messages_grow_with_the_speed_of_the_carrier_and_never_beyond_the_limit(self) -> None:
+        def longest(seconds: float) -> int:
+            lengths = []
+            for _ in range(8):
+                self.edge.mux.write(self.number, bytes(2 * MESSAGE_LIMIT), 0.0)
+                while message := self.edge.tunnel.next_message(self.wire.now):
+                    lengths.append(len(message))
+                    self.gateway.tunnel.receive(message, self.wire.now)
+                self.gateway.take_events(self.wire.now)
+                self.wire.pass_time(seconds)
+            return max(lengths[len(lengths) // 2 :])
+
+        self.edge.tunnel.mux._streams[self.number].credit = 10**9
+        self.gateway.tunnel.mux._streams[self.number].allowed = 10**9
+        self.assertEqual(longest(1.0), MESSAGE_BYTES)
+        self.assertEqual(longest(0.0), MESSAGE_LIMIT)
 
     def test_pings_measure_and_a_silent_carrier_is_noticed(self) -> None:
         self.wire.pass_time(0.3)
