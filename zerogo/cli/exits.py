@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from argon2 import PasswordHasher
 
+from zerogo.cli.exits_denials import denials
 from zerogo.cli.exits_places import edges, gateways, keys
 from zerogo.cli.exits_reports import explain, kick, stats, streams
 from zerogo.cli.exits_users import packages, users
@@ -37,7 +38,7 @@ def exits() -> None:
     """Users, gateways and edges of the exits."""
 
 
-for _command in (users, packages, gateways, edges, keys, stats, streams, explain, kick):
+for _command in (users, packages, gateways, edges, keys, denials, stats, streams, explain, kick):
     exits.add_command(_command)
 
 

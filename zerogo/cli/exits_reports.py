@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import click
 
@@ -43,18 +43,27 @@ def stats(kind: str, subject: str | None, by: str, state_dir: Path | None, as_js
 
 @click.command()
 @click.option("--user", help="Of one user.")
+@click.option("--exit", "exit_address", help="Those that left from this address, as websites saw them.")
+@click.option("--at", help="Those that were open at this moment, as in 2026-03-01T12:00:00Z.")
 @click.option("--live", is_flag=True, help="Those that are open, instead of those that are over.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @state_dir_option
 @json_option
-def streams(user: str | None, live: bool, limit: int, state_dir: Path | None, as_json: bool) -> None:
-    """Who went where by which exit, newest first."""
+def streams(
+    user: str | None,
+    exit_address: str | None,
+    at: str | None,
+    live: bool,
+    limit: int,
+    state_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Who went where by which exit, newest first. With --exit and --at: who it was that a website complains of."""
     api = controller_api(state_dir)
     if live:
         _live(api.call("GET", "/exits/live")["gateways"], user, as_json)
         return
-    path = "/exits/streams" if user is None else f"/exits/users/{quote(user)}/streams"
-    found = api.items(path, limit)
+    found = api.items(_streams_path(user, exit_address, at), limit)
     if as_json:
         print_json(found)
         return
@@ -74,6 +83,23 @@ def streams(user: str | None, live: bool, limit: int, state_dir: Path | None, as
     ]
     titles = ("ENDED", "USER", "FROM", "EXIT", "TO", "UP", "DOWN", "LASTED", "END")
     print_table(titles, rows, "no stream has ended", ("FROM", "LASTED"))
+
+
+def _streams_path(user: str | None, exit_address: str | None, at: str | None) -> str:
+    if user is not None:
+        if exit_address or at:
+            raise click.UsageError("--user cannot be combined with --exit and --at")
+        return f"/exits/users/{quote(user, safe='')}/streams"
+    query: dict[str, str] = {}
+    if exit_address:
+        query["exit_address"] = exit_address
+    if at:
+        try:
+            moment = datetime.fromisoformat(at)
+        except ValueError:
+            raise click.BadParameter(f"{at!r} is no time, as in 2026-03-01T12:00:00Z", param_hint="--at") from None
+        query["at"] = f"{(moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp():.3f}"
+    return f"/exits/streams?{urlencode(query)}" if query else "/exits/streams"
 
 
 def _live(gateways: dict[str, dict[str, list[dict[str, object]]]], user: str | None, as_json: bool) -> None:
@@ -102,8 +128,8 @@ def _live(gateways: dict[str, dict[str, list[dict[str, object]]]], user: str | N
 @json_option
 def explain(username: str, target: str, state_dir: Path | None, as_json: bool) -> None:
     """Which edge each gateway would take for USERNAME (as in alice-country-de) to TARGET, and why."""
-    body = {"username": username, "target": target}
-    found = controller_api(state_dir).call("POST", "/exits/select/explain", body)["gateways"]
+    query = urlencode({"username": username, "target": target})
+    found = controller_api(state_dir).call("GET", f"/exits/select/explain?{query}")["gateways"]
     if as_json:
         print_json(found)
         return

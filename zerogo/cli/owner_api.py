@@ -153,9 +153,10 @@ def whole_list(call: Callable[[str, str], Any], path: str, most: int | None) -> 
     """The pieces of a list, joined."""
     found: list[dict[str, Any]] = []
     cursor = ""
+    joint = "&" if "?" in path else "?"
     while most is None or len(found) < most:
         limit = PIECE if most is None else min(PIECE, most - len(found))
-        piece = call("GET", f"{path}?limit={limit}{cursor}")
+        piece = call("GET", f"{path}{joint}limit={limit}{cursor}")
         found += piece["items"]
         if not piece.get("next_cursor"):
             break

@@ -113,6 +113,8 @@ class GatewayConfig:
     """How an edge is chosen for a stream."""
     denied_edges: tuple[str, ...] = option(many(EDGE_ID), (), "[abcdefghijklmnop]")
     """Edges that are not taken, though they know the token."""
+    denied_addresses: tuple[Network, ...] = option(many(ADDRESS_RANGE), (), "[192.0.2.0/24]")
+    """Addresses from which neither users nor edges are taken."""
     idle_minutes: int = option(integer(1, 1440), 30)
     """A stream on which nothing passed for so long is closed."""
     connections: int = option(integer(1, 1_000_000), 20_000)

@@ -24,6 +24,7 @@ ROWS_LIMIT = 400
 ACCOUNTS_LIMIT = 1000
 """Accounts in one message."""
 ANSWER_LIMIT = 100 * 1024
+DENIED_RANGES_LIMIT = 1000
 
 _PLAIN = r"\A[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]*\Z"
 _Sentence = Annotated[str, msgspec.Meta(max_length=300, pattern=_PLAIN)]
@@ -202,12 +203,23 @@ class GatewayPlace(msgspec.Struct, frozen=True, omit_defaults=True):
     is_draining: bool = msgspec.field(default=False, name="draining")
 
 
+class DeniedRange(msgspec.Struct, frozen=True, array_like=True):
+    """Addresses from which neither users nor edges are taken."""
+
+    range: Annotated[str, msgspec.Meta(max_length=50)]
+    """As in 192.0.2.0/24."""
+    ends_at: _Time = 0.0
+    """Unix time; 0: never."""
+
+
 class Settings(msgspec.Struct, frozen=True, omit_defaults=True, tag="settings", tag_field="t"):
-    """Controller: which secrets edges may join with (SHA-256), which edges are denied, and all gateways."""
+    """Controller: which secrets edges may join with (SHA-256), which edges and addresses are denied, and all
+    gateways."""
 
     secret_hashes: Annotated[list[_Hash], msgspec.Meta(max_length=64)] = []
     denied_edges: Annotated[list[_Edge], msgspec.Meta(max_length=10_000)] = []
     places: Annotated[list[GatewayPlace], msgspec.Meta(max_length=256)] = []
+    denied_ranges: Annotated[list[DeniedRange], msgspec.Meta(max_length=DENIED_RANGES_LIMIT)] = []
 
 
 class Lease(msgspec.Struct, frozen=True, omit_defaults=True, tag="lease", tag_field="t"):

@@ -17,6 +17,7 @@ from zerogo.ids import NodeId
 from zerogo.store.exit_values import (
     KeyKind,
     StatsRow,
+    StoredDenial,
     StoredEdge,
     StoredExitKey,
     StoredExitUser,
@@ -278,6 +279,37 @@ class EdgeDocument(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class NewDenialRequest(RequestBody, frozen=True):
+    """Addresses to keep out, as in `192.0.2.0/24`, for so many seconds or until it is deleted."""
+
+    range: Annotated[str, Meta(min_length=2, max_length=50)]
+    reason: Annotated[str, Meta(max_length=200)] = ""
+    expires_seconds: Annotated[float, Meta(gt=0, le=316_224_000)] | None = None
+
+
+class DenialDocument(msgspec.Struct, frozen=True):
+    """Addresses that are kept out."""
+
+    id: str
+    range: str
+    reason: str
+    created_by: str
+    created_at: str
+    expires_at: str | None
+
+    @classmethod
+    def of(cls, denial: StoredDenial) -> DenialDocument:
+        """As stored."""
+        return cls(
+            denial.denial_id,
+            denial.range,
+            denial.reason,
+            denial.created_by,
+            rfc3339(denial.created_at),
+            rfc3339(denial.ends_at) if denial.ends_at else None,
+        )
+
+
 class NewExitKeyRequest(RequestBody, frozen=True):
     """A key to make, for gateways or for edges. `addresses` (`host:port`) are how they reach whom they join: left out,
     those that this controller knows of itself, or of its gateways."""
@@ -371,13 +403,6 @@ class LiveDocument(msgspec.Struct, frozen=True):
     """What each gateway that answered says; its documents are those of `zerogo.gateway.reports`."""
 
     gateways: dict[str, Any]
-
-
-class ExplainRequest(RequestBody, frozen=True):
-    """A user name as a client would send it, `alice-country-de`, and where it wants to go."""
-
-    username: Annotated[str, Meta(min_length=1, max_length=256)]
-    target: Annotated[str, Meta(max_length=260)] = "example.com:443"
 
 
 class KickDocument(msgspec.Struct, frozen=True):

@@ -16,7 +16,6 @@ from zerogo.controller.exit_documents import (
     EdgeDocument,
     ExitKeyDocument,
     ExitKeysDocument,
-    ExplainRequest,
     GatewayChange,
     GatewayDocument,
     KickDocument,
@@ -29,9 +28,10 @@ from zerogo.controller.exit_routes import check_number
 from zerogo.controller.problems import Problem
 from zerogo.ids import NodeId
 from zerogo.store import exit_gateways, exit_usage
-from zerogo.store.exit_values import KeyKind, Period, StatsKind
+from zerogo.store.exit_values import KeyKind, Period, StatsKind, StreamFilter
 from zerogo.store.values import Role
 
+EXPLAINED_TARGET = "example.com:443"
 SHOWN_PERIODS = 1000
 """So many minutes, hours or days are shown."""
 
@@ -180,14 +180,16 @@ async def _stats(desk: Desk, call: Call, subject: str | None) -> Answer:
 
 
 async def list_exit_streams(desk: Desk, call: Call) -> Answer:
-    """Streams that are over, newest first: who went where by which exit."""
-    return Answer(200, page(await desk.store.read(exit_usage.list_streams, None, call.paging), StreamDocument.of))
+    """Streams that are over, newest first: who went where by which exit. `exit_address` and `at` (unix time) ask who it
+    was that left from that address at that moment."""
+    where = StreamFilter(exit_address=call.words.get("exit_address"), at=call.query.get("at"))
+    return Answer(200, page(await desk.store.read(exit_usage.list_streams, where, call.paging), StreamDocument.of))
 
 
 async def list_streams_of(desk: Desk, call: Call) -> Answer:
     """A user's streams that are over, newest first."""
-    user = call.path["user"]
-    return Answer(200, page(await desk.store.read(exit_usage.list_streams, user, call.paging), StreamDocument.of))
+    where = StreamFilter(user=call.path["user"])
+    return Answer(200, page(await desk.store.read(exit_usage.list_streams, where, call.paging), StreamDocument.of))
 
 
 async def get_live_streams(desk: Desk, call: Call) -> Answer:
@@ -196,10 +198,12 @@ async def get_live_streams(desk: Desk, call: Call) -> Answer:
 
 
 async def explain_choice(desk: Desk, call: Call) -> Answer:
-    """Which edge each gateway would take for a user name, and why."""
-    body = call.body
-    assert isinstance(body, ExplainRequest)
-    return Answer(200, await _asked(desk, "explain", f"{body.username} {body.target}"))
+    """Which edge each gateway would take for a user name (as a client sends it, `alice-country-de`) and a target, and
+    why."""
+    username, target = call.words.get("username", ""), call.words.get("target", EXPLAINED_TARGET)
+    if not username or " " in username:
+        raise Problem(422, "invalid", "say for which user name, as in ?username=alice-country-de")
+    return Answer(200, await _asked(desk, "explain", f"{username} {target}"))
 
 
 async def _asked(desk: Desk, what: str, argument: str) -> LiveDocument:
@@ -217,7 +221,13 @@ _NOT_OPERATORS = frozenset({Role.OPERATOR})
 
 
 def _get(
-    path: str, function: object, answer: object, cursor: object = None, but_not: frozenset[Role] = frozenset()
+    path: str,
+    function: object,
+    answer: object,
+    cursor: object = None,
+    but_not: frozenset[Role] = frozenset(),
+    query: tuple[str, ...] = (),
+    words: tuple[str, ...] = (),
 ) -> Route:
     return Route(
         method="GET",
@@ -228,6 +238,8 @@ def _get(
         area="exits",
         answer=answer,
         cursor=cursor,  # type: ignore[arg-type]
+        query=query,
+        words=words,
     )
 
 
@@ -291,16 +303,16 @@ ROUTES = (
     _delete("/exits/keys/<string:key>", delete_exit_key, Role.ADMIN, IfMatch.NONE),
     _get("/exits/stats/<string:kind>/<string:period>", get_exit_stats, StatsDocument),
     _get("/exits/stats/<string:kind>/<string:period>/<string:subject>", get_exit_stats_of, StatsDocument),
-    _get("/exits/streams", list_exit_streams, Page[StreamDocument], tuple[int], _NOT_OPERATORS),
+    _get(
+        "/exits/streams",
+        list_exit_streams,
+        Page[StreamDocument],
+        tuple[int],
+        _NOT_OPERATORS,
+        query=("at",),
+        words=("exit_address",),
+    ),
     _get("/exits/users/<string:user>/streams", list_streams_of, Page[StreamDocument], tuple[int], _NOT_OPERATORS),
     _get("/exits/live", get_live_streams, LiveDocument),
-    Route(
-        method="POST",
-        path="/exits/select/explain",
-        function=explain_choice,
-        needs=Role.AUDITOR,
-        area="exits",
-        body=ExplainRequest,
-        answer=LiveDocument,
-    ),
+    _get("/exits/select/explain", explain_choice, LiveDocument, words=("username", "target")),
 )

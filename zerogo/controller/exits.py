@@ -2,9 +2,9 @@
 """Between gateways and store: answers the one's questions from the other, and tells gateways what people decided.
 
 What one gateway reports and asks is done in its order, one unit of work after the other. A change of an account goes
-out as soon as it is stored. Once a second the accounts' revision is compared with what was sent, so that what went
-wrong, or was changed by another controller of the same database, is sent then. While the store fails, batches of usage
-stay unacknowledged at their gateways, which send them again.
+out as soon as it is stored. Once a second the accounts' revision and the settings are compared with what was sent, so
+that what went wrong, was changed by another controller of the same database, or is over by itself, is sent then. While
+the store fails, batches of usage stay unacknowledged at their gateways, which send them again.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ FORGET_SECONDS = 3600.0
 ANSWER_SECONDS = 3.0
 """How long gateways have to answer a question."""
 AUDIT_SECONDS = 30 * 86_400.0
-"""How long streams stay in the audit."""
+"""How long streams stay in the audit where nothing else is said."""
 
 _log = Logger(namespace="zerogo.controller.exits")
 
@@ -65,7 +65,12 @@ class Exits:
     """Drives the core of all gateways. `send` and `close` reach their connections."""
 
     def __init__(
-        self, office: GatewayOffice, store: StoreAccess, clock: IReactorTime, unix_time: Callable[[], float]
+        self,
+        office: GatewayOffice,
+        store: StoreAccess,
+        clock: IReactorTime,
+        unix_time: Callable[[], float],
+        audit_seconds: float = AUDIT_SECONDS,
     ) -> None:
         self._office = office
         self._store = store
@@ -74,6 +79,9 @@ class Exits:
         self.shown_changed: Callable[[], object] = lambda: None
         """Is told when what the API shows of gateways, edges and usage is other than it was."""
         self._shown: object = None
+        self._audit_seconds = audit_seconds
+        self._settings: Settings | None = None
+        """As they were read when gateways were told last; None: never."""
         self._revision = -1
         """Of the accounts that gateways were sent last; -1: nobody was sent any."""
         self._locks: dict[NodeId, DeferredLock] = {}
@@ -326,6 +334,7 @@ class Exits:
         except ZeroGoError as error:
             _log.error("Settings could not be sent: {reason}", reason=str(error))
             return
+        self._settings = settings
         self._tell_all(self._with_loads(settings))
 
     def _with_loads(self, settings: Settings) -> Settings:
@@ -342,9 +351,11 @@ class Exits:
         try:
             if await self._store.read(exit_users.revision) != self._revision:
                 await self._send_whole()
+            if await self._store.read(exit_gateways.read_settings, self._unix_time()) != self._settings:
+                await self._send_settings()
             if self._clock.seconds() - self._forgot_at >= FORGET_SECONDS:
                 self._forgot_at = self._clock.seconds()
-                await self._store.write(exit_usage.forget_old, AUDIT_SECONDS, self._unix_time())
+                await self._store.write(exit_usage.forget_old, self._audit_seconds, self._unix_time())
         except ZeroGoError as error:
             _log.error("The accounts cannot be read: {reason}", reason=str(error))
 

@@ -10,6 +10,7 @@ import msgspec
 
 from zerogo.controller import (
     account_routes,
+    exit_denial_routes,
     exit_place_routes,
     exit_routes,
     link_routes,
@@ -52,4 +53,5 @@ ROUTES: tuple[Route, ...] = (
     *lock_routes.ROUTES,
     *exit_routes.ROUTES,
     *exit_place_routes.ROUTES,
+    *exit_denial_routes.ROUTES,
 )

@@ -214,7 +214,8 @@ class ControllerService(MultiService):
         if carry is not None:
             self._fellows = Fellows(identity, carry, store, membership.heard, self._reactor, self._rng)
             membership.tell_fellows, membership.has_fellows = self._fellows.tell, True
-        self._exits = Exits(GatewayOffice(identity, self._rng), store, self._reactor, time.time)
+        office, audit_seconds = GatewayOffice(identity, self._rng), self._config.exit_audit_days * 86_400.0
+        self._exits = Exits(office, store, self._reactor, time.time, audit_seconds)
         return Desk(
             store=store,
             members=membership,

@@ -43,6 +43,7 @@ from zerogo.exit.notes import Place, Places
 from zerogo.exit.tally import Compared
 from zerogo.gateway.accounts import AccountBook
 from zerogo.gateway.cache import ControllerFiles, Copy
+from zerogo.gateway.denials import Denials
 from zerogo.gateway.hub import Hub
 from zerogo.gateway.link import ControllerLink
 from zerogo.gateway.metering import LeasedMeter
@@ -67,6 +68,7 @@ class Parts:
     meter: LeasedMeter
     edges: KeyedEdges
     files: ControllerFiles
+    denials: Denials
 
 
 class Controlled:
@@ -87,6 +89,7 @@ class Controlled:
         self._meter = parts.meter
         self._edges = parts.edges
         self._files = parts.files
+        self._denials = parts.denials
         self._greeting = greeting
         self._served_seconds = served_seconds
         self._clock = clock
@@ -100,6 +103,8 @@ class Controlled:
         self._coming: list[Accounts] = []
         self._sent_batch = 0
         self._had_users = True
+        self.denials_changed: Callable[[], object] = lambda: None
+        """Called when addresses are denied that were not."""
         self._tick = LoopingCall(self.tick)
         self._tick.clock = clock
         parts.meter.wants_lease = self._ask_for_credit
@@ -232,6 +237,8 @@ class Controlled:
     def _take_settings(self, settings: Settings) -> None:
         self._settings = settings
         self._edges.set(settings)
+        self._denials.set(settings.denied_ranges)
+        self.denials_changed()
         if self._hub is not None:
             for edge in settings.denied_edges:
                 self._hub.kick(edge, "this edge is not wanted here")

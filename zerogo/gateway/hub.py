@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from attrs import define, field
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -113,6 +113,8 @@ class Hub:
         """Which gateways an edge should have tunnels to; None: nothing is said about it."""
         self.discrepant: Callable[[str, Compared], object] = lambda edge, found: None
         """Told where an edge counts otherwise than we do."""
+        self.is_denied: Callable[[str], bool] = lambda address: False
+        """Whether no edge is taken from that address."""
         self.routes = Routes(self.pool)
         self._directory = directory
         self._rng = rng
@@ -143,10 +145,12 @@ class Hub:
 
     def join(self, edge: NodeId, join: Join, address: str) -> Deferred[tuple[Answer, TunnelDriver | None]]:
         """An edge whose key is proven wants to be taken."""
+        refused: Deferred[tuple[Answer, TunnelDriver | None]]
         if self._is_draining:
-            refused: Deferred[tuple[Answer, TunnelDriver | None]] = Deferred()
-            refused.callback((Refusal("this gateway is going away", retry_seconds=5.0), None))
-            return refused
+            return succeed((Refusal("this gateway is going away", retry_seconds=5.0), None))
+        if self.is_denied(address):
+            refused = fail(EdgeRefused("nobody is taken from your address here", retry_seconds=60.0))
+            return refused.addErrback(self._refused)
         admitted = self._directory.admit(str(edge), join, address)
         return admitted.addCallbacks(self._admitted, self._refused, callbackArgs=(join,))
 
@@ -240,6 +244,12 @@ class Hub:
         if tunnel is not None:
             tunnel.driver.end(reason, Reason.DENIED)
         return tunnel is not None
+
+    def kick_denied(self) -> None:
+        """Send away edges whose address is denied."""
+        for tunnel in list(self._tunnels.values()):
+            if self.is_denied(tunnel.state.profile.address):
+                tunnel.driver.end("nobody is taken from this edge's address", Reason.DENIED)
 
     def drain(self) -> None:
         """Take no more edges, and tell those that are here that nothing new comes."""

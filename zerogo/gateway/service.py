@@ -33,6 +33,7 @@ from zerogo.exit.reason import Reason
 from zerogo.gateway.accounts import AccountBook, PasswordAccounts, account_of
 from zerogo.gateway.cache import ControllerFiles, read_token, save_token
 from zerogo.gateway.controlled import Controlled, Parts
+from zerogo.gateway.denials import Denials
 from zerogo.gateway.hub import Hub
 from zerogo.gateway.link import ControllerLink
 from zerogo.gateway.metering import LeasedMeter
@@ -90,6 +91,7 @@ class GatewayService(Service):
         self._opened: list[tuple[str, socket.socket]] = []
         self._ports: list[Any] = []
         self._factories: list[UserFactory] = []
+        self._denials = Denials(config.denied_addresses, unix_time)
         self._tls: CertificateOptions | None = None
 
     def privilegedStartService(self) -> None:
@@ -130,6 +132,7 @@ class GatewayService(Service):
         )
         self.hub = Hub(directory, Policy(config.policy), self._reactor, self._rng)
         self.desk = UserDesk(self.hub, accounts, self.meter, self._reactor, config.datagram_address)
+        self.hub.is_denied = self.desk.is_denied = self._denials.holds
         self.edges = EdgeServer(self.hub, identity, self._reactor, self._rng)
         link = None if self.controlled is None else self.controlled.link
         monitor = GatewayMonitor(
@@ -137,6 +140,7 @@ class GatewayService(Service):
         )
         self._serve(self.desk, self.edges, monitor)
         if self.controlled is not None:
+            self.controlled.denials_changed = self._drop_denied
             self.controlled.start(self.hub, self.desk)
         self._sweep = LoopingCall(self.desk.end_idle, config.idle_minutes * 60.0)
         self._sweep.clock = self._reactor
@@ -169,6 +173,13 @@ class GatewayService(Service):
         """The TCP ports that are listened on; of the kinds of `_KINDS`."""
         return [port.getHost().port for port in self._ports if getattr(port, "exit_kind", "") == kind]
 
+    def _drop_denied(self) -> None:
+        if self.hub is not None and self.desk is not None:
+            self.hub.kick_denied()
+            self.desk.kill_denied()
+        for factory in self._factories:
+            factory.close_denied()
+
     def _connections(self) -> int:
         return sum(factory.connections for factory in self._factories)
 
@@ -190,7 +201,7 @@ class GatewayService(Service):
         meter = LeasedMeter(self._reactor, self._unix_time, book.has_package, self._country_of)
         boot, addresses = self._rng(BOOT_BYTES), self._public_addresses()
         self.controlled = Controlled(
-            Parts(book, meter, edges, ControllerFiles(config.state_dir, identity, self._rng)),
+            Parts(book, meter, edges, ControllerFiles(config.state_dir, identity, self._rng), self._denials),
             greeting=lambda revision: Enter(
                 signing=identity.signing_public,
                 boot=boot,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Callable
 
 from attrs import define, evolve
 from twisted.internet.defer import Deferred, fail
@@ -106,6 +107,8 @@ class UserDesk:
         self._users: dict[str, _UserState] = {}
         self._counts: dict[int, _Counted] = {}
         self._numbers = itertools.count(1)
+        self.is_denied: Callable[[str], bool] = lambda source: False
+        """Whether no user is taken from that address."""
         self._passed = [0, 0]
         self.ended: Counter[str] = Counter()
         """Streams that are over, by why."""
@@ -250,6 +253,12 @@ class UserDesk:
         for live in found:
             live.kill(reason)
         return len(found)
+
+    def kill_denied(self) -> None:
+        """End streams of users whose address is denied."""
+        for live in self.live:
+            if self.is_denied(live.record.source):
+                live.kill(Reason.DENIED)
 
     def kill_stream(self, number: int, reason: Reason = Reason.DENIED) -> None:
         """End one stream."""

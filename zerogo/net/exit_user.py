@@ -60,6 +60,9 @@ class Desk(Protocol):
     advertised: str
     """The address that users are told to send datagrams to; empty: the one they connected to."""
 
+    def is_denied(self, source: str) -> bool:
+        """Whether no user is taken from that address."""
+
     def may_skip_password(self, source: str) -> bool: ...
 
     def enter(self, username: str, password: Secret | None, source: str) -> Deferred[Entry]:
@@ -116,6 +119,8 @@ class UserProtocol(TwistedProtocol):
         self.transport.setTcpNoDelay(True)
         self.source = str(getattr(self.transport.getPeer(), "host", ""))
         self._is_header_due = self.source in self._factory.balancers
+        if not self._is_header_due and self._is_denied():
+            return
         self._timer = self.desk.clock.callLater(FIRST_BYTE_SECONDS, self._silent)
         self._factory.connected(self)
 
@@ -168,6 +173,14 @@ class UserProtocol(TwistedProtocol):
         self._buffer = self._buffer[header.length :]
         if header.source is not None:
             self.source = header.source.host
+        return not self._is_denied()
+
+    def _is_denied(self) -> bool:
+        if not self.desk.is_denied(self.source):
+            return False
+        _log.debug("{source} is denied", source=self.source)
+        self._buffer = b""
+        self.transport.abortConnection()
         return True
 
     def _begin(self) -> None:
@@ -210,6 +223,12 @@ class UserFactory(Factory[UserProtocol]):
     def disconnected(self, protocol: UserProtocol) -> None:
         """One fewer."""
         self._connections.pop(protocol, None)
+
+    def close_denied(self) -> None:
+        """Break off those from addresses that are denied."""
+        for protocol in list(self._connections):
+            if self.desk.is_denied(protocol.source):
+                protocol.transport.abortConnection()
 
     def close_all(self) -> None:
         """Break all off."""

@@ -15,7 +15,7 @@ from zerogo.control.gateway_messages import GatewayPlace as Place
 from zerogo.control.token import SECRET_BYTES, controller_key_hash, emit_base32
 from zerogo.core import RandomBytes
 from zerogo.ids import NodeId
-from zerogo.store import audit, exit_tables
+from zerogo.store import audit, exit_denials, exit_tables
 from zerogo.store.errors import Conflict, NotFound, check_tag
 from zerogo.store.exit_values import KeyKind, StoredEdge, StoredExitKey, StoredGateway
 from zerogo.store.paging import Paging, Piece
@@ -206,6 +206,7 @@ def read_settings(connection: Connection, unix_now: float) -> Settings:
     return Settings(
         secret_hashes=[row.secret_hash for row in hashes],
         denied_edges=_denied(connection),
+        denied_ranges=exit_denials.denied_ranges(connection, unix_now),
         places=[_place(_gateway(row)) for row in rows],
     )
 

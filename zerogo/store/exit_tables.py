@@ -91,6 +91,19 @@ exit_keys = Table(
     sqlite_strict=True,
 )
 
+exit_denials = Table(
+    "exit_denials",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("range", Text, nullable=False, unique=True),
+    Column("reason", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", time_type(), nullable=False),
+    Column("ends_at", time_type(), nullable=False),
+    sqlite_strict=True,
+)
+"""Addresses from which neither users nor edges are taken; `ends_at` 0: until somebody deletes it."""
+
 exit_leases = Table(
     "exit_leases",
     METADATA,
@@ -135,6 +148,7 @@ exit_streams = Table(
     Column("reason", Text, nullable=False),
     Index("ix_exit_streams_ended_at", "ended_at"),
     Index("ix_exit_streams_user_id", "user", "id"),
+    Index("ix_exit_streams_exit_address_ended_at", "exit_address", "ended_at"),
     sqlite_strict=True,
 )
 """Who went where by which exit; kept for as long as the controller's configuration says."""

@@ -18,7 +18,7 @@ from zerogo.exit.credit import lease_size
 from zerogo.ids import NodeId
 from zerogo.store import exit_tables, exit_users
 from zerogo.store.errors import NotFound
-from zerogo.store.exit_values import Period, StatsKind, StatsRow, StoredExitUser, StreamRow
+from zerogo.store.exit_values import Period, StatsKind, StatsRow, StoredExitUser, StreamFilter, StreamRow
 from zerogo.store.paging import Paging, Piece
 
 RETRY_SECONDS = 60.0
@@ -110,11 +110,16 @@ def read_stats(
     ]
 
 
-def list_streams(connection: Connection, user: str | None, paging: Paging) -> Piece[StreamRow]:
+def list_streams(connection: Connection, wanted: StreamFilter, paging: Paging) -> Piece[StreamRow]:
     """Streams that are over, newest first."""
     query = select(_streams).order_by(_streams.c.id.desc()).limit(paging.limit + 1)
-    if user is not None:
-        query = query.where(_streams.c.user == user)
+    if wanted.user is not None:
+        query = query.where(_streams.c.user == wanted.user)
+    if wanted.exit_address is not None:
+        query = query.where(_streams.c.exit_address == wanted.exit_address)
+    if wanted.at is not None:
+        began_at = _streams.c.ended_at - _streams.c.seconds
+        query = query.where((_streams.c.ended_at >= wanted.at) & (began_at <= wanted.at))
     if paging.after is not None:
         query = query.where(_streams.c.id < paging.after[0])
     return Piece.cut([_stream(row) for row in connection.execute(query)], paging, lambda one: (one.number,))

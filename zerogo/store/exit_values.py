@@ -45,6 +45,29 @@ class Period(enum.StrEnum):
 
 
 @frozen(kw_only=True)
+class StreamFilter:
+    """Which streams are wanted; None: whatever it is."""
+
+    user: str | None = None
+    exit_address: str | None = None
+    at: float | None = None
+    """Unix time at which it was open."""
+
+
+@frozen(kw_only=True)
+class StoredDenial:
+    """A range of addresses that is kept out."""
+
+    denial_id: str
+    range: str
+    reason: str
+    created_by: str
+    created_at: float
+    ends_at: float
+    """0: never."""
+
+
+@frozen(kw_only=True)
 class StoredPackage:
     """So many bytes in each window; a window of 0 seconds never ends."""
 

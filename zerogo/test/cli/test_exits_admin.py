@@ -1,10 +1,11 @@
 import json
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 from click.testing import CliRunner
 
-from zerogo.cli import exits_places, exits_reports, exits_users
+from zerogo.cli import exits_denials, exits_places, exits_reports, exits_users
 from zerogo.cli.exit_settings import SettingRefused, parse_duration, parse_settings, parse_size
 from zerogo.cli.exits import exits
 from zerogo.control.gateway_messages import ClosedStream, EdgeHere, Enter, Usage, UsageRow
@@ -24,7 +25,7 @@ CLOSED = ClosedStream("alice", "192.0.2.1", EDGE, "198.51.100.1", "x:443", "conn
 class ExitsAdminTests(CommandCase):
     def setUp(self) -> None:
         super().setUp()
-        for module in (exits_users, exits_places, exits_reports):
+        for module in (exits_users, exits_places, exits_reports, exits_denials):
             self.patch(module, "controller_api", self.controller_api)
         _, secret = self.database.write(exit_gateways.create_key, KeyKind.GATEWAY, 60.0, "t", self.rng, NOW)
         said = Enter(signing=bytes(32), boot=bytes(8), name="fra", addresses=["192.0.2.1:9396"], secret=secret)
@@ -67,6 +68,29 @@ class ExitsAdminTests(CommandCase):
         self.run_ok(exits, "keys", "revoke", json.loads(self.run_ok(exits, "keys", "--json"))[0]["id"])
         self.run_ok(exits, "gateways", "delete", "fra")
         self.assertIn("no gateway", self.run_ok(exits, "gateways"))
+
+    def test_addresses_are_kept_out_and_let_in_again(self) -> None:
+        for arguments in (("192.0.2.0/24", "--reason", "scans", "--for", "7d"), ("2001:db8::1",)):
+            result = self.invoke(exits, "denials", "add", *arguments)
+            self.assertEqual(result.exit_code, 0, result.output)
+        listed = self.invoke(exits, "denials").output
+        for word in ("192.0.2.0/24", "scans", "2001:db8::1/128", "deleted"):
+            self.assertIn(word, listed)
+        self.assertIn("may come", self.invoke(exits, "denials", "remove", "2001:db8::1").output)
+        self.assertIn("may come", self.invoke(exits, "denials", "remove", "192.0.2.0/24").output)
+        self.assertEqual(len(json.loads(self.invoke(exits, "denials", "--json").output)), 0)
+        for wrong in (("add", "nowhere"), ("remove", "192.0.2.0/24")):
+            self.assertNotEqual(self.invoke(exits, "denials", *wrong).exit_code, 0, wrong)
+
+    def test_who_left_from_an_address_at_a_moment_is_found(self) -> None:
+        usage = Usage(1, [UsageRow("alice", EDGE, "de", 5, 6, 1)], [CLOSED])
+        self.database.write(exit_usage.store_usage, GATEWAY, bytes(8), usage, NOW)
+        moment = datetime.fromtimestamp(NOW - 0.5, UTC).isoformat()
+        found = self.invoke(exits, "streams", "--exit", "198.51.100.1", "--at", moment)
+        self.assertIn("alice", found.output)
+        self.assertNotIn("alice", self.invoke(exits, "streams", "--exit", "198.51.100.2").output)
+        self.assertNotEqual(self.invoke(exits, "streams", "--at", "noon").exit_code, 0)
+        self.assertNotEqual(self.invoke(exits, "streams", "--user", "alice", "--at", moment).exit_code, 0)
 
     def test_what_passed_is_shown(self) -> None:
         usage = Usage(1, [UsageRow("alice", EDGE, "de", 5_000, 6, 1)], [CLOSED])

@@ -50,7 +50,7 @@ BODIES: dict[str, object] = {
     "PATCH /exits/gateways/<string:gateway>": {"is_draining": True},
     "PATCH /exits/edges/<string:edge>": {"is_denied": True},
     "POST /exits/keys": {"kind": "gateway"},
-    "POST /exits/select/explain": {"username": "made"},
+    "POST /exits/denials": {"range": "192.0.2.0/24"},
 }
 OPEN = {"GET /health": 200, "GET /openapi.json": 200, "POST /auth/logout": 204}
 MAY = {
@@ -104,12 +104,13 @@ MAY = {
         "GET /exits/edges",
         "GET /exits/edges/<string:edge>",
         "GET /exits/keys",
+        "GET /exits/denials",
         "GET /exits/stats/<string:kind>/<string:period>",
         "GET /exits/stats/<string:kind>/<string:period>/<string:subject>",
         "GET /exits/live",
         "GET /exits/streams",
         "GET /exits/users/<string:user>/streams",
-        "POST /exits/select/explain",
+        "GET /exits/select/explain",
     },
     Role.OPERATOR: {
         "PUT /networks/<string:network>/names/<string:name>",
@@ -123,6 +124,8 @@ MAY = {
         "PATCH /exits/edges/<string:edge>",
         "DELETE /exits/edges/<string:edge>",
         "POST /exits/edges/<string:edge>/kick",
+        "POST /exits/denials",
+        "DELETE /exits/denials/<string:denial>",
         "POST /networks/<string:network>/invites",
         "DELETE /networks/<string:network>/invites/<string:invite>",
         "PATCH /networks/<string:network>/members/<string:node>",

@@ -90,10 +90,18 @@ class ExitRouteTests(ApiCase):
         (line,) = self.call("GET", "/exits/streams").json["items"]
         self.assertEqual((line["target"], line["reason"]), ("x:443", "closed"))
         self.assertEqual(self.call("GET", "/exits/users/bob/streams").json["items"], [])
+        for query, count in (
+            (f"exit_address=198.51.100.1&at={NOW - 0.5:.1f}", 1),
+            (f"exit_address=198.51.100.1&at={NOW + 1:.1f}", 0),
+            (f"at={NOW - 2:.1f}", 0),
+            ("exit_address=198.51.100.2", 0),
+        ):
+            self.assertEqual(len(self.call("GET", f"/exits/streams?{query}").json["items"]), count, query)
 
     def test_without_gateways_nothing_is_live_and_nobody_is_kicked(self) -> None:
         self.make()
         self.assertEqual(self.call("GET", "/exits/live").json, {"gateways": {}})
-        self.assertEqual(self.call("POST", "/exits/select/explain", {"username": "alice"}).json, {"gateways": {}})
+        self.assertEqual(self.call("GET", "/exits/select/explain?username=alice").json, {"gateways": {}})
+        self.assertEqual(self.call("GET", "/exits/select/explain").status, 422)
         self.assertEqual(self.call("POST", "/exits/users/alice/kick").json, {"gateways": 0})
         self.assertEqual(self.call("DELETE", f"/exits/gateways/{GATEWAY}/streams/1").status, 404)

@@ -26,6 +26,7 @@ from zerogo.exit.username import UserName
 from zerogo.gateway.accounts import AccountBook, PasswordAccounts
 from zerogo.gateway.cache import ControllerFiles
 from zerogo.gateway.controlled import Controlled, Parts
+from zerogo.gateway.denials import Denials
 from zerogo.gateway.hub import Hub
 from zerogo.gateway.link import ControllerLink
 from zerogo.gateway.metering import LeasedMeter
@@ -139,10 +140,11 @@ class Gateway:
         accounts = PasswordAccounts(self.book, GatewayConfig(), case.clock, case.unix_time, maybeDeferred, rng)
         self.desk = UserDesk(self.hub, accounts, self.meter, case.clock)
         self.files = ControllerFiles(case.directory / name, self.identity, rng)
+        self.denials = Denials((), case.unix_time)
         (case.directory / name).mkdir(mode=0o700, exist_ok=True)
         boot = rng(8)
         self.controlled = Controlled(
-            Parts(self.book, self.meter, self.edges, self.files),
+            Parts(self.book, self.meter, self.edges, self.files, self.denials),
             greeting=lambda revision: Enter(
                 signing=self.identity.signing_public, boot=boot, name=name, revision=revision, secret=secret
             ),
@@ -158,6 +160,8 @@ class Gateway:
         self.wire.link = link
         link._client = self.wire  # type: ignore[assignment]
         self.controlled.link = link
+        self.hub.is_denied = self.desk.is_denied = self.denials.holds
+        self.controlled.denials_changed = self.desk.kill_denied
         self.controlled.load()
         self.controlled.start(self.hub, self.desk)
         case.wires.append(self.wire)

@@ -10,7 +10,7 @@ from zerogo.exit.credit import PIECE_BYTES
 from zerogo.exit.grant import AccessRefused, Grant
 from zerogo.exit.reason import Reason
 from zerogo.store import exit_usage, exit_users
-from zerogo.store.exit_values import StoredPackage
+from zerogo.store.exit_values import StoredPackage, StreamFilter
 from zerogo.store.paging import Paging
 from zerogo.test.gateway.controlled_pair import EDGE, HASH, ControlledCase, Gateway
 from zerogo.test.store.stock import NOW
@@ -90,7 +90,7 @@ class AccountTests(ControlledCase):
         self.settle()
         self.wait(2.0)
         self.assertEqual(self.user().total_up, 1500)
-        (line,) = self.database.read(exit_usage.list_streams, "alice", Paging()).items
+        (line,) = self.database.read(exit_usage.list_streams, StreamFilter(user="alice"), Paging()).items
         self.assertEqual((line.up, line.edge, line.target, line.reason), (1500, EDGE.edge, "example.net:443", "closed"))
 
     def test_known_users_are_served_without_the_controller_for_as_long_as_was_said(self) -> None:

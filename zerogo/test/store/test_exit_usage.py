@@ -5,7 +5,7 @@ from zerogo.exit.account import Account
 from zerogo.exit.credit import LEASE_LEAST, LEASE_MOST
 from zerogo.ids import NodeId
 from zerogo.store import exit_gateways, exit_usage, exit_users
-from zerogo.store.exit_values import KeyKind, Period, StatsKind, StatsRow, StoredPackage
+from zerogo.store.exit_values import KeyKind, Period, StatsKind, StatsRow, StoredPackage, StreamFilter
 from zerogo.store.paging import Paging
 from zerogo.test.store.stock import NOW, StoreCase
 
@@ -128,7 +128,7 @@ class UsageTests(StoreCase):
     def test_streams_are_kept_for_as_long_as_they_may(self) -> None:
         usage = Usage(1, closed=[CLOSED, CLOSED])
         self.database.write(exit_usage.store_usage, ONE, BOOT, usage, NOW)
-        found = self.database.read(exit_usage.list_streams, "alice", Paging(1))
+        found = self.database.read(exit_usage.list_streams, StreamFilter(user="alice"), Paging(1))
         self.assertEqual((found.items[0].target, found.items[0].down, found.next), ("x:443", 6, (2,)))
         self.database.write(exit_usage.forget_old, 60.0, NOW + 61)
-        self.assertEqual(list(self.database.read(exit_usage.list_streams, None, Paging()).items), [])
+        self.assertEqual(list(self.database.read(exit_usage.list_streams, StreamFilter(), Paging()).items), [])
