@@ -22,10 +22,10 @@ from zerogo.store import (
     exit_gateways,
     exit_users,
     join_keys,
-    members,
     names,
     networks,
     policies,
+    registrations,
     users,
     webhooks,
 )
@@ -109,7 +109,7 @@ def _member(connection: Connection, network: NetworkId, name: str, now: float) -
         version="1",
         secret=secret,
     )
-    members.register(connection, registration, now)
+    registrations.register(connection, registration, now)
     return str(identity.node_id)
 
 

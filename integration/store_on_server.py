@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from zerogo.control.connection import Registration
 from zerogo.ids import NodeId
 from zerogo.secret import Secret
-from zerogo.store import members, networks, postgresql, tables
+from zerogo.store import members, networks, postgresql, registrations, tables
 from zerogo.store.check import examine
 from zerogo.store.database import Database
 from zerogo.store.errors import DatabaseInUse, DatabaseNewer, JoinRefused, MigrationFailed, StoreFault
@@ -46,7 +46,7 @@ class ServerTests(StoreCase):
 
     def outcome(self, database: Database, agent: Registration) -> str:
         try:
-            return type(database.write(members.register, agent, NOW)).__name__
+            return type(database.write(registrations.register, agent, NOW)).__name__
         except JoinRefused as error:
             return error.reason.value
 

@@ -88,11 +88,11 @@ class Publication:
 
     def _sign(self, view: MapView) -> SignedMap:
         """Encode only those records that are not the ones of the map before."""
-        members = sorted(view.network_map.members, key=lambda record: record.node_id)
+        members = sorted(view.network_map.members, key=lambda record: record.node_id.raw)
         known: dict[NodeId, tuple[MemberRecord, bytes]] = {}
         for record in members:
             before = self._known.get(record.node_id)
-            unchanged = before is not None and before[0] == record
+            unchanged = before is not None and (before[0] is record or before[0] == record)
             known[record.node_id] = before if unchanged and before else (record, emit_record(record))
         self._known = known
         records = {node_id: blob for node_id, (_, blob) in known.items()}

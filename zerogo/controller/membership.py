@@ -1,8 +1,9 @@
 # -*- test-case-name: zerogo.test.controller.test_membership -*-
 """Between coordinator and store: answers the one's questions from the other, and tells it what people decided.
 
-A question is one unit of work. What the store cannot answer at the moment becomes a refusal that asks the agent to try
-again; nothing waits in memory for a database that is gone.
+Agents that register while others are being answered are answered together next, in one unit of work. What the store
+cannot answer at the moment becomes a refusal that asks the agent to try again; nothing waits in memory for a database
+that is gone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from zerogo.control.connection import ConnectionState
+from zerogo.control.connection import ConnectionState, Registration
 from zerogo.control.coordinator import Coordinator
 from zerogo.control.coordinator_events import (
     Admission,
@@ -41,13 +42,15 @@ from zerogo.control.fellow_words import (
 )
 from zerogo.control.messages import LinksReport, RefusalCode
 from zerogo.control.relays import Servers
+from zerogo.controller.together import Together
 from zerogo.errors import ZeroGoError
 from zerogo.ids import NetworkId, NodeId
 from zerogo.net.pump import Pump
-from zerogo.store import ephemeral, members, views
+from zerogo.store import ephemeral, members
 from zerogo.store.errors import JoinRefused, NotFound
-from zerogo.store.members import Held
+from zerogo.store.registrations import AT_ONCE, Held, Outcome, recognise_all, register_all
 from zerogo.store.threads import StoreAccess
+from zerogo.store.views import Views
 
 SEEN_SECONDS = 60.0
 """Between two writes of who was seen."""
@@ -86,13 +89,19 @@ class Membership:
         self._store = store
         self._clock = clock
         self._unix_time = unix_time
-        self._servers = servers
         self.observer: Observer | None = None
         self.tell_fellows: Callable[[Word], object] = lambda word: None
         """Tells the other controllers of the same database, where there are any."""
         self.has_fellows = False
         self.elsewhere: Callable[[NetworkId], dict[NodeId, Presence]] = lambda network: {}
         """Members that are connected to another controller."""
+        self._known: Together[Registration, Outcome | None] = Together(
+            lambda some: store.read(recognise_all, some, unix_time()), AT_ONCE
+        )
+        self._new: Together[Registration, Outcome] = Together(
+            lambda some: store.write(register_all, some, unix_time()), AT_ONCE
+        )
+        self._views = Views(servers)
         self.outcomes: Counter[str] = Counter(admitted=0, held=0, refused=0, failed=0)
         """Registrations by what became of them."""
         self.pushes = 0
@@ -234,20 +243,20 @@ class Membership:
     async def _register(self, question: RegistrationWanted) -> None:
         number, registration = question.connection, question.registration
         try:
-            answer = await self._store.read(members.recognise, registration, self._unix_time())
+            answer = await self._known.ask(registration)
             is_changed = answer is None
             if answer is None:
-                answer = await self._store.write(members.register, registration, self._unix_time())
-        except JoinRefused as error:
-            _log.info("{node_id} is turned away: {reason}", node_id=str(registration.node_id), reason=error.sentence)
-            self.outcomes["refused"] += 1
-            self._pump.call(self._coordinator.refuse, number, error.reason, error.sentence)
-            return
+                answer = await self._new.ask(registration)
         except ZeroGoError as error:
             _log.error("{node_id} cannot register: {reason}", node_id=str(registration.node_id), reason=str(error))
             self.outcomes["failed"] += 1
             sentence = "the controller cannot use its database at the moment; try again"
             self._pump.call(self._coordinator.refuse, number, RefusalCode.UNAVAILABLE, sentence)
+            return
+        if isinstance(answer, JoinRefused):
+            _log.info("{node_id} is turned away: {reason}", node_id=str(registration.node_id), reason=answer.sentence)
+            self.outcomes["refused"] += 1
+            self._pump.call(self._coordinator.refuse, number, answer.reason, answer.sentence)
             return
         self._answer(number, answer)
         if is_changed:
@@ -262,7 +271,7 @@ class Membership:
 
     async def _read_map(self, network: NetworkId) -> None:
         try:
-            view = await self._store.read(views.read_view, network, self._servers)
+            view = await self._store.read(self._views.read, network)
         except NotFound:
             self._network_deleted(network)
         except ZeroGoError as error:

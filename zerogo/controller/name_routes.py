@@ -65,7 +65,8 @@ async def list_names(desk: Desk, call: Call) -> Answer:
     network = await desk.store.read(networks.find_network, call.network)
     origin = origin_of(network.name)
     own = [NameDocument.of(one, origin) for one in found]
-    return Answer(200, NamesDocument(origin, own, _names_of(network.name, [record for record, _ in here], found)))
+    records = [record for record, _ in here.values()]
+    return Answer(200, NamesDocument(origin, own, _names_of(network.name, records, found)))
 
 
 async def set_name(desk: Desk, call: Call) -> Answer:

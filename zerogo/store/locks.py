@@ -7,7 +7,7 @@ person at once; agents check again and believe nothing of it.
 
 from __future__ import annotations
 
-from attrs import evolve, frozen
+from attrs import frozen
 from sqlalchemy import Connection, delete, insert, select, update
 
 from zerogo.control.lock import is_ended, is_signed
@@ -43,14 +43,6 @@ def signatures(connection: Connection, network: NetworkId) -> dict[str, bytes]:
     """Those of the lock that is in force, by node id as text."""
     rows = connection.execute(select(tables.lock_signatures).where(tables.lock_signatures.c.network == str(network)))
     return {row.node_id: row.signature for row in rows}
-
-
-def with_signatures(
-    connection: Connection, network: NetworkId, records: list[tuple[MemberRecord, int]]
-) -> list[tuple[MemberRecord, int]]:
-    """Records of members, each with its signature, if it has one."""
-    held = signatures(connection, network)
-    return [(evolve(record, lock=held.get(str(record.node_id))), revision) for record, revision in records]
 
 
 def set_lock(connection: Connection, network: NetworkId, public: bytes, actor: str, unix_now: float) -> StoredLock:

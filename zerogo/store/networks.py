@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, func, insert, select, update
 
 from zerogo.control.netmap import DEFAULT_MTU, check_name
 from zerogo.control.relays import Servers
@@ -83,7 +83,7 @@ def create_network(
 
 def find_network(connection: Connection, network: NetworkId) -> StoredNetwork:
     """One network; raises `NotFound`."""
-    row = connection.execute(_selection().where(tables.networks.c.id == str(network))).first()
+    row = connection.execute(_ONE, {"network": str(network)}).first()
     if row is None:
         raise NotFound(f"there is no network {network}")
     return _network(row)
@@ -91,12 +91,12 @@ def find_network(connection: Connection, network: NetworkId) -> StoredNetwork:
 
 def list_networks(connection: Connection) -> list[StoredNetwork]:
     """All networks, by name."""
-    return [_network(row) for row in connection.execute(_selection().order_by(tables.networks.c.name_key))]
+    return [_network(row) for row in connection.execute(_COUNTED.order_by(tables.networks.c.name_key))]
 
 
 def page_networks(connection: Connection, paging: Paging) -> Piece[StoredNetwork]:
     """A piece of all networks, by name."""
-    query = _selection().order_by(tables.networks.c.name_key).limit(paging.limit + 1)
+    query = _COUNTED.order_by(tables.networks.c.name_key).limit(paging.limit + 1)
     if paging.after is not None:
         query = query.where(tables.networks.c.name_key > paging.after[0])
     found = [_network(row) for row in connection.execute(query)]
@@ -137,11 +137,17 @@ def delete_network(
     audit.record(connection, actor, "network.delete", unix_now, network=network, subject=found.name)
 
 
+_RAISE = (
+    update(tables.networks)
+    .where(tables.networks.c.id == bindparam("network"))
+    .values(revision=tables.networks.c.revision + 1)
+    .returning(tables.networks.c.revision)
+)
+
+
 def raise_revision(connection: Connection, network: NetworkId) -> int:
     """Count a change that members see; returns the new revision."""
-    here = tables.networks.c.id == str(network)
-    connection.execute(update(tables.networks).where(here).values(revision=tables.networks.c.revision + 1))
-    return int(connection.scalar(select(tables.networks.c.revision).where(here)) or 0)
+    return int(connection.scalar(_RAISE, {"network": str(network)}) or 0)
 
 
 def use_servers(connection: Connection, servers: Servers) -> None:
@@ -180,13 +186,18 @@ def forget_removal(connection: Connection, network: NetworkId, node_id: NodeId) 
     )
 
 
-def _selection() -> Any:
+def _counted() -> Any:
     def count(state: StoredState) -> Any:
         here = and_(tables.members.c.network == tables.networks.c.id, tables.members.c.state == state.value)
         return select(func.count()).select_from(tables.members).where(here).scalar_subquery()
 
     approved, pending = count(StoredState.APPROVED), count(StoredState.PENDING)
     return select(tables.networks, approved.label("approved_count"), pending.label("pending_count"))
+
+
+_COUNTED = _counted()
+_ONE = _COUNTED.where(tables.networks.c.id == bindparam("network"))
+"""Made once: it is read at every registration and by most requests."""
 
 
 def _network(row: Row[Any]) -> StoredNetwork:

@@ -102,7 +102,7 @@ def page_policies(connection: Connection, network: NetworkId, paging: Paging) ->
 def subjects(connection: Connection, network: NetworkId) -> list[Subject]:
     """The members of a network as a policy sees them, by name; raises `NotFound`."""
     networks.find_network(connection, network)
-    found = _subjects(connection, network, [record for record, _ in approved_members(connection, network)])
+    found = _subjects(connection, network, [record for record, _ in approved_members(connection, network).values()])
     return sorted(found, key=lambda subject: subject.name)
 
 

@@ -8,7 +8,7 @@ back with the same network need not be looked at again; what nobody approved is 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -24,13 +24,13 @@ APPROVALS_LIMIT = 64
 
 
 def subnets_of(
-    connection: Connection, network: NetworkId, node_id: NodeId | None = None
+    connection: Connection, network: NetworkId, of: Sequence[str] | None = None
 ) -> dict[str, tuple[StoredSubnet, ...]]:
-    """What is known of the members of a network, or of one, by node id as text."""
+    """What is known of the members of a network, or of some, by node id as text."""
     columns = tables.subnets.c
     query = select(tables.subnets).where(columns.network == str(network))
-    if node_id is not None:
-        query = query.where(columns.node_id == str(node_id))
+    if of is not None:
+        query = query.where(columns.node_id.in_(of))
     found: dict[str, tuple[StoredSubnet, ...]] = {}
     for row in sorted(connection.execute(query), key=lambda row: order_of(row.subnet)):
         one = StoredSubnet(row.subnet, bool(row.is_announced), bool(row.is_approved))
@@ -40,7 +40,7 @@ def subnets_of(
 
 def announce(connection: Connection, network: NetworkId, node_id: NodeId, announced: Iterable[str]) -> bool:
     """A member says that these networks are behind it, and no others; whether that changes what members see."""
-    held = {one.subnet: one for one in subnets_of(connection, network, node_id).get(str(node_id), ())}
+    held = {one.subnet: one for one in subnets_of(connection, network, [str(node_id)]).get(str(node_id), ())}
     wanted = dict.fromkeys(announced)
     for subnet in wanted:
         if subnet not in held:
@@ -68,7 +68,7 @@ def decide(
     """Let others reach a network through a member, announced or not yet, or let them not; raises `NotFound`,
     `Conflict` or `ParseError`."""
     subnet = parse_subnet(text)
-    held = {one.subnet: one for one in subnets_of(connection, network, node_id).get(str(node_id), ())}
+    held = {one.subnet: one for one in subnets_of(connection, network, [str(node_id)]).get(str(node_id), ())}
     if is_approved:
         _check_approval(connection, network, node_id, subnet)
     elif subnet not in held:

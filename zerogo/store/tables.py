@@ -89,6 +89,7 @@ members = Table(
     UniqueConstraint("network", "mac"),
     UniqueConstraint("network", "static_public"),
     CheckConstraint("state IN ('pending', 'approved', 'denied', 'blocked')", name="state"),
+    Index("ix_members_network_state", "network", "state"),
     sqlite_strict=True,
 )
 

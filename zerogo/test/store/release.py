@@ -15,7 +15,7 @@ from attrs import evolve
 
 from zerogo.control.connection import Registration
 from zerogo.noise.identity import Identity
-from zerogo.store import join_keys, members, networks, users
+from zerogo.store import join_keys, members, networks, registrations, users
 from zerogo.store.database import Database
 from zerogo.store.join_keys import NewJoinKey
 from zerogo.store.networks import NewNetwork
@@ -53,7 +53,7 @@ def populate(database: Database) -> None:
             version="0.1",
             secret=secret,
         )
-        database.write(members.register, registration, NOW + 10 + number)
+        database.write(registrations.register, registration, NOW + 10 + number)
         joined.append(evolve(registration, secret=None))
     database.write(members.remove_member, home, joined[3].node_id, "user:ann", NOW + 20)
     database.write(members.deny_member, home, joined[4].node_id, "user:ann", NOW + 21)

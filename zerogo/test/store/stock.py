@@ -17,16 +17,19 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.control.connection import Registration
 from zerogo.control.coordinator_events import Admission
+from zerogo.control.publication import MapView
+from zerogo.control.relays import Servers
 from zerogo.ids import NetworkId
 from zerogo.noise.identity import Identity
 from zerogo.secret import Secret
-from zerogo.store import join_keys, members, networks
+from zerogo.store import join_keys, networks, registrations
 from zerogo.store.database import Database
 from zerogo.store.join_keys import NewJoinKey
-from zerogo.store.members import Held
 from zerogo.store.networks import NewNetwork
 from zerogo.store.postgresql import server_engine
+from zerogo.store.registrations import Held
 from zerogo.store.values import Approval, StoredNetwork
+from zerogo.store.views import Views
 from zerogo.test.control.pair import seeded
 
 NOW = 1_800_000_000.0
@@ -79,6 +82,7 @@ class StoreCase(SynchronousTestCase):
         self.path = directory / "controller.db"
         self.database = open_database(self.path)
         self.addCleanup(lambda: self.database.close())
+        self.views: dict[Servers, Views] = {}
         self.network = self.make_network("home", ipv4="10.9.0.0/29", ipv6="fd00:9::/64").network
 
     def make_network(
@@ -110,10 +114,18 @@ class StoreCase(SynchronousTestCase):
             secret=secret,
         )
 
+    def view(self, servers: Servers | None = None) -> MapView:
+        """What members are shown. It is read as the controller does, which keeps what did not change, and must be what
+        somebody reads who sees the network for the first time."""
+        servers = servers or Servers()
+        view = self.database.read(self.views.setdefault(servers, Views(servers)).read, self.network)
+        self.assertEqual(view, self.database.read(Views(servers).read, self.network))
+        return view
+
     def register(self, registration: Registration, now: float = NOW) -> Admission | Held:
         """As the controller does: look, and write only if needed."""
-        answer = self.database.read(members.recognise, registration, now)
-        return answer or self.database.write(members.register, registration, now)
+        answer = self.database.read(registrations.recognise, registration, now)
+        return answer or self.database.write(registrations.register, registration, now)
 
     def join(self, name: str = "laptop", now: float = NOW) -> Registration:
         registration = self.agent(self.invite(), name)

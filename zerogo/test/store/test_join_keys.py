@@ -7,7 +7,7 @@ from zerogo.control.connection import Registration
 from zerogo.control.coordinator_events import Admission
 from zerogo.control.messages import RefusalCode
 from zerogo.errors import ParseError
-from zerogo.store import join_keys, members, tables
+from zerogo.store import join_keys, members, registrations, tables
 from zerogo.store.errors import JoinRefused, NotFound
 from zerogo.store.join_keys import NewJoinKey
 from zerogo.test.store.stock import NOW, StoreCase
@@ -72,7 +72,7 @@ class JoinKeyTests(StoreCase):
         def redeem(agent: Registration) -> None:
             start.wait()
             try:
-                winners.append(self.database.write(members.register, agent, NOW))
+                winners.append(self.database.write(registrations.register, agent, NOW))
             except JoinRefused as error:
                 refusals.append(error.reason)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from zerogo.control.connection import Registration
 from zerogo.control.lock import OwnerLock
 from zerogo.control.netmap import NetworkMap
-from zerogo.control.relays import Servers
-from zerogo.store import locks, networks, views
+from zerogo.store import locks, networks
 from zerogo.store.errors import Conflict, NotFound
 from zerogo.store.members import find_member
 from zerogo.test.store.stock import NOW, StoreCase
@@ -16,7 +15,7 @@ LOCK, OTHER = OwnerLock(b"l" * 32), OwnerLock(b"o" * 32)
 
 class LockTests(StoreCase):
     def shown(self) -> NetworkMap:
-        return self.database.read(views.read_view, self.network, Servers()).network_map
+        return self.view().network_map
 
     def revision(self) -> int:
         return self.database.read(networks.find_network, self.network).revision
@@ -56,7 +55,7 @@ class LockTests(StoreCase):
     def test_a_signature_is_news_of_its_member(self) -> None:
         agent = self.member()
         self.sign(agent)
-        view = self.database.read(views.read_view, self.network, Servers())
+        view = self.view()
         self.assertEqual(view.changed_at[agent.node_id], view.network_map.revision)
 
     def test_a_slip_is_told_at_once(self) -> None:

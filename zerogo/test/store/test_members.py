@@ -2,13 +2,12 @@ from attrs import evolve
 
 from zerogo.control.coordinator_events import Admission
 from zerogo.control.messages import RefusalCode
-from zerogo.control.relays import Servers
 from zerogo.errors import ParseError
 from zerogo.ids import NetworkId
 from zerogo.noise.identity import Identity
-from zerogo.store import members, networks, views
+from zerogo.store import members, networks, registrations
 from zerogo.store.errors import Conflict, JoinRefused, NotFound
-from zerogo.store.members import Held
+from zerogo.store.registrations import Held
 from zerogo.store.values import Approval, StoredMember, StoredState
 from zerogo.test.store.stock import NOW, StoreCase
 
@@ -20,12 +19,12 @@ class RegistrationTests(StoreCase):
     def test_a_known_member_costs_no_write(self) -> None:
         agent = self.join()
         before = self.revision()
-        self.assertIsInstance(self.database.read(members.recognise, agent, NOW), Admission)
+        self.assertIsInstance(self.database.read(registrations.recognise, agent, NOW), Admission)
         self.assertEqual(self.revision(), before)
 
     def test_a_stranger_without_a_good_token_costs_no_write(self) -> None:
         for secret in (None, bytes(20)):
-            self.assertRaises(JoinRefused, self.database.read, members.recognise, self.agent(secret), NOW)
+            self.assertRaises(JoinRefused, self.database.read, registrations.recognise, self.agent(secret), NOW)
 
     def test_names_are_made_harmless_and_unique(self) -> None:
         for name in ("Büro PC.lan", "Büro PC", "büro-pc", "", "\x1b[2J", "-rf", "x" * 200):
@@ -64,13 +63,13 @@ class ApprovalTests(StoreCase):
     def test_a_machine_that_waits_has_no_address_and_is_in_no_map(self) -> None:
         found = self.waiting()
         self.assertEqual((found.state, found.addresses), (StoredState.PENDING, ()))
-        self.assertEqual(self.database.read(views.read_view, self.network, Servers()).network_map.members, ())
+        self.assertEqual(self.view().network_map.members, ())
 
     def test_an_approved_machine_is_in_the_map(self) -> None:
         found = self.waiting()
         approved = self.database.write(members.approve_member, self.network, found.node_id, "t", NOW)
         self.assertEqual((approved.state, len(approved.addresses)), (StoredState.APPROVED, 2))
-        view = self.database.read(views.read_view, self.network, Servers())
+        view = self.view()
         self.assertEqual([record.node_id for record in view.network_map.members], [found.node_id])
         self.assertEqual(view.changed_at, {found.node_id: view.network_map.revision})
 
@@ -90,7 +89,7 @@ class ApprovalTests(StoreCase):
         for secret in (None, self.invite()):
             error = self.assertRaises(JoinRefused, self.register, evolve(agent, secret=secret))
             self.assertEqual(error.reason, RefusalCode.DENIED)
-        view = self.database.read(views.read_view, self.network, Servers())
+        view = self.view()
         self.assertEqual((view.network_map.members, set(view.removed_at)), ((), {agent.node_id}))
 
     def test_a_removed_machine_is_told_and_may_come_back(self) -> None:
@@ -99,7 +98,7 @@ class ApprovalTests(StoreCase):
         error = self.assertRaises(JoinRefused, self.register, agent)
         self.assertEqual(error.reason, RefusalCode.REMOVED)
         self.assertIsInstance(self.register(evolve(agent, secret=self.invite())), Admission)
-        self.assertEqual(self.database.read(views.read_view, self.network, Servers()).removed_at, {})
+        self.assertEqual(self.view().removed_at, {})
 
     def test_deny_then_approve_brings_it_back(self) -> None:
         agent = self.join()
@@ -121,7 +120,7 @@ class ChangeTests(StoreCase):
     def test_a_bridge_is_in_the_map_as_one(self) -> None:
         ann = self.join("ann")
         self.database.write(members.change_member, self.network, ann.node_id, {"is_bridge": True}, "t", NOW)
-        view = self.database.read(views.read_view, self.network, Servers())
+        view = self.view()
         self.assertTrue(view.network_map.members[0].is_bridge)
 
     def test_who_was_seen_is_stored_without_raising_the_revision(self) -> None:

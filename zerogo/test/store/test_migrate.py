@@ -16,7 +16,7 @@ from zerogo.store.database import Database
 from zerogo.store.errors import DatabaseNewer, MigrationFailed, StoreFault
 from zerogo.store.migrate import back_up, newest_schema
 from zerogo.store.values import Role, StoredState
-from zerogo.store.views import read_view
+from zerogo.store.views import Views
 from zerogo.test.store.release import RELEASED, populate
 from zerogo.test.store.stock import ONLY_SQLITE, StoreCase
 
@@ -230,7 +230,7 @@ class ReleasedTests(SynchronousTestCase):
         for schema in SCHEMAS:
             database = self.open(schema)
             (home,) = (one for one in database.read(networks.list_networks) if one.name == "home")
-            view = database.read(read_view, home.network, Servers())
+            view = database.read(Views(Servers()).read, home.network)
             self.assertEqual(view.network_map.revision, home.revision)
             names = sorted(record.name for record in view.network_map.members)
             self.assertEqual(names, ["Büro", "laptop", "server"])

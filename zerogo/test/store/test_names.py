@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from zerogo.control.netmap import NAMES_LIMIT, MapName, SignedMap
-from zerogo.control.relays import Servers
 from zerogo.errors import ParseError
-from zerogo.store import names, networks, views
+from zerogo.store import names, networks
 from zerogo.store.errors import Conflict, NotFound
 from zerogo.test.control.pair import CONTROLLER
 from zerogo.test.store.stock import NOW, StoreCase
@@ -16,7 +15,7 @@ class NamesTests(StoreCase):
         return self.database.write(names.set_name, self.network, name, addresses, "tester", NOW)
 
     def shown(self) -> tuple[MapName, ...]:
-        found = self.database.read(views.read_view, self.network, Servers()).network_map
+        found = self.view().network_map
         return SignedMap.decode(SignedMap.sign(found, CONTROLLER).encode()).network_map.names
 
     def test_the_map_has_them(self) -> None:

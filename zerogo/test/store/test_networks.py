@@ -31,7 +31,7 @@ class NetworkTests(StoreCase):
         before = self.revision()
         changed = self.database.write(networks.change_network, self.network, {"mtu": 1300, "name": "h2"}, "t", NOW)
         self.assertEqual((changed.revision, changed.mtu, changed.name), (before + 1, 1300, "h2"))
-        view = self.database.read(views.read_view, self.network, Servers(stun=(":3478",)))
+        view = self.view(Servers(stun=(":3478",)))
         self.assertEqual((view.network_map.mtu, view.network_map.stun_servers), (1300, (":3478",)))
 
     def test_other_servers_are_a_change_of_every_network_and_the_same_ones_are_not(self) -> None:
@@ -57,7 +57,7 @@ class NetworkTests(StoreCase):
     def test_an_unknown_network_is_not_found(self) -> None:
         other = NetworkId(b"other")
         self.assertRaises(NotFound, self.database.read, networks.find_network, other)
-        self.assertRaises(NotFound, self.database.read, views.read_view, other, Servers())
+        self.assertRaises(NotFound, self.database.read, views.Views(Servers()).read, other)
         self.assertRaises(NotFound, self.database.write, networks.delete_network, other, "t", NOW)
 
     def test_only_the_newest_removals_are_kept_and_the_view_says_from_when(self) -> None:
@@ -65,7 +65,7 @@ class NetworkTests(StoreCase):
         gone = [self.agent().node_id for _ in range(6)]
         for node_id in gone:
             self.database.write(networks.record_removal, self.network, node_id)
-        view = self.database.read(views.read_view, self.network, Servers())
+        view = self.view()
         self.assertEqual(set(view.removed_at), set(gone[3:]))
         self.assertEqual(view.complete_since, min(view.removed_at.values()) - 1)
 

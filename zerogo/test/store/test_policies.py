@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from zerogo.control.publication import MapView
-from zerogo.control.relays import Servers
 from zerogo.ids import NodeId
 from zerogo.policy.compile import CLOSED
 from zerogo.policy.errors import PolicyInvalid
 from zerogo.policy.filter import PeerFilter, PolicyRule
-from zerogo.store import audit, members, networks, policies, policy_answers, tables, views
+from zerogo.store import audit, members, networks, policies, policy_answers, tables
 from zerogo.store.errors import NotFound, Stale
 from zerogo.store.paging import Paging
 from zerogo.store.policies import NO_POLICY, PolicyTestFailed, StoredPolicy
@@ -28,9 +26,6 @@ class PoliciesCase(StoreCase):
 
     def current(self) -> StoredPolicy:
         return self.database.read(policies.current_policy, self.network)
-
-    def view(self) -> MapView:
-        return self.database.read(views.read_view, self.network, Servers())
 
     def held(self, us: NodeId, peer: NodeId) -> PeerFilter | None:
         view = self.view()

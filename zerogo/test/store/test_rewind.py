@@ -1,5 +1,4 @@
-from zerogo.control.relays import Servers
-from zerogo.store import audit, networks, users, views
+from zerogo.store import audit, networks, users
 from zerogo.store.rewind import REVISIONS_LEAST, REVISIONS_PER_SECOND, go_on
 from zerogo.test.store.stock import NOW, StoreCase
 
@@ -23,7 +22,7 @@ class RewindTests(StoreCase):
     def test_agents_are_told_the_whole_map_not_a_delta_from_what_they_hold(self) -> None:
         self.join("ann")
         raised = self.go_on({})
-        view = self.database.read(views.read_view, self.network, Servers())
+        view = self.view()
         self.assertEqual((view.network_map.revision, view.complete_since), (raised, raised))
 
     def test_sessions_end_and_the_audit_log_says_why(self) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from attrs import evolve
 
 from zerogo.control.connection import Registration
-from zerogo.control.relays import Servers
 from zerogo.errors import ParseError
-from zerogo.store import members, networks, subnets, views
+from zerogo.store import members, networks, subnets
 from zerogo.store.errors import Conflict, NotFound
 from zerogo.store.values import StoredSubnet
 from zerogo.test.store.stock import NOW, StoreCase
@@ -27,7 +26,7 @@ class SubnetTests(StoreCase):
 
     def shown(self, agent: Registration) -> tuple[str, ...]:
         """What the map says."""
-        record = self.database.read(views.read_view, self.network, Servers()).network_map.member(agent.node_id)
+        record = self.view().network_map.member(agent.node_id)
         return () if record is None else record.subnets
 
     def decide(self, agent: Registration, subnet: str, is_approved: bool = True) -> None:
