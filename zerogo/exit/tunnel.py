@@ -15,7 +15,9 @@ again, and everything above, streams, credit, half-closes, is as if nothing had 
 `REPLAY_LIMIT` bytes are unacknowledged, no new packet is made, so writers wait. A tunnel without a carrier for
 `GRACE_SECONDS` is over.
 
-Anything that arrives shows that the carrier lives. After a silence it is pinged, and given up without an answer.
+Anything that arrives shows that the carrier lives. After a silence it is pinged, and given up without an answer: soon
+where something is under way, so that whoever waits for a dead edge does not wait for long, and patiently where nothing
+is. Whoever sends after a silence asks at once.
 """
 
 from __future__ import annotations
@@ -46,11 +48,17 @@ one that lives dials again within a second."""
 OVER = 4001
 """WebSocket close code (RFC 6455 section 7.4.2, private use) of an end that will not come back to the tunnel."""
 PING_IDLE_SECONDS = 25.0
-PING_BUSY_SECONDS = 5.0
-"""Between pings while there are streams."""
+"""Between pings without streams."""
+PING_LEAST_SECONDS = 2.0
+PING_MOST_SECONDS = 10.0
+"""Between pings with streams: as long as nothing has passed, within these."""
 PONG_SECONDS = 12.0
-PONG_BUSY_SECONDS = 6.0
-"""The same while there are streams."""
+"""How long an answer is waited for without streams."""
+PONG_LEAST_SECONDS = 2.0
+PONG_MOST_SECONDS = 6.0
+"""With streams: the round trip and four times its deviation more than the least, as far as they are known."""
+LATE_SECONDS = 0.5
+"""Whoever looks at the clock so late was held up itself, and gives the carrier another while."""
 ACK_DELAY_SECONDS = 0.25
 ACK_BYTES = 256 * 1024
 ACK_PACKETS = 64
@@ -91,6 +99,15 @@ class Tunnel:
         self._is_ping_due = False
         self._ping_number = 0
         self._ping_at: float | None = None
+        self._ping_due_at = 0.0
+        self._pong_due_at = 0.0
+        self._asked_at = 0.0
+        """When the ping was sent whose answer is waited for."""
+        self._heard_at = 0.0
+        self._used_at = 0.0
+        """When a packet was sent or received last."""
+        self._deviation = 0.0
+        """Of the round trip, as in RFC 6298."""
 
     # ----- the carrier
 
@@ -128,8 +145,10 @@ class Tunnel:
         self._timers.cancel("grace")
         self._timers.cancel("ack")
         self._timers.cancel("pong")
+        self._heard_at = self._used_at = now
+        self._asked_at = now - PING_LEAST_SECONDS
         # The first one soon: the round trip is wanted.
-        self._timers.set("ping", now + 0.2)
+        self._set_ping(now + 0.2)
 
     def detach(self, now: float, grace_seconds: float = GRACE_SECONDS) -> None:
         """The carrier is gone; the tunnel waits so long for another one."""
@@ -158,8 +177,9 @@ class Tunnel:
     def receive(self, message: bytes, now: float) -> None:
         """Take a message; raises `ParseError`, after which the tunnel is of no use."""
         kind = message[:1]
-        self._timers.cancel("pong")
+        self._heard_at = now
         if kind == PACKET:
+            self._used_at = now
             self._received += 1
             self._unacked_bytes += len(message)
             self._plan_ack(now)
@@ -213,6 +233,11 @@ class Tunnel:
             return None
         if not self._log:
             self._logged_at = now
+        self._used_at = now
+        if self._ping_due_at > now + PING_MOST_SECONDS:
+            self._set_ping(now + PING_LEAST_SECONDS)
+        if now - max(self._heard_at, self._asked_at) >= PING_LEAST_SECONDS:
+            self._is_ping_due = True
         self._log.append(message)
         self._log_bytes += len(message)
         return message
@@ -237,7 +262,7 @@ class Tunnel:
             elif timer == "ping":
                 self._is_ping_due = True
             elif timer == "pong":
-                self._events.append(CarrierSilent())
+                self._doubt(now)
             else:
                 self.end()
                 self._events.append(TunnelLost())
@@ -262,18 +287,53 @@ class Tunnel:
         self._is_ping_due = False
         self._ping_number += 1
         self._ping_at = now
-        if not self._timers.is_set("pong"):
-            self._timers.set("pong", now + (PONG_BUSY_SECONDS if self.mux.streams else PONG_SECONDS))
-        seconds = PING_BUSY_SECONDS if self.mux.streams else PING_IDLE_SECONDS
-        self._timers.set("ping", now + seconds * self._jitter)
+        due_at = now + self._patience
+        if not self._timers.is_set("pong") or due_at < self._pong_due_at:
+            self._asked_at = now
+            self._set_pong(due_at)
+        seconds = PING_IDLE_SECONDS
+        if self.mux.streams:
+            seconds = min(PING_MOST_SECONDS, max(PING_LEAST_SECONDS, now - self._used_at))
+        self._set_ping(now + seconds * self._jitter)
         return _POSITION.pack(PING, self._ping_number)
+
+    @property
+    def _patience(self) -> float:
+        """Seconds until a ping without an answer ends the carrier."""
+        if not self.mux.streams:
+            return PONG_SECONDS
+        if self.rtt is None:
+            return PONG_MOST_SECONDS
+        return min(PONG_MOST_SECONDS, PONG_LEAST_SECONDS + self.rtt + 4 * self._deviation)
+
+    def _doubt(self, now: float) -> None:
+        """The time for an answer is over."""
+        if self._heard_at > self._asked_at:
+            return
+        if now - self._pong_due_at > LATE_SECONDS:
+            self._set_pong(now + PONG_LEAST_SECONDS)
+            return
+        self._events.append(CarrierSilent())
+
+    def _set_ping(self, at: float) -> None:
+        self._ping_due_at = at
+        self._timers.set("ping", at)
+
+    def _set_pong(self, at: float) -> None:
+        self._pong_due_at = at
+        self._timers.set("pong", at)
 
     def _receive_pong(self, number: int, now: float) -> None:
         if self._ping_at is None or number != self._ping_number:
             return
         sample = max(0.0, now - self._ping_at)
         self._ping_at = None
-        self.rtt = sample if self.rtt is None else self.rtt + (sample - self.rtt) / 8
+        self._timers.cancel("pong")
+        if self.rtt is None:
+            self.rtt, self._deviation = sample, sample / 2
+        else:
+            self._deviation += (abs(sample - self.rtt) - self._deviation) / 4
+            self.rtt += (sample - self.rtt) / 8
         self.mux.rtt = max(1e-3, self.rtt)
         self._events.append(RttMeasured(sample))
 

@@ -112,6 +112,11 @@ class _Connection(TwistedProtocol):
         else:
             self.transport.abortConnection()
 
+    def abort(self, reason: str) -> None:
+        """Break off."""
+        self._reason = self._reason or reason
+        self._abort()
+
     def _abort(self) -> None:
         if self.transport is not None:
             self.transport.abortConnection()

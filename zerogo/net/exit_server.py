@@ -225,6 +225,13 @@ class _EdgeProtocol(WebSocketServerProtocol):
         else:
             self.dropConnection(abort=True)
 
+    def abort(self, reason: str) -> None:
+        """Break off: the edge would not hear a close either."""
+        _log.debug("an edge at {source}: {reason}", source=self.source, reason=reason)
+        self._is_dropped = True
+        self._cancel_timer()
+        self.dropConnection(abort=True)
+
     def pauseProducing(self) -> None:
         self.is_writable = False
 

@@ -52,6 +52,9 @@ class Carrier(Protocol):
     def drop(self, reason: str, is_over: bool = False) -> None:
         """Close; `is_over`: so that the other end knows that the tunnel is over, too, and does not wait for it."""
 
+    def abort(self, reason: str) -> None:
+        """Close at once, without a word."""
+
 
 class StreamOwner(Protocol):
     """Who is told about one stream."""
@@ -234,7 +237,7 @@ class TunnelDriver:
                 self._owner.told(note)
             case CarrierSilent():
                 if self.carrier is not None:
-                    self.carrier.drop("the other end does not answer")
+                    self.carrier.abort("the other end does not answer")
             case TunnelLost():
                 self.end("the tunnel did not come back in time")
 

@@ -17,6 +17,11 @@ from zerogo.exit.tunnel import (
     GRACE_SECONDS,
     MESSAGE_BYTES,
     MESSAGE_LIMIT,
+    PACKET,
+    PING,
+    PING_LEAST_SECONDS,
+    PONG,
+    PONG_LEAST_SECONDS,
     PONG_SECONDS,
     REPLAY_LIMIT,
     Tunnel,
@@ -84,16 +89,69 @@ class TunnelTests(SynchronousTestCase):
         self.assertEqual(longest(0.0), MESSAGE_LIMIT)
 
     def test_pings_measure_and_a_silent_carrier_is_noticed(self) -> None:
-        self.wire.pass_time(0.3)
+        self.live(3.0)
         self.assertTrue(any(isinstance(event, RttMeasured) for event in self.gateway.others))
-        for _ in range(3):
-            self.wire.now += 30
+        self.assertLess(self.seconds_until_given_up(), PING_LEAST_SECONDS + PONG_LEAST_SECONDS + 0.5)
+
+    def live(self, seconds: float) -> None:
+        """Time passes, and all arrives."""
+        for _ in range(round(seconds / 0.1)):
+            self.wire.pass_time(0.1)
+
+    def seconds_until_given_up(self) -> float:
+        """From here on nothing arrives at either end."""
+        began = self.wire.now
+        gateway = self.wire.ends[0]
+        while CarrierSilent() not in gateway.others and self.wire.now < began + 100:
+            self.wire.now += 0.1
+            gateway.tunnel.handle_timer(self.wire.now)
+            while gateway.tunnel.next_message(self.wire.now) is not None:
+                pass
+            gateway.take_events(self.wire.now)
+        return self.wire.now - began
+
+    def test_a_stream_that_nothing_passes_on_is_asked_about_seldom_until_something_does(self) -> None:
+        self.live(120.0)
+        pings = sum(isinstance(event, RttMeasured) for event in self.gateway.others)
+        self.assertLess(pings, 24)
+        self.gateway.mux.write(self.number, b"x", self.wire.now)
+        self.assertLess(self.seconds_until_given_up(), PONG_LEAST_SECONDS + 0.5)
+
+    def test_who_opens_a_stream_on_a_dead_idle_tunnel_learns_it_soon(self) -> None:
+        for quiet in (1.0, 20.0):
+            self.wire = pair()
+            self.live(30.0)
+            self.live(quiet)
+            self.wire.ends[0].mux.open(Command.CONNECT, TARGET, self.wire.now)
+            self.assertLess(self.seconds_until_given_up(), 2 * PING_LEAST_SECONDS + PONG_LEAST_SECONDS)
+
+    def test_an_idle_carrier_is_given_more_time(self) -> None:
+        self.wire = pair()
+        self.live(3.0)
+        self.assertGreater(self.seconds_until_given_up(), PONG_SECONDS)
+
+    def test_anything_that_arrives_is_a_sign_of_life(self) -> None:
+        self.live(3.0)
+        for _ in range(200):
+            self.wire.now += 0.1
             self.gateway.tunnel.handle_timer(self.wire.now)
-            self.gateway.tunnel.next_message(self.wire.now)
-        self.wire.now += PONG_SECONDS
+            while self.gateway.tunnel.next_message(self.wire.now) is not None:
+                pass
+            self.gateway.tunnel.receive(PACKET, self.wire.now)
+            self.gateway.take_events(self.wire.now)
+        self.assertNotIn(CarrierSilent(), self.gateway.others)
+
+    def test_who_was_held_up_itself_gives_the_carrier_another_while(self) -> None:
+        self.live(3.0)
+        self.wire.now += 2 * PING_LEAST_SECONDS
         self.gateway.tunnel.handle_timer(self.wire.now)
-        self.gateway.take_events(self.wire.now)
-        self.assertIn(CarrierSilent(), self.gateway.others)
+        ping = [message for message in iter(lambda: self.gateway.tunnel.next_message(self.wire.now), None)]
+        self.assertEqual([message[:1] for message in ping], [PING])
+        self.wire.now += 60.0
+        self.gateway.tunnel.handle_timer(self.wire.now)
+        self.gateway.tunnel.receive(PONG + ping[0][1:], self.wire.now)
+        self.live(1.0)
+        self.assertNotIn(CarrierSilent(), self.gateway.others)
 
     def test_an_idle_tunnel_pings_seldom(self) -> None:
         wire = pair()

@@ -35,6 +35,9 @@ class Carrier:
     def drop(self, reason: str, is_over: bool = False) -> None:
         self.dropped, self.other = reason, None
 
+    def abort(self, reason: str) -> None:
+        self.drop(reason)
+
 
 class Owner:
     """Of a tunnel: takes notes, and confirms what is opened."""

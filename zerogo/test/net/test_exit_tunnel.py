@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.exit.frames import Command
 from zerogo.exit.reason import Reason
 from zerogo.exit.target import Target
-from zerogo.exit.tunnel import GRACE_SECONDS, PONG_SECONDS
+from zerogo.exit.tunnel import GRACE_SECONDS, PONG_MOST_SECONDS
 from zerogo.test.net.exit_link import Link, Stream
 
 TARGET = Target("example.net", 443)
@@ -60,6 +60,6 @@ class TunnelDriverTests(SynchronousTestCase):
 
     def test_a_carrier_that_is_silent_is_dropped(self) -> None:
         self.link.carriers[1].other = None
-        for _ in range(8):
-            self.link.clock.advance(PONG_SECONDS / 2)
+        for _ in range(round(2 * PONG_MOST_SECONDS / 0.25)):
+            self.link.clock.advance(0.25)
         self.assertIn("does not answer", self.link.carriers[0].dropped)
