@@ -16,9 +16,10 @@ from zerogo.dataplane.reference import ReferenceDataplane
 from zerogo.test.dataplane.conformance import DataplaneConformance
 from zerogo.test.dataplane.kernel import open_end
 from zerogo.test.dataplane.policy_conformance import PolicyConformance
+from zerogo.test.dataplane.source_conformance import SourceConformance
 
 
-class ReferenceDataplaneTests(DataplaneConformance, PolicyConformance, SynchronousTestCase):
+class ReferenceDataplaneTests(DataplaneConformance, PolicyConformance, SourceConformance, SynchronousTestCase):
     """Everything that any plane must do."""
 
     if os.geteuid() != 0 or not Path("/dev/net/tun").exists():

@@ -13,6 +13,7 @@ from zerogo.dataplane.native import NativeDataplane, is_built
 from zerogo.dataplane.reference import ReferenceDataplane
 from zerogo.test.dataplane.conformance import DataplaneConformance
 from zerogo.test.dataplane.policy_conformance import PolicyConformance
+from zerogo.test.dataplane.source_conformance import SourceConformance
 
 NOT_HERE = None
 if os.geteuid() != 0 or not Path("/dev/net/tun").exists():
@@ -21,7 +22,7 @@ elif not is_built():
     NOT_HERE = "the native data plane was not built"
 
 
-class NativeDataplaneTests(DataplaneConformance, PolicyConformance, SynchronousTestCase):
+class NativeDataplaneTests(DataplaneConformance, PolicyConformance, SourceConformance, SynchronousTestCase):
     """Both ends in Rust."""
 
     skip = NOT_HERE
@@ -30,7 +31,7 @@ class NativeDataplaneTests(DataplaneConformance, PolicyConformance, SynchronousT
         return NativeDataplane()
 
 
-class MixedDataplaneTests(DataplaneConformance, PolicyConformance, SynchronousTestCase):
+class MixedDataplaneTests(DataplaneConformance, PolicyConformance, SourceConformance, SynchronousTestCase):
     """The left end in Rust, the right one in Python; tests that open several pairs have them in turn."""
 
     skip = NOT_HERE

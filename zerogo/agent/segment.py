@@ -106,6 +106,7 @@ def peer_spec(record: MemberRecord, endpoints: Mapping[NodeId, tuple[SocketAddre
         mac=record.mac,
         addresses=record.addresses,
         capabilities=frozenset(record.capabilities),
+        subnets=record.subnets,
         is_bridge=record.is_bridge,
         endpoints=endpoints.get(record.node_id, ()),
     )
@@ -266,6 +267,7 @@ class Segment:
                         node_id=spec.node_id,
                         mac=spec.mac,
                         addresses=spec.addresses,
+                        subnets=spec.subnets,
                         is_bridge=spec.is_bridge,
                     )
                 )

@@ -74,7 +74,6 @@ _HEAD_BYTES = VNET_BYTES + ETHERNET_BYTES
 _LONE_ELIDED = (Kind.ETHERNET_ELIDED | FLAG_PARTIAL) << 24
 _BUT_BAND = 0xFF00FFFF
 """The inner header of an IP packet of no run whose checksum was left partial, whatever its band."""
-_ICMPV6_OR_EXTENSION = (58, 0, 43, 60)
 
 
 @define
@@ -334,9 +333,7 @@ class Ingress:
             return False
         head = memoryview(pieces[0])[VNET_BYTES:]
         self._note_frames(peer, train.source, now)
-        if self._forbids(peer, head, now):
-            return True
-        if ethernet is None and self._refuses(peer, head, now):
+        if self._forbids(peer, head, now) or self._refuses(peer, head, ethernet is not None, now):
             return True
         if not context.tap.write_super(pieces, count):
             self._open_again(train, first, count)
@@ -399,21 +396,14 @@ class Ingress:
 
     def _deliver_frame(self, peer: Peer, roomy: memoryview, kind_and_flags: int, now: float) -> None:
         """Write one frame; it lies in `roomy` behind 24 bytes of room for virtio and Ethernet header."""
-        if kind_and_flags & KIND_MASK == Kind.ETHERNET_ELIDED:
-            frame = self._with_ethernet(peer, roomy)
-            if frame is None:
-                self._context.tally.dropped_malformed += 1
-                return
-            if self._forbids(peer, frame[VNET_BYTES:], now):
-                return
-            if self._claims_foreign_address(peer, frame):
-                self._context.tally.dropped_foreign_source += 1
-                return
-        else:
-            frame = roomy[ETHERNET_BYTES:]
-            if self._forbids(peer, frame[VNET_BYTES:], now) or self._refuses(peer, frame[VNET_BYTES:], now):
-                return
-            frame[:VNET_BYTES] = NO_OFFLOAD
+        is_elided = kind_and_flags & KIND_MASK == Kind.ETHERNET_ELIDED
+        frame = self._with_ethernet(peer, roomy) if is_elided else roomy[ETHERNET_BYTES:]
+        if frame is None:
+            self._context.tally.dropped_malformed += 1
+            return
+        if self._forbids(peer, frame[VNET_BYTES:], now) or self._refuses(peer, frame[VNET_BYTES:], is_elided, now):
+            return
+        frame[:VNET_BYTES] = NO_OFFLOAD
         if kind_and_flags & (FLAG_PARTIAL | FLAG_VERIFIED) and not self._restore_checksum(frame, kind_and_flags):
             self._context.tally.dropped_malformed += 1
             return
@@ -434,13 +424,6 @@ class Ingress:
             return None
         return roomy
 
-    def _claims_foreign_address(self, peer: Peer, frame: memoryview) -> bool:
-        """Neighbour discovery is guarded also where the Ethernet header was left out."""
-        packet = frame[_HEAD_BYTES:]
-        if packet[0] >> 4 != 6 or len(packet) < 40 or packet[6] not in _ICMPV6_OR_EXTENSION:
-            return False
-        return self._context.segment.refuses_discovery(peer.peer, packet)
-
     def _forbids(self, peer: Peer, frame: memoryview, now: float) -> bool:
         """Whether the peer's filter refuses a frame, which then is counted."""
         gate = self._context.gate
@@ -449,8 +432,14 @@ class Ingress:
         self._context.tally.dropped_policy_in += 1
         return True
 
-    def _refuses(self, peer: Peer, frame: memoryview, now: float) -> bool:
-        refusal: Refusal | None = self._context.segment.refuses(peer.peer, frame, now)
+    def _refuses(self, peer: Peer, frame: memoryview, is_elided: bool, now: float) -> bool:
+        """Whether the switch refuses a frame, which then is counted; of an elided header nothing can be wrong."""
+        segment = self._context.segment
+        refusal: Refusal | None
+        if is_elided:
+            refusal = segment.refuses_packet(peer.peer, frame[12] << 8 | frame[13], frame[ETHERNET_BYTES:])
+        else:
+            refusal = segment.refuses(peer.peer, frame, now)
         if refusal is not None:
             self._context.tally.add(refusal.value)
         return refusal is not None

@@ -74,6 +74,8 @@ class PeerEntry:
     mac: MacAddress
     addresses: Sequence[str] = ()
     """Its IPv4 and IPv6 addresses in the segment; ARP and ND for them are answered locally."""
+    subnets: Sequence[str] = ()
+    """IP prefixes behind it: packets from there, but from no other member's address, it may send as well."""
     is_bridge: bool = False
     """Whether it may send frames of other source addresses; those are learned, bounded, and override no member's."""
 

@@ -143,7 +143,8 @@ class NativeDataplane:
         """Make a member known to the switch, or change it."""
         if self._plane:
             names = (entry.node_id.raw, entry.mac.raw)
-            self._plane.set_peer(entry.peer, *names, list(entry.addresses), entry.is_bridge)
+            places = (list(entry.addresses), list(entry.subnets))
+            self._plane.set_peer(entry.peer, *names, *places, entry.is_bridge)
 
     def remove_peer(self, peer: int) -> None:
         """Forget a member with its sessions, path, staged frames and learned addresses."""

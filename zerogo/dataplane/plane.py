@@ -110,12 +110,14 @@ class Plane:
         elif verb == SEND_CONTROL:
             self._egress.send_control(peer, message[2], message[3], now)
 
-    def _set_peer(self, number: int, node_id: bytes, mac: bytes, addresses: list[str], is_bridge: bool) -> None:
+    def _set_peer(
+        self, number: int, node_id: bytes, mac: bytes, addresses: list[str], subnets: list[str], is_bridge: bool
+    ) -> None:
         peer = self._context.table.obtain(number)
         self._context.table.name(peer, node_id)
         self._carrying.forget()
         peer.set_mac(mac, self._context.own_mac)
-        self._context.segment.set_member(number, mac, addresses, is_bridge)
+        self._context.segment.set_member(number, mac, addresses, subnets, is_bridge)
         self._derive_routes()
 
     def _remove_peer(self, number: int) -> None:

@@ -23,6 +23,8 @@ class PeerSpec:
     """Its IPv4 and IPv6 addresses in the segment."""
     capabilities: frozenset[str] = frozenset()
     """Signed feature names, `aesgcm` among them; unknown ones are ignored."""
+    subnets: tuple[str, ...] = ()
+    """IP prefixes behind it, such as `192.168.7.0/24`."""
     is_bridge: bool = False
     endpoints: tuple[SocketAddress, ...] = ()
     """Where it was reached last, if that is known: candidates to try while no signalling works."""

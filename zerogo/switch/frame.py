@@ -14,6 +14,7 @@ ETHERTYPE_VLAN = 0x8100
 ETHERTYPE_SERVICE_VLAN = 0x88A8
 ETHERTYPE_IPV6 = 0x86DD
 VLAN_ID_MASK = 0x0FFF
+PRIORITY_TAGS_LIMIT = 2
 
 _LINK_LOCAL_PREFIX = b"\x01\x80\xc2\x00\x00"
 
@@ -39,20 +40,20 @@ def is_link_local_group(mac: bytes) -> bool:
     return mac[5] < 0x10 and mac[:5] == _LINK_LOCAL_PREFIX
 
 
-def untagged_payload(frame: Buffer) -> tuple[int, int]:
-    """The EtherType as the receiving kernel will see it and where its payload begins, bytes; (0, 14) where cut short.
+def untagged_payload(frame: Buffer) -> tuple[int, int] | None:
+    """The EtherType as the receiving kernel will see it and where its payload begins, bytes.
 
-    Tags with VLAN id 0 carry a priority only: kernels take the frame as untagged, so a guard has to look behind them.
+    Tags with VLAN id 0 carry a priority only: kernels take the frame as untagged, however many there are, so a guard
+    has to look behind them. None where a tag is cut short, or where more than two of these tags lead.
     """
     offset = ETHERNET_BYTES
-    ethertype = frame[12] << 8 | frame[13]
-    for _ in range(2):
+    for _ in range(PRIORITY_TAGS_LIMIT + 1):
+        ethertype = frame[offset - 2] << 8 | frame[offset - 1]
         if ethertype not in (ETHERTYPE_VLAN, ETHERTYPE_SERVICE_VLAN):
-            break
+            return ethertype, offset
         if len(frame) < offset + VLAN_TAG_BYTES:
-            return 0, ETHERNET_BYTES
+            return None
         if (frame[offset] << 8 | frame[offset + 1]) & VLAN_ID_MASK:
-            break
-        ethertype = frame[offset + 2] << 8 | frame[offset + 3]
+            return ethertype, offset
         offset += VLAN_TAG_BYTES
-    return ethertype, offset
+    return None

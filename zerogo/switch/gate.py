@@ -7,13 +7,13 @@ Rules are looked through for the first frame of a flow only.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 
 from zerogo.policy.filter import PORT_MAX, PeerFilter, PolicyRule
 from zerogo.switch.flows import FLOWS_LIMIT, Flow, FlowTable
 from zerogo.switch.frame import Buffer
 from zerogo.switch.headers import Packet, Reading, read_frame
+from zerogo.switch.prefixes import PrefixSet
 
 
 class _Rule:
@@ -24,7 +24,7 @@ class _Rule:
     def __init__(self, rule: PolicyRule) -> None:
         self._protocol = rule.protocol
         self._low, self._high = rule.ports or (-1, PORT_MAX)
-        self._prefixes = _by_width(rule.destinations) if rule.destinations else None
+        self._prefixes = PrefixSet(rule.destinations) if rule.destinations else None
         self.allows = rule.allows
         self.is_open = rule.is_open
 
@@ -33,20 +33,7 @@ class _Rule:
             return False
         if self._low >= 0 and not (packet.has_ports and self._low <= packet.destination_port <= self._high):
             return False
-        if self._prefixes is None:
-            return True
-        number = int.from_bytes(packet.destination, "big")
-        return any(number >> shift == network for network, shift in self._prefixes[len(packet.destination)])
-
-
-def _by_width(destinations: Sequence[str]) -> dict[int, list[tuple[int, int]]]:
-    """Prefixes as leading bits and the number of bits that follow, by the bytes of an address."""
-    prefixes: dict[int, list[tuple[int, int]]] = {4: [], 16: []}
-    for text in destinations:
-        network = ipaddress.ip_network(text)
-        shift = network.max_prefixlen - network.prefixlen
-        prefixes[network.max_prefixlen // 8].append((int(network.network_address) >> shift, shift))
-    return prefixes
+        return self._prefixes is None or packet.destination in self._prefixes
 
 
 class _Direction:

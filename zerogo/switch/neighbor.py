@@ -77,6 +77,11 @@ class NeighborTable:
             if address in addresses:
                 self._owner[address] = (owner, mac)
 
+    def owner(self, address: bytes) -> int | None:
+        """The member that has an address (4 or 16 bytes), or `LOCAL`; None where it is nobody's."""
+        entry = self._owner.get(address)
+        return None if entry is None else entry[0]
+
     def answer(self, frame: Buffer) -> bytes | None:
         """The frame that answers a question of the local host, where it is one and the answer is known."""
         ethertype = frame[12] << 8 | frame[13]
@@ -95,8 +100,7 @@ class NeighborTable:
         return False
 
     def _is_others(self, peer: int, address: bytes) -> bool:
-        entry = self._owner.get(address)
-        return entry is not None and entry[0] != peer
+        return self.owner(address) not in (None, peer)
 
     def _answer_arp(self, frame: Buffer) -> bytes | None:
         arp = bytes(frame[ETHERNET_BYTES : ETHERNET_BYTES + _ARP_BYTES])

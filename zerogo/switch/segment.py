@@ -1,5 +1,5 @@
 # -*- test-case-name: zerogo.test.switch.test_segment -*-
-"""The switch of one segment: forwarding database, neighbours and storm control, as a data plane asks them.
+"""The switch of one segment: forwarding database, neighbours, sources and storm control, as a data plane asks them.
 
 A plane asks `egress` about each frame that leaves the TAP and does what the verdict says; and `refuses` about each
 frame that a peer sent before it enters the TAP. `static_routes` is the plane's short cut for the many frames from our
@@ -15,8 +15,6 @@ from attrs import frozen
 from zerogo.switch.fdb import ForwardingDatabase
 from zerogo.switch.frame import (
     ETHERNET_BYTES,
-    ETHERTYPE_ARP,
-    ETHERTYPE_IPV6,
     Buffer,
     Refusal,
     is_group,
@@ -24,6 +22,7 @@ from zerogo.switch.frame import (
     untagged_payload,
 )
 from zerogo.switch.neighbor import LOCAL, NeighborTable
+from zerogo.switch.source import SourceGuard
 from zerogo.switch.storm import (
     INCOMING_BURST_BYTES,
     INCOMING_BYTES_PER_SECOND,
@@ -66,14 +65,23 @@ class Segment:
         self._fdb = ForwardingDatabase(own_mac)
         self._neighbors = NeighborTable()
         self._neighbors.set_addresses(LOCAL, own_mac, own_addresses)
+        self._sources = SourceGuard(self._neighbors)
         self._outgoing = StormBudget(OUTGOING_BYTES_PER_SECOND, OUTGOING_BURST_BYTES)
         self._incoming: dict[int, StormBudget] = {}
         self.static_routes: dict[bytes, int] = {}
 
-    def set_member(self, peer: int, mac: bytes, addresses: Sequence[str] = (), is_bridge: bool = False) -> None:
-        """Know a member, or change what is known."""
+    def set_member(
+        self,
+        peer: int,
+        mac: bytes,
+        addresses: Sequence[str] = (),
+        subnets: Sequence[str] = (),
+        is_bridge: bool = False,
+    ) -> None:
+        """Know a member, or change what is known; `subnets` are the IP prefixes behind it."""
         self._fdb.set_member(peer, mac, is_bridge)
         self._neighbors.set_addresses(peer, mac, addresses)
+        self._sources.set_member(peer, subnets, is_bridge)
         self._incoming.setdefault(peer, StormBudget(INCOMING_BYTES_PER_SECOND, INCOMING_BURST_BYTES))
         self._derive_routes()
 
@@ -81,6 +89,7 @@ class Segment:
         """Forget a member."""
         self._fdb.remove_member(peer)
         self._neighbors.remove(peer)
+        self._sources.remove_member(peer)
         self._incoming.pop(peer, None)
         self._derive_routes()
 
@@ -133,11 +142,11 @@ class Segment:
                 return Refusal.STORM
         elif destination != self._own_mac and not self._is_bridge:
             return Refusal.UNKNOWN_DESTINATION
-        ethertype, offset = untagged_payload(frame)
-        if ethertype in (ETHERTYPE_ARP, ETHERTYPE_IPV6) and self._neighbors.refuses(peer, ethertype, frame[offset:]):
-            return Refusal.FOREIGN_SOURCE
-        return None
+        located = untagged_payload(frame)
+        return Refusal.MALFORMED if located is None else self.refuses_packet(peer, located[0], frame[located[1] :])
 
-    def refuses_discovery(self, peer: int, packet: Buffer) -> bool:
-        """Whether an IPv6 packet of a peer, without Ethernet header, claims another's address."""
-        return self._neighbors.refuses(peer, ETHERTYPE_IPV6, packet)
+    def refuses_packet(self, peer: int, ethertype: int, packet: Buffer) -> Refusal | None:
+        """Why what a peer sent, without its Ethernet header, may not enter the TAP: it claims another's address."""
+        if self._neighbors.refuses(peer, ethertype, packet):
+            return Refusal.FOREIGN_SOURCE
+        return self._sources.refuses(peer, ethertype, packet)

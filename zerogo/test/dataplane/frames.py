@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from collections.abc import Sequence
 
 from attrs import define, field
 
@@ -34,17 +35,32 @@ CHACHAPOLY, AESGCM = 1, 2
 SOURCE = ("192.0.2.1", 9993)
 
 
+def addresses_of(number: int) -> list[str]:
+    """In the segment, of the member of that number."""
+    return [socket.inet_ntop(socket.AF_INET, IPV4[number]), f"fd77::{number + 1}"]
+
+
 def ethernet(ethertype: int, payload: bytes, destination: bytes = MACS[1], source: bytes = MACS[0]) -> bytes:
     return destination + source + ethertype.to_bytes(2, "big") + payload
 
 
-def ip_frame(protocol: int, message: bytes, is_ipv6: bool = False, identification: int = 1, vlan: bytes = b"") -> bytes:
-    """An Ethernet frame of one IP packet with a right header checksum and, if TCP or UDP, a partial one of its own."""
+def ip_frame(
+    protocol: int,
+    message: bytes,
+    is_ipv6: bool = False,
+    identification: int = 1,
+    vlan: bytes = b"",
+    source: bytes = b"",
+) -> bytes:
+    """An Ethernet frame of one IP packet with a right header checksum and, if TCP or UDP, a partial one of its own.
+
+    :param source: address, where it is not that of the first member.
+    """
     if is_ipv6:
-        packet = struct.pack("!IHBB", 6 << 28, len(message), protocol, 64) + IPV6[0] + IPV6[1] + message
+        packet = struct.pack("!IHBB", 6 << 28, len(message), protocol, 64) + (source or IPV6[0]) + IPV6[1] + message
     else:
         packet = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(message), identification, 0x4000, 64, protocol, 0)
-        packet += IPV4[0] + IPV4[1] + message
+        packet += (source or IPV4[0]) + IPV4[1] + message
     frame = bytearray(MACS[1] + MACS[0] + vlan + (b"\x86\xdd" if is_ipv6 else b"\x08\x00") + packet)
     network = 14 + len(vlan)
     if not is_ipv6:
@@ -53,6 +69,11 @@ def ip_frame(protocol: int, message: bytes, is_ipv6: bool = False, identificatio
     if protocol in CHECKSUM_OFFSET:
         write_pseudo_sum(memoryview(frame), network, transport, protocol, len(frame))
     return bytes(frame)
+
+
+def turned(frame: bytes) -> bytes:
+    """A frame of `ip_frame` in IPv4, from the second member to the first; its sums stay right."""
+    return MACS[0] + MACS[1] + frame[12:26] + IPV4[1] + IPV4[0] + frame[34:]
 
 
 def tcp_message(payload: bytes, sequence: int = 1000, flags: int = ACK, options: bytes = bytes(12)) -> bytes:
@@ -131,8 +152,7 @@ class MemoryPlane:
             end.setblocking(False)
         descriptor = tap.detach()
         writer = TapWriter(descriptor, self.tally, self.offloads.tap_gso_write)
-        addresses = [socket.inet_ntop(socket.AF_INET, IPV4[self.number]), f"fd77::{self.number + 1}"]
-        segment = Segment(MACS[self.number], addresses, self.is_bridge)
+        segment = Segment(MACS[self.number], addresses_of(self.number), self.is_bridge)
         self.context = PlaneContext(
             descriptor, self.mtu, MACS[self.number], NODES[self.number], MAC1_KEY, self.offloads, self.tally, segment,
             writer, self.sender, UpcallQueue(self.tally),  # type: ignore[arg-type]
@@ -144,9 +164,11 @@ class MemoryPlane:
         self.kernel.close()
         os.close(self.context.tap_fd)
 
-    def meet(self, other: MemoryPlane, path_mtu: int = 1472, is_bridge: bool = False) -> None:
-        addresses = [socket.inet_ntop(socket.AF_INET, IPV4[other.number]), f"fd77::{other.number + 1}"]
-        self.plane.obey((SET_PEER, 1, NODES[other.number], MACS[other.number], addresses, is_bridge), 0.0)
+    def meet(
+        self, other: MemoryPlane, path_mtu: int = 1472, is_bridge: bool = False, subnets: Sequence[str] = ()
+    ) -> None:
+        names = (NODES[other.number], MACS[other.number], addresses_of(other.number))
+        self.plane.obey((SET_PEER, 1, *names, list(subnets), is_bridge), 0.0)
         self.plane.obey((SET_PATH, 1, straight(("192.0.2.1", 9993), path_mtu)), 0.0)
 
     def write(self, *frames: bytes, now: float = 1.0) -> None:

@@ -40,7 +40,8 @@ class Meshed:
         for number, plane in enumerate(self.planes):
             for other in range(4):
                 if other != number:
-                    plane.plane.obey((SET_PEER, other + 1, f.NODES[other], f.MACS[other], [], False), 0.0)
+                    names = (f.NODES[other], f.MACS[other], f.addresses_of(other))
+                    plane.plane.obey((SET_PEER, other + 1, *names, [], False), 0.0)
                     self.plan(number, other, (address(other), MTU))
         for number in range(4):
             for other in range(number):

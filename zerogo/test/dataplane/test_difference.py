@@ -20,6 +20,10 @@ from zerogo.test.dataplane import frames as f
 from zerogo.wire.handshake import Suite
 
 FRAMES = 300
+SUBNETS = ("198.51.100.0/24", "2001:db8::/32")
+"""Behind the one that sends."""
+SOURCES = (b"", b"", b"", b"", b"", b"", f.IPV4[2], bytes([198, 51, 100, 7]), bytes(4))
+SOURCES_IPV6 = (b"", b"", b"", b"", b"", f.IPV6[3], bytes.fromhex("20010db8") + bytes(12), b"\xfe\x80" + bytes(14))
 PATH_MTU = 1472
 """A multiple of 8, to which the reference plane rounds its segments."""
 
@@ -57,9 +61,10 @@ class NativeEnd:
         self.kernel.recv(1 << 17)  # the probe for super-frames
 
     def meet(self, other: int, keys: SessionKeys) -> None:
-        address = socket.inet_ntop(socket.AF_INET, f.IPV4[other])
         node_id, mac = NodeId(bytes([other]) * 10), MacAddress(f.MACS[other])
-        self.plane.set_peer(PeerEntry(peer=1, node_id=node_id, mac=mac, addresses=[address, f"fd77::{other + 1}"]))
+        self.plane.set_peer(
+            PeerEntry(peer=1, node_id=node_id, mac=mac, addresses=f.addresses_of(other), subnets=SUBNETS)
+        )
         self.plane.set_path(1, PathPlan.by(SocketAddress.of(*self.wire.getsockname()), PATH_MTU))
         self.plane.add_session(1, keys)
 
@@ -105,8 +110,10 @@ def random_packet(rng: random.Random) -> bytes:
             + message
         )
         protocol = extension
-    vlan = rng.choice([b"", b"", b"\x81\x00\x00\x05", b"\x88\xa8\x00\x05\x81\x00\x00\x06"])
-    frame = bytearray(f.ip_frame(protocol, message, is_ipv6, vlan=vlan))
+    tags = [b"", b"", b"\x81\x00\x00\x05", b"\x88\xa8\x00\x05\x81\x00\x00\x06", b"\x81\x00\x60\x00"]
+    vlan = rng.choice([*tags, b"\x81\x00\x00\x00" * 3])
+    source = rng.choice(SOURCES_IPV6 if is_ipv6 else SOURCES)
+    frame = bytearray(f.ip_frame(protocol, message, is_ipv6, vlan=vlan, source=source))
     if not is_ipv6 and rng.random() < 0.2:
         frame[14 + len(vlan) + 7] = rng.choice([1, 2])
     if rng.random() < 0.2:
@@ -120,22 +127,25 @@ def random_frame(rng: random.Random) -> bytes:
     is_ipv6 = rng.random() < 0.4
     size = rng.choice([0, 1, 18, 200, 1000, 1400, 1440, 1452, 1460])
     kind = rng.randrange(6)
+    source = rng.choice(SOURCES_IPV6 if is_ipv6 else SOURCES)
     if kind == 0:
         return f.plain(f.ethernet(0x88B5, rng.randbytes(46 + size)))
     if kind == 1:
-        return f.plain(f.ip_frame(1, rng.randbytes(8 + size), is_ipv6))
+        return f.plain(f.ip_frame(1, rng.randbytes(8 + size), is_ipv6, source=source))
     if kind == 2:
         message = f.udp_message(rng.randbytes(size), rng.choice([68, 4789, 40000]))
-        return f.partial(f.ip_frame(17, message, is_ipv6, rng.randrange(65536)), 17, is_ipv6)
+        frame = f.ip_frame(17, message, is_ipv6, rng.randrange(65536), source=source)
+        return f.partial(frame, 17, is_ipv6)
     if kind == 3:
         gso = rng.choice([200, 1000, 1432])
         message = f.udp_message(rng.randbytes(gso * rng.randrange(2, 40) + rng.randrange(gso)))
-        return f.partial(f.ip_frame(17, message, is_ipv6, rng.randrange(65536)), 17, is_ipv6, gso)
+        frame = f.ip_frame(17, message, is_ipv6, rng.randrange(65536), source=source)
+        return f.partial(frame, 17, is_ipv6, gso)
     flags = f.ACK | rng.choice([0, f.PSH, f.FIN, f.CWR])
     options = bytes(4 * rng.randrange(4))
     payload = rng.randbytes(rng.randrange(1, 60_000) if kind == 5 else size)
     message = f.tcp_message(payload, rng.randrange(1 << 32), flags, options)
-    frame = f.ip_frame(6, message, is_ipv6, rng.randrange(65536))
+    frame = f.ip_frame(6, message, is_ipv6, rng.randrange(65536), source=source)
     return f.partial(frame, 6, is_ipv6, 1400 if kind == 5 and len(payload) > 1400 else 0)
 
 
@@ -148,7 +158,7 @@ class DifferenceTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.left, self.right = f.MemoryPlane(0), f.MemoryPlane(1)
         for plane, other in ((self.left, self.right), (self.right, self.left)):
-            plane.meet(other, PATH_MTU)
+            plane.meet(other, PATH_MTU, subnets=SUBNETS)
             # A socket pair knows no UDP super-frames, which the native plane finds out.
             plane.plane.ingress._merger.takes_udp = False
             self.addCleanup(plane.close)
@@ -199,6 +209,7 @@ class DifferenceTests(SynchronousTestCase):
             counted = end.plane.counters().plane
             same = [name for name in Counter if name.startswith(("dropped", "checksums", "fragments"))]
             self.assertEqual({n: getattr(reference.tally, n) for n in same}, {n: counted[n] for n in same}, seed)
+        self.assertGreater(self.right.tally.dropped_foreign_source, FRAMES // 100)
 
     def test_chachapoly(self) -> None:
         self.check(Suite.CHACHAPOLY)

@@ -72,7 +72,7 @@ class EgressTests(SynchronousTestCase):
         self.addCleanup(twin.close)
         keys = bytes(32), bytes(range(32))
         for peer in (1, 2):
-            twin.plane.obey((SET_PEER, peer, b"\x09" * 10, bytes([2, 0, 0, 0, 0, peer]), [], True), 0.0)
+            twin.plane.obey((SET_PEER, peer, b"\x09" * 10, bytes([2, 0, 0, 0, 0, peer]), [], [], True), 0.0)
             twin.plane.obey((SET_PATH, peer, f.straight(f.SOURCE, 1472)), 0.0)
             twin.plane.obey((ADD_SESSION, peer, (peer, 77), keys, f.CHACHAPOLY, True), 0.0)
         for destination in (b"\xff" * 6, bytes([2, 9, 9, 9, 9, 9])):

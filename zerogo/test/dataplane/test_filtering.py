@@ -69,7 +69,7 @@ class FilteringTests(SynchronousTestCase):
 
     def test_groups_are_judged_for_each_member(self) -> None:
         broadcast = f.plain(b"\xff" * 6 + FRAME[16:])
-        self.left.plane.obey((SET_PEER, 2, f.NODES[2], f.MACS[2], [], False), 0.0)
+        self.left.plane.obey((SET_PEER, 2, f.NODES[2], f.MACS[2], [], [], False), 0.0)
         self.left.plane.obey((SET_FILTER, 2, NOTHING), 0.0)
         self.left.write(broadcast)
         self.assertEqual([1, 1], [len(self.left.sender.trains), self.left.tally.dropped_policy_out])

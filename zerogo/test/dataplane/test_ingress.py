@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.dataplane.limits import REJECT_AFTER_SECONDS
 from zerogo.dataplane.messages import CONTROL_RECEIVED, DATAGRAM_RECEIVED, PEER_ROAMED, SESSION_CONFIRMED
 from zerogo.dataplane.vnet import VNET, VNET_BYTES
+from zerogo.policy.filter import OPEN_RULE, PeerFilter
 from zerogo.test.dataplane import frames as f
 from zerogo.wire.transport import FLAG_PARTIAL, INNER, Kind
 
@@ -156,6 +157,74 @@ def advertisement(message: bytes) -> bytes:
     return header + f.IPV6[0] + f.IPV6[1] + message
 
 
+class SourceTests(IngressCase):
+    """A member that writes another's address, or nobody's, as the source of its packets."""
+
+    def forged(self, number: int = 2, size: int = 100, is_ipv6: bool = False) -> bytes:
+        source = (f.IPV6 if is_ipv6 else f.IPV4)[number]
+        return f.ip_frame(17, f.udp_message(bytes(size)), is_ipv6, source=source)
+
+    def is_dropped(self, count: int = 1) -> None:
+        """So many were counted since, and none arrived."""
+        self.assertEqual([], self.right.frames())
+        self.assertEqual(count, self.right.tally.dropped_foreign_source)
+        self.right.tally.dropped_foreign_source = 0
+
+    def carry(self, *frames: bytes) -> None:
+        self.left.write(*frames)
+        self.right.take_trains_of(self.left)
+
+    def test_frames_with_and_without_their_ethernet_header(self) -> None:
+        for is_ipv6 in (False, True):
+            for number in (1, 2):
+                frame = self.forged(number, is_ipv6=is_ipv6)
+                for payload in (INNER.pack(Kind.ETHERNET, 2, 0, 0) + frame, INNER.pack(2, 2, 0, 0) + frame[14:]):
+                    self.from_peer(payload)
+                    self.is_dropped()
+
+    def test_frames_in_pieces(self) -> None:
+        self.carry(f.plain(self.forged(size=1460)))
+        self.assertEqual(2, self.right.tally.fragments_in)
+        self.is_dropped()
+
+    def test_a_super_frame_is_judged_once(self) -> None:
+        for is_ipv6, forger in ((False, f.IPV4[2]), (True, f.IPV6[2])):
+            for protocol, message in ((6, f.tcp_message(bytes(30000))), (17, f.udp_message(bytes(30000)))):
+                frame = f.ip_frame(protocol, message, is_ipv6, source=forger)
+                self.carry(f.partial(frame, protocol, is_ipv6, 1300))
+                self.is_dropped()
+
+    def test_so_it_is_where_it_cannot_be_merged(self) -> None:
+        self.right.context.tap.merges = False
+        frame = f.ip_frame(6, f.tcp_message(bytes(14000)), source=f.IPV4[2])
+        self.left.write(f.partial(frame, 6, gso_size=1400))
+        count = len(self.left.sender.datagrams())
+        self.right.take_trains_of(self.left)
+        self.assertGreater(count, 9)
+        self.is_dropped(count)
+
+    def test_equal_datagrams_next_to_each_other(self) -> None:
+        frame = f.ip_frame(17, f.udp_message(bytes(200)), source=f.IPV4[2])
+        self.carry(*[f.partial(frame, 17)] * 9)
+        self.is_dropped()
+
+    def test_what_is_behind_the_member_comes_in(self) -> None:
+        self.right.meet(self.left, subnets=["10.77.0.0/16", "fd77::/64"])
+        for is_ipv6 in (False, True):
+            for number in (2, 3):
+                self.carry(f.plain(self.forged(number, is_ipv6=is_ipv6)))
+                self.assertEqual(1, len(self.right.frames()))
+            # Our own address is ours.
+            self.carry(f.plain(self.forged(1, is_ipv6=is_ipv6)))
+            self.is_dropped()
+
+    def test_what_a_filter_allows_is_refused_all_the_same(self) -> None:
+        for plane in (self.left, self.right):
+            plane.context.gate.set_filter(1, PeerFilter((OPEN_RULE,), (OPEN_RULE,)))
+        self.carry(f.plain(self.forged()))
+        self.is_dropped()
+
+
 class SessionTests(IngressCase):
     def test_the_first_datagram_confirms_and_lets_the_staged_go(self) -> None:
         left, right = f.MemoryPlane(0), f.MemoryPlane(1)
@@ -164,7 +233,7 @@ class SessionTests(IngressCase):
         left.meet(right)
         right.meet(left)
         frame = f.ip_frame(17, f.udp_message(b"early"))
-        staged = f.plain(f.MACS[0] + f.MACS[1] + frame[12:])
+        staged = f.plain(f.turned(frame))
         right.write(staged)
         f.give_session(left, right)
         self.assertEqual([], right.sender.trains)

@@ -145,9 +145,10 @@ class RunningTests(SynchronousTestCase):
         self.assertIsInstance(self.upcall(), PathRefused)
 
     def test_what_is_no_address_or_key_is_refused(self) -> None:
-        self.assertRaises(ValueError, self.plane._plane.set_peer, 1, bytes(10), b"short", [], False)
-        self.assertRaises(ValueError, self.plane._plane.set_peer, 1, bytes(9), bytes(6), [], False)
-        self.assertRaises(ValueError, self.plane._plane.set_peer, 1, bytes(10), bytes(6), ["no address"], False)
+        self.assertRaises(ValueError, self.plane._plane.set_peer, 1, bytes(10), b"short", [], [], False)
+        self.assertRaises(ValueError, self.plane._plane.set_peer, 1, bytes(9), bytes(6), [], [], False)
+        self.assertRaises(ValueError, self.plane._plane.set_peer, 1, bytes(10), bytes(6), ["no address"], [], False)
+        self.assertRaises(ValueError, self.plane._plane.set_peer, 1, bytes(10), bytes(6), [], ["10.0.0.0/33"], False)
         self.assertRaises(ValueError, self.plane._plane.send_datagram, [bytes(10)], b"")
         self.assertRaises(ValueError, self.plane._plane.set_path, 1, ([bytes(10), bytes(10)], 1200), None, [])
         self.assertRaises(ValueError, self.plane._plane.add_side_socket, 0, 5)

@@ -63,7 +63,9 @@ class ReferenceDataplaneTests(SynchronousTestCase):
             is_initiator=True, handshake_hash=bytes(32),
         )  # fmt: skip
         mac = MacAddress.parse("02:00:00:00:00:01")
-        self.plane.set_peer(PeerEntry(peer=3, node_id=NODE, mac=mac, addresses=("10.0.0.1",), is_bridge=True))
+        self.plane.set_peer(
+            PeerEntry(peer=3, node_id=NODE, mac=mac, addresses=("10.0.0.1",), subnets=("::/0",), is_bridge=True)
+        )
         self.plane.add_session(3, keys)
         self.plane.set_path(3, PathPlan.by(ADDRESS, 1400))
         self.plane.set_path(3, None)
@@ -74,7 +76,7 @@ class ReferenceDataplaneTests(SynchronousTestCase):
         self.plane.remove_peer(3)
         self.assertEqual(
             [
-                (m.SET_PEER, 3, NODE.raw, mac.raw, ["10.0.0.1"], True),
+                (m.SET_PEER, 3, NODE.raw, mac.raw, ["10.0.0.1"], ["::/0"], True),
                 (m.ADD_SESSION, 3, (1, 2), (b"s" * 32, b"r" * 32), 2, True),
                 (m.SET_PATH, 3, ((PAIR, 1400), None, ())),
                 (m.SET_PATH, 3, None),

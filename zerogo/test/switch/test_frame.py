@@ -25,6 +25,11 @@ class FrameTests(SynchronousTestCase):
         self.assertEqual((0x0806, 18), untagged_payload(bytes(12) + b"\x81\0\xe0\0" + arp))
         self.assertEqual((0x0806, 22), untagged_payload(bytes(12) + b"\x88\xa8\0\0\x81\0\0\0" + arp))
 
+    def test_what_kernels_would_look_behind_and_we_do_not_is_told(self) -> None:
+        self.assertIsNone(untagged_payload(bytes(12) + b"\x81\0\0\0" * 3 + b"\x08\x06"))
+        self.assertIsNone(untagged_payload(bytes(12) + b"\x81\0\0"))
+        self.assertEqual((0x8100, 22), untagged_payload(bytes(12) + b"\x81\0\0\0" * 2 + b"\x81\0\0\5\x08\x06"))
+
     def test_a_vlan_is_not_looked_into(self) -> None:
         self.assertEqual((0x8100, 14), untagged_payload(bytes(12) + b"\x81\0\0\5\x08\x06"))
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import socket
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -105,8 +107,27 @@ class IngressTests(SegmentCase):
     def test_a_claim_on_anothers_address_is_refused_also_behind_a_priority_tag(self) -> None:
         claim = arp(2, FIRST, "10.7.0.3", "10.7.0.1", source=FIRST)
         self.assertEqual(Refusal.FOREIGN_SOURCE, self.segment.refuses(1, claim, 0.0))
-        tagged = claim[:12] + b"\x81\0\0\0" + claim[12:]
-        self.assertEqual(Refusal.FOREIGN_SOURCE, self.segment.refuses(1, tagged, 0.0))
+        for tags in (b"\x81\0\0\0", b"\x88\xa8\0\0\x81\0\x20\0"):
+            tagged = claim[:12] + tags + claim[12:]
+            self.assertEqual(Refusal.FOREIGN_SOURCE, self.segment.refuses(1, tagged, 0.0))
+
+    def test_nothing_hides_behind_more_tags_than_are_looked_behind(self) -> None:
+        claim = arp(2, FIRST, "10.7.0.3", "10.7.0.1", source=FIRST)
+        tagged = claim[:12] + b"\x81\0\0\0" * 3 + claim[12:]
+        self.assertEqual(Refusal.MALFORMED, self.segment.refuses(1, tagged, 0.0))
+        self.assertEqual(Refusal.MALFORMED, self.segment.refuses(1, tagged[:16], 0.0))
+
+    def test_packets_come_from_addresses_of_their_sender(self) -> None:
+        def from_address(source: str) -> bytes:
+            return frame(OURS, FIRST)[:26] + socket.inet_aton(source) + bytes(30)
+
+        self.assertIsNone(self.segment.refuses(1, from_address("10.7.0.2"), 0.0))
+        for source in ("10.7.0.1", "10.7.0.3", "10.7.0.99", "192.0.2.1"):
+            self.assertEqual(Refusal.FOREIGN_SOURCE, self.segment.refuses(1, from_address(source), 0.0))
+        self.segment.set_member(1, FIRST, ["10.7.0.2"], ["192.0.2.0/24"])
+        self.assertIsNone(self.segment.refuses(1, from_address("192.0.2.1"), 0.0))
+        self.segment.remove_member(2)
+        self.assertEqual(Refusal.FOREIGN_SOURCE, self.segment.refuses(1, from_address("10.7.0.3"), 0.0))
 
     @settings(deadline=None, max_examples=100)
     @given(st.binary(max_size=90))

@@ -73,8 +73,8 @@ impl<C: Confirmations, S: DatagramSink> Ingress<C, S> {
         self.note_frames(peer, Some(&run[run.len() - 1].source), now);
         let frame = &head.bytes()[VNET_BYTES..];
         let refusal = self.shared.forbids(peer, Direction::In, frame, now);
-        let unlooked = || ethernet.is_none().then(|| self.shared.segment().refuses(peer.number, frame, now)).flatten();
-        if let Some(counter) = refusal.or_else(unlooked) {
+        let refused = || self.refuses(peer, frame, ethernet.is_some(), now);
+        if let Some(counter) = refusal.or_else(refused) {
             self.shared.receiving.add(counter, 1);
             return true;
         }
@@ -184,7 +184,8 @@ impl<C: Confirmations, S: DatagramSink> Ingress<C, S> {
         kind_and_flags: u8,
         now: Nanos,
     ) -> Result<&'a [u8], Counter> {
-        let frame = if kind_and_flags & KIND_MASK == ETHERNET_ELIDED {
+        let is_elided = kind_and_flags & KIND_MASK == ETHERNET_ELIDED;
+        let frame = if is_elided {
             let ethertype: [u8; 2] = match roomy.get(HEAD_BYTES).map(|first| first >> 4) {
                 Some(4) => [0x08, 0x00],
                 Some(6) => [0x86, 0xdd],
@@ -192,17 +193,12 @@ impl<C: Confirmations, S: DatagramSink> Ingress<C, S> {
             };
             roomy[VNET_BYTES..HEAD_BYTES - 2].copy_from_slice(&ethernet_addresses(&self.shared, peer));
             roomy[HEAD_BYTES - 2..HEAD_BYTES].copy_from_slice(&ethertype);
-            admitted(self.shared.forbids(peer, Direction::In, &roomy[VNET_BYTES..], now))?;
-            if self.claims_foreign_address(peer, &roomy[HEAD_BYTES..]) {
-                return Err(Counter::DroppedForeignSource);
-            }
             roomy
         } else {
-            let frame = &mut roomy[ETHERNET_BYTES..];
-            admitted(self.shared.forbids(peer, Direction::In, &frame[VNET_BYTES..], now))?;
-            admitted(self.shared.segment().refuses(peer.number, &frame[VNET_BYTES..], now))?;
-            frame
+            &mut roomy[ETHERNET_BYTES..]
         };
+        admitted(self.shared.forbids(peer, Direction::In, &frame[VNET_BYTES..], now))?;
+        admitted(self.refuses(peer, &frame[VNET_BYTES..], is_elided, now))?;
         frame[..VNET_BYTES].fill(0);
         if kind_and_flags & (FLAG_PARTIAL | FLAG_VERIFIED) != 0 {
             self.restore_checksum(frame, kind_and_flags)?;
@@ -210,12 +206,14 @@ impl<C: Confirmations, S: DatagramSink> Ingress<C, S> {
         Ok(frame)
     }
 
-    /// Neighbour discovery is guarded also where the Ethernet header was left out.
-    fn claims_foreign_address(&self, peer: &PeerShared, packet: &[u8]) -> bool {
-        packet[0] >> 4 == 6
-            && packet.len() >= 40
-            && matches!(packet[6], 58 | 0 | 43 | 60)
-            && self.shared.segment().refuses_discovery(peer.number, packet)
+    /// Why the switch refuses a frame; of an elided header nothing can be wrong.
+    fn refuses(&self, peer: &PeerShared, frame: &[u8], is_elided: bool, now: Nanos) -> Option<Counter> {
+        let mut segment = self.shared.segment();
+        if is_elided {
+            segment.refuses_packet(peer.number, be16(frame, 12), &frame[ETHERNET_BYTES..])
+        } else {
+            segment.refuses(peer.number, frame, now)
+        }
     }
 
     /// Rebuild the partial sum from headers that are read here.

@@ -8,7 +8,7 @@
 //! - `wire`, `vnet`, `packet`, `checksum`: layouts.
 //! - `aead`, `replay`, `session`: sealing and opening; `door`: what is checked before.
 //! - `endpoint`, `way`: places, channels, routes, and what goes around a datagram on its way there.
-//! - `fdb`, `neighbor`, `storm`, `segment`: the switch.
+//! - `fdb`, `neighbor`, `source`, `storm`, `segment`: the switch; `prefix`: IP networks.
 //! - `cut`, `merge`, `fragment`: super-frames and frames larger than a path.
 //! - `subject`, `flowtable`, `gate`: what may pass to and from a peer.
 //! - `flow`, `queue`, `backlog`: what waits to be sealed, and in which order.
@@ -37,11 +37,13 @@ pub mod outbox;
 pub mod packet;
 pub mod peer;
 pub mod queue;
+pub mod prefix;
 pub mod replay;
 pub mod segment;
 pub mod session;
 pub mod shared;
 pub mod storm;
+pub mod source;
 pub mod subject;
 pub mod time;
 mod trip;

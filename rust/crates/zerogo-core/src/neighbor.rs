@@ -81,6 +81,11 @@ impl NeighborTable {
         }
     }
 
+    /// Whose an address is.
+    pub fn owner(&self, address: IpAddr) -> Option<Owner> {
+        self.owner.get(&address).map(|entry| entry.0)
+    }
+
     /// The frame that answers a question of the local host, where it is one and the answer is known.
     pub fn answer(&self, frame: &[u8]) -> Option<Vec<u8>> {
         match be16(frame, 12) {
@@ -101,7 +106,7 @@ impl NeighborTable {
     }
 
     fn is_others(&self, peer: PeerNumber, address: IpAddr) -> bool {
-        self.owner.get(&address).is_some_and(|entry| entry.0 != Owner::Peer(peer))
+        self.owner(address).is_some_and(|owner| owner != Owner::Peer(peer))
     }
 
     fn answer_arp(&self, frame: &[u8]) -> Option<Vec<u8>> {

@@ -17,6 +17,8 @@ pub const ETHERTYPE_SERVICE_VLAN: u16 = 0x88a8;
 pub const ETHERTYPE_IPV6: u16 = 0x86dd;
 /// Bytes of a VLAN tag.
 pub const VLAN_TAG_BYTES: usize = 4;
+/// Tags of VLAN id 0 that a frame may have; kernels take them off, however many there are.
+const PRIORITY_TAGS_LIMIT: usize = 2;
 /// IP protocol number of TCP.
 pub const TCP: u8 = 6;
 /// IP protocol number of UDP.
@@ -117,23 +119,22 @@ pub fn is_plain_ip(frame: &[u8]) -> bool {
 ///
 /// Tags with VLAN id 0 carry a priority only: kernels take the frame as untagged, so a guard looks behind them. The
 /// frame has at least an Ethernet header.
-pub fn untagged_payload(frame: &[u8]) -> (u16, usize) {
+pub fn untagged_payload(frame: &[u8]) -> Option<(u16, usize)> {
     let mut offset = ETHERNET_BYTES;
-    let mut ethertype = be16(frame, 12);
-    for _ in 0..2 {
+    for _ in 0..=PRIORITY_TAGS_LIMIT {
+        let ethertype = be16(frame, offset - 2);
         if ethertype != ETHERTYPE_VLAN && ethertype != ETHERTYPE_SERVICE_VLAN {
-            break;
+            return Some((ethertype, offset));
         }
         if frame.len() < offset + VLAN_TAG_BYTES {
-            return (0, ETHERNET_BYTES);
+            return None;
         }
         if be16(frame, offset) & 0x0fff != 0 {
-            break;
+            return Some((ethertype, offset));
         }
-        ethertype = be16(frame, offset + 2);
         offset += VLAN_TAG_BYTES;
     }
-    (ethertype, offset)
+    None
 }
 
 #[cfg(test)]
@@ -184,7 +185,7 @@ mod tests {
                     assert!(found.is_none_or(|transport| transport.headers_end <= length));
                 }
                 if length >= 14 {
-                    assert!(untagged_payload(&frame[..length]).1 <= length);
+                    assert!(untagged_payload(&frame[..length]).is_none_or(|(_, offset)| offset <= length));
                 }
             }
         }

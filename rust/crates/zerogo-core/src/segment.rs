@@ -1,4 +1,4 @@
-//! The switch of one segment: forwarding database, neighbours and storm control, as the plane asks them.
+//! The switch of one segment: forwarding database, neighbours, sources and storm control, as the plane asks them.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use crate::counter::Counter;
 use crate::fdb::{ForwardingDatabase, Mac, PeerNumber, is_group, is_link_local_group};
 use crate::neighbor::{NeighborTable, Owner};
-use crate::packet::{ETHERNET_BYTES, ETHERTYPE_IPV6, untagged_payload};
+use crate::packet::{ETHERNET_BYTES, untagged_payload};
+use crate::source::{Claims, SourceGuard};
 use crate::storm::{INCOMING_BYTES, OUTGOING_BYTES, StormBudget};
 use crate::time::Nanos;
 
@@ -30,6 +31,7 @@ pub struct Segment {
     is_bridge: bool,
     fdb: ForwardingDatabase,
     neighbors: NeighborTable,
+    sources: SourceGuard,
     outgoing: StormBudget,
     incoming: HashMap<PeerNumber, StormBudget>,
 }
@@ -52,15 +54,17 @@ impl Segment {
             is_bridge,
             fdb: ForwardingDatabase::new(own_mac),
             neighbors,
+            sources: SourceGuard::default(),
             outgoing: StormBudget::new(OUTGOING_BYTES, OUTGOING_BYTES),
             incoming: HashMap::new(),
         }
     }
 
     /// Know a member, or change what is known.
-    pub fn set_member(&mut self, peer: PeerNumber, mac: Mac, addresses: &[IpAddr], is_bridge: bool) {
-        self.fdb.set_member(peer, mac, is_bridge);
-        self.neighbors.set_addresses(Owner::Peer(peer), mac, addresses);
+    pub fn set_member(&mut self, peer: PeerNumber, mac: Mac, claims: Claims) {
+        self.fdb.set_member(peer, mac, claims.is_bridge);
+        self.neighbors.set_addresses(Owner::Peer(peer), mac, &claims.addresses);
+        self.sources.set_member(peer, claims.subnets, claims.is_bridge);
         self.incoming.entry(peer).or_insert_with(|| StormBudget::new(INCOMING_BYTES, INCOMING_BYTES));
     }
 
@@ -68,6 +72,7 @@ impl Segment {
     pub fn remove_member(&mut self, peer: PeerNumber) {
         self.fdb.remove_member(peer);
         self.neighbors.remove(Owner::Peer(peer));
+        self.sources.remove_member(peer);
         self.incoming.remove(&peer);
     }
 
@@ -133,13 +138,18 @@ impl Segment {
         } else if destination != self.own_mac && !self.is_bridge {
             return Some(Counter::DroppedUnknownDestination);
         }
-        let (ethertype, offset) = untagged_payload(frame);
-        self.neighbors.refuses(peer, ethertype, &frame[offset..]).then_some(Counter::DroppedForeignSource)
+        match untagged_payload(frame) {
+            Some((ethertype, offset)) => self.refuses_packet(peer, ethertype, &frame[offset..]),
+            None => Some(Counter::DroppedMalformed),
+        }
     }
 
-    /// Whether an IPv6 packet of a peer, without Ethernet header, claims another's address.
-    pub fn refuses_discovery(&self, peer: PeerNumber, packet: &[u8]) -> bool {
-        self.neighbors.refuses(peer, ETHERTYPE_IPV6, packet)
+    /// Why what a peer sent, without its Ethernet header, may not enter the TAP: it claims another's address.
+    pub fn refuses_packet(&self, peer: PeerNumber, ethertype: u16, packet: &[u8]) -> Option<Counter> {
+        if self.neighbors.refuses(peer, ethertype, packet) {
+            return Some(Counter::DroppedForeignSource);
+        }
+        self.sources.refuses(&self.neighbors, peer, ethertype, packet)
     }
 }
 
@@ -158,8 +168,8 @@ mod tests {
 
     fn segment(is_bridge: bool) -> Segment {
         let mut segment = Segment::new(OWN, &[], is_bridge);
-        segment.set_member(1, ONE, &[], false);
-        segment.set_member(2, [2, 0, 0, 0, 0, 2], &[], true);
+        segment.set_member(1, ONE, Claims::default());
+        segment.set_member(2, [2, 0, 0, 0, 0, 2], Claims { is_bridge: true, ..Claims::default() });
         segment
     }
 

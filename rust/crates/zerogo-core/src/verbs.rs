@@ -1,6 +1,5 @@
 //! The verbs of the agent and the clock's tick, as the sending thread carries them out.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -11,6 +10,7 @@ use crate::gate::Filter;
 use crate::outbox::DatagramSink;
 use crate::peer::{Peer, PeerShared, Plan};
 use crate::session::{Session, SessionParts};
+use crate::source::Claims;
 use crate::time::{NEVER, Nanos, SECOND};
 
 /// After data without any answer for so long a session is asked for (WireGuard's Keepalive-Timeout and Rekey-Timeout).
@@ -19,7 +19,7 @@ const UNANSWERED: Nanos = 15 * SECOND;
 /// What the agent, or the receiving thread, wants done.
 pub enum Verb {
     /// Make a member known, or change it.
-    SetPeer(PeerNumber, NodeId, Mac, Vec<IpAddr>, bool),
+    SetPeer(PeerNumber, NodeId, Mac, Claims),
     /// Forget a member.
     RemovePeer(PeerNumber),
     /// Hold a peer's frames against a filter; `None` lets everything pass.
@@ -44,9 +44,7 @@ impl<S: DatagramSink> Outgoing<S> {
     /// Carry out one verb; those about peers and sessions that are gone are ignored.
     pub fn obey(&mut self, verb: Verb, now: Nanos) {
         match verb {
-            Verb::SetPeer(number, node_id, mac, addresses, is_bridge) => {
-                self.set_peer(number, node_id, mac, &addresses, is_bridge);
-            }
+            Verb::SetPeer(number, node_id, mac, claims) => self.set_peer(number, node_id, mac, claims),
             Verb::RemovePeer(number) => self.remove_peer(number),
             Verb::SetFilter(number, filter) => self.set_filter(number, filter),
             Verb::AddSession(number, parts) => self.add_session(number, &parts, now),
@@ -68,7 +66,7 @@ impl<S: DatagramSink> Outgoing<S> {
         }
     }
 
-    fn set_peer(&mut self, number: PeerNumber, node_id: NodeId, mac: Mac, addresses: &[IpAddr], is_bridge: bool) {
+    fn set_peer(&mut self, number: PeerNumber, node_id: NodeId, mac: Mac, claims: Claims) {
         let shared = &self.shared;
         let peer = self.peers.entry(number).or_insert_with(|| {
             let known = Arc::new(PeerShared::new(number, node_id));
@@ -76,7 +74,7 @@ impl<S: DatagramSink> Outgoing<S> {
             Peer::new(known)
         });
         peer.shared.set_mac(&mac);
-        shared.segment().set_member(number, mac, addresses, is_bridge);
+        shared.segment().set_member(number, mac, claims);
         self.derive_routes();
     }
 

@@ -18,6 +18,7 @@ use zerogo_core::outbox::{DatagramSink, Train};
 use zerogo_core::packet::{UDP, put16};
 use zerogo_core::peer::Plan;
 use zerogo_core::shared::{Shared, TapSink};
+use zerogo_core::source::Claims;
 use zerogo_core::time::{MILLISECOND, Nanos, SECOND};
 use zerogo_core::upcall::Upcall;
 use zerogo_core::verbs::Verb;
@@ -137,7 +138,7 @@ fn a_refusing_network_is_told_once_a_second() {
         suite: Suite::AesGcm,
         is_initiator: true,
     };
-    egress.out.obey(Verb::SetPeer(5, [5; 10], [2, 0, 0, 0, 0, 2], Vec::new(), false), 0);
+    egress.out.obey(Verb::SetPeer(5, [5; 10], [2, 0, 0, 0, 0, 2], Claims::default()), 0);
     egress.out.obey(Verb::SetPath(5, Some(Plan::by(Endpoint::direct(nodes[1].address), 1472))), 0);
     egress.out.obey(Verb::AddSession(5, session(77)), 0);
     egress.flush(0);

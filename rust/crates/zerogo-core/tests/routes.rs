@@ -10,6 +10,8 @@ use zerogo_core::counter::Counter;
 use zerogo_core::endpoint::{Endpoint, Place, Route};
 use zerogo_core::peer::{Path, Plan};
 use zerogo_core::session::SessionParts;
+use zerogo_core::source::Claims;
+use zerogo_core::time::Nanos;
 use zerogo_core::upcall::Upcall;
 use zerogo_core::verbs::Verb;
 use zerogo_core::vnet::{GSO_TCPV4, NEEDS_CHECKSUM, VNET_BYTES, Vnet};
@@ -44,8 +46,8 @@ impl Net {
         for near in 1..=count {
             for far in (1..=count).filter(|far| *far != near) {
                 let (id, mac) = ([far as u8; 10], [2, 0, 0, 0, 0, far as u8]);
-                let ip = [10, 0, 0, far as u8].into();
-                net.node(near).obey(Verb::SetPeer(far as u64, id, mac, vec![ip], false), 0);
+                let claims = Claims::of(&[[10, 0, 0, far as u8].into()]);
+                net.node(near).obey(Verb::SetPeer(far as u64, id, mac, claims), 0);
                 net.plan(near, far, Plan::by(Endpoint::direct(addresses[far - 1]), MTU));
             }
         }

@@ -2,7 +2,7 @@
 
 mod harness;
 
-use harness::{ALL, Dice, carry, pair};
+use harness::{ALL, Dice, carry, ipv6, pair};
 use zerogo_core::aead::Suite;
 use zerogo_core::checksum::{complete_partial, is_transport_sum_right, write_ipv4_header_sum, write_pseudo_sum};
 use zerogo_core::counter::Counter;
@@ -44,7 +44,7 @@ fn frame(flow: &Flow, payload: &[u8], gso: u16) -> Vec<u8> {
         write_ipv4_header_sum(&mut frame[VNET_BYTES..], 14);
     } else {
         frame.extend([0x86, 0xdd, 0x60, 0, 0, 0, 0, 0, flow.protocol, 64]);
-        frame.extend([0xfd; 32]);
+        frame.extend([1, 2].iter().flat_map(|node| ipv6(*node).octets()));
         put16(&mut frame, VNET_BYTES + 18, message as u16);
     }
     let transport = frame.len() - VNET_BYTES;

@@ -17,10 +17,12 @@ use pyo3::types::{PyBytes, PyTuple};
 use zerogo_core::aead::Suite;
 use zerogo_core::counter::NAMES;
 use zerogo_core::endpoint::{Endpoint, MAIN_SOCKET, NodeId, Place, Route};
-use zerogo_core::gate::{DESTINATIONS_LIMIT, Filter, Prefix, RULES_LIMIT, Rule};
+use zerogo_core::gate::{DESTINATIONS_LIMIT, Filter, RULES_LIMIT, Rule};
 use zerogo_core::peer::{Path, Plan};
+use zerogo_core::prefix::Prefix;
 use zerogo_core::session::SessionParts;
 use zerogo_core::shared::{Port, Switches};
+use zerogo_core::source::Claims;
 use zerogo_core::upcall::Upcall;
 use zerogo_core::verbs::Verb;
 use zerogo_io::{Plane, PlaneOptions};
@@ -70,9 +72,13 @@ fn parse_path(row: &PathRow) -> PyResult<Path> {
     Ok(Path::new(parse_endpoint(&row.0)?, row.1))
 }
 
-fn parse_rule((protocol, ports, destinations, allows): &RuleRow) -> PyResult<Rule> {
+fn parse_prefixes(texts: &[String]) -> PyResult<Vec<Prefix>> {
     let prefix = |text: &String| Prefix::parse(text).ok_or_else(|| PyValueError::new_err("an IP prefix is wanted"));
-    let destinations = destinations.iter().map(prefix).collect::<PyResult<_>>()?;
+    texts.iter().map(prefix).collect()
+}
+
+fn parse_rule((protocol, ports, destinations, allows): &RuleRow) -> PyResult<Rule> {
+    let destinations = parse_prefixes(destinations)?;
     Ok(Rule { protocol: *protocol, ports: *ports, destinations, allows: *allows })
 }
 
@@ -155,8 +161,17 @@ impl NativePlane {
         upcalls.into_iter().map(|upcall| upcall_tuple(py, upcall)).collect()
     }
 
-    fn set_peer(&self, peer: u64, node_id: &[u8], mac: &[u8], addresses: Vec<String>, is_bridge: bool) -> PyResult<()> {
-        self.push(Verb::SetPeer(peer, array(node_id)?, array(mac)?, parse_ips(&addresses)?, is_bridge));
+    fn set_peer(
+        &self,
+        peer: u64,
+        node_id: &[u8],
+        mac: &[u8],
+        addresses: Vec<String>,
+        subnets: Vec<String>,
+        is_bridge: bool,
+    ) -> PyResult<()> {
+        let claims = Claims { addresses: parse_ips(&addresses)?, subnets: parse_prefixes(&subnets)?, is_bridge };
+        self.push(Verb::SetPeer(peer, array(node_id)?, array(mac)?, claims));
         Ok(())
     }
 

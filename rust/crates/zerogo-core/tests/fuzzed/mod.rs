@@ -19,7 +19,7 @@ use zerogo_core::wire::{
     parse_forward, parse_fragment, parse_header,
 };
 
-use crate::harness::{ALL, carry, pair};
+use crate::harness::{ALL, carry, ipv6, pair};
 
 /// A body of the fuzzer.
 pub type Body = fn(&[u8]);
@@ -75,7 +75,7 @@ pub fn datagrams(data: &[u8]) {
     assert!(nodes[1].tap.take().is_empty());
 }
 
-/// What a member may seal: only frames of its own address reach the TAP, with a virtio header that fits them.
+/// What a member may seal: only frames of its own addresses reach the TAP, with a virtio header that fits them.
 pub fn plaintexts(data: &[u8]) {
     let mut nodes = pair([ALL, ALL], Suite::AesGcm, 1472);
     let source = nodes[0].address;
@@ -104,12 +104,36 @@ pub fn plaintexts(data: &[u8]) {
     for written in nodes[1].tap.take() {
         assert!(written.len() >= VNET_BYTES + 14);
         assert_eq!(written[VNET_BYTES + 6..VNET_BYTES + 12], [2, 0, 0, 0, 0, 1]);
+        assert!(is_own(&written[VNET_BYTES..]), "the source of an IP packet");
         let (vnet, size) = (Vnet::parse(&written), written.len() - VNET_BYTES);
         let end = usize::from(vnet.checksum_start) + usize::from(vnet.checksum_offset) + 2;
         assert!(vnet.flags == 0 || end <= size);
         assert!(usize::from(vnet.header_bytes) <= size);
     }
 }
+
+/// Whether a frame of the first node comes from an address of its own, or from none that is anybody's. Tags of VLAN id
+/// 0 are what kernels take off.
+fn is_own(frame: &[u8]) -> bool {
+    let mut at = 12;
+    while let (Some([0x81, 0] | [0x88, 0xa8]), Some([high, low])) = (frame.get(at..at + 2), frame.get(at + 2..at + 4)) {
+        if *low != 0 || high & 0x0f != 0 {
+            return true;
+        }
+        at += 4;
+    }
+    match frame.get(at..at + 2) {
+        Some([0x08, 0x00]) => matches!(frame.get(at + 14..at + 18), Some([10, 0, 0, 1] | [0, 0, 0, 0])),
+        Some([0x86, 0xdd]) => frame.get(at + 10..at + 26).is_some_and(|source| {
+            let is_link_local = source[0] == 0xfe && source[1] & 0xc0 == 0x80 && *source != OURS;
+            is_link_local || source == ipv6(1).octets() || source == [0; 16]
+        }),
+        _ => true,
+    }
+}
+
+/// The second node's link-local address.
+const OURS: [u8; 16] = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe, 0, 0, 2];
 
 /// What a TAP may hand over, virtio header and frame: it arrives with the same addresses, or not at all.
 pub fn frames(data: &[u8]) {

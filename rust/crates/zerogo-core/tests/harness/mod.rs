@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::io::{IoSlice, IoSliceMut};
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use zerogo_core::aead::Suite;
@@ -15,6 +15,7 @@ use zerogo_core::outbox::{DatagramSink, Train};
 use zerogo_core::peer::Plan;
 use zerogo_core::session::SessionParts;
 use zerogo_core::shared::{Port, Shared, Switches, TapSink};
+use zerogo_core::source::Claims;
 use zerogo_core::time::Nanos;
 use zerogo_core::upcall::{Bell, Upcall};
 use zerogo_core::verbs::Verb;
@@ -187,13 +188,19 @@ pub fn parts(near: u32, is_initiator: bool, suite: Suite) -> SessionParts {
     }
 }
 
+/// A node's address in IPv6.
+pub fn ipv6(number: u8) -> Ipv6Addr {
+    Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, number.into())
+}
+
 /// Two nodes, each peer 1 of the other, with a confirmed session.
 pub fn pair(switches: [Switches; 2], suite: Suite, mtu: usize) -> [Node; 2] {
     let mut nodes = [Node::new(1, switches[0], false), Node::new(2, switches[1], false)];
     for at in 0..2 {
         let (mac, address) = (nodes[1 - at].mac, nodes[1 - at].address);
-        let ip = [10, 0, 0, 2 - at as u8].into();
-        nodes[at].obey(Verb::SetPeer(1, [2 - at as u8; 10], mac, vec![ip], false), 0);
+        let number = 2 - at as u8;
+        let claims = Claims::of(&[[10, 0, 0, number].into(), ipv6(number).into()]);
+        nodes[at].obey(Verb::SetPeer(1, [2 - at as u8; 10], mac, claims), 0);
         nodes[at].obey(Verb::SetPath(1, Some(Plan::by(Endpoint::direct(address), mtu))), 0);
     }
     nodes[1].obey(Verb::AddSession(1, parts(2, false, suite)), 0);
