@@ -65,10 +65,10 @@ class Stream:
         times = sorted(at for at in self.received.values() if since <= at <= until)
         return max(later - earlier for earlier, later in itertools.pairwise([since, *times, until]))
 
-    def loss(self, since: float, until: float) -> float:
-        """The share of the datagrams sent in between that never came."""
+    def tally(self, since: float, until: float) -> tuple[int, int]:
+        """How many datagrams were sent in between, and how many of them never came."""
         numbers = [number for number, at in self.sent.items() if since <= at <= until]
-        return sum(number not in self.received for number in numbers) / len(numbers)
+        return len(numbers), sum(number not in self.received for number in numbers)
 
     def _send(self) -> None:
         at = time.monotonic()

@@ -112,10 +112,8 @@ RULES: Mapping[str, Rule] = {
     "encrypt_after_auth": _refused_if_on(_SEALED),
     "enable_nat_detection": _otherwise("what the NAT does is always found out; see `zerogo netcheck`"),
     "enable_kernel_tune": _dropped("the kernel's settings are never changed"),
-    "fec_data": _dropped("there is no forward error correction; `routing.realtime: duplicate` sends urgent data twice"),
-    "fec_parity": _dropped(
-        "there is no forward error correction; `routing.realtime: duplicate` sends urgent data twice"
-    ),
+    "fec_data": _dropped("`routing.realtime: duplicate` sends urgent data twice, and three times on lossy paths"),
+    "fec_parity": _dropped("`routing.realtime: duplicate` sends urgent data twice, and three times on lossy paths"),
     "timeout": _otherwise("probes decide in well under a second whether a path is dead"),
     "keepalive": _otherwise("paths are probed as often as they need"),
     "p2p_keepalive_interval": _otherwise("paths are probed as often as they need"),

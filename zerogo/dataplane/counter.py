@@ -25,6 +25,7 @@ class Counter(enum.StrEnum):
     FORWARD_CARRIED = "forward_carried"
     FORWARD_DELIVERED = "forward_delivered"
     TWINS_OUT = "twins_out"
+    LATE_COPIES_OUT = "late_copies_out"
     CONGESTION_MARKED = "congestion_marked"
     DROPPED_UNKNOWN_INDEX = "dropped_unknown_index"
     DROPPED_UNAUTHENTIC = "dropped_unauthentic"

@@ -1,5 +1,5 @@
 # -*- test-case-name: zerogo.test.dataplane.test_departure -*-
-"""How sealed datagrams leave: into a socket, into a channel, wrapped for a carrier, by two ways at once.
+"""How sealed datagrams leave: into a socket or channel, wrapped for a carrier, by two ways at once, and again later.
 
 A datagram that goes by a route is sealed once more, as FORWARD, for the first carrier, and joins a train to that one.
 Carriers put what they carry for others into the same train (`zerogo.dataplane.carrying`).
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from zerogo.dataplane.context import PlaneContext
 from zerogo.dataplane.cut import Run
+from zerogo.dataplane.late import LateCopies
 from zerogo.dataplane.messages import PATH_REFUSED
 from zerogo.dataplane.place import Place, is_route
 from zerogo.dataplane.sealing import SealedSession
@@ -39,6 +40,7 @@ class Departure:
         )
         self.carried = Train(self._sealed, self.transmit)
         """FORWARD datagrams under way to their next carrier."""
+        self._late = LateCopies()
 
     def flush(self, now: float) -> None:
         """Send what waits for a carrier."""
@@ -61,6 +63,9 @@ class Departure:
             for at in range(0, len(train), size):
                 self._send_way(course.twin, train[at + wrap : at + size], course.band, now)
             self._context.tally.twins_out += count
+        if course.late is not None:
+            for at in range(0, len(train), size):
+                self._late.hold(course.peer, course.late, course.band, train[at + wrap : at + size], now)
         peer.datagrams_out += count
         peer.owes_confirmation = False
         peer.keepalive_at = None
@@ -68,6 +73,18 @@ class Departure:
         if failure and course.is_best and now >= peer.refused_quiet_until:
             peer.refused_quiet_until = now + REFUSED_QUIET_SECONDS
             self._context.upcalls.add((PATH_REFUSED, peer.peer, failure))
+
+    def send_late(self, now: float) -> None:
+        """Send the copies whose time has come."""
+        for copy in self._late.take_due(now):
+            if copy.peer in self._context.table.peers:
+                self._send_way(copy.way, memoryview(copy.datagram), copy.band, now)
+                self._context.tally.late_copies_out += 1
+        self.flush(now)
+
+    def late_at(self) -> float:
+        """When the next copy is to be sent; infinity where none waits."""
+        return self._late.next_at()
 
     def send(self, place: Place, datagram: bytes | memoryview, band: int, now: float) -> int:
         """Send one datagram, sealed or not, to any place; 0, or an errno."""

@@ -98,11 +98,14 @@ class PathPlan:
     """Datagrams of the real-time band go this way too; the receiver's replay window drops the later copy."""
     spread: tuple[PeerPath, ...] = ()
     """Flows are spread over `best` and these by a hash of their addresses and ports; one flow keeps to one way."""
+    late: PeerPath | None = None
+    """Datagrams of the real-time band go this way once more, 10 milliseconds later: small ones, and not too many."""
 
     @property
     def ways(self) -> tuple[PeerPath, ...]:
-        """All of them, the best first."""
-        return (self.best, *(() if self.twin is None else (self.twin,)), *self.spread)
+        """All of them, the best first; one may be there twice."""
+        beside = tuple(path for path in (self.twin, self.late) if path is not None)
+        return (self.best, *beside, *self.spread)
 
     @classmethod
     def by(cls, endpoint: Endpoint, mtu: int) -> PathPlan:

@@ -35,10 +35,14 @@ def endpoint_of(place: Place) -> Endpoint:
 
 
 def ways_of(plan: PathPlan | None) -> Place | None:
-    """A plan as a message has it: best, twin or None, and those that flows are spread over, each a place and an MTU."""
+    """A plan as a message has it: best, twin or None, those that flows are spread over, that of late copies or None.
+
+    Each is a place and an MTU.
+    """
     if plan is None:
         return None
-    return _way(plan.best), None if plan.twin is None else _way(plan.twin), tuple(map(_way, plan.spread))
+    twin, late = (None if path is None else _way(path) for path in (plan.twin, plan.late))
+    return _way(plan.best), twin, tuple(map(_way, plan.spread)), late
 
 
 def _way(path: PeerPath) -> tuple[Place, int]:

@@ -150,6 +150,14 @@ class Plane:
         peer.roam_quiet_until = peer.refused_quiet_until = 0.0
         self._egress.send_staged(peer, now)
 
+    def send_late(self, now: float) -> None:
+        """Send the late copies whose time has come."""
+        self._departure.send_late(now)
+
+    def late_at(self) -> float:
+        """When `send_late` is wanted; infinity where it is not."""
+        return self._departure.late_at()
+
     def tick(self, now: float) -> None:
         """Once a second: keepalives, rekeying, expiry."""
         table = self._context.table

@@ -27,6 +27,7 @@ class Tally:
     forward_carried: int
     forward_delivered: int
     twins_out: int
+    late_copies_out: int
     congestion_marked: int
     dropped_unknown_index: int
     dropped_unauthentic: int

@@ -1,5 +1,5 @@
 # -*- test-case-name: zerogo.test.dataplane.test_way -*-
-"""Ways to a peer, and the courses that its datagrams take: by a way, and perhaps by its twin too.
+"""Ways to a peer, and the courses that its datagrams take: by a way, perhaps by its twin too, and once more later.
 
 A plan becomes courses when it is set, so that a frame finds its own by its band and, where flows are spread, its hash.
 """
@@ -17,7 +17,8 @@ PATH_MTU_MINIMUM = 640
 PATH_MTU_MAXIMUM = 65507
 Claim = tuple[Place, int]
 """A place and the MTU there, bytes."""
-Plan = tuple[Claim, Claim | None, tuple[Claim, ...]]
+Plan = tuple[Claim, Claim | None, tuple[Claim, ...], Claim | None]
+"""Best, twin, those that flows are spread over, that of late copies."""
 
 
 class Way:
@@ -46,16 +47,22 @@ def _is_sound(head: bytes) -> bool:
     return True
 
 
+Beside = tuple[Way | None, Way | None]
+"""Where copies go at once, and later."""
+_ALONE: Beside = (None, None)
+
+
 class Course:
-    """How some of a peer's datagrams go. What is sealed for it fits its way and its twin."""
+    """How some of a peer's datagrams go. What is sealed for it fits all its ways."""
 
-    __slots__ = ("band", "is_best", "mtu", "peer", "twin", "way", "wrap")
+    __slots__ = ("band", "is_best", "late", "mtu", "peer", "twin", "way", "wrap")
 
-    def __init__(self, peer: int, way: Way, twin: Way | None, band: int, is_best: bool) -> None:
+    def __init__(self, peer: int, way: Way, beside: Beside, band: int, is_best: bool) -> None:
+        twin, self.late = beside
         self.peer = peer
         self.way = way
         self.twin = twin if twin is not None and twin.place != way.place else None
-        self.mtu = way.mtu if self.twin is None else min(way.mtu, self.twin.mtu)
+        self.mtu = min(each.mtu for each in (way, self.twin, self.late) if each is not None)
         self.band = band
         """Of all that takes it, where that must be told (on routes); else of any."""
         self.wrap = CHANNEL_HEADER_BYTES if way.channel else 0
@@ -69,15 +76,15 @@ class Courses:
     __slots__ = ("by_band", "hop", "places")
 
     def __init__(self, peer: int, plan: Plan, own_id: bytes) -> None:
-        best, twin, spread = plan
+        best, twin, spread, late = plan
         ways = [Way(place, mtu, own_id) for place, mtu in (best, *spread)]
-        twin_way = None if twin is None else Way(*twin, own_id)
-        self.by_band = _by_band(peer, ways, twin_way)
-        known = ways[:1] + ([] if twin_way is None else [twin_way]) + ways[1:]
+        beside = (None if twin is None else Way(*twin, own_id), None if late is None else Way(*late, own_id))
+        self.by_band = _by_band(peer, ways, beside)
+        known = ways[:1] + [way for way in beside if way is not None] + ways[1:]
         self.places = [way.place for way in known]
         """Where authentic datagrams of the peer may come from without having roamed."""
         first = next((way for way in known if not way.head), None)
-        self.hop = None if first is None else Course(peer, first, None, Band.BULK, first is ways[0])
+        self.hop = None if first is None else Course(peer, first, _ALONE, Band.BULK, first is ways[0])
         """How it is sent what others' datagrams, or ours for others, are wrapped in: never by a route."""
 
     def of(self, band: int, frame: memoryview, network: int, size: int) -> Course:
@@ -86,14 +93,14 @@ class Courses:
         return courses[0] if len(courses) == 1 else courses[flow_hash(frame, network, size) % len(courses)]
 
 
-def _by_band(peer: int, ways: list[Way], twin: Way | None) -> list[list[Course]]:
+def _by_band(peer: int, ways: list[Way], beside: Beside) -> list[list[Course]]:
     rows = []
     for band in (Band.CONTROL, Band.REALTIME, Band.BULK):
         row = []
         for number, way in enumerate(ways[:1] if band is Band.CONTROL else ways):
-            row.append(Course(peer, way, twin if band is Band.REALTIME else None, int(band), number == 0))
+            row.append(Course(peer, way, beside if band is Band.REALTIME else _ALONE, int(band), number == 0))
         rows.append(row)
-    if twin is None and not any(way.head for way in ways):
+    if beside == _ALONE and not any(way.head for way in ways):
         # Nobody needs to be told the bands apart: frames of all of them may share a train.
         rows[Band.REALTIME] = rows[Band.BULK]
         rows[Band.CONTROL] = rows[Band.BULK][:1]

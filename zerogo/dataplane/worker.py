@@ -8,6 +8,7 @@ Twisted and as little else as it can: it runs beside every agent, and its packet
 from __future__ import annotations
 
 import gc
+import math
 import select
 import signal
 import socket
@@ -88,8 +89,8 @@ class Loop:
             return
 
     def _turn(self) -> None:
-        wait = max(self._tick_at - time.monotonic(), 0.0)
-        events = self._poll.poll(wait)
+        late_at = math.inf if self._plane is None else self._plane.late_at()
+        events = self._poll.poll(max(min(self._tick_at, late_at) - time.monotonic(), 0.0))
         now = time.monotonic()
         for descriptor, _ in events:
             # A side socket may have been closed by a verb of this very turn.
@@ -98,6 +99,8 @@ class Loop:
                 ready(now)
         if self._plane is None:
             return
+        if now >= late_at:
+            self._plane.send_late(now)
         if now >= self._tick_at:
             self._plane.tick(now)
             self._plane.report()

@@ -110,6 +110,8 @@ class PathSelected:
     """Urgent datagrams go this way too."""
     spread: tuple[Way, ...] = ()
     """Flows are spread over these and the best."""
+    late: Way | None = None
+    """Urgent datagrams go this way once more, a little later."""
 
 
 @frozen

@@ -21,6 +21,7 @@ from zerogo.mesh.choice import PathChoice
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.doubt import SHARED_PROBES_UNTIL_LEFT, may_share, overtaken_by, probes_until_left
 from zerogo.mesh.events import PathKind, PathSelected, Way
+from zerogo.mesh.late_way import LateWay
 from zerogo.mesh.path import Path
 from zerogo.mesh.probing import Prober
 from zerogo.mesh.status import PathChange, PathStatus
@@ -60,6 +61,9 @@ class Paths:
     _told: PathSelected | None = field(default=None, init=False)
     _beside: tuple[Path, ...] = field(default=(), init=False)
     """Paths that carry data beside the one in use."""
+    _late_way: LateWay = field(factory=LateWay, init=False)
+    _late: Path | None = field(default=None, init=False)
+    """By which urgent datagrams go once more."""
     _failed_routes: list[Hops] = field(factory=list, init=False)
     _proven_routes: list[Hops] = field(factory=list, init=False)
     _was_in_doubt: bool = field(default=False, init=False)
@@ -302,6 +306,7 @@ class Paths:
         chosen = self._choice.choose(self._paths.values(), now)
         if self._choice.changed_at != before:
             self._note_change(chosen)
+        self._choose_late(chosen, now)
         return chosen
 
     def tell(self) -> None:
@@ -381,12 +386,9 @@ class Paths:
         self._beside = ()
         if path is None:
             return PathSelected(peer=self._peer, destination=None, mtu=0)
-        twin: Path | None = None
-        spread: tuple[Path, ...] = ()
-        if policy.realtime is Multipath.DUPLICATE:
-            twin = self._choice.second(self._paths.values())
-        if policy.bulk is Multipath.BALANCE:
-            spread = self._choice.near_equals(self._paths.values())
+        twin, late = self._twin(), self._late
+        is_spread = policy.bulk is Multipath.BALANCE
+        spread = self._choice.near_equals(self._paths.values()) if is_spread else ()
         self._beside = (*(() if twin is None else (twin,)), *spread)
         return PathSelected(
             peer=self._peer,
@@ -398,7 +400,19 @@ class Paths:
             relay=path.relay,
             twin=None if twin is None else Way(twin.destination, twin.mtu),
             spread=tuple(Way(each.destination, each.mtu) for each in spread),
+            late=None if late is None else Way(late.destination, late.mtu),
         )
+
+    def _twin(self) -> Path | None:
+        """The path that urgent datagrams go too."""
+        is_wanted = self._context.policy.realtime is Multipath.DUPLICATE
+        return self._choice.second(self._paths.values()) if is_wanted else None
+
+    def _choose_late(self, chosen: Path | None, now: float) -> None:
+        """Decide whether urgent datagrams go once more."""
+        policy = self._context.policy
+        is_wanted = policy.realtime is Multipath.DUPLICATE and policy.late_copies
+        self._late = self._late_way.choose(chosen, self._twin(), now) if chosen and is_wanted else None
 
     def _add_route(self, route: RouteAddress, now: float) -> None:
         routes = [path for path in self._paths.values() if path.kind is PathKind.PEER]
@@ -447,6 +461,7 @@ class Paths:
     def _drop(self, path: Path) -> None:
         del self._paths[path.destination]
         self._prober.forget(path)
+        self._late = None if self._late is path else self._late
         if self._roamed is path:
             self._roamed = None
         if self.active is path:

@@ -70,6 +70,8 @@ class RoutingPolicy:
     """Bytes a second that this node carries for others; 0 carries none."""
     realtime: Multipath = Multipath.FAILOVER
     """Failover or duplicate."""
+    late_copies: bool = True
+    """Whether, with duplicate, datagrams go a third time while so much is lost that two do not suffice."""
     bulk: Multipath = Multipath.FAILOVER
     """Failover or balance."""
     score_terms: tuple[str, ...] = ()

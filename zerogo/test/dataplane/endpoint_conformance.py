@@ -327,6 +327,22 @@ class EndpointConformance(PlaneCase):
         self.wait(lambda: row_of(left, 1).bytes_out > 220 * 100, "the large ones to be counted")
         self.assertEqual(before, left.plane.counters().plane[Counter.TWINS_OUT])
 
+    def test_small_datagrams_go_once_more_later_and_arrive_once(self) -> None:
+        left, right = self.joined()
+        relay = self.relay()
+        relay.loses_each = 2
+        ways = PeerPath(relay.channel(1), CHANNEL_MTU), PeerPath(right.host.underlay(), MTU)
+        left.plane.set_path(1, PathPlan(ways[0], late=ways[1]))
+        got = self.udp_through(left, right, 100)
+        self.assertEqual((100, 100), (len(got), len(set(got))))
+        self.counts(left, Counter.LATE_COPIES_OUT, 100)
+        self.counts(right, Counter.DROPPED_REPLAY, 45)
+        before = row_of(left, 1).bytes_out
+        self.udp_through(left, right, 20, size=1000)
+        self.wait(lambda: row_of(left, 1).bytes_out >= before + 20 * 1000, "the large ones to be counted")
+        # The kernel may say something small by itself meanwhile.
+        self.assertLess(left.plane.counters().plane[Counter.LATE_COPIES_OUT], 115)
+
     def test_a_flow_keeps_to_one_of_the_ways_that_flows_are_spread_over(self) -> None:
         left, right = self.joined()
         relay = self.relay()

@@ -61,8 +61,16 @@ class Meshed:
         self.planes[responder].plane.obey((ADD_SESSION, initiator + 1, (far, near), keys[::-1], 1, False), 0.0)
         self.planes[initiator].plane.obey((ADD_SESSION, responder + 1, (near, far), keys, 1, True), 0.0)
 
-    def plan(self, sender: int, receiver: int, best: Claim, twin: Claim | None = None, *spread: Claim) -> None:
-        self.planes[sender].plane.obey((SET_PATH, receiver + 1, (best, twin, spread)), 0.0)
+    def plan(
+        self,
+        sender: int,
+        receiver: int,
+        best: Claim,
+        twin: Claim | None = None,
+        *spread: Claim,
+        late: Claim | None = None,
+    ) -> None:
+        self.planes[sender].plane.obey((SET_PATH, receiver + 1, (best, twin, spread, late)), 0.0)
 
     def settle(self) -> None:
         """Until nothing is under way."""

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.dataplane.messages import CONTROL_RECEIVED, DATAGRAM_RECEIVED, PEER_ROAMED, SEND_DATAGRAM, SET_FORWARDING
+from zerogo.dataplane.messages import (
+    CONTROL_RECEIVED,
+    DATAGRAM_RECEIVED,
+    PEER_ROAMED,
+    REMOVE_PEER,
+    SEND_DATAGRAM,
+    SET_FORWARDING,
+)
 from zerogo.dataplane.vnet import VNET_BYTES
 from zerogo.test.dataplane import frames as f
 from zerogo.test.dataplane.meshed import MTU, RELAY, Meshed, address, channel_to, route
@@ -121,6 +129,38 @@ class TwinTests(DepartureCase):
             frames = [self.small() for _ in range(5)]
             self.mesh.write(0, *frames)
             self.assertEqual(frames, self.arrived())
+
+    def test_late_copies_go_when_their_time_has_come_and_make_up_for_what_both_ways_lost(self) -> None:
+        self.mesh.plan(0, 1, (address(1), MTU), (channel_to(1), 1008), late=(channel_to(1), 1008))
+        self.mesh.is_lost = lambda sender, place: True
+        frames = [self.small() for _ in range(5)]
+        self.mesh.write(0, *frames)
+        self.mesh.is_lost = lambda sender, place: False
+        self.assertEqual([], self.arrived())
+        due_at = self.left.plane.late_at()
+        self.left.plane.send_late(due_at - 0.001)
+        self.mesh.settle()
+        self.assertEqual((due_at, []), (self.left.plane.late_at(), self.arrived()))
+        self.left.plane.send_late(due_at)
+        self.mesh.settle()
+        self.assertEqual((frames, 5), (self.arrived(), self.left.tally.late_copies_out))
+        self.assertEqual(math.inf, self.left.plane.late_at())
+
+    def test_what_arrived_at_once_does_not_arrive_again_late(self) -> None:
+        self.mesh.plan(0, 1, (address(1), MTU), late=(address(1), MTU))
+        frames = [self.small() for _ in range(5)]
+        self.mesh.write(0, *frames, self.small(size=1000))
+        self.assertEqual(frames, self.arrived()[:5])
+        self.left.plane.send_late(self.left.plane.late_at())
+        self.mesh.settle()
+        self.assertEqual(([], 5), (self.arrived(), self.right.tally.dropped_replay))
+
+    def test_no_late_copy_goes_to_a_peer_that_is_gone(self) -> None:
+        self.mesh.plan(0, 1, (address(1), MTU), late=(address(1), MTU))
+        self.mesh.write(0, self.small())
+        self.left.plane.obey((REMOVE_PEER, 2), 0.0)
+        self.left.plane.send_late(self.left.plane.late_at())
+        self.assertEqual(([], 0), (self.left.sender.trains, self.left.tally.late_copies_out))
 
     def test_bulk_goes_one_way(self) -> None:
         self.mesh.write(0, self.big(), self.small(size=700))

@@ -27,10 +27,12 @@ class PlaceTests(SynchronousTestCase):
             self.assertEqual(isinstance(endpoint, RouteAddress), is_route(place))
 
     def test_a_plan_is_its_ways(self) -> None:
-        plan = PathPlan(PeerPath(HERE, 1400), PeerPath(FAR, 1300), (PeerPath(RouteAddress(NODES), 1200),))
-        expected = ((place_of(HERE), 1400), (place_of(FAR), 1300), ((place_of(RouteAddress(NODES)), 1200),))
+        here, far = PeerPath(HERE, 1400), PeerPath(FAR, 1300)
+        plan = PathPlan(here, far, (PeerPath(RouteAddress(NODES), 1200),), here)
+        near = place_of(HERE), 1400
+        expected = (near, (place_of(FAR), 1300), ((place_of(RouteAddress(NODES)), 1200),), near)
         self.assertEqual(expected, ways_of(plan))
-        self.assertEqual((None, ((place_of(HERE), 1400), None, ())), (ways_of(None), ways_of(PathPlan.by(HERE, 1400))))
+        self.assertEqual((None, (near, None, (), None)), (ways_of(None), ways_of(PathPlan.by(HERE, 1400))))
 
     def test_the_channel_header_is_that_of_the_relay(self) -> None:
         self.assertEqual(RFC_CHANNEL_HEADER_BYTES, CHANNEL_HEADER_BYTES)

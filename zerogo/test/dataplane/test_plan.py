@@ -25,3 +25,7 @@ class PlanTests(SynchronousTestCase):
         selected = PathSelected(peer=1, destination=NEAR, mtu=1400, twin=Way(FAR, 1200), spread=(Way(FAR, 1200),))
         other = PeerPath(FAR, 1200)
         self.assertEqual(path_plan(selected), PathPlan(PeerPath(NEAR, 1400), other, (other,)))
+
+    def test_a_way_for_late_copies(self) -> None:
+        selected = PathSelected(peer=1, destination=NEAR, mtu=1400, late=Way(FAR, 1200))
+        self.assertEqual(path_plan(selected), PathPlan(PeerPath(NEAR, 1400), late=PeerPath(FAR, 1200)))

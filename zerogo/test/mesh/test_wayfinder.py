@@ -10,6 +10,7 @@ from zerogo.ids import RouteAddress
 from zerogo.mesh.events import PathKind, PeerState
 from zerogo.mesh.status import Refusal
 from zerogo.routing.policy import Multipath, RoutingPolicy
+from zerogo.testing.internet import LinkQuality
 from zerogo.testing.mesh import Member, VirtualMesh
 
 
@@ -178,6 +179,22 @@ class MultipathTests(WayfinderCase):
         self.part("ann cat")
         self.mesh.run_for(2.0)
         self.assert_talks("ann", "cat")
+
+    def test_what_two_lossy_ways_may_both_lose_goes_once_more_later_if_the_owner_lets_it(self) -> None:
+        for late_copies in (True, False):
+            policy = RoutingPolicy(realtime=Multipath.DUPLICATE, late_copies=late_copies)
+            self.begin("ann", "bob", "cat", ann=policy, bob=RoutingPolicy(realtime=Multipath.DUPLICATE))
+            self.mesh.run_for(5.0)
+            self.assertIsNone(self.member("ann").paths["cat"].late)
+            for member in self.mesh.members.values():
+                member.host.site.up.quality = LinkQuality(loss=0.08)
+            for _ in range(200):
+                self.member("ann").send(self.member("cat"), b"x" * 100)
+                self.mesh.run_for(0.1)
+            selected = self.member("ann").paths["cat"]
+            assert selected.twin is not None
+            both = (selected.destination, selected.twin.endpoint)
+            self.assertEqual(late_copies, selected.late is not None and selected.late.endpoint in both)
 
     def test_flows_are_spread_over_ways_that_are_nearly_as_good(self) -> None:
         self.mesh = VirtualMesh(3)

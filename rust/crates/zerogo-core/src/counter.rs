@@ -24,6 +24,7 @@ pub enum Counter {
     ForwardCarried,
     ForwardDelivered,
     TwinsOut,
+    LateCopiesOut,
     CongestionMarked,
     DroppedUnknownIndex,
     DroppedUnauthentic,
@@ -54,7 +55,7 @@ pub enum Counter {
 }
 
 /// All counters, in order, by the names of `status --json`.
-pub const NAMES: [&str; 44] = [
+pub const NAMES: [&str; 45] = [
     "tap_frames_in",
     "tap_frames_out",
     "tap_super_frames_in",
@@ -72,6 +73,7 @@ pub const NAMES: [&str; 44] = [
     "forward_carried",
     "forward_delivered",
     "twins_out",
+    "late_copies_out",
     "congestion_marked",
     "dropped_unknown_index",
     "dropped_unauthentic",

@@ -12,6 +12,7 @@ use crate::endpoint::Endpoint;
 use crate::fdb::{Mac, PeerNumber};
 use crate::flow::{flow_of, mark_congestion};
 use crate::gate::Direction;
+use crate::late::LateWay;
 use crate::outbox::{Blame, DatagramSink, Outbox};
 use crate::packet::{ETHERNET_BYTES, is_plain_ip};
 use crate::peer::{Path, Peer};
@@ -101,6 +102,19 @@ impl<S: DatagramSink> Egress<S> {
             self.backlog.reader.expect(shape);
         }
         size
+    }
+
+    /// When the next late copy is to be sent.
+    pub fn late_at(&self) -> Option<Nanos> {
+        self.out.outbox.late.next_at()
+    }
+
+    /// Send the late copies whose time has come.
+    pub fn send_late(&mut self, now: Nanos) {
+        while let Some((way, datagram)) = self.out.outbox.late.take_due(now) {
+            self.out.send_copy(way, &datagram, now);
+            self.out.outbox.late.reuse(datagram);
+        }
     }
 
     /// Send what was sealed, and tell of what could not be sent.
@@ -195,8 +209,13 @@ impl<S: DatagramSink> Outgoing<S> {
             mtu = mtu.min(*twin_mtu).min(way.limit());
         }
         let twin = twin.map(|(way, _)| way);
+        let late = plan.late.filter(|_| flow.band == BAND_REAL_TIME);
+        let late = late.map(|Path { endpoint, mtu: late_mtu }| {
+            mtu = mtu.min(late_mtu);
+            LateWay { number, endpoint, band: flow.band }
+        });
         let blame = if endpoint == plan.best.endpoint { Blame::Path(number) } else { Blame::Nobody };
-        Ok(Trip { number, session, way, mtu, twin, band: flow.band, blame, is_late: false })
+        Ok(Trip { number, session, way, mtu, twin, late, band: flow.band, blame, is_late: false })
     }
 
     /// Whether the peer's filter refuses a frame, which then is counted.
@@ -388,6 +407,21 @@ impl<S: DatagramSink> Outgoing<S> {
             }
         }
         true
+    }
+
+    /// Send a sealed datagram once more.
+    fn send_copy(&mut self, to: LateWay, datagram: &[u8], now: Nanos) {
+        if !self.peers.contains_key(&to.number) {
+            return;
+        }
+        // Who carries may be out of reach, or reached by a smaller path, since.
+        let way = self.way(&to.endpoint, to.band, now).filter(|way| datagram.len() <= way.limit());
+        if let Some(way) = way
+            && self.outbox.append_raw(&way, Blame::Nobody, datagram, now)
+        {
+            self.shared.sending.add(Counter::LateCopiesOut, 1);
+            way.note_sent();
+        }
     }
 
     /// Send a datagram as it is.

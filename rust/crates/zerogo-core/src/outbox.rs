@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use crate::endpoint::Place;
 use crate::fdb::PeerNumber;
+use crate::late::{LateCopies, LateWay};
 use crate::session::Session;
 use crate::time::Nanos;
 use crate::way::Way;
@@ -59,12 +60,22 @@ pub struct Outbox<S> {
     trains: Vec<Train>,
     run: Vec<Train>,
     failures: Vec<(Blame, i32)>,
+    /// What goes once more.
+    pub late: LateCopies,
 }
 
 impl<S: DatagramSink> Outbox<S> {
     /// An empty one.
     pub fn new(sink: S) -> Self {
-        Self { sink, buffer: vec![0; BUFFER_BYTES], used: 0, trains: Vec::new(), run: Vec::new(), failures: Vec::new() }
+        Self {
+            sink,
+            buffer: vec![0; BUFFER_BYTES],
+            used: 0,
+            trains: Vec::new(),
+            run: Vec::new(),
+            failures: Vec::new(),
+            late: LateCopies::default(),
+        }
     }
 
     /// Seal the plaintext that `pieces` make and queue it that way: where the sealed datagram lies in the buffer until
@@ -110,6 +121,11 @@ impl<S: DatagramSink> Outbox<S> {
         let start = self.reserve(way.place, blame, whole, now);
         self.buffer.copy_within(datagram, start + way.before());
         self.finish(way, blame, start, whole)
+    }
+
+    /// Have a datagram of this buffer, that `append` has just put there, sent once more later.
+    pub fn hold(&mut self, way: LateWay, datagram: Range<usize>, now: Nanos) {
+        self.late.hold(way, &self.buffer[datagram], now);
     }
 
     fn finish(&mut self, way: &Way, blame: Blame, start: usize, whole: usize) -> bool {

@@ -46,17 +46,19 @@ pub struct Plan {
     pub twin: Option<Path>,
     /// Flows are spread over the best and these.
     pub spread: Vec<Path>,
+    /// Where those of the real-time band go once more, a little later.
+    pub late: Option<Path>,
 }
 
 impl Plan {
     /// All of it goes one way.
     pub fn by(endpoint: Endpoint, mtu: usize) -> Self {
-        Self { best: Path::new(endpoint, mtu), twin: None, spread: Vec::new() }
+        Self { best: Path::new(endpoint, mtu), twin: None, spread: Vec::new(), late: None }
     }
 
     /// All its paths.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        std::iter::once(&self.best).chain(&self.twin).chain(&self.spread)
+        std::iter::once(&self.best).chain(&self.twin).chain(&self.late).chain(&self.spread)
     }
 
     /// The path of the flow with this hash.

@@ -8,6 +8,7 @@ use crate::counter::Counter;
 use crate::cut::{BASE, Cutter, RunHead, SLOTS_LIMIT, Shape};
 use crate::fdb::PeerNumber;
 use crate::fragment;
+use crate::late::LateWay;
 use crate::outbox::{Blame, DatagramSink, Outbox};
 use crate::packet::{ETHERNET_BYTES, TCP, UDP, be16, checksum_offset, network_offset, transport_of};
 use crate::peer::{Peer, bump};
@@ -32,6 +33,8 @@ pub(crate) struct Trip {
     pub(crate) mtu: usize,
     /// Where they go too.
     pub(crate) twin: Option<Way>,
+    /// Where they go once more, later.
+    pub(crate) late: Option<LateWay>,
     pub(crate) band: u8,
     pub(crate) blame: Blame,
     /// Whether the last segment of a super-frame is not sent, so that its sender learns that it sends too much.
@@ -137,6 +140,9 @@ fn send_whole<S: DatagramSink>(
     let Some(datagram) = outbox.append(&trip.way, trip.blame, &trip.session, pieces, now) else {
         return;
     };
+    if let Some(way) = trip.late {
+        outbox.hold(way, datagram.clone(), now);
+    }
     if let Some(way) = &trip.twin
         && outbox.repeat(way, Blame::Nobody, datagram, now)
     {
@@ -195,9 +201,14 @@ pub(crate) fn send_run<S: DatagramSink>(
         is_sealed &= trip.session.seal(&mut slot[datagram.clone()]);
         if let Some(way) = &trip.twin
             && is_sealed
-            && outbox.append_raw(way, Blame::Nobody, &slot[datagram], now)
+            && outbox.append_raw(way, Blame::Nobody, &slot[datagram.clone()], now)
         {
             shared.sending.add(Counter::TwinsOut, 1);
+        }
+        if let Some(way) = trip.late
+            && is_sealed
+        {
+            outbox.late.hold(way, &slot[datagram], now);
         }
         is_sealed &= trip.way.wrap(slot);
     });

@@ -264,7 +264,7 @@ fn real_time_frames_go_twice_and_arrive_once() {
     let ids = [[3; 10], [2; 10]];
     let twin = Path::new(Endpoint::Route(Route::new(&ids).expect("a route")), MTU - 68);
     let best = Path::new(Endpoint::direct(net.node(2).address), MTU);
-    net.plan(1, 2, Plan { best, twin: Some(twin), spread: Vec::new() });
+    net.plan(1, 2, Plan { best, twin: Some(twin), spread: Vec::new(), late: None });
     net.node(3).obey(Verb::SetForwarding(1 << 30), 1);
     let expedited = 46 << 2;
     for (size, tos) in [(100, expedited), (100, 0), (20_000, expedited)] {
@@ -290,11 +290,45 @@ fn real_time_frames_go_twice_and_arrive_once() {
 }
 
 #[test]
+fn real_time_frames_go_once_more_later_and_make_up_for_what_was_lost() {
+    let mut net = Net::new(3);
+    let ids = [[3; 10], [2; 10]];
+    let by_three = Path::new(Endpoint::Route(Route::new(&ids).expect("a route")), MTU - 68);
+    let best = Path::new(Endpoint::direct(net.node(2).address), MTU);
+    net.plan(1, 2, Plan { best, twin: None, spread: Vec::new(), late: Some(by_three) });
+    net.node(3).obey(Verb::SetForwarding(1 << 30), 1);
+    let expedited = 46 << 2;
+    for (size, tos) in [(100, expedited), (100, 0), (20_000, expedited)] {
+        let frame = frame(1, 2, size, tos);
+        net.node(1).egress.take(|vectors| harness::fill(vectors, &frame), 1).expect("a read that cannot fail");
+        assert!(!net.node(1).sent_to(1).is_empty(), "this is lost");
+        let late_at = net.node(1).egress.late_at();
+        assert_eq!(late_at.is_some(), tos == expedited);
+        let Some(late_at) = late_at else { continue };
+        net.node(1).egress.send_late(late_at - 1);
+        assert!(net.node(1).sent_to(late_at - 1).is_empty());
+        net.node(1).egress.send_late(late_at);
+        net.settle();
+        assert_eq!(payloads(&net.node(2).tap.take()), frame[VNET_BYTES + 54..]);
+        assert_eq!(net.node(1).egress.late_at(), None);
+    }
+    assert!(net.node(1).count(Counter::LateCopiesOut) > 10);
+    assert_eq!(net.node(1).count(Counter::TwinsOut), 0);
+    let frame = frame(1, 2, 100, expedited);
+    net.node(1).egress.take(|vectors| harness::fill(vectors, &frame), 1).expect("a read that cannot fail");
+    net.settle();
+    net.node(1).obey(Verb::RemovePeer(2), 1);
+    let before = net.node(1).count(Counter::LateCopiesOut);
+    net.node(1).egress.send_late(Nanos::MAX);
+    assert_eq!(net.node(1).count(Counter::LateCopiesOut), before, "nobody is there to have it");
+}
+
+#[test]
 fn a_flow_keeps_to_one_of_the_ways() {
     let mut net = Net::new(3);
     let best = Path::new(Endpoint::direct(net.node(2).address), MTU);
     let other = SocketAddr::from(([192, 0, 2, 77], 9993));
-    net.plan(1, 2, Plan { best, twin: None, spread: vec![Path::new(Endpoint::direct(other), MTU)] });
+    net.plan(1, 2, Plan { best, twin: None, spread: vec![Path::new(Endpoint::direct(other), MTU)], late: None });
     let mut ways = [0, 0];
     for port in 0..64u8 {
         let mut frame = frame(1, 2, 10, 0);

@@ -174,8 +174,10 @@ impl Halves {
         let mut tick_at = self.clock.now() + SECOND;
         let mut turns = Turns::new();
         let mut has_more = false;
+        let mut late_at = None;
         loop {
-            let left = if has_more { 0 } else { tick_at.saturating_sub(self.clock.now()).div_ceil(MILLISECOND) };
+            let wake_at = late_at.map_or(tick_at, |at: Nanos| at.min(tick_at));
+            let left = if has_more { 0 } else { wake_at.saturating_sub(self.clock.now()).div_ceil(MILLISECOND) };
             self.outward_sleeps.store(!has_more, Ordering::Release);
             let has_orders = self.watch.wait(left as i32).any(|number| number == ORDERS);
             self.outward_sleeps.store(false, Ordering::Release);
@@ -201,6 +203,7 @@ impl Halves {
                 tick_at = now + SECOND;
             }
             let own = outward.work(&self.clock, if turns.claim.is_some() { 1 } else { ROUNDS_PER_TURN })?;
+            late_at = outward.egress.late_at();
             drop(outward);
             let mut other = Progress::default();
             if let Some(claim) = &turns.claim
@@ -259,8 +262,13 @@ impl Halves {
         let Some(mut outward) = try_lock(&self.outward) else {
             return Progress::default();
         };
+        let awaited = outward.egress.late_at();
         // That the TAP is gone is for the other thread to tell, which finds it out as well.
         let mut progress = outward.work(&self.clock, 1).unwrap_or_default();
+        if awaited.is_none() && outward.egress.late_at().is_some() {
+            // The other thread knows of none that it would have to wake up for.
+            self.verbs.event.ring();
+        }
         if !outward.egress.is_idle() && progress.bytes > MUCH_BYTES {
             // It goes on where the claim is about to be given up.
             self.verbs.event.ring();

@@ -58,6 +58,7 @@ impl Outward {
     /// than one super-frame, and what is sealed is still in the cache.
     pub fn work(&mut self, clock: &Clock, rounds: usize) -> Result<Progress, String> {
         let mut progress = Progress::default();
+        self.egress.send_late(clock.now());
         for _ in 0..rounds {
             let now = clock.now();
             let has_more = self.read(now)?;

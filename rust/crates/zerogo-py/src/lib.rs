@@ -210,12 +210,21 @@ impl NativePlane {
         self.push(Verb::RetireSession(local_index));
     }
 
-    /// Send a peer's datagrams so: the best path, that of copies, others to spread flows over; no path holds them back.
-    fn set_path(&self, peer: u64, best: Option<PathRow>, twin: Option<PathRow>, spread: Vec<PathRow>) -> PyResult<()> {
+    /// Send a peer's datagrams so: the best path, that of copies, others to spread flows over, that of late copies; no
+    /// path holds them back.
+    fn set_path(
+        &self,
+        peer: u64,
+        best: Option<PathRow>,
+        twin: Option<PathRow>,
+        spread: Vec<PathRow>,
+        late: Option<PathRow>,
+    ) -> PyResult<()> {
         let best = best.as_ref().map(parse_path).transpose()?;
         let twin = twin.as_ref().map(parse_path).transpose()?;
+        let late = late.as_ref().map(parse_path).transpose()?;
         let spread = spread.iter().map(parse_path).collect::<PyResult<Vec<Path>>>()?;
-        self.push(Verb::SetPath(peer, best.map(|best| Plan { best, twin, spread })));
+        self.push(Verb::SetPath(peer, best.map(|best| Plan { best, twin, spread, late })));
         Ok(())
     }
 
