@@ -64,12 +64,13 @@ class _Flow:
 
 
 class Prober:
-    """Pings every target until it is stopped; `series` holds what came back."""
+    """Pings every target until it is stopped, at best each `interval` seconds; `series` holds what came back."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, interval: float = _INTERVAL_SECONDS) -> None:
         self.canary = os.urandom(CANARY_BYTES)
         self.series: dict[Pair, Series] = {}
         self._lab = lab
+        self._interval = interval
         self._flows: dict[Pair, _Flow] = {}
         self._queue: deque[_Flow] = deque()
         self._lock = threading.Lock()
@@ -128,7 +129,7 @@ class Prober:
                     if self._queue:
                         self._queue.rotate(-1)
                         self._send(self._queue[-1])
-                    pace = max(_INTERVAL_SECONDS / max(1, len(self._queue)), 1 / _PINGS_PER_SECOND_LIMIT)
+                    pace = max(self._interval / max(1, len(self._queue)), 1 / _PINGS_PER_SECOND_LIMIT)
                     next_at = max(next_at + pace, now - 0.05)
 
     def _send(self, flow: _Flow) -> None:

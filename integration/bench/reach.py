@@ -1,0 +1,205 @@
+"""How soon two members reach each other, and how long a move takes, in the lab: one pair at a time, links of 20 ms.
+
+    python -m integration.bench.reach [--only NAME,...] [--rounds 5] [--json FILE]
+
+Run as root, about half a minute a pair. A pair has a guest that leaves the network, forgets its key and joins anew in
+each round. Times run from the moment that the maps of both agents name the other, so they hold neither the start of
+programs nor joining, but all else: gathering, signals by the controller, relays, checks, the handshake. Site to site
+and back takes 80 ms here. `roaming` does to a running pair what travel and providers do, and takes the longest silence of
+pings sent every 10 ms. The exit status is 1 where a pair never answered, or took another path than it should.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from attrs import define, field, frozen
+
+from zerogo.lab.laboratory import Lab
+from zerogo.lab.loader import parse_scenario
+from zerogo.lab.prober import Prober, Target
+from zerogo.lab.roles import MESH_DEVICE, Mesh
+
+HOME, GUEST = "home", "guest"
+PAIR = (HOME, GUEST)
+SCENARIO = """
+family: {family}
+defaults: {{link: {{delay: 20ms}}}}
+sites:
+  cloud: {{nat: open, hosts: {{server: {{role: [controller, relay]}}}}}}
+  oslo: {{nat: {home}, hosts: [{HOME}]}}
+  rome: {{nat: {guest}, hosts: [{GUEST}]}}
+  cafe: {{nat: port-restricted, hosts: []}}
+"""
+PING_SECONDS = 0.01
+LIMIT_SECONDS = 40.0
+"""For a pair to answer and to take its path."""
+QUIET_SECONDS = 3.0
+"""A pair has had its path for so long before anything is done to it."""
+WATCH_SECONDS = 5.0
+"""From what is done until the longest silence is read off."""
+
+
+@frozen
+class Case:
+    """Two kinds of NAT, the path that they come to, and the seconds that the project wants."""
+
+    name: str
+    home: str
+    guest: str
+    path: str
+    ping_goal: float
+    direct_goal: float | None = None
+    family: str = "ipv4"
+
+
+CASES = (
+    Case("plain", "port-restricted", "port-restricted", "direct", 1.0, 0.15),
+    Case("ipv6", "port-restricted", "port-restricted", "direct", 1.0, 0.15, "ipv6"),
+    Case("prediction", "port-restricted", "symmetric-sequential", "direct", 1.0, 1.0),
+    Case("birthday", "port-restricted", "symmetric-random", "direct", 1.0, 3.5),
+    Case("hopeless", "symmetric-random", "symmetric-random", "relay", 1.0),
+    Case("udp-blocked", "port-restricted", "udp-blocked", "relay", 0.5),
+)
+ROAMING_GOAL = 0.3 + 0.08
+MOVES: dict[str, Callable[[Lab], None]] = {
+    "new public address": lambda lab: lab.change_address("rome"),
+    "NAT forgets": lambda lab: lab.rebind("rome"),
+    "to another site": lambda lab: lab.move(GUEST, "cafe"),
+}
+
+
+@define
+class Standing:
+    """A lab with one pair in it."""
+
+    lab: Lab
+    mesh: Mesh
+    prober: Prober
+    _known: float = field(default=0.0, init=False)
+
+    def meet(self, path: str) -> tuple[float, float | None]:
+        """Wait for the first answer and for the path; seconds to each, the latter as the slower end says, None for a
+        path that is not direct. Raises `TimeoutError`."""
+        self._known = 0.0
+        limit = time.time() + LIMIT_SECONDS
+        while time.time() < limit:
+            self.mesh.check()
+            self._aim()
+            views = [self.mesh.peers(one).get(other) for one, other in (PAIR, PAIR[::-1])]
+            known = [view.known_since for view in views if view is not None and view.known_since is not None]
+            if len(known) == 2:
+                self._known = max(self._known, *known)
+            first = self.prober.series[PAIR].first_answer_at if PAIR in self.prober.series else None
+            if first is not None and len(known) == 2 and {view.path for view in views if view is not None} == {path}:
+                times = [view.seconds_to_direct for view in views if view is not None]
+                direct = max((each for each in times if each is not None), default=None)
+                return max(0.0, first - self._known), direct if path == "direct" else None
+            time.sleep(0.1)
+        raise TimeoutError(f"no {path} path with an answer in {LIMIT_SECONDS:.0f} s")
+
+    def again(self) -> None:
+        """The guest forgets all and joins anew."""
+        self.prober.forget([PAIR])
+        self.mesh.rejoin(GUEST)
+
+    def silence_after(self, move: Callable[[Lab], None]) -> float:
+        """The longest silence, in seconds, that something done to the running pair makes."""
+        time.sleep(QUIET_SECONDS)
+        began = time.time()
+        move(self.lab)
+        time.sleep(WATCH_SECONDS)
+        outage = self.prober.series[PAIR].figures(began, began + WATCH_SECONDS).outage
+        return WATCH_SECONDS if outage is None else outage
+
+    def _aim(self) -> None:
+        address = self.mesh.address(GUEST)
+        if PAIR not in self.prober.series and address is not None and self.mesh.address(HOME) is not None:
+            self.prober.set_target(Target(PAIR, HOME, address, MESH_DEVICE))
+
+
+@contextlib.contextmanager
+def standing(name: str, home: str, guest: str, family: str) -> Iterator[Standing]:
+    """The lab, with everything started."""
+    text = SCENARIO.format(family=family, home=home, guest=guest, HOME=HOME, GUEST=GUEST)
+    scenario = parse_scenario(text, name=f"reach-{name}", file=f"reach-{name}.yaml")
+    with (
+        Lab(scenario) as lab,
+        contextlib.closing(Mesh(lab)) as mesh,
+        contextlib.closing(Prober(lab, PING_SECONDS)) as prober,
+    ):
+        mesh.start_all()
+        yield Standing(lab, mesh, prober)
+
+
+def measure(case: Case, rounds: int) -> dict[str, list[float]]:
+    """Seconds of each round. Raises `TimeoutError`."""
+    pings, directs = [], []
+    with standing(case.name, case.home, case.guest, case.family) as pair:
+        pair.meet(case.path)
+        for _ in range(rounds):
+            pair.again()
+            ping, direct = pair.meet(case.path)
+            pings.append(ping)
+            directs += [] if direct is None else [direct]
+    return {"ping": pings, "direct": directs}
+
+
+def roam(rounds: int) -> dict[str, list[float]]:
+    """Seconds of silence after each kind of move."""
+    found: dict[str, list[float]] = {name: [] for name in MOVES}
+    for _ in range(rounds):
+        with standing("roaming", "port-restricted", "port-restricted", "ipv4") as pair:
+            pair.meet("direct")
+            for name, move in MOVES.items():
+                found[name].append(pair.silence_after(move))
+    return found
+
+
+def line(title: str, times: Sequence[float], goal: float | None) -> str:
+    """A row of the table."""
+    if not times:
+        return f"{title:34} {'-':>7}"
+    wanted = "" if goal is None else f"{goal:7.2f}  {'met' if statistics.median(times) <= goal else 'MISSED'}"
+    return f"{title:34} {statistics.median(times):7.2f} {min(times):7.2f} {max(times):7.2f} {len(times):7}  {wanted}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table; the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", help=f"of {', '.join(case.name for case in CASES)}, roaming; with commas")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", type=Path)
+    wanted = parser.parse_args(arguments)
+    names = wanted.only.split(",") if wanted.only else [*(case.name for case in CASES), "roaming"]
+    print(f"{'seconds':34} {'median':>7} {'least':>7} {'most':>7} {'rounds':>7}  {'goal':>7}")
+    figures: dict[str, dict[str, list[float]]] = {}
+    is_well = True
+    for case in [case for case in CASES if case.name in names]:
+        try:
+            found = figures[case.name] = measure(case, wanted.rounds)
+        except TimeoutError as error:
+            print(f"{case.name}: {error}", flush=True)
+            is_well = False
+            continue
+        print(line(f"{case.name}: to the first ping", found["ping"], case.ping_goal), flush=True)
+        if case.direct_goal is not None:
+            print(line(f"{case.name}: to the direct path", found["direct"], case.direct_goal), flush=True)
+    if "roaming" in names:
+        found = figures["roaming"] = roam(wanted.rounds)
+        for title, times in found.items():
+            print(line(f"roaming: {title}", times, ROAMING_GOAL), flush=True)
+    if wanted.json is not None:
+        wanted.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    return 0 if is_well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
