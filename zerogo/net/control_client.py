@@ -4,7 +4,9 @@
     IDLE -start-> DIALLING -Opened-> OPEN -lost-> WAITING -back-off over-> DIALLING ...      any -stop-> STOPPED
 
 Back-off is full jitter (a random time up to a bound that doubles, 0.5 to 30 s), so that a thousand agents do not come
-back to a restarted controller at once. `settled` (the member was welcomed) sets it back; a connection that opens and
+back to a restarted controller at once. While nobody answers at all, which costs nobody anything, the bound is at most
+half the time that the controller has been gone: who restarts it in five seconds has all agents back three seconds
+later. `settled` (the member was welcomed) sets it back; a connection that opens and
 is dropped again before that counts as a failure, and its address comes last next time; one that worked comes first.
 When it is this machine's network that changed (`look`), nobody else comes back at that moment: a connection from an
 address that is gone is dropped and dialled anew at once, and so is one that turns out to be dead.
@@ -253,6 +255,8 @@ class ControlClient:
         self._state = ConnectionState.IDLE
         self._failures = 0
         self._is_settled = False
+        self._gone_at: float | None = None
+        """When it was there last, or was first looked for in vain; None: it is there."""
         self._reason = ""
         self._address = ""
         self._dial: Deferred[object] | None = None
@@ -293,6 +297,7 @@ class ControlClient:
         """All is well: the next time begins with this address and the shortest back-off."""
         self._failures = 0
         self._is_settled = True
+        self._gone_at = None
 
     def look(self, gone: Sequence[str] = ()) -> None:
         """The network changed: find out soon whether the connection lives, or dial at once.
@@ -346,7 +351,7 @@ class ControlClient:
         self._dial = None
         if self._state is ConnectionState.STOPPED or failure.check(CancelledError):
             return
-        self._try_later(failure.getErrorMessage())
+        self._try_later(failure.getErrorMessage(), is_silent=True)
 
     def _opened(self, connection: _Connection) -> None:
         connection.is_open = True
@@ -378,12 +383,16 @@ class ControlClient:
         for stopped in waiting:
             stopped.callback(None)
 
-    def _try_later(self, reason: str, is_expected: bool = False) -> None:
+    def _try_later(self, reason: str, is_expected: bool = False, is_silent: bool = False) -> None:
+        now = self.clock.seconds()
+        self._gone_at = now if self._gone_at is None else self._gone_at
         self._reason = reason
         self._state = ConnectionState.WAITING
         # Once loudly: an agent may be without its controller for days.
         emit = _log.debug if self._failures else _log.warn
         bound = min(BACKOFF_LIMIT_SECONDS, BACKOFF_SECONDS * 2.0**self._failures)
+        if is_silent:
+            bound = min(bound, max(BACKOFF_SECONDS, (now - self._gone_at) / 2))
         self._failures = min(self._failures + 1, 10)
         delay = 0.0 if is_expected else max(0.05, bound * int.from_bytes(self._rng(4), "big") / 2**32)
         emit("No controller ({reason}); the next try is in {delay:.1f} s", reason=reason, delay=delay)

@@ -25,7 +25,7 @@ from zope.interface import implementer
 
 from zerogo.control.channel import FRAME_LIMIT
 from zerogo.control.connection import TokenBucket
-from zerogo.net.tcp import repeat_soon
+from zerogo.net.tcp import repeat_soon, write_now
 
 SUBPROTOCOL = "zerogo.1"
 CONNECTIONS_LIMIT = 8192
@@ -57,12 +57,17 @@ class AgentConnections(Protocol):
 
 
 class _QuietLog:
-    """Autobahn's log, all at level debug."""
+    """Autobahn's log: what it calls worth knowing at level debug, and nothing of what it tells of each byte."""
 
     def debug(self, message: str, /, **values: object) -> None:
+        """Autobahn says a dozen such words for each connection, and two for each message."""
+
+    trace = debug
+
+    def info(self, message: str, /, **values: object) -> None:
         _log.debug(message, **values)
 
-    trace = info = warn = error = critical = debug
+    warn = error = critical = info
 
 
 @implementer(IPushProducer)
@@ -193,7 +198,8 @@ class ControlServer(WebSocketServerFactory):
         if protocol is not None and protocol.state == protocol.STATE_OPEN:
             self.bytes_sent += len(data)
             self.messages_sent += 1
-            protocol.sendMessage(data, isBinary=True)  # type: ignore[no-untyped-call]
+            frame = self.prepareMessage(data, isBinary=True, doNotCompress=True)
+            write_now(protocol.transport, [frame.payloadHybi])
 
     def close(self, number: int, reason: str, is_abrupt: bool) -> None:
         """Send what is queued, then close; with `is_abrupt` without a word and without waiting for the other end."""

@@ -65,14 +65,27 @@ class ControlClientTests(SynchronousTestCase):
 
     def test_a_lost_connection_is_dialled_again_after_a_random_time_that_grows(self) -> None:
         self.client.start()
-        waits = []
-        for _ in range(9):
+        for step in range(9):
+            self.open().cut()
+            wait = self.client.status().next_try_in
+            self.assertAlmostEqual(wait, min(BACKOFF_LIMIT_SECONDS, BACKOFF_SECONDS * 2**step), places=3)
+            self.clock.advance(wait)
+
+    def test_while_nobody_answers_no_wait_is_longer_than_half_of_the_time_before_it(self) -> None:
+        self.client.start()
+        attempt = self.open()
+        self.client.settled()
+        self.clock.advance(1000.0)
+        attempt.cut()
+        self.clock.advance(self.client.status().next_try_in)
+        gone = BACKOFF_SECONDS
+        for _ in range(30):
             self.network.attempts[-1].refuse()
-            waits.append(self.client.status().next_try_in)
-            self.clock.advance(waits[-1])
-        bounds = [min(BACKOFF_LIMIT_SECONDS, BACKOFF_SECONDS * 2**step) for step in range(9)]
-        for wait, bound in zip(waits, bounds, strict=True):
-            self.assertAlmostEqual(wait, bound, places=3)
+            wait = self.client.status().next_try_in
+            self.assertAlmostEqual(wait, min(BACKOFF_LIMIT_SECONDS, max(BACKOFF_SECONDS, gone / 2)), places=3)
+            self.clock.advance(wait)
+            gone += wait
+        self.assertEqual(round(wait), BACKOFF_LIMIT_SECONDS)
 
     def test_the_back_off_is_jittered_over_its_whole_range(self) -> None:
         self.random = b"\x40" + bytes(15)
