@@ -5,8 +5,9 @@
 Run as root, about half a minute a pair. A pair has a guest that leaves the network, forgets its key and joins anew in
 each round. Times run from the moment that the maps of both agents name the other, so they hold neither the start of
 programs nor joining, but all else: gathering, signals by the controller, relays, checks, the handshake. Site to site
-and back takes 80 ms here. `roaming` does to a running pair what travel and providers do, and takes the longest silence of
-pings sent every 10 ms. The exit status is 1 where a pair never answered, or took another path than it should.
+and back takes 80 ms here. `roaming` does to a running pair what travel and providers do, and takes the longest
+silence of pings sent every 10 ms. The exit status is 1 where a pair never answered, or took another path than it
+should.
 """
 
 from __future__ import annotations
