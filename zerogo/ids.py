@@ -12,6 +12,7 @@ import binascii
 import hashlib
 import ipaddress
 import re
+from functools import lru_cache
 
 from attrs import field, frozen
 
@@ -109,6 +110,19 @@ class MacAddress:
         return self.raw.hex(":")
 
 
+@lru_cache(4096)
+def _canonical_address(host: str) -> str:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError as error:
+        raise ParseError(f"{host[:60]!r} is not an IP address") from error
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.scope_id is not None:
+            raise ParseError(f"{host[:60]!r} has a zone id")
+        address = address.ipv4_mapped or address
+    return str(address)
+
+
 @frozen(order=True)
 class SocketAddress:
     """An IP address in its canonical text form and a UDP or TCP port.
@@ -122,17 +136,10 @@ class SocketAddress:
     @classmethod
     def of(cls, host: str, port: int) -> SocketAddress:
         """Canonical form of an address in text and a port; raises `ParseError`."""
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError as error:
-            raise ParseError(f"{host[:60]!r} is not an IP address") from error
-        if isinstance(address, ipaddress.IPv6Address):
-            if address.scope_id is not None:
-                raise ParseError(f"{host[:60]!r} has a zone id")
-            address = address.ipv4_mapped or address
+        canonical = _canonical_address(host)
         if not 0 <= port <= 65535:
             raise ParseError(f"{port} is not a port")
-        return cls(str(address), port)
+        return cls(canonical, port)
 
     @classmethod
     def parse(cls, text: str) -> SocketAddress:

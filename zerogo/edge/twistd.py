@@ -13,7 +13,7 @@ from zerogo.config.options import RoleOptions
 from zerogo.edge.owner import Surroundings
 from zerogo.edge.service import EdgeService
 from zerogo.net.clock import use_steady_clock
-from zerogo.net.heap import keep_freed
+from zerogo.net.heap import collect_seldom, keep_freed
 from zerogo.observe.service import LoggedService
 
 
@@ -52,6 +52,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         reactor = installed
     use_steady_clock(reactor)
     keep_freed()
+    collect_seldom()
     from zerogo.net.dial import stream_endpoint
 
     config = options.config

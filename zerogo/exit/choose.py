@@ -178,6 +178,9 @@ class Pool:
     def _draw_two(self, demand: Demand, now: float) -> EdgeState | None:
         if not self._all or demand.wish.country:
             return None
+        if len(self._all) == 1:
+            only = self._all[0]
+            return None if only.is_ejected(now) or misfit(only, demand) is not None else only
         found: EdgeState | None = None
         for _ in range(DRAWS):
             state = self._all[int(self._chance() * len(self._all))]
@@ -186,7 +189,7 @@ class Pool:
             if found is not None:
                 return min(found, state, key=EdgeState.cost)
             found = state
-        return found if len(self._all) == 1 else None
+        return None
 
     def _pick(self, fitting: list[EdgeState]) -> EdgeState | None:
         if not fitting:

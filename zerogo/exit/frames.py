@@ -22,6 +22,7 @@ import enum
 import ipaddress
 import struct
 from collections.abc import Iterator
+from functools import lru_cache
 
 from attrs import field, frozen
 
@@ -29,6 +30,7 @@ from zerogo.errors import ParseError
 from zerogo.exit.reason import Reason
 from zerogo.exit.target import Target
 from zerogo.ids import SocketAddress
+from zerogo.policy.addresses import REMEMBERED
 
 HEAD = struct.Struct("!BII")
 SENTENCE_LIMIT = 200
@@ -139,7 +141,7 @@ def parse_open(payload: bytes) -> Open:
 def emit_opened(value: Opened) -> bytes:
     """The payload."""
     microseconds = min(value.microseconds, 2**32 - 1)
-    return _OPENED.pack(value.credit, microseconds, value.bound.port) + _packed(value.bound)
+    return _OPENED.pack(value.credit, microseconds, value.bound.port) + packed_address(value.bound.host)
 
 
 def parse_opened(payload: bytes) -> Opened:
@@ -195,7 +197,7 @@ def parse_datagram(payload: bytes) -> Datagram:
 
 def emit_address(address: SocketAddress) -> bytes:
     """The payload of ACCEPTED."""
-    return _PORT.pack(address.port) + _packed(address)
+    return _PORT.pack(address.port) + packed_address(address.host)
 
 
 def parse_address(payload: bytes) -> SocketAddress:
@@ -205,12 +207,20 @@ def parse_address(payload: bytes) -> SocketAddress:
     return _unpacked(payload[2:], _PORT.unpack_from(payload)[0])
 
 
-def _packed(address: SocketAddress) -> bytes:
-    return ipaddress.ip_address(address.host).packed
+@lru_cache(REMEMBERED)
+def packed_address(host: str) -> bytes:
+    """The 4 or 16 bytes of an address in canonical text."""
+    return ipaddress.ip_address(host).packed
+
+
+@lru_cache(REMEMBERED)
+def address_text(raw: bytes) -> str:
+    """The canonical text of 4 or 16 bytes."""
+    return str(ipaddress.ip_address(raw))
 
 
 def _unpacked(raw: bytes, port: int) -> SocketAddress:
-    return SocketAddress.of(str(ipaddress.ip_address(raw)), port)
+    return SocketAddress.of(address_text(raw), port)
 
 
 def _ascii(raw: bytes) -> str:

@@ -12,7 +12,6 @@ asks. Nothing in a handshake is longer than 513 bytes, so a slow one costs its t
 from __future__ import annotations
 
 import enum
-import ipaddress
 import struct
 from collections import deque
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from attrs import field, frozen
 
 from zerogo.core import Deadline, drain
 from zerogo.errors import ParseError
-from zerogo.exit.frames import Command
+from zerogo.exit.frames import Command, address_text, packed_address
 from zerogo.exit.reason import MEANINGS, Reason, SocksReply
 from zerogo.exit.target import Target
 from zerogo.ids import SocketAddress
@@ -135,9 +134,9 @@ class Socks5Server:
         """Answer the request; anything but success ends the connection when `outgoing` is drained."""
         if self.state is not State.REPLYING:
             return
-        address = ipaddress.ip_address(bound.host)
-        kind = _IPV4 if address.version == 4 else _IPV6
-        self._outgoing.append(bytes([VERSION, reply, 0, kind]) + address.packed + _PORT.pack(bound.port))
+        packed = packed_address(bound.host)
+        kind = _IPV4 if len(packed) == 4 else _IPV6
+        self._outgoing.append(bytes([VERSION, reply, 0, kind]) + packed + _PORT.pack(bound.port))
         if reply is not SocksReply.SUCCEEDED:
             self.state = State.CLOSED
         elif is_last:
@@ -252,7 +251,7 @@ def read_target(kind: int, place: bytes, port: int) -> Target:
             return Target.of(place[1:].decode("ascii"), port)
         except UnicodeDecodeError as error:
             raise ParseError("a name that is not ASCII") from error
-    return Target.of(str(ipaddress.ip_address(place)), port)
+    return Target.of(address_text(place), port)
 
 
 def parse_udp(datagram: bytes) -> tuple[Target, bytes]:

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 
 from attrs import frozen
 
 from zerogo.errors import ParseError
-from zerogo.policy.addresses import Address
+from zerogo.policy.addresses import REMEMBERED, Address
 
 HOST_LIMIT = 253
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -58,15 +59,21 @@ class Target:
     @property
     def address(self) -> Address | None:
         """The host, where it is an address."""
-        try:
-            return ipaddress.ip_address(self.host)
-        except ValueError:
-            return None
+        return _address_of(self.host)
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+@lru_cache(REMEMBERED)
+def _address_of(host: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+@lru_cache(REMEMBERED)
 def canonical_host(host: str) -> str:
     """The canonical form of a name or an address; raises `ParseError`."""
     if not host or len(host) > HOST_LIMIT + 1 or not host.isascii():

@@ -35,8 +35,8 @@ from zerogo.exit.notes import Note, emit_note, parse_note
 PACKET, ACK, PING, PONG, NOTE = b"\x01", b"\x02", b"\x03", b"\x04", b"\x05"
 MESSAGE_LIMIT = 262_127
 """Bytes that one frame of the channel carries."""
-MESSAGE_BYTES = 65_519
-"""Longest message while the carrier is not known to be fast."""
+MESSAGE_BYTES = 66_000
+"""Longest message while the carrier is not known to be fast: what a socket gives at once fits it with its head."""
 MESSAGE_SECONDS = 0.01
 """Longer ones hold no more than the carrier takes in this time, so that nothing urgent waits behind one for long."""
 REPLAY_LIMIT = 8 * 1024 * 1024

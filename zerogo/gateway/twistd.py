@@ -12,7 +12,7 @@ from zerogo.config.gateway import GatewayConfig
 from zerogo.config.options import RoleOptions
 from zerogo.gateway.service import GatewayService
 from zerogo.net.clock import use_steady_clock
-from zerogo.net.heap import keep_freed
+from zerogo.net.heap import collect_seldom, keep_freed
 from zerogo.observe.service import LoggedService
 
 
@@ -37,6 +37,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         reactor = installed
     use_steady_clock(reactor)
     keep_freed()
+    collect_seldom()
     config = options.config
     role = LoggedService(config.log_level, config.log_format, options.parent)
     GatewayService(config, reactor, os.urandom).setServiceParent(role)  # type: ignore[no-untyped-call]

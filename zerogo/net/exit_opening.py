@@ -126,7 +126,9 @@ class Opening:
             self._failed(Reason.CARRIER_LOST, "")
 
     def _try(self) -> None:
-        demand = evolve(self._demand, excluded=self._demand.excluded + self.tried)
+        demand = self._demand
+        if self.tried:
+            demand = evolve(demand, excluded=demand.excluded + self.tried)
         edge = self._choice.edge_for(self._grant, demand)
         if edge is None:
             self._finish(self._attempts.verdict(Reason.NO_EDGE), "")

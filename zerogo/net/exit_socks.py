@@ -24,6 +24,7 @@ from zerogo.net.exit_association import Association
 from zerogo.net.exit_opening import Opening, OpenStream
 from zerogo.net.exit_splice import Splice
 from zerogo.net.exit_user import Entry, UserProtocol, refusal_of
+from zerogo.net.tcp import write_now
 
 _log = Logger(namespace="zerogo.exit.socks")
 
@@ -103,8 +104,7 @@ class SocksSession:
         self._flush()
 
     def _flush(self) -> None:
-        for data in self._server.outgoing():
-            self._user.transport.write(data)
+        write_now(self._user.transport, list(self._server.outgoing()))
         self._arm()
         if self._server.state is State.CLOSED:
             self._user.close()

@@ -9,8 +9,8 @@ from typing import Any
 
 from twisted.internet.tcp import Connection
 
-READ_MOST = 256 * 1024
-"""Bytes that are read of a busy connection at once."""
+READ_MOST = 256_000
+"""Bytes that are read of a busy connection at once: a little less than a message of a tunnel holds."""
 UNSENT_BYTES = 256 * 1024
 SEGMENT_BYTES = 1000
 """Longest segment of connections that must work over every line, also over one of 1,100 bytes that swallows what is

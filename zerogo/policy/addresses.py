@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from attrs import field, frozen
@@ -28,6 +29,8 @@ from attrs import field, frozen
 from zerogo.errors import LocalError, ParseError
 
 Address = IPv4Address | IPv6Address
+REMEMBERED = 4096
+"""Answers that each question keeps: reading an address costs more than any other step of a stream."""
 Network = IPv4Network | IPv6Network
 
 _V4 = ipaddress.IPv4Network
@@ -80,6 +83,7 @@ def canonical(address: Address) -> Address:
     return address if carried is None else carried
 
 
+@lru_cache(REMEMBERED)
 def special_range(address: Address) -> str | None:
     """What kind of special-purpose range `address` leads into, in words; None where it is on the public internet."""
     place = canonical(address)
@@ -91,6 +95,7 @@ def special_range(address: Address) -> str | None:
     return None
 
 
+@lru_cache(REMEMBERED)
 def parse_address(host: str) -> Address:
     """An IP address in text; raises `ParseError`, also for one with a zone id, which means a link of one machine."""
     try:
@@ -140,6 +145,7 @@ def _is_never(address: Address) -> bool:
     return any(address in network for network, _ in NEVER)
 
 
+@lru_cache(REMEMBERED)
 def _is_special(network: Network) -> bool:
     """Whether a range lies within special-purpose ranges, so that naming it can only mean to open it."""
     if isinstance(network, IPv6Network):
