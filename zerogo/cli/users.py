@@ -120,6 +120,31 @@ def reset_second_factor(outer: Path | None, name: str, state_dir: Path | None) -
     click.echo(f"{found['name']} logs in with the password alone")
 
 
+@users.command()
+@click.argument("name")
+@click.argument("subject")
+@state_dir_option
+@click.pass_obj
+def link(outer: Path | None, name: str, subject: str, state_dir: Path | None) -> None:
+    """Let the account SUBJECT at the provider (what its tokens have as `sub`) log in as the user NAME."""
+    api = controller_api(state_dir or outer)
+    found = find_user(api, name)
+    made = api.call("PUT", f"/users/{found['id']}/identity", {"subject": subject})
+    click.echo(f"{found['name']} is {made['subject']} at {made['issuer']}")
+
+
+@users.command()
+@click.argument("name")
+@state_dir_option
+@click.pass_obj
+def unlink(outer: Path | None, name: str, state_dir: Path | None) -> None:
+    """Let NAME log in by password alone; the sessions of that user end."""
+    api = controller_api(state_dir or outer)
+    found = find_user(api, name)
+    api.call("DELETE", f"/users/{found['id']}/identity")
+    click.echo(f"{found['name']} logs in by password alone")
+
+
 def find_user(api: OwnerApi, text: str) -> dict[str, Any]:
     """The user of that id or name; raises `NoSuchName`."""
     for user in api.items("/users"):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from zerogo.config.oidc import OidcConfig
 from zerogo.config.schema import option, section, sections
 from zerogo.config.tor_values import TOR_CONTROL
 from zerogo.config.turn_values import KEY_PIN, RELAY_HOST, RELAY_NAME
@@ -130,6 +131,8 @@ class ControllerConfig:
     """Relays on other machines that members may use."""
     stun_servers: tuple[str, ...] = option(many(HOST_PORT), (), "[stun.example.net:3478]")
     """Further STUN servers for members."""
+    oidc: OidcConfig = section(OidcConfig)
+    """Logging in by another site's accounts (OpenID Connect)."""
     network: NetworkDefaults = section(NetworkDefaults)
     """What a new network gets where its creator says nothing."""
     exit_audit_days: int = option(integer(1, 3660, "days"), 30)

@@ -92,7 +92,7 @@ async def open_browser(desk: Desk, call: Call) -> Answer:
     )
     document = SessionDocument(MeDocument(user.user_id, user.name, user.role), csrf_token(secret))
     cookie = set_cookie(call.cookie_name, session.session_id, secret, session.expires_at - session.created_at)
-    return Answer(201, document, cookie=cookie)
+    return Answer(201, document, cookies=(cookie,))
 
 
 async def get_browser(desk: Desk, call: Call) -> Answer:
@@ -109,7 +109,7 @@ async def close_browser(desk: Desk, call: Call) -> Answer:
     assert call.caller is not None
     if call.caller.session_id:
         await desk.store.write(sessions.close_session, call.caller.session_id)
-    return Answer(204, cookie=set_cookie(call.cookie_name, "", "", 0))
+    return Answer(204, cookies=(set_cookie(call.cookie_name, "", "", 0),))
 
 
 async def get_me(desk: Desk, call: Call) -> Answer:
@@ -137,7 +137,7 @@ async def log_out_everywhere(desk: Desk, call: Call) -> Answer:
     assert call.caller is not None
     if call.caller.user_id:
         await desk.store.write(sessions.close_sessions, call.caller.user_id, desk.unix_time())
-    return Answer(204, cookie=set_cookie(call.cookie_name, "", "", 0))
+    return Answer(204, cookies=(set_cookie(call.cookie_name, "", "", 0),))
 
 
 async def _logged_in(desk: Desk, call: Call) -> StoredUser:
@@ -167,7 +167,7 @@ async def check_password(desk: Desk, call: Call, name: str, password: str) -> St
     _begin_attempt(desk, name, call)
     try:
         user = await desk.store.read(users.find_user_by_name, name)
-        verdict = await desk.passwords.verify(None if user is None else user.password_hash, password)
+        verdict = await desk.passwords.verify(None if user is None else user.password_hash or None, password)
     except StoreFault:
         desk.login_limits.forgive(name, call.source)
         raise

@@ -24,6 +24,8 @@ from zerogo.controller.idempotency import Idempotency
 from zerogo.controller.link_book import LinkBook
 from zerogo.controller.link_rings import LinkRings
 from zerogo.controller.login_limits import LoginLimits
+from zerogo.controller.oidc_attempt import Attempts
+from zerogo.controller.oidc_provider import Provider
 from zerogo.controller.passwords import Passwords
 from zerogo.controller.rate_limits import RateLimits
 from zerogo.controller.tickets import Tickets
@@ -58,6 +60,14 @@ class LinkDesk:
     events: EventLog
 
 
+@frozen
+class OidcDesk:
+    """Where else people have accounts, and who is on the way there."""
+
+    provider: Provider
+    attempts: Attempts
+
+
 @frozen(kw_only=True)
 class Desk:
     """The controller, as the API sees it."""
@@ -76,6 +86,8 @@ class Desk:
     areas: Areas
     webhooks: WebhookSender
     browsers: Browsers
+    oidc: OidcDesk | None
+    """None: people log in by name and password only."""
     bootstrap_path: Path
     """The file with the secret that makes the first user; gone once there is one."""
     key_hash: bytes
@@ -104,6 +116,8 @@ class Call:
     """The host it came from."""
     cookie_name: str = ""
     """Under which a browser keeps its session."""
+    sealed_attempt: str = field(default="", repr=False)
+    """The login that a browser is in the middle of."""
     paging: Paging = field(factory=Paging)
     query: Mapping[str, float] = field(factory=dict)
     """The numbers in the query that the route takes."""
@@ -142,8 +156,10 @@ class Answer:
     body: msgspec.Struct | msgspec.Raw | None = None
     tag: str | None = None
     """Changes with what people can set of the thing; If-Match of a change names it."""
-    cookie: str | None = None
-    """A Set-Cookie header."""
+    cookies: tuple[str, ...] = field(default=(), repr=False)
+    """Set-Cookie headers."""
+    location: str | None = None
+    """Where the browser is sent."""
 
 
 QUERY_LIMIT = 2**40
@@ -185,7 +201,8 @@ class Route:
     query: tuple[str, ...] = ()
     """Names of numbers that may stand in the query."""
     words: tuple[str, ...] = ()
-    """The same for texts, of at most `WORD_LIMIT` characters."""
+    """The same for texts, of at most `word_limit` characters."""
+    word_limit: int = WORD_LIMIT
     if_match: IfMatch = IfMatch.NONE
     is_creation: bool = False
     """An Idempotency-Key is heeded."""

@@ -22,9 +22,10 @@ from werkzeug.exceptions import HTTPException
 
 from zerogo.controller.caller import Caller
 from zerogo.controller.callers import CHALLENGE, LOCAL_OWNER, find_caller
-from zerogo.controller.desk import QUERY_LIMIT, WORD_LIMIT, Answer, Call, Desk, IfMatch, Route
+from zerogo.controller.desk import QUERY_LIMIT, Answer, Call, Desk, IfMatch, Route
 from zerogo.controller.idempotency import Kept
 from zerogo.controller.login_limits import source_network
+from zerogo.controller.oidc_attempt import sealed_attempt
 from zerogo.controller.problems import CONTENT_TYPE, Problem, problem_of
 from zerogo.errors import ZeroGoError
 from zerogo.store.paging import LIMIT_MOST, Paging, parse_cursor
@@ -67,13 +68,14 @@ async def _serve(desk: Desk, route: Route, request: Request, **path: str) -> byt
 async def _answer(desk: Desk, route: Route, request: Request, path: dict[str, str]) -> Kept:
     caller = await _admitted(desk, request)
     _check_authority(route, caller)
-    content = _content(request)
+    content, cookie_name = _content(request), desk.browsers.cookie_name(request)
     call = Call(
         caller=caller,
         path=path,
         body=_body(route, request, content),
         source=_source(request),
-        cookie_name=desk.browsers.cookie_name(request),
+        cookie_name=cookie_name,
+        sealed_attempt=sealed_attempt(request.getHeader("cookie") or "", cookie_name),
         paging=_paging(route, request),
         query=_query(route, request),
         words=_words(route, request),
@@ -174,8 +176,8 @@ def _words(route: Route, request: Request) -> dict[str, str]:
             text = request.args.get(name.encode(), [b""])[0].decode()
         except UnicodeDecodeError:
             raise Problem(422, "invalid", f"{name} is not UTF-8 text") from None
-        if len(text) > WORD_LIMIT:
-            raise Problem(422, "invalid", f"{name} has at most {WORD_LIMIT} characters")
+        if len(text) > route.word_limit:
+            raise Problem(422, "invalid", f"{name} has at most {route.word_limit} characters")
         if text:
             found[name] = text
     return found
@@ -202,8 +204,10 @@ def _source(request: Request) -> str:
 
 
 def _rendered(request: Request, answer: Answer) -> Kept:
-    if answer.cookie is not None:
-        request.setHeader(b"set-cookie", answer.cookie.encode())
+    for cookie in answer.cookies:
+        request.responseHeaders.addRawHeader(b"set-cookie", cookie.encode())
+    if answer.location is not None:
+        request.setHeader(b"location", answer.location.encode())
     return Kept(answer.status, b"" if answer.body is None else msgspec.json.encode(answer.body), answer.tag)
 
 

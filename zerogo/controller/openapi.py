@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from zerogo import __version__
-from zerogo.controller.desk import QUERY_LIMIT, WORD_LIMIT, IfMatch, Route
+from zerogo.controller.desk import QUERY_LIMIT, IfMatch, Route
 from zerogo.controller.idempotency import KEY_LIMIT
 from zerogo.controller.live_documents import MESSAGES
 from zerogo.controller.problems import CODES, CONTENT_TYPE, ProblemDocument
@@ -105,7 +105,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         found.append(_parameter("cursor", "query", {"type": "string", "maxLength": CURSOR_LIMIT}))
     numbers = {"type": "number", "minimum": 0, "maximum": QUERY_LIMIT}
     found += [_parameter(name, "query", numbers) for name in route.query]
-    texts = {"type": "string", "maxLength": WORD_LIMIT}
+    texts = {"type": "string", "maxLength": route.word_limit}
     found += [_parameter(name, "query", texts) for name in route.words]
     if route.is_creation:
         key = {"type": "string", "minLength": 1, "maxLength": KEY_LIMIT, "pattern": "^[\\x20-\\x7e]+$"}
@@ -122,6 +122,8 @@ def _parameter(name: str, place: str, schema: dict[str, Any], is_required: bool 
 
 def _responses(route: Route, schema_of: dict[Any, Any]) -> dict[str, Any]:
     success: dict[str, Any] = {"description": "Done."}
+    if route.status == 303:
+        success = {"description": "Go there.", "headers": {"Location": {"schema": {"type": "string"}}}}
     if route.answer is not None:
         success["content"] = {"application/json": {"schema": schema_of[route.answer]}}
     responses = {str(route.status): success}

@@ -32,7 +32,7 @@ from zerogo.control.token import ADDRESSES_LIMIT, controller_key_hash, emit_base
 from zerogo.controller import relays
 from zerogo.controller.areas import Areas
 from zerogo.controller.browsers import Browsers
-from zerogo.controller.desk import Desk, LinkDesk
+from zerogo.controller.desk import Desk, LinkDesk, OidcDesk
 from zerogo.controller.dispatch import api_resource
 from zerogo.controller.event_log import EventLog
 from zerogo.controller.exits import Exits
@@ -45,6 +45,8 @@ from zerogo.controller.live_view import LiveView
 from zerogo.controller.login_limits import LoginLimits
 from zerogo.controller.membership import SEEN_SECONDS, Membership
 from zerogo.controller.monitoring import Monitor
+from zerogo.controller.oidc_attempt import Attempts
+from zerogo.controller.oidc_provider import Provider
 from zerogo.controller.onion import OnionPresence
 from zerogo.controller.passwords import PasswordThreads
 from zerogo.controller.places import BOOTSTRAP_FILE, ONION_FILE, OWNER_FILE, TOKEN_SEED_FILE, database_place
@@ -60,6 +62,7 @@ from zerogo.errors import EnvironmentFault
 from zerogo.ids import SocketAddress
 from zerogo.net.addresses import choose_addresses, read_interfaces
 from zerogo.net.control_server import ControlServer
+from zerogo.net.fetch import make_fetch
 from zerogo.net.listening import CertificateRefused, server_context
 from zerogo.net.tcp import fit_narrow_lines
 from zerogo.noise.identity import Identity
@@ -207,7 +210,7 @@ class ControllerService(MultiService):
     def _make_desk(
         self, identity: Identity, store: StoreThreads, passwords: PasswordThreads, owner_token: OwnerToken
     ) -> Desk:
-        coordinator = Coordinator(identity, self._rng, relays.access(self._config))
+        coordinator = Coordinator(identity, self._rng, relays.access(self._config), self._configured_addresses())
         membership = Membership(coordinator, store, self._reactor, time.time, relays.servers(self._config))
         self._membership = membership
         carry = carrier_of(self._config, self._reactor)
@@ -234,6 +237,7 @@ class ControllerService(MultiService):
                 origins=tuple(each.lower().rstrip("/") for each in self._config.browser_origins),
                 is_local_allowed=self._config.local_browsers,
             ),
+            oidc=self._make_oidc(),
             bootstrap_path=self._config.state_dir / BOOTSTRAP_FILE,
             key_hash=controller_key_hash(identity.static_public, identity.signing_public),
             own_addresses=self._own_addresses,
@@ -243,6 +247,13 @@ class ControllerService(MultiService):
             unix_time=time.time,
             rng=self._rng,
         )
+
+    def _make_oidc(self) -> OidcDesk | None:
+        config = self._config.oidc
+        if config.issuer is None:
+            return None
+        provider = Provider(config, make_fetch(self._reactor), self._reactor, time.time)
+        return OidcDesk(provider, Attempts(self._token_seed(), self._rng))
 
     def _token_seed(self) -> bytes:
         if self._config.jwt_secret is not None:
@@ -310,10 +321,9 @@ class ControllerService(MultiService):
 
     def _own_addresses(self) -> tuple[str, ...]:
         onion = () if self._onion is None else self._onion.addresses
-        configured = self._config.public_addresses
+        configured = self._configured_addresses()
         if configured:
-            places = (join_host_port(*split_host_port(text, self.port)) for text in configured)
-            return (*places, *onion)[:ADDRESSES_LIMIT]
+            return (*configured, *onion)[:ADDRESSES_LIMIT]
         host = self._config.listen.host
         hosts = choose_addresses(read_interfaces()) if host in ANY_HOST else [host]
         if host == "0.0.0.0":  # noqa: S104 - compared with, not bound

@@ -191,10 +191,15 @@ def _insert(
     return _existing(connection, user_id)
 
 
-def _check_an_owner_is_left(connection: Connection) -> None:
+def is_last_owner(connection: Connection, user_id: str) -> bool:
+    """Whether without this user nobody who can log in is an owner."""
     users = tables.users.c
-    where = (users.role == Role.OWNER.value) & (users.is_disabled == 0)
-    if connection.execute(select(users.id).where(where).limit(1)).first() is None:
+    where = (users.role == Role.OWNER.value) & (users.is_disabled == 0) & (users.id != user_id)
+    return connection.execute(select(users.id).where(where).limit(1)).first() is None
+
+
+def _check_an_owner_is_left(connection: Connection) -> None:
+    if is_last_owner(connection, ""):
         raise Conflict("the controller must have an owner who can log in")
 
 

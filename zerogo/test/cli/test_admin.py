@@ -10,7 +10,9 @@ from zerogo.cli.members import members
 from zerogo.cli.users import users
 from zerogo.store import tables
 from zerogo.test.cli.test_networks import CommandCase
+from zerogo.test.controller.oidc_site import SUBJECT
 from zerogo.test.controller.stock import PASSWORD
+from zerogo.test.controller.test_oidc_routes import ISSUER, OidcCase
 
 
 class AdminTests(CommandCase):
@@ -78,3 +80,12 @@ class AdminTests(CommandCase):
             self.add_user(name, "owner")
         self.assertEqual(len(json.loads(self.run_ok(users, "--json"))), 5)
         self.assertEqual(len(json.loads(self.run_ok(audit, "--limit", "3", "--json"))), 3)
+
+
+class ProviderTests(CommandCase, OidcCase):
+    def test_an_account_at_the_provider_is_linked_and_unlinked(self) -> None:
+        self.assertIn(f"ann is {SUBJECT} at {ISSUER}", self.run_ok(users, "link", "ann", SUBJECT))
+        self.assertIn_as(self.log_in(), "ann", "owner")
+        self.assertIn("ann logs in by password alone", self.run_ok(users, "unlink", "ann"))
+        self.assertRefused(self.log_in(), "stranger")
+        self.assertIn("no account at the provider", self.refusal(users, "unlink", "ann"))

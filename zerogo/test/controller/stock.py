@@ -16,7 +16,7 @@ from zerogo.control.gateways import GatewayOffice
 from zerogo.control.relays import RelayPlace
 from zerogo.controller.areas import Areas
 from zerogo.controller.browsers import Browsers
-from zerogo.controller.desk import Desk, LinkDesk
+from zerogo.controller.desk import Desk, LinkDesk, OidcDesk
 from zerogo.controller.dispatch import api_resource
 from zerogo.controller.event_log import EventLog
 from zerogo.controller.exits import Exits
@@ -136,6 +136,7 @@ class ApiCase(StoreCase):
             areas=Areas(),
             webhooks=WebhookSender(store, self.clock, lambda: self.unix_now, self.rng, self.post),
             browsers=Browsers(origins=("https://dashboard.example",), is_local_allowed=True),
+            oidc=self.make_oidc(),
             bootstrap_path=self.bootstrap_path,
             key_hash=KEY_HASH,
             onion_key=None,
@@ -146,6 +147,10 @@ class ApiCase(StoreCase):
             rng=self.rng,
         )
         self.treq = StubTreq(api_resource(self.desk, ROUTES))
+
+    def make_oidc(self) -> OidcDesk | None:
+        """The provider that the API has."""
+        return None
 
     async def post(self, delivery: Delivery, headers: dict[str, str]) -> int:
         """In place of the network: notes what a webhook is sent."""
@@ -164,7 +169,9 @@ class ApiCase(StoreCase):
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        made = self.treq.request(method, "http://controller/api/v1" + path, data=data, headers=sent)
+        made = self.treq.request(
+            method, "http://controller/api/v1" + path, data=data, headers=sent, allow_redirects=False
+        )
         self.treq.flush()
         response = self.successResultOf(made)
         content = self.successResultOf(response.content())

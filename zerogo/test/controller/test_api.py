@@ -31,6 +31,7 @@ BODIES: dict[str, object] = {
     "PUT /me/password": {"password": PASSWORD, "new_password": PASSWORD},
     "POST /users": {"name": "made", "password": PASSWORD},
     "PATCH /users/<string:user>": {"is_disabled": True},
+    "PUT /users/<string:user>/identity": {"subject": "s"},
     "POST /tokens": {"name": "made", "scopes": ["networks:read"]},
     "POST /networks": {"name": "made"},
     "POST /webhooks": {"url": "https://example.net/hook", "kinds": ["*"]},
@@ -52,7 +53,14 @@ BODIES: dict[str, object] = {
     "POST /exits/keys": {"kind": "gateway"},
     "POST /exits/denials": {"range": "192.0.2.0/24"},
 }
-OPEN = {"GET /health": 200, "GET /openapi.json": 200, "POST /auth/logout": 204}
+OPEN = {
+    "GET /health": 200,
+    "GET /openapi.json": 200,
+    "GET /auth/methods": 200,
+    "GET /auth/oidc/start": 404,
+    "GET /auth/oidc/callback": 404,
+    "POST /auth/logout": 204,
+}
 MAY = {
     Role.USER: {
         "GET /me/second-factor",
@@ -153,6 +161,9 @@ MAY = {
         "DELETE /webhooks/<string:webhook>",
         "POST /webhooks/<string:webhook>/test",
         "DELETE /users/<string:user>/second-factor",
+        "GET /users/<string:user>/identity",
+        "PUT /users/<string:user>/identity",
+        "DELETE /users/<string:user>/identity",
         "PUT /networks/<string:network>/lock",
         "PUT /networks/<string:network>/lock/members/<string:node>",
     },
