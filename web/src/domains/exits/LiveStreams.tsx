@@ -5,6 +5,7 @@ import { formatBytes, formatDuration } from "@/components/format";
 import { isolated } from "@/components/isolated";
 import { Name } from "@/components/Name";
 import { QueryState } from "@/components/QueryState";
+import { useNow } from "@/components/useNow";
 import { useEdges, useGateways, useLiveStreams } from "./exits";
 import { readLive, type GatewayAnswer, type LiveStream } from "./liveStreams";
 
@@ -12,11 +13,17 @@ const ROWS = 50;
 
 /** What is open at this moment, as the gateways say. */
 export function LiveStreams() {
-  return <QueryState query={useLiveStreams()}>{(gateways) => <Answers answers={readLive(gateways)} />}</QueryState>;
+  const query = useLiveStreams();
+  return (
+    <QueryState query={query}>
+      {(gateways) => <Answers answers={readLive(gateways)} readAt={query.dataUpdatedAt} />}
+    </QueryState>
+  );
 }
 
-function Answers({ answers }: { answers: GatewayAnswer[] }) {
+function Answers({ answers, readAt }: { answers: GatewayAnswer[]; readAt: number }) {
   const { t } = useTranslation("exits");
+  const since = Math.max(0, useNow() - readAt) / 1000;
   const names = new Map(useGateways().data?.map((one) => [one.id, one.name]));
   const edges = new Map(useEdges().data?.map((one) => [one.id, one.name]));
   const streams = answers.flatMap((answer) => answer.streams);
@@ -36,7 +43,7 @@ function Answers({ answers }: { answers: GatewayAnswer[] }) {
       align: "end",
       className: "number",
       responsive: ["md"],
-      render: (_, { seconds }) => formatDuration(seconds),
+      render: (_, { seconds }) => formatDuration(seconds + since),
     },
     {
       title: t("live.passed"),

@@ -1,4 +1,7 @@
-/** Exits: who may use them and how much, the gateways and edges that carry it, and what is open at this moment. */
+/**
+ * Exits: who may use them and how much, the gateways and edges that carry it, and what is open at this moment. The live
+ * connection says when something of it is other than it was.
+ */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { all, answer, api } from "@/api/client";
 import type { components } from "@/api/schema";
@@ -13,8 +16,6 @@ export type Edge = Schemas["EdgeDocument"];
 export type ExitKey = Schemas["ExitKeyDocument"];
 
 const LIMIT = 500;
-/** The live connection does not tell of exits: a page that is open asks again. */
-const RENEW_MILLISECONDS = 5_000;
 
 const KEYS = {
   users: ["exits", "users"] as const,
@@ -24,12 +25,10 @@ const KEYS = {
   keys: ["exits", "keys"] as const,
   live: ["exits", "live"] as const,
 };
-const renewed = { refetchOnMount: "always", refetchInterval: RENEW_MILLISECONDS } as const;
 
 export function useExitUsers() {
   return useQuery({
     queryKey: KEYS.users,
-    ...renewed,
     queryFn: () => all((cursor) => api.GET("/exits/users", { params: { query: { cursor, limit: LIMIT } } })),
   });
 }
@@ -37,7 +36,6 @@ export function useExitUsers() {
 export function usePackages() {
   return useQuery({
     queryKey: KEYS.packages,
-    refetchOnMount: "always",
     queryFn: () => all((cursor) => api.GET("/exits/packages", { params: { query: { cursor, limit: LIMIT } } })),
   });
 }
@@ -45,7 +43,6 @@ export function usePackages() {
 export function useGateways() {
   return useQuery({
     queryKey: KEYS.gateways,
-    ...renewed,
     queryFn: () => all((cursor) => api.GET("/exits/gateways", { params: { query: { cursor, limit: LIMIT } } })),
   });
 }
@@ -53,7 +50,6 @@ export function useGateways() {
 export function useEdges() {
   return useQuery({
     queryKey: KEYS.edges,
-    ...renewed,
     queryFn: () => all((cursor) => api.GET("/exits/edges", { params: { query: { cursor, limit: LIMIT } } })),
   });
 }
@@ -61,7 +57,6 @@ export function useEdges() {
 export function useLiveStreams() {
   return useQuery({
     queryKey: KEYS.live,
-    ...renewed,
     queryFn: async () => (await answer(api.GET("/exits/live"))).gateways,
   });
 }

@@ -14,8 +14,6 @@ const keyOf = (network: string) => ["invites", network] as const;
 export function useInvites(network: string) {
   return useQuery({
     queryKey: keyOf(network),
-    // Machines that join use invites up, of which the live connection does not tell.
-    refetchOnMount: "always",
     queryFn: () =>
       all((cursor) =>
         api.GET("/networks/{network}/invites", { params: { path: { network }, query: { cursor, limit: LIMIT } } }),

@@ -1,18 +1,22 @@
 import {
+  ApiOutlined,
   ClockCircleOutlined,
   DisconnectOutlined,
   HistoryOutlined,
   KeyOutlined,
   PartitionOutlined,
+  QrcodeOutlined,
+  SafetyCertificateOutlined,
   SwapOutlined,
   UserAddOutlined,
 } from "@ant-design/icons";
-import { useState, type ComponentType } from "react";
+import { useState, type ComponentType, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { Member } from "@/api/documents";
-import { linkPath, memberPath } from "@/app/paths";
+import { linkPath, memberPath, networkPath } from "@/app/paths";
 import { formatRelative } from "@/components/format";
+import { isolated } from "@/components/isolated";
 import { Name } from "@/components/Name";
 import type { Concern } from "./attention";
 import { useReason } from "../links/reason";
@@ -23,7 +27,10 @@ const ICONS: Record<Concern["kind"], ComponentType> = {
   down: DisconnectOutlined,
   away: ClockCircleOutlined,
   flapping: SwapOutlined,
-  expiring: KeyOutlined,
+  unsigned: SafetyCertificateOutlined,
+  invite: QrcodeOutlined,
+  token: KeyOutlined,
+  webhook: ApiOutlined,
   relayed: PartitionOutlined,
   old: HistoryOutlined,
 };
@@ -58,38 +65,78 @@ export function Attention({ network, concerns, members }: Props) {
   );
 }
 
+/** What it is about, as an address and as a key. */
+function placeOf(concern: Concern, network: string): string {
+  switch (concern.kind) {
+    case "down":
+    case "flapping":
+    case "relayed":
+      return linkPath(network, concern.link.a, concern.link.b);
+    case "unsigned":
+      return networkPath(network, "lock");
+    case "invite":
+      return networkPath(network, "keys");
+    case "token":
+      return "/tokens";
+    case "webhook":
+      return "/webhooks";
+    default:
+      return memberPath(network, concern.member.id);
+  }
+}
+
 function keyOf(concern: Concern): string {
-  return `${concern.kind} ${"link" in concern ? `${concern.link.a} ${concern.link.b}` : concern.member.id}`;
+  if ("link" in concern) return `${concern.kind} ${concern.link.a} ${concern.link.b}`;
+  if ("member" in concern) return `${concern.kind} ${concern.member.id}`;
+  if ("invite" in concern) return `invite ${concern.invite.id}`;
+  return "token" in concern ? `token ${concern.token.id}` : `webhook ${concern.webhook.id}`;
 }
 
 function Line({ network, concern, members }: { network: string; concern: Concern; members: Props["members"] }) {
   const Icon = ICONS[concern.kind];
-  const nameOf = (node: string) => members.get(node)?.name ?? node;
   const detail = useDetail(concern);
-  const to =
-    "link" in concern ? linkPath(network, concern.link.a, concern.link.b) : memberPath(network, concern.member.id);
   return (
     <li>
-      <Link to={to} className={styles.line} data-kind={concern.kind}>
+      <Link to={placeOf(concern, network)} className={styles.line} data-kind={concern.kind}>
         <span className={styles.icon} aria-hidden>
           <Icon />
         </span>
         <span className={styles.words}>
           <span className={styles.what}>
-            {"link" in concern ? (
-              <>
-                <Name>{nameOf(concern.link.a)}</Name>
-                <span className={styles.between}>↔</span>
-                <Name>{nameOf(concern.link.b)}</Name>
-              </>
-            ) : (
-              <Name>{concern.member.name}</Name>
-            )}
+            <What concern={concern} members={members} />
           </span>
           <span className={styles.detail}>{detail}</span>
         </span>
       </Link>
     </li>
+  );
+}
+
+function What({ concern, members }: { concern: Concern; members: Props["members"] }): ReactNode {
+  const { t } = useTranslation("overview");
+  if ("link" in concern) {
+    const nameOf = (node: string) => members.get(node)?.name ?? node;
+    return (
+      <>
+        <Name>{nameOf(concern.link.a)}</Name>
+        <span className={styles.between}>↔</span>
+        <Name>{nameOf(concern.link.b)}</Name>
+      </>
+    );
+  }
+  if ("member" in concern) return <Name>{concern.member.name}</Name>;
+  if ("invite" in concern) return t("attention.invite", { id: concern.invite.id });
+  if ("token" in concern) {
+    return (
+      <>
+        {t("attention.token")} <Name>{concern.token.name}</Name>
+      </>
+    );
+  }
+  return (
+    <>
+      {t("attention.webhook")} <Name>{concern.webhook.url}</Name>
+    </>
   );
 }
 
@@ -103,8 +150,16 @@ function useDetail(concern: Concern): string {
       return t("attention.away", { ago: formatRelative(concern.member.last_seen_at) });
     case "old":
       return t("attention.old", { version: concern.member.version, newest: concern.newest });
-    case "expiring":
-      return t("attention.expiring", { when: formatRelative(concern.at) });
+    case "unsigned":
+      return t("attention.unsigned");
+    case "invite":
+      return t("attention.inviteEnds", { when: formatRelative(concern.invite.expires_at), count: concern.invite.uses_left });
+    case "token":
+      return t("attention.tokenEnds", { when: formatRelative(concern.token.expires_at) });
+    case "webhook":
+      return concern.webhook.is_enabled
+        ? t("attention.webhookFails", { why: isolated(concern.webhook.last_outcome) })
+        : t("attention.webhookGone");
     case "flapping":
       return t("attention.flapping", { count: concern.changes ?? 0 });
     case "down":

@@ -10,13 +10,13 @@ import { networkPath, useNetworkId } from "@/app/paths";
 import { Page, Section } from "@/components/Page";
 import { QueryState } from "@/components/QueryState";
 import { Attention } from "./Attention";
-import { concernsOf } from "./attention";
 import { Counters } from "./Counters";
 import { FirstSteps } from "./FirstSteps";
 import { HealthIcon, useHealthSentences } from "./HealthSentence";
-import { pathChangesOf, RecentEvents } from "./RecentEvents";
+import { RecentEvents } from "./RecentEvents";
 import { useSamples } from "./samples";
 import { summarize } from "./summary";
+import { useConcerns } from "./useConcerns";
 import styles from "./OverviewPage.module.css";
 
 const Graph = lazy(() => import("../topology/Graph"));
@@ -51,10 +51,7 @@ function Overview({ network, members, links }: Props) {
   const byId = useMemo(() => new Map(members.map((member) => [member.id, member])), [members]);
   // How long somebody is away grows without any change, so the time goes on with the samples.
   const now = samples.at(-1)?.at ?? 0;
-  const concerns = useMemo(
-    () => concernsOf({ members, links, pathChanges: pathChangesOf(events ?? [], now), now }),
-    [members, links, events, now],
-  );
+  const concerns = useConcerns({ network, members, links, events, now });
   return (
     <Page
       icon={<HealthIcon summary={summary} />}

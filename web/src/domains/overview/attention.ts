@@ -1,47 +1,62 @@
 /** What somebody should look at, worst first. */
-import type { Member } from "@/api/documents";
+import type { Invite, Member } from "@/api/documents";
 import { linkKey, pathType, type Link } from "@/api/links";
+import type { ApiToken } from "../tokens/tokens";
+import { stateOf, type Webhook } from "../webhooks/webhooks";
 import { approved, presentLinks } from "./summary";
 
 export type Concern =
-  | { kind: "pending"; member: Member }
+  | { kind: "pending" | "away" | "unsigned"; member: Member }
   | { kind: "down" | "relayed" | "flapping"; link: Link; changes?: number }
-  | { kind: "away"; member: Member }
   | { kind: "old"; member: Member; newest: string }
-  | { kind: "expiring"; member: Member; at: string };
+  | { kind: "invite"; invite: Invite }
+  | { kind: "token"; token: ApiToken }
+  | { kind: "webhook"; webhook: Webhook };
 
 const AWAY_SECONDS = 60;
 /** A member that restarts is not worth a line. */
-const EXPIRES_SOON_SECONDS = 14 * 86_400;
 const FLAPPING_CHANGES = 4;
 /** In the time that `pathChanges` were counted over. */
+const DAY_MILLISECONDS = 86_400_000;
+const LASTING_DAYS = 2;
+/** What is made for a shorter time is meant to run out. */
+const SOON_DAYS = 14;
+const SOON_SHARE = 0.25;
 
-interface Known {
+export interface Known {
   members: readonly Member[];
   links: readonly Link[];
   /** How often the path of a link changed lately, by `linkKey`. */
   pathChanges: ReadonlyMap<string, number>;
   /** Unix milliseconds. */
   now: number;
+  /** Of the controller; empty: not known. */
+  version?: string;
+  /** Ids of members whom the network's lock has not signed. */
+  unsigned?: ReadonlySet<string>;
+  invites?: readonly Invite[];
+  tokens?: readonly ApiToken[];
+  webhooks?: readonly Webhook[];
 }
 
-export function concernsOf({ members, links, pathChanges, now }: Known): Concern[] {
+export function concernsOf(known: Known): Concern[] {
+  const { members, links, pathChanges, now } = known;
   const ours = approved(members);
   const present = presentLinks(members, links);
-  const newest = newestVersion(ours.map((member) => member.version));
+  const newest = newestVersion([known.version ?? "", ...ours.map((member) => member.version)]);
   return [
     ...members.filter((member) => member.state === "pending").map((member): Concern => ({ kind: "pending", member })),
     ...present.filter((link) => pathType(link.path) === "none").map((link): Concern => ({ kind: "down", link })),
+    ...ours.filter(({ id }) => known.unsigned?.has(id)).map((member): Concern => ({ kind: "unsigned", member })),
     ...ours.filter((member) => isAway(member, now)).map((member): Concern => ({ kind: "away", member })),
     ...present.flatMap((link): Concern[] => {
       const changes = pathChanges.get(linkKey(link.a, link.b)) ?? 0;
       return changes >= FLAPPING_CHANGES ? [{ kind: "flapping", link, changes }] : [];
     }),
-    ...ours.flatMap((member): Concern[] => {
-      const at = expiryOf(member);
-      const isSoon = at !== null && Date.parse(at) - now < EXPIRES_SOON_SECONDS * 1000;
-      return isSoon ? [{ kind: "expiring", member, at }] : [];
-    }),
+    ...keysThatRunOut(known),
+    ...(known.webhooks ?? [])
+      .filter((webhook) => ["failing", "gone"].includes(stateOf(webhook)))
+      .map((webhook): Concern => ({ kind: "webhook", webhook })),
     ...present
       .filter((link) => ["relay", "tcp", "peer"].includes(pathType(link.path)))
       .map((link): Concern => ({ kind: "relayed", link })),
@@ -55,10 +70,22 @@ function isAway(member: Member, now: number): boolean {
   return !member.is_online && now - Date.parse(member.last_seen_at) > AWAY_SECONDS * 1000;
 }
 
-/** When the member's key is to be renewed, where the API says so. */
-function expiryOf(member: Member): string | null {
-  const at = (member as { key_expires_at?: unknown }).key_expires_at;
-  return typeof at === "string" ? at : null;
+/** Keys that somebody may count on: to join with, and of programs. */
+function keysThatRunOut({ invites = [], tokens = [], now }: Known): Concern[] {
+  return [
+    ...tokens.filter((token) => runsOutSoon(token, now)).map((token): Concern => ({ kind: "token", token })),
+    ...invites
+      .filter((invite) => !invite.is_revoked && invite.uses_left > 0 && runsOutSoon(invite, now))
+      .map((invite): Concern => ({ kind: "invite", invite })),
+  ];
+}
+
+/** In the last quarter of its time, and in two weeks at most. */
+export function runsOutSoon(key: { created_at: string; expires_at: string }, now: number): boolean {
+  const end = Date.parse(key.expires_at);
+  const whole = end - Date.parse(key.created_at);
+  if (whole < LASTING_DAYS * DAY_MILLISECONDS || end <= now) return false;
+  return end - now < Math.min(SOON_DAYS * DAY_MILLISECONDS, whole * SOON_SHARE);
 }
 
 function newestVersion(versions: string[]): string {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { member } from "@/test/documents";
+import { invite, member } from "@/test/documents";
 import { link } from "@/test/links";
-import { compareVersions, concernsOf } from "./attention";
+import { compareVersions, concernsOf, runsOutSoon } from "./attention";
 import { healthOf, summarize } from "./summary";
 
 const online = (id: string, about = {}) => member({ id, name: id, is_online: true, ...about });
@@ -46,6 +46,43 @@ test("what needs attention is listed, the worst first", () => {
 test("a member that was just seen is not away", () => {
   const members = [member({ id: "c", last_seen_at: "2026-01-02T00:09:30Z" })];
   expect(concernsOf({ members, links: [], pathChanges: new Map(), now: NOW })).toEqual([]);
+});
+
+test("who is not signed, keys that end, webhooks that fail and the controller's version are in it", () => {
+  const ending = { created_at: "2025-12-25T00:00:00Z", expires_at: "2026-01-03T00:00:00Z" };
+  const token = { ...ending, id: "t", user: "u", name: "backup", scopes: [], created_by: "u", used_at: null };
+  const webhook = {
+    id: "w",
+    url: "https://a.example/",
+    kinds: ["*"],
+    is_enabled: true,
+    created_by: "u",
+    created_at: "2026-01-01T00:00:00Z",
+    last_at: "2026-01-01T00:00:00Z",
+    last_outcome: "the receiver answered 500",
+    waiting: 1,
+    dropped: 0,
+  };
+  const concerns = concernsOf({
+    members: [online("a", { version: "0.2.0" })],
+    links: [],
+    pathChanges: new Map(),
+    now: NOW,
+    version: "0.3.0",
+    unsigned: new Set(["a"]),
+    invites: [invite(ending), invite({ ...ending, id: "used", uses_left: 0 })],
+    tokens: [token],
+    webhooks: [webhook, { ...webhook, last_outcome: "ok" }],
+  });
+  expect(concerns.map((concern) => concern.kind)).toEqual(["unsigned", "token", "invite", "webhook", "old"]);
+});
+
+test("what is made for a day is meant to run out", () => {
+  const at = (days: number) => new Date(NOW + days * 86_400_000).toISOString();
+  expect(runsOutSoon({ created_at: at(-0.9), expires_at: at(0.1) }, NOW)).toBe(false);
+  expect(runsOutSoon({ created_at: at(-29), expires_at: at(1) }, NOW)).toBe(true);
+  expect(runsOutSoon({ created_at: at(-340), expires_at: at(20) }, NOW)).toBe(false);
+  expect(runsOutSoon({ created_at: at(-31), expires_at: at(-1) }, NOW)).toBe(false);
 });
 
 test("versions are compared by their numbers", () => {

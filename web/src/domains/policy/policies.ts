@@ -18,8 +18,6 @@ const policyKey = (network: string) => ["policy", network] as const;
 export function usePolicy(network: string) {
   return useQuery({
     queryKey: policyKey(network),
-    // Somebody else may have saved another one; the live connection does not tell.
-    refetchOnMount: "always",
     queryFn: () => readPolicy(network),
   });
 }

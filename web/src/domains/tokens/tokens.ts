@@ -24,7 +24,7 @@ const NOT_FOR_TOKENS = "account";
 export function useTokens() {
   return useQuery({
     queryKey: KEY,
-    // When a token was used last is not told by the live connection.
+    // When a token was used last, the live connection does not tell.
     refetchOnMount: "always",
     queryFn: () => all((cursor) => api.GET("/tokens", { params: { query: { cursor, limit: LIMIT } } })),
   });

@@ -18,8 +18,6 @@ const KEY = ["users"] as const;
 export function useUsers() {
   return useQuery({
     queryKey: KEY,
-    // Other people's changes to users are not told by the live connection.
-    refetchOnMount: "always",
     queryFn: () => all((cursor) => api.GET("/users", { params: { query: { cursor, limit: LIMIT } } })),
   });
 }

@@ -1,1 +1,0 @@
-export{bi as default}from"./locale-zh-CN-DxjVK_QQ.js";

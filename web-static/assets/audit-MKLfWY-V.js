@@ -1,1 +1,0 @@
-export{Ti as default}from"./locale-en-BXISE5mt.js";

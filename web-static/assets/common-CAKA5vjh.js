@@ -1,1 +1,0 @@
-export{mi as default}from"./locale-en-BXISE5mt.js";

@@ -1,1 +1,0 @@
-export{li as default}from"./locale-zh-CN-DxjVK_QQ.js";

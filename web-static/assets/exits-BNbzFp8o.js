@@ -1,1 +1,0 @@
-export{Zr as default}from"./locale-en-BXISE5mt.js";

@@ -1,1 +1,0 @@
-import{C as e,R as t,Wi as n,Zi as r}from"./shell-BmwEHg9P.js";var i=r(),a=n(),o=document.getElementById(`root`);if(o===null)throw Error(`index.html has no #root`);await t(),(0,i.createRoot)(o).render((0,a.jsx)(e,{}));

@@ -1,1 +1,0 @@
-export{Br as default}from"./locale-en-BXISE5mt.js";

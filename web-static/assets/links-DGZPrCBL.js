@@ -1,1 +1,0 @@
-export{hr as default}from"./locale-en-BXISE5mt.js";

@@ -1,1 +1,0 @@
-export{ur as default}from"./locale-zh-CN-DxjVK_QQ.js";

@@ -1,1 +1,0 @@
-export{Gn as default}from"./locale-en-BXISE5mt.js";

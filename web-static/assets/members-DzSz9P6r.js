@@ -1,1 +1,0 @@
-export{Bn as default}from"./locale-zh-CN-DxjVK_QQ.js";

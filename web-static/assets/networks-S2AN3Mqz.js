@@ -1,1 +1,0 @@
-export{Dn as default}from"./locale-en-BXISE5mt.js";

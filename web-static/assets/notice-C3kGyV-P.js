@@ -1,1 +1,0 @@
-export{hn as default}from"./locale-en-BXISE5mt.js";

@@ -1,1 +1,0 @@
-export{dn as default}from"./locale-zh-CN-DxjVK_QQ.js";

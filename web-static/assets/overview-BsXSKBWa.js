@@ -1,1 +1,0 @@
-export{fn as default}from"./locale-en-BXISE5mt.js";

@@ -1,1 +1,0 @@
-export{Xt as default}from"./locale-zh-CN-DxjVK_QQ.js";

@@ -1,1 +1,0 @@
-export{Lt as default}from"./locale-en-BXISE5mt.js";

@@ -1,1 +1,0 @@
-export{kt as default}from"./locale-en-BXISE5mt.js";

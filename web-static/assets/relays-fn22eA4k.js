@@ -1,1 +1,0 @@
-export{Tt as default}from"./locale-zh-CN-DxjVK_QQ.js";

@@ -1,1 +1,0 @@
-export{at as default}from"./locale-en-BXISE5mt.js";

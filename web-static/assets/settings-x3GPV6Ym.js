@@ -1,1 +1,0 @@
-export{nt as default}from"./locale-zh-CN-DxjVK_QQ.js";

@@ -1,1 +1,0 @@
-export{Q as default}from"./locale-en-BXISE5mt.js";

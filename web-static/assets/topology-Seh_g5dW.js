@@ -1,1 +1,0 @@
-export{I as default}from"./locale-en-BXISE5mt.js";

@@ -1,1 +1,0 @@
-export{h as default}from"./locale-zh-CN-DxjVK_QQ.js";

@@ -1,1 +1,0 @@
-export{h as default}from"./locale-en-BXISE5mt.js";

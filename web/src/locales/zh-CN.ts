@@ -1,0 +1,2 @@
+/** All Chinese texts, by namespace: one piece, which is loaded when the language is chosen. */
+export default import.meta.glob<Record<string, unknown>>("./zh-CN/*.json", { eager: true, import: "default" });
