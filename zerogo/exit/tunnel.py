@@ -56,7 +56,9 @@ PONG_SECONDS = 12.0
 """How long an answer is waited for without streams."""
 PONG_LEAST_SECONDS = 2.0
 PONG_MOST_SECONDS = 6.0
-"""With streams: the round trip and four times its deviation more than the least, as far as they are known."""
+"""With streams: the round trip and four times its deviation more than the least."""
+UNKNOWN_RTT_SECONDS = 1.0
+"""Assumed before the first answer."""
 LATE_SECONDS = 0.5
 """Whoever looks at the clock so late was held up itself, and gives the carrier another while."""
 ACK_DELAY_SECONDS = 0.25
@@ -302,9 +304,8 @@ class Tunnel:
         """Seconds until a ping without an answer ends the carrier."""
         if not self.mux.streams:
             return PONG_SECONDS
-        if self.rtt is None:
-            return PONG_MOST_SECONDS
-        return min(PONG_MOST_SECONDS, PONG_LEAST_SECONDS + self.rtt + 4 * self._deviation)
+        rtt = UNKNOWN_RTT_SECONDS if self.rtt is None else self.rtt
+        return min(PONG_MOST_SECONDS, PONG_LEAST_SECONDS + rtt + 4 * self._deviation)
 
     def _doubt(self, now: float) -> None:
         """The time for an answer is over."""
