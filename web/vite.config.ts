@@ -23,9 +23,6 @@ export default defineConfig({
       output: {
         codeSplitting: {
           groups: [
-            // One chunk for each language, though each domain has its own file.
-            { name: "locale-en", test: /src\/locales\/en\// },
-            { name: "locale-zh-CN", test: /src\/locales\/zh-CN\// },
             // What every page needs comes in few pieces; the pages and the larger widgets stay apart.
             { name: "shell", test: /src\/(app|api|components)\/(?!TimeChart)/ },
             { name: "icons", test: /@ant-design\/icons/ },

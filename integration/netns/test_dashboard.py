@@ -2,7 +2,7 @@
 
 `web/e2e/run.mjs` has the browser and the story; it runs on the controller's machine, since that is where a browser may
 log in without TLS. What only this side can do, it asks for, one JSON document a line: to start an agent with a join
-line, to cut or heal a way, to kill an agent. Each fact of the story is told as it was found, and checked here.
+line, to cut or heal a way, to kill an agent, to ping. Each fact of the story is told as it was found, and checked here.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -38,6 +39,8 @@ sites:
   berlin: {nat: port-restricted, hosts: [alice]}
   paris: {nat: full-cone, hosts: [bob]}
 """
+PING_SECONDS = 60
+"""In which pings begin or end after a change: tenths of a second, but the machine may have a lot else to do."""
 STORY_SECONDS = 540
 """On a machine that tests other things meanwhile; alone, it takes less than a fifth."""
 
@@ -62,6 +65,8 @@ class Errands:
                 self._mesh.kill(order["host"], Role.AGENT)
             case "start":
                 self._mesh.start(order["host"], Role.AGENT)
+            case "ping":
+                return {"seconds": self._ping_until(order["from"], order["to"], order["answered"])}
             case "stop-controller":
                 self._mesh.stop("server", Role.CONTROLLER)
             case "start-controller":
@@ -69,6 +74,24 @@ class Errands:
             case unknown:
                 raise AssertionError(f"nobody does {unknown!r} here")
         return {}
+
+    def _ping_until(self, source: str, target: str, is_answered: bool) -> float | None:
+        """Seconds until the first of three pings in a row with this outcome; None: they do not come."""
+        begun = first = time.monotonic()
+        row = 0
+        while (sent_at := time.monotonic()) < begun + PING_SECONDS:
+            if self._pings(source, target) != is_answered:
+                row = 0
+                continue
+            row += 1
+            first = sent_at if row == 1 else first
+            if row == 3:
+                return first - begun
+        return None
+
+    def _pings(self, source: str, target: str) -> bool:
+        argv = ["ping", "-n", "-c", "1", "-W", "0.5", str(self._mesh.address(target))]
+        return self._lab.popen(source, argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).wait() == 0
 
 
 class DashboardTests(SynchronousTestCase):

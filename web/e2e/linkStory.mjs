@@ -3,7 +3,8 @@
 import { address, screenshot } from "./browser.mjs";
 import { check, errand, fact } from "./conversation.mjs";
 
-/** Promised are 3; a machine that tests other things meanwhile gets more. What it took is told. */
+/** What is promised, and what fails: a machine that tests other things meanwhile gets more. What it took is told. */
+const PROMISED_SECONDS = 3;
 const SEEN_SECONDS = 10;
 const CONNECT_MILLISECONDS = 90_000;
 
@@ -38,9 +39,7 @@ export async function linkStory(page, network) {
   await errand({ do: "cut", one: "berlin", other: "paris" });
   await fact("a cut is seen", async () => {
     await kind.getByText("Direct", { exact: true }).waitFor({ state: "hidden" });
-    const seconds = (performance.now() - cutAt) / 1000;
-    check(seconds < SEEN_SECONDS, `it took ${seconds.toFixed(2)} s`);
-    return `${seconds.toFixed(2)} s after it was asked for`;
+    return seenIn(cutAt);
   });
   await errand({ do: "heal", one: "berlin", other: "paris" });
   await page.goto(address(`/n/${network}/overview`));
@@ -48,12 +47,17 @@ export async function linkStory(page, network) {
   await errand({ do: "kill", host: "bob" });
   await fact("a killed agent is seen", async () => {
     await page.getByRole("status").filter({ hasText: "1 of 2 members is offline" }).waitFor();
-    const seconds = (performance.now() - killedAt) / 1000;
-    check(seconds < SEEN_SECONDS, `it took ${seconds.toFixed(2)} s`);
-    return `${seconds.toFixed(2)} s after it was asked for`;
+    return seenIn(killedAt);
   });
   await errand({ do: "start", host: "bob" });
   await fact("and it comes back", () => 
     page.getByRole("definition").filter({ hasText: /^2\s*of 2 members$/ }).waitFor({ timeout: CONNECT_MILLISECONDS }),
   );
+}
+
+function seenIn(begun) {
+  const seconds = (performance.now() - begun) / 1000;
+  check(seconds < SEEN_SECONDS, `it took ${seconds.toFixed(2)} s`);
+  const promise = seconds < PROMISED_SECONDS ? "kept" : "MISSED";
+  return `${seconds.toFixed(2)} s after it was asked for (promised ${PROMISED_SECONDS} s: ${promise})`;
 }

@@ -7,6 +7,7 @@ import { hostileNames } from "./hostileNames.mjs";
 import { linkStory } from "./linkStory.mjs";
 import { looks } from "./looks.mjs";
 import { outages } from "./outages.mjs";
+import { policyStory } from "./policyStory.mjs";
 
 const browser = await openBrowser();
 try {
@@ -15,6 +16,7 @@ try {
   await bootstrap(page);
   const network = await joinTwo(page);
   await linkStory(page, network);
+  await policyStory(page, network);
   await looks(browser, page, network);
   await hostileNames(page, network);
   await outages(page, network);

@@ -26,7 +26,7 @@ const page = readFileSync(join(root, "index.html"), "utf8");
 found.set(join(root, "index.html"), sent(join(root, "index.html")));
 for (const [, name] of page.matchAll(/(?:src|href)="\.\/assets\/([^"]+)"/g)) follow(join(assets, name));
 const entry = [...found.keys()].filter((file) => file.endsWith(".js")).map((file) => readFileSync(file, "utf8"));
-for (const [, name] of entry.join("\n").matchAll(/["`/](locale-en-[\w-]+\.js)/g)) follow(join(assets, name));
+for (const [, name] of entry.join("\n").matchAll(/["`/](en-[\w-]+\.js)/g)) follow(join(assets, name));
 for (const file of [...found.keys()].filter((name) => name.endsWith(".css"))) {
   for (const [, name] of readFileSync(file, "utf8").matchAll(/url\(\.\/(inter-latin-wght[^)]+)\)/g)) {
     follow(join(assets, name));

@@ -5,7 +5,7 @@ import { member, network, NETWORK } from "@/test/documents";
 import { link } from "@/test/links";
 import type { Member, Network } from "./documents";
 import { LiveConnection } from "./live";
-import type { Link } from "./links";
+import type { Link, NetworkEvent } from "./links";
 import { keys } from "./queries";
 
 class FakeSocket {
@@ -118,5 +118,31 @@ test("a session that is over is told, and nothing is tried until somebody logs i
   opened.onclose?.({ code: 4401 });
   expect(ended).toBe(1);
   await new Promise((resolve) => setTimeout(resolve, 600));
+  expect(FakeSocket.opened).toHaveLength(1);
+});
+
+test("an event that was read while it was on its way is there once", async () => {
+  const event = (id: string) => ({ id, network_id: NETWORK, at: "2026-01-01T00:00:00Z", kind: "member.online", nodes: ["a"], change: null });
+  connection.start();
+  const opened = await socket(0);
+  opened.say(SNAPSHOT);
+  cache.setQueryData(keys.events(NETWORK), [event("2"), event("1")]);
+  opened.say({ t: "changes", revision: 2, changes: [change("event", "2", event("2")), change("event", "3", event("3"))] });
+  expect(cache.getQueryData<NetworkEvent[]>(keys.events(NETWORK))?.map(({ id }) => id)).toEqual(["3", "2", "1"]);
+});
+
+test("events are read again after a connection that was lost", async () => {
+  connection.start();
+  cache.setQueryData(keys.events(NETWORK), []);
+  (await socket(0)).say(SNAPSHOT);
+  expect(cache.getQueryState(keys.events(NETWORK))?.isInvalidated).toBe(true);
+});
+
+test("who stops and starts while a ticket is on its way has one connection", async () => {
+  connection.start();
+  connection.stop();
+  connection.start();
+  await socket(0);
+  await new Promise((resolve) => setTimeout(resolve, 50));
   expect(FakeSocket.opened).toHaveLength(1);
 });

@@ -7,6 +7,7 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { API_BASE, answer, api } from "./client";
 import { applyChanges, applySnapshot, type Changes, type Snapshot } from "./liveMessages";
+import { applyOutdated } from "./outdated";
 import { Problem } from "./problem";
 
 export type LiveState = "connecting" | "live" | "reconnecting";
@@ -24,6 +25,8 @@ export class LiveConnection {
   private timer: ReturnType<typeof setTimeout> | null = null;
   private failures = 0;
   private isStopped = true;
+  /** Counts the attempts: only the newest may become the connection. */
+  private attempt = 0;
   private readonly listeners = new Set<() => void>();
 
   constructor(
@@ -63,21 +66,24 @@ export class LiveConnection {
   };
 
   private async open(): Promise<void> {
+    const attempt = ++this.attempt;
     let ticket: string;
     try {
       ticket = (await answer(api.POST("/websocket-tickets"))).ticket;
     } catch (error) {
       // The client has told of a session that ended; who logs in again starts us again.
-      if (Problem.ofUnknown(error).status !== 401) this.again();
+      if (attempt === this.attempt && Problem.ofUnknown(error).status !== 401) this.again();
       return;
     }
-    if (this.isStopped) return;
+    if (this.isStopped || attempt !== this.attempt) return;
     const address = new URL(`${API_BASE}/live`);
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
     address.searchParams.set("ticket", ticket);
     const socket = new WebSocket(address);
     this.socket = socket;
-    socket.onmessage = (event) => this.heard(String(event.data));
+    socket.onmessage = (event) => {
+      if (this.socket === socket) this.heard(String(event.data));
+    };
     socket.onclose = (event) => this.closed(socket, event.code);
   }
 
@@ -94,6 +100,7 @@ export class LiveConnection {
       this.become("live");
     } else if (message.t === "changes") {
       applyChanges(this.cache, (message as Changes).changes);
+      applyOutdated(this.cache, (message as Changes).outdated ?? []);
     }
     this.heardAt = Date.now();
   }

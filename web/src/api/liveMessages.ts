@@ -2,7 +2,8 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { grouped } from "@/components/grouped";
 import type { Member, Network } from "./documents";
-import { linkKey, type Link } from "./links";
+import { linkKey, type Link, type NetworkEvent } from "./links";
+import { allOutdated, networkChanged, type Outdated } from "./outdated";
 import { keys } from "./queries";
 
 export interface Snapshot {
@@ -25,6 +26,7 @@ export interface Changes {
   t: "changes";
   revision: number;
   changes: Change[];
+  outdated?: Outdated[];
 }
 
 /** Events of a network that are kept, newest first. */
@@ -39,6 +41,9 @@ export function applySnapshot(cache: QueryClient, snapshot: Snapshot): void {
     cache.setQueryData(keys.members(network.id), members.get(network.id) ?? []);
     cache.setQueryData(keys.links(network.id), links.get(network.id) ?? []);
   }
+  allOutdated(cache);
+  // A snapshot has no events: of what was read before, those since then are missing.
+  void cache.invalidateQueries({ queryKey: ["events"], predicate: (query) => query.state.data !== undefined });
 }
 
 export function applyChanges(cache: QueryClient, changes: Change[]): void {
@@ -52,6 +57,7 @@ export function applyChanges(cache: QueryClient, changes: Change[]): void {
 function apply(cache: QueryClient, kind: string, network: string, changes: Change[]): void {
   switch (kind) {
     case "network":
+      for (const { id } of changes) networkChanged(cache, id);
       return update<Network>(cache, keys.networks, changes, (one) => one.id);
     case "member":
       return update<Member>(cache, keys.members(network), changes, (one) => one.id);
@@ -60,11 +66,15 @@ function apply(cache: QueryClient, kind: string, network: string, changes: Chang
     case "relay":
       return update<{ id: string }>(cache, keys.relays, changes, (one) => one.id);
     case "event":
-      cache.setQueryData<unknown[]>(keys.events(network), (known) => {
-        const added = changes.map((change) => change.value).reverse();
-        return known && [...added, ...known].slice(0, EVENTS_KEPT);
-      });
+      cache.setQueryData<NetworkEvent[]>(keys.events(network), (known) => known && withEvents(known, changes));
   }
+}
+
+/** With these at its beginning. What was read while they were on their way has them already. */
+function withEvents(known: NetworkEvent[], changes: Change[]): NetworkEvent[] {
+  const ids = new Set(known.map((event) => event.id));
+  const added = changes.map((change) => change.value as NetworkEvent).filter((event) => !ids.has(event.id));
+  return [...added.reverse(), ...known].slice(0, EVENTS_KEPT);
 }
 
 function update<Item>(

@@ -22,6 +22,19 @@ interface SessionState {
   retry: () => void;
 }
 
+let early: Promise<Session> | null = null;
+
+/** Asks who is logged in before the first page is drawn, which then need not wait for it. */
+export function askEarly(): void {
+  early = askSession();
+  // It is told to the provider, which asks for it.
+  early.catch(() => undefined);
+}
+
+function askSession(): Promise<Session> {
+  return answer(api.GET("/auth/session"));
+}
+
 const SessionContext = createContext<SessionState | null>(null);
 
 export function SessionProvider({ children }: { children: ReactNode }) {
@@ -38,7 +51,9 @@ export function SessionProvider({ children }: { children: ReactNode }) {
   }, []);
 
   const ask = useCallback(() => {
-    answer(api.GET("/auth/session"))
+    const asked = early ?? askSession();
+    early = null;
+    asked
       .then(opened)
       .catch((error: unknown) => {
         const found = Problem.ofUnknown(error);

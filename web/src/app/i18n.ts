@@ -8,18 +8,18 @@ import { initReactI18next } from "react-i18next";
 export const LANGUAGES = ["en", "zh-CN"] as const;
 export type Language = (typeof LANGUAGES)[number];
 
-type Texts = Record<string, unknown>;
-const files = import.meta.glob<Texts>("../locales/*/*.json", { import: "default" });
+const PIECES = {
+  en: () => import("../locales/en"),
+  "zh-CN": () => import("../locales/zh-CN"),
+};
 const STORED_AS = "zerogo.language";
 
 async function load(language: Language): Promise<void> {
-  const wanted = Object.entries(files).filter(([path]) => path.includes(`/locales/${language}/`));
-  await Promise.all(
-    wanted.map(async ([path, read]) => {
-      const namespace = path.slice(path.lastIndexOf("/") + 1, -".json".length);
-      i18next.addResourceBundle(language, namespace, await read());
-    }),
-  );
+  const { default: texts } = await PIECES[language]();
+  for (const [path, content] of Object.entries(texts)) {
+    const namespace = path.slice(path.lastIndexOf("/") + 1, -".json".length);
+    i18next.addResourceBundle(language, namespace, content);
+  }
 }
 
 function chosen(): Language {

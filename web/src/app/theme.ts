@@ -58,6 +58,8 @@ export function themeOf(isDark: boolean, hasMotion: boolean): ThemeConfig {
     hashed: false,
     token: {
       colorPrimary: palette.accent,
+      // By itself it would be lighter where the mouse is, and white on it hard to read.
+      ...(isDark ? {} : { colorPrimaryHover: "#0a645b", colorErrorHover: "#a82d23" }),
       colorInfo: palette.accent,
       colorLink: palette.accent,
       colorSuccess: isDark ? "#4bbf7f" : "#1f7d4c",

@@ -1,9 +1,10 @@
-/** Values over time, drawn by uPlot: a day of one value each second is one line of 86,400 points. */
+/** Values over time, drawn by uPlot. Of a day of one value each second, what the screen can show is drawn. */
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { currentLanguage } from "@/app/i18n";
 import { usePreferences } from "@/app/preferences";
+import { decimated, type Points } from "./decimated";
 import styles from "./TimeChart.module.css";
 
 export interface Series {
@@ -32,23 +33,26 @@ export function TimeChart({ time, values, series, format, seconds, summary, heig
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const { isDark } = usePreferences();
-  const data = useRef<uPlot.AlignedData>([[]]);
+  const points = useRef<Points>({ time: [], columns: [] });
   const labels = series.map((one) => one.label).join("|");
   useEffect(() => {
-    data.current = [time, ...values] as unknown as uPlot.AlignedData;
-    plot.current?.setData(data.current);
-    if (plot.current) showLast(plot.current);
-  }, [time, values]);
+    points.current = { time, columns: values };
+    if (plot.current) put(plot.current, points.current, seconds);
+  }, [time, values, seconds]);
   useEffect(() => {
     const element = box.current;
     if (element === null) return;
     const options = optionsOf({ element, series, format, seconds, height, cursor });
-    const made = new uPlot(options, data.current, element);
+    const made = new uPlot(options, drawable(points.current, seconds, options.width), element);
     plot.current = made;
     showLast(made);
     const leave = () => showLast(made);
     made.over.addEventListener("mouseleave", leave);
-    const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }));
+    const observer = new ResizeObserver(() => {
+      if (element.clientWidth === made.width) return;
+      made.setSize({ width: element.clientWidth, height });
+      put(made, points.current, seconds);
+    });
     observer.observe(element);
     return () => {
       observer.disconnect();
@@ -59,6 +63,18 @@ export function TimeChart({ time, values, series, format, seconds, summary, heig
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [labels, format, seconds, height, cursor, isDark]);
   return <div ref={box} className={styles.chart} style={{ minHeight: height }} role="img" aria-label={summary} />;
+}
+
+function put(plot: uPlot, points: Points, seconds: number): void {
+  plot.setData(drawable(points, seconds, plot.width));
+  showLast(plot);
+}
+
+/** What a chart of this width can show of it. */
+function drawable(points: Points, seconds: number, width: number): uPlot.AlignedData {
+  const end = points.time.at(-1) ?? 0;
+  const { time, columns } = decimated(points, end - seconds, end, Math.max(1, width * devicePixelRatio));
+  return [time, ...columns] as uPlot.AlignedData;
 }
 
 /** Where nobody points at a moment, the legend says how it is now. */

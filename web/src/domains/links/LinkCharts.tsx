@@ -11,6 +11,12 @@ import { TimeChart, type Series } from "@/components/TimeChart";
 import { appended, type Course } from "./course";
 import styles from "./LinkCharts.module.css";
 
+type Column = Exclude<keyof Course, "time">;
+
+const LATENCY: Column[] = ["rtt_ms", "jitter_ms"];
+const TRAFFIC: Column[] = ["received", "sent"];
+const LOSS: Column[] = ["loss"];
+
 interface Props {
   network: string;
   link: Link;
@@ -49,14 +55,14 @@ function Charts({ begun, link, seconds, nameOf, extra }: ChartsProps) {
   return (
     <>
       <Section title={t("chart.latency")} extra={extra}>
-        <Chart course={course} seconds={seconds} values={[course.rtt_ms, course.jitter_ms]} series={latency} format={formatMilliseconds} height={210} />
+        <Chart course={course} seconds={seconds} columns={LATENCY} series={latency} format={formatMilliseconds} height={210} />
       </Section>
       <div className={styles.pair}>
         <Section title={t("chart.throughput")}>
-          <Chart course={course} seconds={seconds} values={[course.received, course.sent]} series={traffic} format={formatRate} />
+          <Chart course={course} seconds={seconds} columns={TRAFFIC} series={traffic} format={formatRate} />
         </Section>
         <Section title={t("chart.loss")}>
-          <Chart course={course} seconds={seconds} values={[course.loss]} series={loss} format={formatShare} />
+          <Chart course={course} seconds={seconds} columns={LOSS} series={loss} format={formatShare} />
         </Section>
       </div>
     </>
@@ -66,27 +72,25 @@ function Charts({ begun, link, seconds, nameOf, extra }: ChartsProps) {
 interface ChartProps {
   course: Course;
   seconds: number;
-  values: (number | null)[][];
+  columns: readonly Column[];
   series: Series[];
   format: (value: number) => string;
   height?: number;
 }
 
-function Chart({ course, seconds, values, series, format, height }: ChartProps) {
+function Chart({ course, seconds, columns, series, format, height }: ChartProps) {
   const { t } = useTranslation("links");
-  const summary = useMemo(() => {
-    const first = values[0] ?? [];
-    const known = first.filter((value) => value !== null);
-    const last = known.at(-1);
-    if (last === undefined) return t("chart.empty");
-    const [least, most] = known.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [last, last]);
-    return t("chart.summary", {
-      title: series[0]?.label,
-      least: format(least),
-      most: format(most),
-      last: format(last),
-    });
-  }, [values, series, format, t]);
+  const values = useMemo(() => columns.map((column) => course[column]), [course, columns]);
+  const extent = useMemo(() => extentOf(values[0] ?? []), [values]);
+  const summary =
+    extent === null
+      ? t("chart.empty")
+      : t("chart.summary", {
+          title: series[0]?.label,
+          least: format(extent.least),
+          most: format(extent.most),
+          last: format(extent.last),
+        });
   return (
     <TimeChart
       time={course.time}
@@ -99,6 +103,17 @@ function Chart({ course, seconds, values, series, format, height }: ChartProps) 
       cursor="link"
     />
   );
+}
+
+function extentOf(values: readonly (number | null)[]): { least: number; most: number; last: number } | null {
+  let [least, most, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN];
+  for (const value of values) {
+    if (value === null) continue;
+    if (value < least) least = value;
+    if (value > most) most = value;
+    last = value;
+  }
+  return Number.isNaN(last) ? null : { least, most, last };
 }
 
 /** The course so far, and one more value whenever the link is told anew. */

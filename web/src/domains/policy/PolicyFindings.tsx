@@ -11,9 +11,9 @@ export function PolicyFindings({ check }: { check: PolicyCheck }) {
   const failing = check.tests.filter((test) => !test.passes).length;
   return (
     <div className={styles.findings}>
-      <h3 className={styles.verdict} role="status">
-        {t(check.is_right ? "check.right" : "check.wrong")}
-      </h3>
+      <h2 className={styles.verdict}>
+        <span role="status">{t(check.is_right ? "check.right" : "check.wrong")}</span>
+      </h2>
       {check.findings.length > 0 && (
         <ul className={styles.list}>
           {check.findings.map((finding, place) => (
@@ -21,11 +21,11 @@ export function PolicyFindings({ check }: { check: PolicyCheck }) {
           ))}
         </ul>
       )}
-      <h3 className={styles.heading}>
+      <h2 className={styles.heading}>
         {check.tests.length === 0
           ? t(isReadable ? "tests.none" : "tests.later")
           : t(failing === 0 ? "tests.hold" : "tests.fail", { count: check.tests.length, failing })}
-      </h3>
+      </h2>
       {check.tests.length === 0 ? (
         isReadable && <p className={styles.why}>{t("tests.why")}</p>
       ) : (

@@ -38,8 +38,8 @@ document.head.append(styleMark);
 
 const remembered = new Map<string, Map<string, Place>>();
 const NONE: ReadonlySet<Shown> = new Set();
-/** From so many nodes on, links are not drawn while the drawing is moved. */
-const LARGE = 250;
+/** From so many nodes on, a picture of the drawing is moved, and drawn anew where it comes to rest. */
+const LARGE = 150;
 
 export default function Graph({ network, members, links, height, hidden = NONE, search = "", isPreview = false }: Props) {
   const { t } = useTranslation("topology");
