@@ -187,7 +187,7 @@ class MultipathTests(WayfinderCase):
             self.mesh.run_for(5.0)
             self.assertIsNone(self.member("ann").paths["cat"].late)
             for member in self.mesh.members.values():
-                member.host.site.up.quality = LinkQuality(loss=0.08)
+                member.host.site.uplink.quality = LinkQuality(loss=0.08)
             for _ in range(200):
                 self.member("ann").send(self.member("cat"), b"x" * 100)
                 self.mesh.run_for(0.1)
