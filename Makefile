@@ -54,8 +54,9 @@ rust: setup ## the crates: cargo fmt, clippy, test
 web: setup ## the dashboard: types, lints, tests, and whether web-static is what web makes
 	@$(BIN)/python .ci/suite.py web
 
-web-static: ## make the dashboard's files from web/ (needs Node 20.19 or newer)
-	@cd web && npm ci --no-audit --no-fund --silent && npm run build
+web-static: ## make the dashboard's files from web/
+	@python=$(BIN)/python; test -x $$python || python=$(PYTHON); \
+	    $$python .ci/node.py sh -c 'cd web && npm ci --no-audit --no-fund --silent && npm run build'
 
 deny: ## the crates' licences and sources (needs cargo-deny)
 	@cd rust && cargo deny --locked check licenses bans sources
@@ -83,7 +84,7 @@ soak-nat: setup ## every kind of NAT against every other one in virtual time, 2,
 
 bench: setup ## the figures of docs/BENCHMARKS.md (root)
 	@.ci/bench-packages
-	@failed=; for bench in idle join relay "plane --json build/plane.json --plot build/plane.png"; do echo "== $$bench"; $(BIN)/python -m integration.bench.$$bench || failed=1; done; test -z "$$failed"
+	@failed=; for bench in idle join reach relay "plane --json build/plane.json --plot build/plane.png"; do echo "== $$bench"; $(BIN)/python -m integration.bench.$$bench || failed=1; done; test -z "$$failed"
 
 bench-control: setup ## a controller with 1,000 agents on loopback: changes, joins, REST, restart, memory (about four minutes)
 	@$(BIN)/python -m integration.bench.control

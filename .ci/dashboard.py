@@ -1,7 +1,7 @@
 """The dashboard: its types, lints and tests, and whether web-static/ is what its sources make.
 
-The packages of web/package-lock.json are installed where they are not. What is built is compared file by file, of
-compressed files what is in them: another zlib may compress otherwise.
+The packages of web/package-lock.json are installed where they are not; Node is fetched where the system's is too old.
+What is built is compared file by file, of compressed files what is in them: another zlib may compress otherwise.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-NODE_LEAST = (20, 19)
+import node
+
 VITEST_RESULT = re.compile(r"^\s*Tests\s+(.*)\(\d+\)\s*$", re.M)
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 
@@ -30,8 +31,11 @@ class Result(NamedTuple):
 def run(root: Path, log: Path) -> Result:
     """All of it."""
     web = root / "web"
-    if not has_node():
+    path = node.path()
+    if path is None:
         return Result(is_missing=True)
+    # Also for what comes after this: the browser test tells its story by Node.
+    os.environ["PATH"] = path
     with log.open("w") as output:
         if not _install(web, output):
             return Result(failed=1)
@@ -51,16 +55,6 @@ def run(root: Path, log: Path) -> Result:
     passed, failed = test_figures(log.read_text(encoding="utf-8", errors="replace"), tested)
     checks = [*(status == 0 for status in statuses), not different]
     return Result(sum(checks) + passed, len(checks) - sum(checks) + failed)
-
-
-def has_node() -> bool:
-    """Whether there are npm and a Node that Vite runs on."""
-    node = shutil.which("node")
-    if node is None or shutil.which("npm") is None:
-        return False
-    told = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
-    numbers = re.findall(r"\d+", told)
-    return tuple(map(int, numbers[:2])) >= NODE_LEAST
 
 
 def differences(one: Path, other: Path) -> list[str]:
