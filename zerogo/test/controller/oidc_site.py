@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, quote_plus, urlencode, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -20,7 +20,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from zerogo.net.fetch import Fetched, Wanted
 
 CLIENT = "zerogo"
-SECRET = "the secret of this client"
+SECRET = "what+only=this:client%knows"
 SUBJECT = "8c2f1a"
 
 
@@ -109,7 +109,7 @@ class OidcSite:
 
     def _token(self, wanted: Wanted) -> Fetched:
         form = {name: values[0] for name, values in parse_qs(wanted.body.decode()).items()}
-        pair = base64.b64encode(f"{CLIENT}:{SECRET.replace(' ', '+')}".encode()).decode()
+        pair = base64.b64encode(f"{CLIENT}:{quote_plus(SECRET)}".encode()).decode()
         began = self._codes.get(form["code"])
         if not self.is_careless:
             self._codes.pop(form["code"], None)
