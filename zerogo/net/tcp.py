@@ -7,8 +7,6 @@ import contextlib
 import socket
 from typing import Any
 
-from twisted.internet.tcp import Connection
-
 READ_MOST = 256_000
 """Bytes that are read of a busy connection at once: a little less than a message of a tunnel holds."""
 UNSENT_BYTES = 256 * 1024
@@ -64,7 +62,8 @@ def write_now(transport: Any, pieces: list[bytes]) -> None:
 
 def is_plain(transport: Any) -> bool:
     """Whether bytes for it go to its socket as they are, and still may."""
-    is_socket = isinstance(transport, Connection) and not transport.TLS
+    # Only Twisted's own sockets say so; to ask for their class would load a TLS library into agents that need none.
+    is_socket = getattr(transport, "TLS", None) is False
     return is_socket and bool(transport.connected) and not transport._writeDisconnected
 
 
