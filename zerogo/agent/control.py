@@ -38,14 +38,16 @@ _log = Logger(namespace="zerogo.agent.control")
 def controller_addresses(
     membership: Membership, url: str | None, *, leads_to: Callable[[str, int], bool] = lambda host, port: False
 ) -> list[ControllerAddress]:
-    """Where the controller is dialled: the configured URL, else the join token's addresses. Raises `ParseError`.
+    """Where the controller is dialled: the configured URL, else where the controller said the last time, and after
+    that the join token's addresses, which a person wrote down. Raises `ParseError`.
 
     Those to which the HTTP proxy leads are dialled through it too, after the straight ways: it may know no way inside.
     """
     if url is not None:
         straight = [ControllerAddress.parse(url)]
     else:
-        straight = [ControllerAddress(*split_host_port(text)) for text in membership.controllers]
+        places = dict.fromkeys((*membership.told, *membership.controllers))
+        straight = [ControllerAddress(*split_host_port(text)) for text in places]
     key = membership.onion_key or b""
     straight = [evolve(address, onion_key=key) if is_onion(address.host) else address for address in straight]
     proxied = [one for one in straight if not is_onion(one.host) and leads_to(one.host, one.port)]
@@ -109,6 +111,11 @@ class Controller:
     def stop(self) -> Deferred[None]:
         """Close the connection; fires when it is closed."""
         return self._client.stop()
+
+    def use_addresses(self, addresses: Sequence[ControllerAddress]) -> None:
+        """Dial these from the next time on."""
+        self.addresses = tuple(addresses)
+        self._client.use_addresses(addresses)
 
     def look(self, gone: Sequence[str] = ()) -> None:
         """The network changed, and perhaps addresses are gone: find out whether the connection lives."""

@@ -31,6 +31,8 @@ class Membership:
     """Pins the controller, 20 bytes."""
     controllers: tuple[str, ...]
     """Where the controller is dialled, each `host:port`."""
+    told: tuple[str, ...] = ()
+    """Where the controller says that the network's controllers are, each `host:port`, best first."""
     name: str = ""
     """Our name in the network, once we are a member."""
     addresses: tuple[str, ...] = ()
@@ -74,6 +76,7 @@ class Membership:
             self,
             key_hash=token.key_hash,
             controllers=token.addresses,
+            told=(),
             secret=token.secret,
             token_psk=token.psk if token.psk is not None else self.token_psk,
             lock=token.lock if token.lock is not None else self.lock,
@@ -94,6 +97,7 @@ class Membership:
             network=NetworkId.parse(stored.network),
             key_hash=parse_base32(stored.key_hash, KEY_HASH_BYTES, "the controller's key hash"),
             controllers=tuple(stored.controllers),
+            told=tuple(stored.told),
             name=stored.name,
             addresses=tuple(stored.addresses),
             secret=_checked_secret(stored.secret),
@@ -112,6 +116,7 @@ class Membership:
             network=str(self.network),
             key_hash=emit_base32(self.key_hash),
             controllers=list(self.controllers),
+            told=list(self.told),
             name=self.name,
             addresses=list(self.addresses),
             secret=self.secret,
@@ -133,6 +138,7 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True):
     network: str
     key_hash: str
     controllers: Annotated[list[_Line], msgspec.Meta(min_length=1, max_length=8)]
+    told: Annotated[list[_Line], msgspec.Meta(max_length=8)] = []
     name: _Line = ""
     addresses: Annotated[list[_Line], msgspec.Meta(max_length=16)] = []
     secret: str | None = None

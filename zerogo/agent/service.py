@@ -40,6 +40,7 @@ from zerogo.agent.subnets import Subnets
 from zerogo.config.agent import AgentConfig
 from zerogo.control.lock import MemberLock
 from zerogo.control.member import (
+    ControllersTold,
     MapUpdated,
     MemberEvent,
     Pending,
@@ -57,6 +58,7 @@ from zerogo.control.token import JoinToken, split_host_port
 from zerogo.errors import EnvironmentFault, ParseError, RemoteError
 from zerogo.ids import SocketAddress
 from zerogo.mesh.wayfinder import FORWARD_CAPABILITY
+from zerogo.net.dial import ControllerAddress
 from zerogo.net.local_api import LocalApi
 from zerogo.noise.identity import Identity
 
@@ -164,11 +166,12 @@ class AgentService(Service):
             waiting.append(self._api.stop())
         return DeferredList(waiting, consumeErrors=True)  # type: ignore[return-value]
 
+    def _controller_addresses(self) -> list[ControllerAddress]:
+        return controller_addresses(self.membership, self.config.controller, leads_to=self._host.proxy_leads_to)
+
     def _make_parts(self) -> None:
         try:
-            addresses = controller_addresses(
-                self.membership, self.config.controller, leads_to=self._host.proxy_leads_to
-            )
+            addresses = self._controller_addresses()
         except ParseError as error:
             raise EnvironmentFault(str(error)) from error
         host = self._host
@@ -307,6 +310,8 @@ class AgentService(Service):
                 self._remember_credentials(credentials)
             case Watched():
                 self.links.watched(event)
+            case ControllersTold(places):
+                self._controllers_told(places)
             case Refused(_, sentence, is_final):
                 self._refused(sentence, is_final)
             case _:
@@ -319,6 +324,11 @@ class AgentService(Service):
         if self.presence.segment is not None:
             self.presence.segment.controller_connected()
         self.links.registered()
+
+    def _controllers_told(self, places: tuple[str, ...]) -> None:
+        if places != self.membership.told:
+            self._remember(evolve(self.membership, told=places))
+            self.controller.use_addresses(self._controller_addresses())
 
     def _map_updated(self, event: MapUpdated) -> None:
         revision = event.network_map.revision

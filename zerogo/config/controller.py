@@ -95,7 +95,8 @@ class ControllerConfig:
     web_static: Path | None = option(PATH, None, "/usr/share/zerogo/web-static")
     """The dashboard's files; without it, those that were installed with ZeroGo."""
     public_addresses: tuple[str, ...] = option(many(HOST_PORT), (), "[controller.example.net:9394]")
-    """How agents reach this controller: goes into join tokens. Without it, this machine's own addresses."""
+    """How agents reach this controller, and others of the same database: goes into join tokens, and members are told
+    it, so that they find all controllers. Without it, join tokens hold this machine's own addresses."""
     onion: str | None = option(TOR_CONTROL, None, "/run/tor/control")
     """Publish this controller as an onion service by the Tor of this machine, whose control port this is: the path of
     its socket, or HOST:PORT. Agents then need no way to this machine but Tor, and join tokens name the service."""

@@ -6,11 +6,12 @@ from __future__ import annotations
 import enum
 import ipaddress
 from collections import deque
+from collections.abc import Sequence
 
 from attrs import field, frozen
 
 from zerogo.control.channel import ChannelResponder
-from zerogo.control.messages import AgentFacts, ControllerMessage, Ping, emit_message
+from zerogo.control.messages import AgentFacts, ControllerMessage, Controllers, Ping, emit_message
 from zerogo.core import RandomBytes
 from zerogo.ids import NetworkId, NodeId
 from zerogo.noise.identity import Identity
@@ -149,6 +150,13 @@ class Connection:
         """As `send`, of a message that is encoded already."""
         if self.channel.is_open and self.state is not ConnectionState.CLOSING:
             self.channel.send(message)
+
+    def tell_controllers(self, places: Sequence[str], node_id: NodeId) -> None:
+        """Say where the network's controllers are, if there is anything to say: members begin at different ones, so
+        that those of a controller that dies are shared among all others."""
+        if places:
+            first = node_id.raw[-1] % len(places)
+            self.send(Controllers([*places[first:], *places[:first]]))
 
     @property
     def rtt(self) -> float | None:

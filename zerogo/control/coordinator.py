@@ -16,7 +16,7 @@ same moment.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from attrs import evolve
 
@@ -74,9 +74,12 @@ _TICK = "tick"
 class Coordinator:
     """The core. Connections are numbers that the driver chooses and never reuses."""
 
-    def __init__(self, controller: Identity, rng: RandomBytes, access: RelayAccess) -> None:
-        """`access` makes what members may do at the relays."""
+    def __init__(
+        self, controller: Identity, rng: RandomBytes, access: RelayAccess, controllers: Sequence[str] = ()
+    ) -> None:
+        """`access` makes what members may do at the relays; `controllers` are dialled at these `host:port`."""
         self._controller = controller
+        self._controllers = tuple(controllers)
         self._access = access
         self._rng = rng
         self._connections: dict[int, Connection] = {}
@@ -109,8 +112,7 @@ class Coordinator:
 
     def connection_closed(self, number: int, now: float) -> None:
         """A WebSocket is closed."""
-        connection = self._connections.pop(number, None)
-        if connection is None:
+        if (connection := self._connections.pop(number, None)) is None:
             return
         self._absent(connection)
         if connection.registration is None:
@@ -164,6 +166,7 @@ class Coordinator:
         connection.send(Welcome(name=admission.name, addresses=list(admission.addresses), psk=admission.psk))
         connection.ping_if_due(now)
         if is_new:
+            connection.tell_controllers(self._controllers, registration.node_id)
             self._send_passwords(connection, registration, now)
             self._tell_watch(connection, now)
             self._events.append(MemberConnected(registration.network, registration.node_id))
@@ -276,8 +279,8 @@ class Coordinator:
 
     def push_interval(self, network: NetworkId) -> float:
         """Seconds between two pushes to this network, at least."""
-        members = len(self._present.get(network, ()))
-        return min(PUSH_INTERVAL_MOST, max(PUSH_INTERVAL_LEAST, members * PUSH_INTERVAL_PER_MEMBER))
+        wanted = len(self._present.get(network, ())) * PUSH_INTERVAL_PER_MEMBER
+        return min(PUSH_INTERVAL_MOST, max(PUSH_INTERVAL_LEAST, wanted))
 
     def presence(self, network: NetworkId, now: float) -> dict[NodeId, Presence]:
         """The connected members of a network."""
@@ -413,8 +416,7 @@ class Coordinator:
         return self._present.get(network, {}).get(node_id)
 
     def _send_passwords(self, connection: Connection, who: Registration, now: float) -> None:
-        passwords = self._access.passwords(who.node_id)
-        if passwords is not None:
+        if (passwords := self._access.passwords(who.node_id)) is not None:
             connection.passwords_at = now + RENEW_SECONDS
             connection.send(passwords)
 

@@ -13,6 +13,7 @@ verified map, answers pings and passes signals. It never dials and never gives u
 
 from __future__ import annotations
 
+import contextlib
 import enum
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ from zerogo.control.messages import (
     BLOB_LIMIT,
     TEMPORARY,
     ControllerMessage,
+    Controllers,
     Filters,
     GrantRequest,
     Leave,
@@ -55,9 +57,9 @@ from zerogo.control.netmap import MapDelta, NetworkMap, SignedMap, StaleMap
 from zerogo.control.policy_sheet import FilterSheet, HeldFilters
 from zerogo.control.relay_access import credentials_of, grants_of
 from zerogo.control.relays import PeerGrant, RelayCredential
-from zerogo.control.token import SECRET_BYTES, parse_base32
+from zerogo.control.token import SECRET_BYTES, join_host_port, parse_base32, split_host_port
 from zerogo.core import Deadline, RandomBytes, TimerTable, drain
-from zerogo.errors import LocalError, RemoteError
+from zerogo.errors import LocalError, ParseError, RemoteError
 from zerogo.ids import NetworkId, NodeId
 from zerogo.noise.identity import Identity
 
@@ -150,6 +152,13 @@ class Watched:
 
 
 @frozen
+class ControllersTold:
+    """Where the network's controllers are dialled, best first, each `host:port`; replaces what was told before."""
+
+    places: tuple[str, ...]
+
+
+@frozen
 class Refused:
     """The controller turned us away. `is_final`: do not dial again."""
 
@@ -176,6 +185,7 @@ MemberEvent = (
     | RelayCredentials
     | PeersGranted
     | Watched
+    | ControllersTold
     | Refused
     | ChannelFailed
 )
@@ -372,6 +382,8 @@ class Member:
                 self._tell(RelayCredentials(credentials_of(message, now)))
             case PeerGrants():
                 self._tell(PeersGranted(grants_of(message, now)))
+            case Controllers(places):
+                self._tell(ControllersTold(_readable(places)))
             case Watch(seconds, interval, links):
                 self._tell(Watched(seconds, interval, links))
 
@@ -443,3 +455,12 @@ class Member:
             return False
         self._channel.send(emit_message(message))
         return True
+
+
+def _readable(places: Sequence[str]) -> tuple[str, ...]:
+    """Those that this release can read, each once."""
+    found: dict[str, None] = {}
+    for text in places:
+        with contextlib.suppress(ParseError):
+            found[join_host_port(*split_host_port(text))] = None
+    return tuple(found)

@@ -16,7 +16,7 @@ import msgspec
 from zerogo.control.netmap import MapDelta
 from zerogo.control.relays import NAME_PATTERN, RELAYS_LIMIT
 from zerogo.control.subnets import SUBNETS_LIMIT, TEXT_LIMIT
-from zerogo.control.token import PSK_BYTES, SECRET_BYTES
+from zerogo.control.token import ADDRESSES_LIMIT, PSK_BYTES, SECRET_BYTES
 from zerogo.errors import ParseError
 from zerogo.ids import KEY_BYTES
 from zerogo.turn.grant import GRANT_BYTES
@@ -303,6 +303,12 @@ class Watch(msgspec.Struct, frozen=True, tag="watch", tag_field="t"):
     links: Annotated[int, msgspec.Meta(ge=1, le=LINKS_LIMIT)] = LINKS_LIMIT
 
 
+class Controllers(msgspec.Struct, frozen=True, tag="controllers", tag_field="t"):
+    """Controller: where the controllers of this network are dialled, best first for you; replaces what came before."""
+
+    places: Annotated[list[_HostName], msgspec.Meta(max_length=ADDRESSES_LIMIT)]
+
+
 class Refusal(msgspec.Struct, frozen=True, tag="refusal", tag_field="t"):
     """Controller: why I turn you away; the channel closes after it."""
 
@@ -313,7 +319,17 @@ class Refusal(msgspec.Struct, frozen=True, tag="refusal", tag_field="t"):
 MemberMessage = Register | Publish | SignalTo | PunchRequest | GrantRequest | LinksReport | Pong | Resync | Leave
 MapMessage = WholeMap | MapDelta | MapUnchanged | Filters
 ControllerMessage = (
-    Welcome | Waiting | MapMessage | SignalFrom | Punch | RelayPasswords | PeerGrants | Ping | Watch | Refusal
+    Welcome
+    | Waiting
+    | MapMessage
+    | SignalFrom
+    | Punch
+    | RelayPasswords
+    | PeerGrants
+    | Ping
+    | Watch
+    | Controllers
+    | Refusal
 )
 
 
@@ -345,6 +361,7 @@ _OF_CONTROLLER: _Decoders[ControllerMessage] = _decoders(
     PeerGrants,
     Ping,
     Watch,
+    Controllers,
     Refusal,
 )
 _decode_tag = msgspec.msgpack.Decoder(_Tagged).decode

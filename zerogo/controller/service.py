@@ -78,6 +78,9 @@ SEED_BYTES = 32
 ADVERTISED_ADDRESSES = 4
 DESCRIPTORS = 10_240
 """Open files for every connection that the limits allow; most systems give a process 1,024 until it asks for more."""
+BACKLOG = 1024
+"""Connections that the kernel holds until they are taken: after a restart all agents come within seconds, and one that
+finds no room tries again only after one second, three, seven."""
 HTTP_PROTOCOLS = (b"http/1.1",)
 ANY_HOST = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 
@@ -268,10 +271,10 @@ class ControllerService(MultiService):
         context = self._tls_context()
         site = self._make_site(desk, self._membership)
         config = self._config
-        self._port = self._open(config.listen, lambda port, host: self._reactor.listenTCP(port, site, interface=host))
+        self._port = self._open(config.listen, lambda port, host: self._reactor.listenTCP(port, site, BACKLOG, host))
         if config.tls_listen is not None:
             self._tls_port = self._open(
-                config.tls_listen, lambda port, host: self._reactor.listenSSL(port, site, context, interface=host)
+                config.tls_listen, lambda port, host: self._reactor.listenSSL(port, site, context, BACKLOG, host)
             )
         self._listen_for_monitoring()
 
@@ -318,6 +321,11 @@ class ControllerService(MultiService):
             raise EnvironmentFault(f"the controller cannot listen on {address}: {reason}") from error
         fit_narrow_lines(port)
         return port
+
+    def _configured_addresses(self) -> tuple[str, ...]:
+        port = self._config.listen.port if self._port is None else self.port
+        configured = self._config.public_addresses[:ADDRESSES_LIMIT]
+        return tuple(join_host_port(*split_host_port(text, port)) for text in configured)
 
     def _own_addresses(self) -> tuple[str, ...]:
         onion = () if self._onion is None else self._onion.addresses

@@ -293,6 +293,11 @@ class ControlClient:
         if self._connection is not None:
             self._connection.drop(reason)
 
+    def use_addresses(self, addresses: Sequence[ControllerAddress]) -> None:
+        """Dial these from the next time on; those that were known keep their order and come first."""
+        known = [address for address in self._addresses if address in addresses]
+        self._addresses = known + [address for address in addresses if address not in known]
+
     def settled(self) -> None:
         """All is well: the next time begins with this address and the shortest back-off."""
         self._failures = 0
@@ -357,8 +362,7 @@ class ControlClient:
         connection.is_open = True
         self._connection, self._address = connection, str(connection.address)
         self._state = ConnectionState.OPEN
-        self._addresses.remove(connection.address)
-        self._addresses.insert(0, connection.address)
+        self._put(connection.address, 0)
         self._link.connected()
 
     def _received(self, connection: _Connection, payload: bytes) -> None:
@@ -371,12 +375,17 @@ class ControlClient:
         self._connection = None
         if self._state is not ConnectionState.STOPPED:
             if not self._is_settled:
-                self._addresses.remove(connection.address)
-                self._addresses.append(connection.address)
+                self._put(connection.address, len(self._addresses) - 1)
             self._try_later(f"{connection.address}: {reason}", is_expected=connection.is_doubted)
         if connection.is_open:
             self._link.disconnected(reason)
         self._tell_stopped()
+
+    def _put(self, address: ControllerAddress, position: int) -> None:
+        """Unless it is none of those that are dialled any more."""
+        if address in self._addresses:
+            self._addresses.remove(address)
+            self._addresses.insert(position, address)
 
     def _tell_stopped(self) -> None:
         waiting, self._stopped = self._stopped, []

@@ -23,6 +23,7 @@ class MembershipTests(SynchronousTestCase):
         joined = evolve(
             Membership.of_token(TOKEN), name="anna", addresses=("10.1.0.2", "fd00::2"), psk=b"q" * 32, revision=7
         )
+        joined = evolve(joined, told=("a.example.net:9394", "[2001:db8::1]:9394"))
         for membership in (Membership.of_token(TOKEN), joined, evolve(joined, secret=None, token_psk=None)):
             self.assertEqual(Membership.parse(membership.emit()), membership)
 

@@ -58,6 +58,25 @@ class AgentTestCase(SynchronousTestCase):
         return receiver.devices[-1].opened[-1].mac.raw + sender.devices[-1].opened[-1].mac.raw + b"\x88\xb5hello"
 
 
+class SeveralControllersTests(AgentTestCase):
+    def test_an_agent_moves_to_a_controller_that_its_token_does_not_name_and_remembers_it(self) -> None:
+        self.controller.places = ("192.0.2.1:9394", "192.0.2.77:9394")
+        self.controller.rise()
+        anna = self.machine("anna", "192.0.2.11")
+        anna.start(self.controller.token)
+        self.world.until(lambda: self.is_joined(anna))
+        self.assertEqual(set(anna.agent.membership.told), set(self.controller.places))
+        self.controller.silent = {"192.0.2.1"}
+        self.controller.die()
+        self.controller.rise()
+        self.world.until(lambda: anna.agent.controller.is_member)
+        self.assertEqual(anna.agent.controller.status().address, "ws://192.0.2.77:9394")
+        anna.stop()
+        anna.start()
+        self.world.until(lambda: anna.agent.controller.is_member)
+        self.assertEqual(anna.agent.controller.status().address, "ws://192.0.2.77:9394")
+
+
 class PortMappingTests(AgentTestCase):
     def test_the_gateway_is_asked_for_the_data_socket_and_what_it_maps_is_offered(self) -> None:
         anna, bob = self.pair()

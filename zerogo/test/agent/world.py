@@ -92,6 +92,10 @@ class ControllerInMemory:
         self.world = world
         self.identity = Identity.generate(world.rng)
         self.is_up = True
+        self.places: tuple[str, ...] = ()
+        """Where it says that the network's controllers are."""
+        self.silent: set[str] = set()
+        """Hosts at which nobody answers."""
         self.refusal: tuple[RefusalCode, str] | None = None
         self.pending = ""
         self.members: dict[bytes, MemberRecord] = {}
@@ -108,7 +112,7 @@ class ControllerInMemory:
         self._begin()
 
     def _begin(self) -> None:
-        self.core = Coordinator(self.identity, self.world.rng, RelayAccess((), time.time))
+        self.core = Coordinator(self.identity, self.world.rng, RelayAccess((), time.time), self.places)
         self.pump: Pump = Pump(
             self.core, self.world.reactor, outputs=self.core.outgoing, send=self._send, on_event=self._event
         )
@@ -152,7 +156,8 @@ class ControllerInMemory:
         class Endpoint:
             def connect(self, factory: object) -> Deferred:
                 result: Deferred = Deferred()
-                controller.world.later(controller._accept if controller.is_up else controller._decline, factory, result)
+                is_there = controller.is_up and address.host not in controller.silent
+                controller.world.later(controller._accept if is_there else controller._decline, factory, result)
                 return result
 
         return Endpoint()

@@ -71,9 +71,9 @@ class Wire:
 class Pair:
     """Runs everything to quiescence after each step. The store is a dictionary."""
 
-    def __init__(self, access: RelayAccess = NO_RELAYS) -> None:
+    def __init__(self, access: RelayAccess = NO_RELAYS, controllers: tuple[str, ...] = ()) -> None:
         self.now = 1000.0
-        self.coordinator = Coordinator(CONTROLLER, seeded("coordinator"), access)
+        self.coordinator = Coordinator(CONTROLLER, seeded("coordinator"), access, controllers)
         self.wires: list[Wire] = []
         self.records: dict[NodeId, MemberRecord] = {}
         self.changed_at: dict[NodeId, int] = {}

@@ -5,6 +5,7 @@ from zerogo.control.member import (
     OPENING_SECONDS,
     SILENCE_SECONDS,
     ChannelFailed,
+    ControllersTold,
     MapUpdated,
     MemberState,
     Pending,
@@ -56,6 +57,18 @@ class MemberTests(SynchronousTestCase):
         again = self.events_of(self.wire, MapUpdated)
         self.assertEqual(len(again), 2)
         self.assertEqual(again[1], first[0])
+
+    def test_it_is_told_where_controllers_are_and_members_begin_at_different_ones(self) -> None:
+        places = ("a.example.net:9394", "192.0.2.7:9394", "[2001:db8::7]:9394")
+        pair = Pair(controllers=("A.example.net:9394", "192.0.2.7", "192.0.2.7:9394", "what is this", places[2]))
+        wires = [pair.agent(f"m{number}") for number in range(30)]
+        for wire in wires:
+            pair.connect(wire)
+        told = [self.events_of(wire, ControllersTold) for wire in wires]
+        self.assertEqual([len(events) for events in told], [1] * 30)
+        lists = [events[0].places for events in told]  # type: ignore[attr-defined]
+        self.assertEqual({frozenset(each) for each in lists}, {frozenset(places)})
+        self.assertEqual({each[0] for each in lists}, set(places))
 
     def test_the_tokens_psk_wins_over_the_controllers(self) -> None:
         self.wire.member.use_token("a" * 32, psk=b"\x07" * 32)

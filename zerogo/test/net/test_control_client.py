@@ -134,6 +134,20 @@ class ControlClientTests(SynchronousTestCase):
         dialled = [attempt.address for attempt in self.network.attempts]
         self.assertEqual(dialled, [FIRST, SECOND, SECOND])
 
+    def test_other_addresses_are_dialled_from_the_next_time_on(self) -> None:
+        self.client.start()
+        attempt = self.open()
+        self.client.settled()
+        self.client.use_addresses([SECOND])
+        self.assertEqual(self.client.status().state, ConnectionState.OPEN)
+        attempt.cut()
+        self.clock.advance(BACKOFF_SECONDS)
+        self.assertEqual(self.network.attempts[-1].address, SECOND)
+        self.client.use_addresses([FIRST, SECOND])
+        self.open()
+        self.client.use_addresses([FIRST, SECOND])
+        self.assertEqual(self.client._addresses, [SECOND, FIRST])
+
     def test_the_address_that_did_not_work_is_dialled_last(self) -> None:
         self.client = self.make(FIRST, SECOND)
         self.client.start()
