@@ -8,7 +8,7 @@ carries), then bob (then the relay carries), and then all heals. Silence is the 
 from before the cut until after it. Then a TCP stream goes on for a minute in which the direct path is cut 20 times for
 a second. Duplicate mode is measured apart, with 5 % independent loss on each of two ways, without and with late copies.
 
-A link that fails again soon after it came back is damped, so every other round begins with a new mesh.
+A link that fails again soon after it came back is damped, so each round has a mesh of its own.
 """
 
 from __future__ import annotations
@@ -53,7 +53,6 @@ MODES = {
     "duplicate, no late copies": "realtime: duplicate, late-copies: false",
     "duplicate": "realtime: duplicate",
 }
-ROUNDS_PER_MESH = 2
 CUTS = 20
 CUT_SECONDS = 1.0
 BETWEEN_CUTS_SECONDS = 3.0
@@ -67,40 +66,39 @@ def has_spare(mesh: Mesh) -> bool:
     return any(path.kind == "peer" and path.is_alive and path.rtt_ms is not None for path in paths)
 
 
-def rounds(lab: Lab, mesh: Mesh, stream: Stream, count: int) -> Iterator[tuple[tuple[str, str], float]]:
-    """The silence of each move, as it happened."""
-    for _ in range(count):
-        if not wait_until(lambda: kind_of(mesh, "alice", "carol") == "direct", CONNECT_SECONDS):
-            raise SystemExit("the direct path does not come back")
-        if not wait_until(lambda: has_spare(mesh), CONNECT_SECONDS):
-            raise SystemExit("bob does not become a spare way")
+def moves(lab: Lab, mesh: Mesh, stream: Stream) -> Iterator[tuple[tuple[str, str], float]]:
+    """The silence of each move of a round, as it happened."""
+    if not wait_until(lambda: kind_of(mesh, "alice", "carol") == "direct", CONNECT_SECONDS):
+        raise SystemExit("the direct path does not come back")
+    if not wait_until(lambda: has_spare(mesh), CONNECT_SECONDS):
+        raise SystemExit("bob does not become a spare way")
+    time.sleep(REST_SECONDS)
+    for cut in (("lima", "rome"), ("oslo",)):
+        before, since = kind_of(mesh, "alice", "carol"), time.time()
+        lab.cut(*cut)
         time.sleep(REST_SECONDS)
-        for cut in (("lima", "rome"), ("oslo",)):
-            before, since = kind_of(mesh, "alice", "carol"), time.time()
-            lab.cut(*cut)
-            time.sleep(REST_SECONDS)
-            yield (before, kind_of(mesh, "alice", "carol")), stream.silence(since, time.time() - 0.2)
-        since = time.time()
-        before = kind_of(mesh, "alice", "carol")
-        lab.heal("lima", "rome")
-        lab.heal("oslo")
-        wait_until(lambda: kind_of(mesh, "alice", "carol") == "direct", CONNECT_SECONDS)
-        time.sleep(1.0)
         yield (before, kind_of(mesh, "alice", "carol")), stream.silence(since, time.time() - 0.2)
+    since = time.time()
+    before = kind_of(mesh, "alice", "carol")
+    lab.heal("lima", "rome")
+    lab.heal("oslo")
+    wait_until(lambda: kind_of(mesh, "alice", "carol") == "direct", CONNECT_SECONDS)
+    time.sleep(1.0)
+    yield (before, kind_of(mesh, "alice", "carol")), stream.silence(since, time.time() - 0.2)
 
 
 def measure_failover(count: int) -> dict[tuple[str, str], list[float]]:
     """Silences in seconds by move."""
     found: dict[tuple[str, str], list[float]] = {}
-    for done in range(0, count, ROUNDS_PER_MESH):
-        for move, silence in measure_rounds(min(ROUNDS_PER_MESH, count - done)):
+    for _ in range(count):
+        for move, silence in measure_round():
             found.setdefault(move, []).append(silence)
             print(f"  {move[0]} -> {move[1]}: {silence * 1000:.0f} ms", flush=True)
     return found
 
 
-def measure_rounds(count: int) -> Iterator[tuple[tuple[str, str], float]]:
-    """The silences of so many rounds in one mesh."""
+def measure_round() -> Iterator[tuple[tuple[str, str], float]]:
+    """The silences of one round."""
     with Lab(parse_scenario(FAILOVER, name="failover", file="failover")) as lab:
         mesh = Mesh(lab)
         try:
@@ -109,7 +107,7 @@ def measure_rounds(count: int) -> Iterator[tuple[tuple[str, str], float]]:
                 raise SystemExit("the mesh does not come up")
             with Stream(lab, mesh, "alice", "carol") as stream:
                 time.sleep(REST_SECONDS)
-                yield from rounds(lab, mesh, stream, count)
+                yield from moves(lab, mesh, stream)
         finally:
             mesh.close()
 

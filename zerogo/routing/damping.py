@@ -2,11 +2,14 @@
 """How often a peer's path may change for the better: links that come and go are held back.
 
 A path that failed is left at once, always; what can be held back is the way to a better one. It takes place only while
-there were fewer than two of its kind in the last minute. A path that failed within a minute after it was returned to
-has *flapped*: from then on it must have been better for 15 seconds on end to be returned to, and four times as long
-each further time, eight minutes at most. It is forgiven after it was used for ten minutes. So a link that fails once is
-returned to as soon as hysteresis allows, one that flapped by chance after a quarter of a minute, and one that
-oscillates is left alone as soon as its good times are too short.
+there were fewer than two of its kind in the last minute. A path that fails once in ten minutes is returned to as soon
+as hysteresis allows. One that fails again must have been better for a minute on end to be returned to; and one that
+fails within a minute after that, *flaps*, four times as long each further time, eight minutes at most. It is forgiven
+after it was used for ten minutes.
+
+So a link that comes and goes makes three changes in its first minute: it is left, returned to, and left, of which the
+first and last must be at once and nobody can know better in between. After that each minute has two changes at most: a
+return comes a minute after the failure before it. One whose good times are short is left alone.
 """
 
 from __future__ import annotations
@@ -21,7 +24,8 @@ from attrs import define, field
 WINDOW_SECONDS = 60.0
 CHANGES_PER_WINDOW = 2
 FLAP_WITHIN_SECONDS = 60.0
-PROOF_SECONDS = 15.0
+PROOF_SECONDS = 60.0
+"""No less than the window: a failure, the return, and the next failure are then never in one."""
 LONGEST_PROOF_SECONDS = 480.0
 MOST_FLAPS = 4
 """More make no difference."""
@@ -36,6 +40,9 @@ Key = TypeVar("Key", bound=Hashable)
 class _Record:
     flaps: int = 0
     returned_at: float = -math.inf
+    failed_at: float = -math.inf
+    fails_often: bool = False
+    """Whether its last failure was not the only one in ten minutes, or soon after a return."""
 
 
 @define(eq=False)
@@ -46,11 +53,11 @@ class Damping(Generic[Key]):
     _records: dict[Key, _Record] = field(factory=dict, init=False)
 
     def proof_seconds(self, key: Key) -> float:
-        """How long a path must have been better on end; 0 where it has not flapped."""
+        """How long a path must have been better on end; 0 where it does not fail often."""
         record = self._records.get(key)
-        if record is None or not record.flaps:
+        if record is None or not record.fails_often:
             return 0.0
-        return min(PROOF_SECONDS * 4.0 ** (record.flaps - 1), LONGEST_PROOF_SECONDS)
+        return min(PROOF_SECONDS * 4.0 ** max(0, record.flaps - 1), LONGEST_PROOF_SECONDS)
 
     def allowed_at(self) -> float:
         """From when on any better path may be taken; minus infinity where it may at any time."""
@@ -61,10 +68,13 @@ class Damping(Generic[Key]):
         """The path in use failed."""
         record = self._record(old)
         used_for = now - record.returned_at
+        has_flapped = used_for < FLAP_WITHIN_SECONDS
         if used_for >= FORGIVEN_AFTER_SECONDS:
             record.flaps = 0
-        if used_for < FLAP_WITHIN_SECONDS:
+        if has_flapped:
             record.flaps = min(record.flaps + 1, MOST_FLAPS)
+        record.fails_often = has_flapped or now - record.failed_at < FORGIVEN_AFTER_SECONDS
+        record.failed_at = now
 
     def taken(self, new: Key, now: float, *, is_better: bool) -> None:
         """A path came into use: because it was better than one that lives, or for want of another."""

@@ -36,6 +36,15 @@ class DampingTests(SynchronousTestCase):
             self.assertEqual(self.damping.proof_seconds("direct"), proof)
             proof = min(4 * proof, LONGEST_PROOF_SECONDS)
 
+    def test_one_that_failed_twice_in_ten_minutes_needs_a_minute_of_proof_though_it_did_not_flap(self) -> None:
+        self.damping.failed("direct", 0.0)
+        self.damping.taken("direct", 5.0, is_better=True)
+        self.damping.failed("direct", 105.0)
+        self.assertEqual(self.damping.proof_seconds("direct"), PROOF_SECONDS)
+        self.damping.taken("direct", 170.0, is_better=True)
+        self.damping.failed("direct", 705.0)
+        self.assertEqual(self.damping.proof_seconds("direct"), 0.0)
+
     def test_ten_good_minutes_are_forgiveness(self) -> None:
         self.flap(0.0)
         self.flap(61.0)

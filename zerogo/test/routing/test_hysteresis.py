@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.routing.damping import PROOF_SECONDS
@@ -145,3 +147,39 @@ class PreferenceTests(SynchronousTestCase):
     def assert_at_most_two_a_minute(self, changes: list[float]) -> None:
         for first, third in zip(changes, changes[2:], strict=False):
             self.assertGreaterEqual(third - first, 59.9)
+
+
+class OscillationTests(SynchronousTestCase):
+    """A direct path that comes and goes beside a server that stays, at the moments that the core asks for."""
+
+    def changes(self, up: float, down: float, jitter: float, rng: random.Random) -> list[float]:
+        """When the path in use became another one within ten minutes."""
+        direct, server = option("direct", 20), option("server", 30, PathType.SERVER)
+        preference: Preference[str] = Preference()
+        preference.choose([direct, server], 0.0)
+        changed, is_up, now, turn_at = [], True, 0.0, rng.uniform(1.0, 300.0)
+        end = turn_at + 600.0
+        while now < end:
+            wanted_at = preference.next_at()
+            if wanted_at is not None and now < wanted_at < turn_at:
+                now = wanted_at
+            else:
+                now, is_up = turn_at, not is_up
+                turn_at += (up if is_up else down) * (1 + jitter * rng.random())
+            before = preference.active
+            if preference.choose([direct, server] if is_up else [server], now) != before:
+                changed.append(now)
+        return changed
+
+    def test_it_makes_three_changes_in_its_first_minute_at_most_and_two_in_any_other(self) -> None:
+        for seed in range(300):
+            rng = random.Random(seed)
+            up, down, jitter = rng.uniform(1.0, 120.0), rng.choice((0.5, 2.0, 20.0)), rng.choice((0.0, 0.5, 2.0))
+            changed = self.changes(up, down, jitter, rng)
+            for begin in changed:
+                count = sum(begin <= at < begin + 60.0 for at in changed)
+                self.assertLessEqual(count, 3 if begin == changed[0] else 2, (seed, up, down, jitter, changed))
+
+    def test_one_that_is_never_well_for_a_minute_is_left_alone_after_three(self) -> None:
+        for period in (4.0, 7.0, 15.0, 30.0, 45.0):
+            self.assertLessEqual(len(self.changes(period, 2.0, 0.0, random.Random(1))), 3, period)
