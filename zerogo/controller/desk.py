@@ -24,6 +24,7 @@ from zerogo.controller.idempotency import Idempotency
 from zerogo.controller.link_book import LinkBook
 from zerogo.controller.link_rings import LinkRings
 from zerogo.controller.login_limits import LoginLimits
+from zerogo.controller.network_course import NetworkCourses
 from zerogo.controller.oidc_attempt import Attempts
 from zerogo.controller.oidc_provider import Provider
 from zerogo.controller.passwords import Passwords
@@ -58,6 +59,7 @@ class LinkDesk:
     book: LinkBook
     rings: LinkRings
     events: EventLog
+    courses: NetworkCourses = field(factory=NetworkCourses)
 
 
 @frozen

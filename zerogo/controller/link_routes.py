@@ -7,6 +7,7 @@ from zerogo.controller.desk import Answer, Call, Desk, Route
 from zerogo.controller.documents import Page, page
 from zerogo.controller.link_book import Pair, node_text, pair_of
 from zerogo.controller.link_documents import EventDocument, HistoryDocument, LinkDocument, PathChangeDocument
+from zerogo.controller.network_course import CourseDocument
 from zerogo.controller.problems import Problem
 from zerogo.ids import NodeId
 from zerogo.store import link_history, networks
@@ -53,6 +54,12 @@ async def list_link_changes(desk: Desk, call: Call) -> Answer:
     await desk.store.read(networks.find_network, call.network)
     changes = desk.links.book.changes(call.network, _pair(call))
     return Answer(200, Page([PathChangeDocument.of(change) for change in changes]))
+
+
+async def get_network_course(desk: Desk, call: Call) -> Answer:
+    """How a network went in the last hour, a row in ten seconds: members online, links, median round trip, traffic."""
+    await desk.store.read(networks.find_network, call.network)
+    return Answer(200, CourseDocument.of(desk.links.courses.read(call.network)))
 
 
 async def list_events(desk: Desk, call: Call) -> Answer:
@@ -105,6 +112,14 @@ ROUTES = (
         needs=Role.AUDITOR,
         area="links",
         answer=Page[PathChangeDocument],
+    ),
+    Route(
+        method="GET",
+        path="/networks/<string:network>/course",
+        function=get_network_course,
+        needs=Role.AUDITOR,
+        area="links",
+        answer=CourseDocument,
     ),
     Route(
         method="GET",

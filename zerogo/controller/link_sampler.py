@@ -36,6 +36,8 @@ class LinkSampler:
         self._unix_time = unix_time
         self._is_watched = is_watched
         self._keep = keep
+        self.coarse_taken: Callable[[float], object] = lambda now: None
+        """Is told of each sample that is taken always, with its time."""
         self._mean_slot = int(unix_time() // STEP_SECONDS)
         self._coarse_slot = 0
         self._loop = LoopingCall(self._take)
@@ -59,6 +61,8 @@ class LinkSampler:
         if tiers:
             for link in self._book.all_links():
                 self._rings.put(link.network, link.pair, now, _values(link), tiers)
+        if is_coarse_due:
+            self.coarse_taken(now)
         self._take_means(now)
 
     def _take_means(self, now: float) -> None:

@@ -59,6 +59,7 @@ class LiveView:
             is_watched=lambda: self.feed.is_watched,
             keep=self._keep_means,
         )
+        self._sampler.coarse_taken = self._note_courses
         desk.links.book.observers += [desk.links.events, self.feed]
         desk.areas.observers.append(self._area_outdated)
         desk.exits.shown_changed = partial(desk.areas.outdated, "exits")
@@ -99,6 +100,10 @@ class LiveView:
         self.feed.area_outdated(area, network)
         if self._fellows.do_others_look:
             self._membership.tell_fellows(AreaOutdated(area, network))
+
+    def _note_courses(self, now: float) -> None:
+        links = self._links
+        links.courses.take(links.book.all_links(), lambda network: len(self._membership.presence(network)), now)
 
     def _keep_means(self, means: list[LinkMean]) -> None:
         kept: Deferred[None] = ensureDeferred(self._write(means))

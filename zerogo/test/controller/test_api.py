@@ -92,6 +92,7 @@ MAY = {
         "GET /networks/<string:network>/links/<string:a>/<string:b>",
         "GET /networks/<string:network>/links/<string:a>/<string:b>/history",
         "GET /networks/<string:network>/links/<string:a>/<string:b>/changes",
+        "GET /networks/<string:network>/course",
         "GET /networks/<string:network>/events",
         "GET /networks/<string:network>/policy",
         "POST /networks/<string:network>/policy/check",

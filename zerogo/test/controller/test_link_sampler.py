@@ -46,6 +46,12 @@ class LinkSamplerTests(SynchronousTestCase):
         self.clock.pump([1.0] * 5)
         self.assertEqual(self.course().times, [1001, 1002, 1003, 1004, 1005])
 
+    def test_who_adds_up_networks_is_told_every_ten_seconds(self) -> None:
+        told: list[float] = []
+        self.sampler.coarse_taken = told.append
+        self.clock.pump([1.0] * 30)
+        self.assertEqual(told, [1001, 1010, 1020, 1030])
+
     def test_every_five_minutes_a_mean_is_kept(self) -> None:
         self.clock.pump([1.0] * 700)
         self.assertEqual([mean.at for mean in self.kept], [900, 1200])
