@@ -5,6 +5,7 @@ import { AppearanceControl, LanguageControl } from "../shell/Controls";
 import { Mark } from "../shell/Brand";
 import { BootstrapForm } from "./BootstrapForm";
 import { LoginForm } from "./LoginForm";
+import { ProviderLogin, ProviderRefusal } from "./ProviderLogin";
 import { useIsClaimed } from "./claimed";
 import styles from "./LoginPage.module.css";
 
@@ -24,7 +25,9 @@ export function LoginPage() {
         <Mark size={44} />
         <h1 className={styles.title}>{t(isLogin ? "login.title" : "bootstrap.title")}</h1>
         <p className={styles.text}>{t(isLogin ? "login.text" : "bootstrap.text")}</p>
+        <ProviderRefusal />
         {isLogin ? <LoginForm /> : <BootstrapForm />}
+        {isLogin && <ProviderLogin />}
         {isClaimed === false && (
           <button type="button" className={styles.other} onClick={() => setChosen(isLogin ? "bootstrap" : "login")}>
             {t(isLogin ? "login.toBootstrap" : "bootstrap.toLogin")}
