@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup system demo demo-routing demo-exits bench-exits test lint type rust web web-static deny fuzz soak unit netns soak-sim soak-nat bench-routing bench-control bench judge-api build samples lock clean
+.PHONY: help setup system demo demo-routing demo-exits bench-exits test lint type rust web web-static deny fuzz soak unit netns soak-sim soak-nat bench-routing bench-control soak-exits bench judge-api build samples lock clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ bench-control: setup ## a controller with 1,000 agents on loopback: changes, joi
 bench-exits: setup ## exits beside microsocks and chisel, where they are installed
 	@.ci/bench-packages
 	@$(BIN)/python -m integration.bench.exits
+
+soak-exits: setup ## 1 GB through 100 streams of exits while tunnels are cut and edges killed (about five minutes)
+	@$(BIN)/python -m integration.exit_soak
 
 judge-api: setup ## Schemathesis against the API of a controller on loopback, with more requests than make test has (root)
 	@$(BIN)/python -m integration.judge_api 20

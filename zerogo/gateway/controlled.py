@@ -37,7 +37,7 @@ from zerogo.control.gateway_messages import (
     Shares,
 )
 from zerogo.errors import ParseError
-from zerogo.exit.assign import WANTED, Candidate, assign
+from zerogo.exit.assign import Candidate, assign
 from zerogo.exit.edges import EdgeProfile
 from zerogo.exit.notes import Place, Places
 from zerogo.exit.tally import Compared
@@ -257,10 +257,12 @@ class Controlled:
             )
             for place in known.values()
         ]
-        chosen = [known[gateway] for gateway in assign(profile.edge, profile.region, candidates)]
+        assigned = assign(profile.edge, profile.region, candidates)
+        chosen = [known[gateway] for gateway in assigned.gateways]
         if not chosen:
             return None
-        return Places(WANTED, [Place(place.addresses, place.key_hash, place.is_tls) for place in chosen])
+        places = [Place(place.addresses, place.key_hash, place.is_tls) for place in chosen]
+        return Places(assigned.wanted, places)
 
     def _report(self, edge: str, found: Compared) -> None:
         self.link.send(Discrepancy(edge, found.streams, found.gateway_bytes, found.edge_bytes))
