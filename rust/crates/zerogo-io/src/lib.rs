@@ -11,6 +11,7 @@ mod event;
 mod orders;
 mod plane;
 mod poll;
+mod purse;
 mod receive;
 mod send;
 mod sockets;
