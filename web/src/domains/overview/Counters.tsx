@@ -1,13 +1,14 @@
 import { useTranslation } from "react-i18next";
 import { formatMilliseconds, formatNumber, formatRate, formatShare } from "@/components/format";
 import { Sparkline } from "@/components/Sparkline";
+import type { Sample } from "./samples";
 import type { Summary } from "./summary";
 import styles from "./Counters.module.css";
 
-const share = (summary: Summary) => (summary.links > 0 ? summary.direct / summary.links : null);
+const share = (summary: Pick<Summary, "links" | "direct">) => (summary.links > 0 ? summary.direct / summary.links : null);
 
 /** Four numbers, and how they went lately. */
-export function Counters({ summary, samples }: { summary: Summary; samples: readonly Summary[] }) {
+export function Counters({ summary, samples }: { summary: Summary; samples: readonly Sample[] }) {
   const { t } = useTranslation("overview");
   const directShare = share(summary);
   const { medianRttMs, bytesPerSecond } = summary;

@@ -18,6 +18,7 @@ async function show(members = [member()], links = [link("node1", "node2")]) {
     "GET /networks/{network}/members": () => page(members),
     "GET /networks/{network}/links": () => page(links),
     "GET /networks/{network}/events": () => page([]),
+    "GET /networks/{network}/course": () => ({ time: [], online: [], links: [], direct: [], rtt_ms: [], bytes_per_second: [] }),
     "GET /networks/{network}/invites": () => page([]),
     "GET /networks/{network}/lock": () => ({ key: null, end: null, is_locked: false }),
     "GET /health": () => ({ status: "ok", version: "0.1.0", has_users: true }),
