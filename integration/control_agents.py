@@ -26,6 +26,7 @@ from twisted.internet.task import deferLater
 from zerogo.control.channel import FRAME_LIMIT
 from zerogo.control.member import (
     ChannelFailed,
+    ControllersTold,
     MapUpdated,
     Member,
     MemberEvent,
@@ -82,11 +83,11 @@ class Agent:
         )
         member.use_token(token.secret)
         places = [ControllerAddress.parse(f"http://{text}") for text in addresses or token.addresses]
-        places = [evolve(place, onion_key=token.onion_key or b"") for place in places]
+        self.places = [evolve(place, onion_key=token.onion_key or b"") for place in places]
         self.client = ControlClient(
             reactor,
             self,
-            places,
+            self.places,
             endpoint_of=lambda address: (
                 TCP4ClientEndpoint(reactor, address.host, address.port, bindAddress=(source, 0))
                 if source
@@ -130,6 +131,9 @@ class Agent:
         elif isinstance(event, MapUpdated):
             assert event.network_map.revision >= self.revision, "a map is older than the one before"
             self.revision, self.map_at = event.network_map.revision, reactor.seconds()
+        elif isinstance(event, ControllersTold):
+            told = [ControllerAddress.parse(f"http://{text}") for text in event.places]
+            self.client.use_addresses(list(dict.fromkeys([*told, *self.places])))
         elif isinstance(event, SignalReceived):
             self.signals.append(event)
         elif isinstance(event, PunchAt):

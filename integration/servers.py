@@ -107,27 +107,48 @@ def postgresql() -> Iterator[PostgresServer]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+class RedisServer:
+    """One server that keeps nothing."""
+
+    def __init__(self, directory: Path, program: str) -> None:
+        self.socket = directory / "redis"
+        self._directory = directory
+        self._program = program
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it listens."""
+        self.socket.unlink(missing_ok=True)
+        command = [self._program, "--port", "0", "--unixsocket", str(self.socket), "--save", "", "--appendonly", "no"]
+        with (self._directory / "log").open("ab") as log:
+            self._process = subprocess.Popen([*command, "--dir", str(self._directory)], stdout=log, stderr=log)
+        until = time.monotonic() + START_SECONDS
+        while not self.socket.exists():
+            if time.monotonic() > until or self._process.poll() is not None:
+                raise RuntimeError((self._directory / "log").read_text()[-2000:])
+            time.sleep(_POLL_SECONDS)
+
+    def kill(self) -> None:
+        """At once, as a power cut would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(20)
+            self._process = None
+
+
 @contextmanager
-def redis() -> Iterator[Path]:
-    """The unix socket of a Redis server that is gone when the body ends."""
+def redis() -> Iterator[RedisServer]:
+    """A server that is gone when the body ends, in whatever way."""
     program = shutil.which("redis-server")
     if program is None:
         raise RuntimeError("redis-server is not installed")
     directory = Path(tempfile.mkdtemp(prefix="zgrd"))
-    socket = directory / "redis"
-    command = [program, "--port", "0", "--unixsocket", str(socket), "--save", "", "--appendonly", "no"]
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen([*command, "--dir", str(directory)], stdout=log, stderr=log)
+    server = RedisServer(directory, program)
     try:
-        until = time.monotonic() + START_SECONDS
-        while not socket.exists():
-            if time.monotonic() > until or process.poll() is not None:
-                raise RuntimeError((directory / "log").read_text()[-2000:])
-            time.sleep(_POLL_SECONDS)
-        yield socket
+        server.start()
+        yield server
     finally:
-        process.kill()
-        process.wait(20)
+        server.kill()
         shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -5,9 +5,10 @@
                                     -->  twistd zerogo-controller, right -+  [Redis, likewise]
 
 First: members at both are one network, whatever they have to do with each other; decisions made at one take effect at
-the other. Then one of the two is killed while machines join and changes are pushed: nobody who was told that it is a
-member is lost, no address is given twice, no member ever gets a map older than the one it holds, and a machine that
-joins after the kill is a member within `JOIN_SECONDS`.
+the other. Redis is killed: joins and changes go on, and signals do when it is back. Then one controller is killed while
+machines join and changes are pushed: nobody who was told that it is a member is lost, no change either, no address is
+given twice, no member ever gets a map older than the one it holds, a machine that joins after the kill is a member
+within `JOIN_SECONDS`, and so are members again that were told of the other controller by the one that died.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from twisted.internet import reactor as installed
 from twisted.trial.unittest import TestCase
 
 from integration.control_agents import Agent, ControllerProcess, sleep
-from integration.servers import postgresql, redis
+from integration.servers import RedisServer, postgresql, redis
 from zerogo.control.token import JoinToken
 
 reactor: Any = installed
@@ -32,7 +33,6 @@ JOIN_SECONDS = 10.0
 """The issue's figure, for a machine that joins while one of two controllers is dead."""
 WAIT_SECONDS = 60.0
 AGENTS = 6
-ROUNDS = 2
 KEYS = ("identity.key", "api-token.key")
 
 
@@ -45,6 +45,8 @@ class TwoControllersTests(TestCase):
         self.servers = ExitStack()
         self.addCleanup(self.servers.close)
         self.agents: list[Agent] = []
+        self.names: dict[str, str] = {}
+        """Given by a person, by node id."""
 
     async def tearDown(self) -> None:
         for agent in self.agents:
@@ -97,8 +99,9 @@ class TwoControllersTests(TestCase):
 
     def sees_all(self, agent: Agent) -> bool:
         network_map = agent.member.network_map
-        wanted = {other.node_id for other in self.agents if other.refusal is None}
-        return network_map is not None and {one.node_id for one in network_map.members} == wanted
+        wanted = {str(other.node_id) for other in self.agents if other.refusal is None}
+        seen = {} if network_map is None else {str(one.node_id): one.name for one in network_map.members}
+        return set(seen) == wanted and all(seen[node_id] == name for node_id, name in self.names.items())
 
     def all_see_all(self) -> bool:
         return all(self.sees_all(agent) for agent in self.agents if agent.refusal is None)
@@ -106,12 +109,14 @@ class TwoControllersTests(TestCase):
     async def test_by_the_databases_own_notices(self) -> None:
         await self.begin()
         await self.one_network()
-        await self.one_dies()
+        await self.one_dies(1)
 
     async def test_by_redis(self) -> None:
-        socket = self.servers.enter_context(redis())
-        await self.begin(f"redis: unix://{socket}")
+        server = self.servers.enter_context(redis())
+        await self.begin(f"redis: unix://{server.socket}")
         await self.one_network()
+        await self.redis_dies(server)
+        await self.one_dies(2)
 
     async def one_network(self) -> None:
         """Members at both are one network."""
@@ -131,6 +136,26 @@ class TwoControllersTests(TestCase):
         self.assertLess(removed, 10.0)
         await self.until("the others forget it", lambda: self.sees_all(ann) and self.sees_all(bob))
 
+    async def redis_dies(self, server: RedisServer) -> None:
+        """Nothing but signals waits for it."""
+        server.kill()
+        ann, bob = self.agent(self.left), self.agent(self.right)
+        seconds = await self.until("machines join without Redis", lambda: ann.welcomes and bob.welcomes, JOIN_SECONDS)
+        print(f"\nmachines joined within {seconds:.2f} s without Redis", end="")
+        await self.rename(self.left, bob, "without-redis")
+        await self.until("a change crosses without Redis", self.all_see_all)
+        server.start()
+        began = reactor.seconds()
+        while not bob.signals:
+            self.assertLess(reactor.seconds() - began, WAIT_SECONDS, "no signal crosses although Redis is back")
+            ann.call(ann.member.signal, bob.node_id, b"hello")
+            await sleep(0.2)
+
+    async def rename(self, controller: ControllerProcess, agent: Agent, name: str) -> None:
+        """A change, which all are to see."""
+        self.names[str(agent.node_id)] = name
+        await controller.request("PATCH", f"/networks/{self.network}/members/{agent.node_id}", {"name": name})
+
     async def both_show_all(self) -> None:
         """A person sees who is connected, at whichever controller they look."""
         for controller in (self.left, self.right):
@@ -141,19 +166,24 @@ class TwoControllersTests(TestCase):
                 online = sum(member["is_online"] for member in items)
                 await sleep(0.1)
 
-    async def one_dies(self) -> None:
-        """Each in turn, while machines join."""
-        for number in range(ROUNDS):
+    async def one_dies(self, rounds: int) -> None:
+        """Each in turn, while machines join and changes are pushed."""
+        for number in range(rounds):
             dead, alive = (self.left, self.right) if number % 2 == 0 else (self.right, self.left)
+            faithful = self.agent(dead)
+            await self.until("it joined", lambda faithful=faithful: faithful.is_connected)
+            await self.rename(dead, faithful, f"named-by-who-dies-{number}")
             joining = [self.agent(dead, alive) for _ in range(AGENTS // 2)]
             joining += [self.agent(alive, dead) for _ in range(AGENTS // 2)]
             await sleep(0.05 * number)
             dead.kill()
             late = self.agent(dead, alive)
+            await self.rename(alive, self.agents[0], f"named-by-who-lives-{number}")
             seconds = await self.until("a machine joins after the kill", lambda late=late: late.welcomes, JOIN_SECONDS)
             await self.until(
                 "those that joined are members", lambda joining=joining: all(one.welcomes for one in joining)
             )
+            await self.until("a member moves to who lives", lambda faithful=faithful: len(faithful.welcomes) > 1)
             await self.until("all see all", self.all_see_all)
             print(f"\na machine joined {seconds:.2f} s after a controller was killed", end="")
             dead.start()
