@@ -62,8 +62,9 @@ def write_now(transport: Any, pieces: list[bytes]) -> None:
 
 def is_plain(transport: Any) -> bool:
     """Whether bytes for it go to its socket as they are, and still may."""
-    # Only Twisted's own sockets say so; to ask for their class would load a TLS library into agents that need none.
-    is_socket = getattr(transport, "TLS", None) is False
+    # Only the class of Twisted's own sockets has the attribute; to import it would load a TLS library into agents that
+    # need none. Not the object: what wraps a socket in TLS passes questions on to it.
+    is_socket = getattr(type(transport), "TLS", None) is False and not transport.TLS
     return is_socket and bool(transport.connected) and not transport._writeDisconnected
 
 

@@ -4,9 +4,10 @@ import contextlib
 import socket
 from typing import Any
 
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.tcp import Connection
 from twisted.internet.testing import MemoryReactor, StringTransport
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.net.tcp import (
@@ -99,6 +100,20 @@ class WriteNowTests(SynchronousTestCase):
         self.transport.writeSequence = transport.writeSequence
         write_now(self.transport, [b"three"])
         self.assertEqual(transport.value(), b"onetwothree")
+
+    def test_what_wraps_a_socket_in_tls_is_never_passed_by(self) -> None:
+        class Wrapper(ProtocolWrapper):
+            written = b""
+
+            def writeSequence(self, data: Any) -> None:
+                self.written = b"".join(data)
+
+        wrapper: Any = Wrapper(WrappingFactory(Factory()), Protocol())  # type: ignore[no-untyped-call]
+        wrapper.transport = self.transport
+        write_now(wrapper, [b"secret"])
+        self.assertEqual(wrapper.written, b"secret")
+        self.far.setblocking(False)
+        self.assertRaises(BlockingIOError, self.far.recv, 1)
 
     def test_after_the_end_nothing_is_sent(self) -> None:
         self.transport._writeDisconnected = True
