@@ -1,109 +1,254 @@
-"""Many edges in one process, that only are there: `python -m integration.bench.crowd TOKEN COUNT`. Real handshakes,
-a key of its own each; says `all here` and the seconds when the last one was welcomed, then stays."""
+"""Many light edges in one process: `python -m integration.bench.crowd TOKEN COUNT [--at-a-time 64]`.
+
+Real handshakes over real connections, from source addresses 127.0.0.2 and on (a port range is too small for all), each
+edge with a key of its own; behind the greeting only what keeps a tunnel alive: pings are answered, packets
+acknowledged, streams opened and left empty. A connection that is lost is dialled again as a real edge does it
+(`zerogo.net.exit_client`: at once with jitter, then full jitter up to 1, 2, 4 ... 60 seconds).
+
+Says `all here N` with the seconds since it began or since the first one was lost, each time that all are there.
+"""
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import errno
+import heapq
+import itertools
 import os
-import sys
-from typing import Any
+import random
+import resource
+import select
+import socket
+import struct
+import time
 
-from twisted.internet import reactor as installed
-
+from zerogo.control.channel import EXIT, ChannelInitiator
 from zerogo.control.edge_token import DEFAULT_PORT, EdgeToken
 from zerogo.control.token import split_host_port
-from zerogo.exit.budget import TUNNEL_BYTES, Budget
-from zerogo.exit.frames import Open
-from zerogo.exit.greeting import Join, Refusal, Welcome
-from zerogo.exit.mux import Mux
-from zerogo.exit.reason import Reason
-from zerogo.exit.tunnel import Tunnel
-from zerogo.net.dial import ControllerAddress, stream_endpoint
-from zerogo.net.exit_client import GatewayClient, GatewayPlace
+from zerogo.errors import RemoteError
+from zerogo.exit.frames import Kind, Opened, emit_opened, frame, split_frames
+from zerogo.exit.greeting import Join, Welcome, emit_greeting, parse_answer
+from zerogo.exit.stream import INITIAL_CREDIT
+from zerogo.exit.tunnel import ACK, PACKET, PING, PONG
+from zerogo.ids import SocketAddress
+from zerogo.net.exit_client import BACKOFF_LIMIT_SECONDS, BACKOFF_SECONDS, FIRST_SECONDS, HANDSHAKE_SECONDS
 from zerogo.net.exit_places import EDGE_PATH
-from zerogo.net.exit_tunnel import TunnelDriver
+from zerogo.net.websocket import MessageReceived, WebSocketClient
 from zerogo.noise.identity import Identity
 
-reactor: Any = installed
-AT_A_TIME = 64
+PER_SOURCE = 20_000
+_OPENED = emit_opened(Opened(INITIAL_CREDIT, 100, SocketAddress("192.0.2.1", 1)))
+
+
+class Edge:
+    """One."""
+
+    __slots__ = ("channel", "crowd", "failures", "identity", "is_here", "number", "received", "round", "socket", "tcp")
+
+    def __init__(self, crowd: Crowd, number: int) -> None:
+        self.crowd = crowd
+        self.number = number
+        self.identity = Identity.generate(os.urandom)
+        self.failures = 0
+        self.round = 0
+        self.is_here = False
+        self.received = 0
+        self.tcp: socket.socket | None = None
+        self.socket: WebSocketClient | None = None
+        self.channel: ChannelInitiator | None = None
+
+    def dial(self) -> None:
+        """Begin to connect."""
+        crowd = self.crowd
+        tcp = self.tcp = socket.socket()
+        tcp.setblocking(False)
+        tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # So that the port is chosen when both addresses are known, and may be used for others as well.
+        tcp.setsockopt(socket.IPPROTO_IP, 24, 1)
+        tcp.bind((f"127.0.0.{2 + self.number // PER_SOURCE}", 0))
+        code = tcp.connect_ex(crowd.place)
+        if code not in (0, errno.EINPROGRESS):
+            self.lost()
+            return
+        self.round += 1
+        crowd.later(HANDSHAKE_SECONDS, self.check, self.round)
+        crowd.watch(self, select.EPOLLOUT)
+
+    def check(self, round_: int) -> None:
+        """A handshake that takes too long is given up."""
+        if round_ == self.round and not self.is_here and self.tcp is not None:
+            self.lost()
+
+    def ready(self, event: int) -> None:
+        """The socket can be written to for the first time, or read."""
+        assert self.tcp is not None
+        if self.socket is None:
+            if self.tcp.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                self.lost()
+                return
+            self.socket = WebSocketClient(
+                host="bench", path=EDGE_PATH, rng=os.urandom, message_limit=EXIT.frame_limit, is_masking=False
+            )
+            self.channel = ChannelInitiator(self.identity, self.crowd.token.key_hash, os.urandom, EXIT)
+            self.crowd.watch(self, select.EPOLLIN, is_new=False)
+        elif event:
+            try:
+                data = self.tcp.recv(65536)
+                if not data:
+                    raise OSError("closed")
+                self.socket.receive(data)
+                for message in self.socket.events():
+                    if isinstance(message, MessageReceived):
+                        self.take(message.payload)
+            except (OSError, RemoteError):
+                self.lost()
+                return
+        self.flush()
+
+    def take(self, payload: bytes) -> None:
+        """A frame of the channel."""
+        channel = self.channel
+        assert channel is not None
+        was_open = channel.is_open
+        for message in channel.receive(payload):
+            if self.is_here:
+                self.answer(message)
+            elif isinstance(parse_answer(message), Welcome):
+                self.is_here, self.failures = True, 0
+                self.crowd.arrived(self)
+        if channel.is_open and not was_open:
+            channel.send(emit_greeting(Join(secret=self.crowd.token.secret)))
+
+    def answer(self, message: bytes) -> None:
+        """What keeps a tunnel alive."""
+        assert self.channel is not None
+        if message[:1] == PING:
+            self.channel.send(PONG + message[1:])
+        elif message[:1] == PACKET:
+            self.received += 1
+            opened = [number for kind, number, _ in split_frames(memoryview(message)[1:]) if kind == Kind.OPEN]
+            self.channel.send(struct.pack("!cQ", ACK, self.received))
+            if opened:
+                self.channel.send(PACKET + b"".join(frame(Kind.OPENED, number, _OPENED) for number in opened))
+
+    def flush(self) -> None:
+        """Short messages: the kernel takes them, or the connection is as good as lost."""
+        assert self.socket is not None and self.channel is not None and self.tcp is not None
+        for sealed in self.channel.outgoing():
+            self.socket.send(sealed)
+        data = b"".join(self.socket.outgoing())
+        if data:
+            try:
+                self.tcp.sendall(data)
+            except OSError:
+                self.lost()
+
+    def lost(self) -> None:
+        """Try again, as an edge does."""
+        if self.tcp is None:
+            return
+        self.tcp.close()
+        self.tcp = self.socket = self.channel = None
+        self.received = 0
+        if self.is_here:
+            self.is_here = False
+            self.crowd.went(self)
+            delay = FIRST_SECONDS * random.random()
+        else:
+            delay = max(0.05, min(BACKOFF_LIMIT_SECONDS, BACKOFF_SECONDS * 2.0**self.failures) * random.random())
+            self.failures = min(self.failures + 1, 10)
+            self.crowd.failed(self)
+        self.crowd.later(delay, self.redial, self.round)
+
+    def redial(self, round_: int) -> None:
+        """Unless somebody did."""
+        if self.tcp is None and round_ == self.round:
+            self.dial()
 
 
 class Crowd:
-    """All of them; some at a time."""
+    """All of them, and the loop."""
 
-    def __init__(self, token: EdgeToken, count: int) -> None:
-        self._token = token
-        self._left = count
-        self._wanted = count
+    def __init__(self, token: EdgeToken, count: int, at_a_time: int) -> None:
+        host, port = split_host_port(token.addresses[0], DEFAULT_PORT)
+        self.token = token
+        self.place = (host, port)
+        self.edges = [Edge(self, number) for number in range(count)]
+        self._waiting = iter(self.edges)
         self._here = 0
-        self._began = reactor.seconds()
+        self._failures = 0
+        self._began = time.monotonic()
+        self._poll = select.epoll()
+        self._by_fd: dict[int, Edge] = {}
+        self._calls: list[tuple[float, int, object, int]] = []
+        self._numbers = itertools.count()
+        for _ in range(at_a_time):
+            self._next()
 
-    def next(self) -> None:
-        """One more begins."""
-        if self._left:
-            self._left -= 1
-            Idler(self, self._token).client.start()
+    def _next(self) -> None:
+        edge = next(self._waiting, None)
+        if edge is not None:
+            edge.dial()
 
-    def arrived(self) -> None:
+    def watch(self, edge: Edge, events: int, *, is_new: bool = True) -> None:
+        """Have the edge told."""
+        assert edge.tcp is not None
+        fd = edge.tcp.fileno()
+        self._by_fd[fd] = edge
+        (self._poll.register if is_new else self._poll.modify)(fd, events)
+
+    def later(self, seconds: float, call: object, number: int) -> None:
+        """Call with the number."""
+        heapq.heappush(self._calls, (time.monotonic() + seconds, next(self._numbers), call, number))
+
+    def arrived(self, edge: Edge) -> None:
         """One is here."""
         self._here += 1
-        self.next()
-        if self._here == self._wanted:
-            print("all here", reactor.seconds() - self._began, flush=True)
+        self._next()
+        if self._here == len(self.edges):
+            print("all here", round(time.monotonic() - self._began, 2), "failed dials", self._failures, flush=True)
+
+    def went(self, edge: Edge) -> None:
+        """One is not here any more."""
+        if self._here == len(self.edges):
+            self._began, self._failures = time.monotonic(), 0
+        self._here -= 1
+
+    def failed(self, edge: Edge) -> None:
+        """A dial came to nothing."""
+        self._failures += 1
+
+    def run(self) -> None:
+        """Until somebody ends the process."""
+        while True:
+            wait = max(0.0, self._calls[0][0] - time.monotonic()) if self._calls else 1.0
+            for fd, event in self._poll.poll(min(wait, 1.0), 1024):
+                edge = self._by_fd.get(fd)
+                if edge is not None and edge.tcp is not None and edge.tcp.fileno() == fd:
+                    edge.ready(event)
+            now = time.monotonic()
+            while self._calls and self._calls[0][0] <= now:
+                _, _, call, number = heapq.heappop(self._calls)
+                call(number)  # type: ignore[operator]
 
 
-class Idler:
-    """One edge."""
-
-    def __init__(self, crowd: Crowd, token: EdgeToken) -> None:
-        host, port = split_host_port(token.addresses[0], DEFAULT_PORT)
-        place = GatewayPlace(
-            addresses=[ControllerAddress(host, port, token.is_tls, EDGE_PATH)], key_hash=token.key_hash
-        )
-        self._crowd = crowd
-        self._token = token
-        self._driver: TunnelDriver | None = None
-        self.client = GatewayClient(
-            self,
-            place,
-            Identity.generate(os.urandom),
-            clock=reactor,
-            endpoint_of=lambda address: stream_endpoint(reactor, address),
-            rng=os.urandom,
-        )
-
-    def greeting(self) -> Join:
-        return Join(secret=self._token.secret)
-
-    def welcomed(self, welcome: Welcome) -> TunnelDriver:
-        self._crowd.arrived()
-        tunnel = Tunnel(Mux(is_opener=False, budget=Budget(TUNNEL_BYTES)), os.urandom(1)[0] / 255)
-        self._driver = TunnelDriver(tunnel, reactor, self)
-        return self._driver
-
-    def refused(self, refusal: Refusal) -> None:
-        print("refused:", refusal.sentence, flush=True)
-
-    def disconnected(self, reason: str) -> None:
-        """It comes back by itself."""
-
-    def open_requested(self, number: int, request: Open) -> None:
-        """Nobody asks."""
-
-    def going_away(self, reason: Reason) -> None:
-        """The bench is over."""
-
-    def rtt_measured(self, seconds: float) -> None:
-        """Not shown."""
-
-    def lost(self, reason: str) -> None:
-        """As above."""
+def allow_connections(count: int) -> None:
+    """Have this process, and those it starts, hold so many connections, as far as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + 1000
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), max(hard, wanted)))
 
 
 def main() -> None:
-    crowd = Crowd(EdgeToken.parse(sys.argv[1]), int(sys.argv[2]))
-    for _ in range(AT_A_TIME):
-        reactor.callWhenRunning(crowd.next)
-    reactor.run()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("token")
+    parser.add_argument("count", type=int)
+    parser.add_argument("--at-a-time", type=int, default=64)
+    options = parser.parse_args()
+    allow_connections(options.count)
+    Crowd(EdgeToken.parse(options.token), options.count, options.at_a_time).run()
 
 
 if __name__ == "__main__":

@@ -17,8 +17,6 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.threadpool import ThreadPool
-from twisted.web.resource import Resource
-from twisted.web.server import Site
 
 from zerogo import __version__
 from zerogo.config.gateway import GatewayConfig
@@ -44,7 +42,6 @@ from zerogo.ids import SocketAddress
 from zerogo.net.addresses import main_address, read_interfaces
 from zerogo.net.dial import ControllerAddress, stream_endpoint
 from zerogo.net.exit_http import HttpSession
-from zerogo.net.exit_places import EDGE_PATH
 from zerogo.net.exit_ports import EdgeDirectory, Meter
 from zerogo.net.exit_server import EdgeServer
 from zerogo.net.exit_socks import SocksSession
@@ -136,7 +133,7 @@ class GatewayService(Service):
         self.edges = EdgeServer(self.hub, identity, self._reactor, self._rng)
         link = None if self.controlled is None else self.controlled.link
         monitor = GatewayMonitor(
-            self.hub, self.desk, self.meter, self._connections, None if link is None else lambda: link.is_here
+            self.hub, self.desk, self.meter, self._factories, None if link is None else lambda: link.is_here
         )
         self._serve(self.desk, self.edges, monitor)
         if self.controlled is not None:
@@ -179,9 +176,6 @@ class GatewayService(Service):
             self.desk.kill_denied()
         for factory in self._factories:
             factory.close_denied()
-
-    def _connections(self) -> int:
-        return sum(factory.connections for factory in self._factories)
 
     def _alone(self, identity: Identity) -> tuple[EdgeDirectory, Meter]:
         """Edges join with this gateway's own token."""
@@ -254,7 +248,7 @@ class GatewayService(Service):
         for kind, opened in self._opened:
             factory: Any
             if kind == "edges":
-                factory = _edge_site(edges)
+                factory = edges
                 if self._tls is not None:
                     factory = TLSMemoryBIOFactory(self._tls, False, factory)
             elif kind == "metrics":
@@ -262,12 +256,15 @@ class GatewayService(Service):
             elif kind == "diagnostics":
                 factory = diagnostics_site(monitor.counters)
             else:
-                factory = UserFactory(desk, sessions[kind], balancers, self._config.connections)
+                limits = self._config.connections, self._config.connections_per_address
+                factory = UserFactory(desk, sessions[kind], balancers, *limits)
                 self._factories.append(factory)
             host, number = opened.getsockname()[:2]
             family = opened.family
             self._ports.append(self._reactor.adoptStreamPort(opened.fileno(), family, factory))
             self._ports[-1].exit_kind = kind
+            if kind == "edges":
+                edges.ports.append(self._ports[-1])
             self.log.info("{kind} on TCP {address}", kind=_KINDS[kind], address=str(SocketAddress.of(host, number)))
         self._close_opened()
 
@@ -285,18 +282,3 @@ _KINDS = {
     "metrics": "figures for Prometheus",
     "diagnostics": "diagnostics",
 }
-
-
-def _edge_site(edges: EdgeServer) -> Site:
-    root = Resource()
-    node = root
-    parts = EDGE_PATH.strip("/").encode("ascii").split(b"/")
-    for part in parts[:-1]:
-        below = Resource()
-        node.putChild(part, below)
-        node = below
-    node.putChild(parts[-1], edges.web_resource())
-    site = Site(root)
-    site.noisy = False
-    site.displayTracebacks = False
-    return site

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from autobahn.twisted.resource import WebSocketResource
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.websocket import USES_NVX
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
@@ -21,7 +20,6 @@ from twisted.internet.interfaces import IPushProducer, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.resource import IResource
 from zope.interface import implementer
 
 from zerogo.control.channel import EXIT, FRAME_LIMIT, ChannelResponder
@@ -32,15 +30,19 @@ from zerogo.exit.reason import Reason
 from zerogo.exit.tunnel import GONE_SECONDS, GRACE_SECONDS, OVER
 from zerogo.ids import NodeId
 from zerogo.net.exit_frames import PlainFrames, binary_head
+from zerogo.net.exit_places import EDGE_PATH
 from zerogo.net.exit_tunnel import TunnelDriver
 from zerogo.net.tcp import keep_queue_short, read_more, write_now
-from zerogo.net.websocket import PROTOCOL
+from zerogo.net.websocket import HEAD_LIMIT, PROTOCOL
 from zerogo.noise.identity import Identity
 
 CONNECTIONS_LIMIT = 60_000
 HANDSHAKE_SECONDS = 10
 UNADMITTED_LIMIT = 2048
 """Connections that have not been admitted; more are turned away before their handshake."""
+UNADMITTED_ENOUGH = 512
+"""While there are so many, none are accepted: the kernel keeps them waiting, which costs nothing, and those that are
+here get through their handshake in time."""
 
 _log = Logger(namespace="zerogo.exit.server")
 
@@ -89,6 +91,8 @@ class _EdgeProtocol(WebSocketServerProtocol):
     _timer: Any = None
 
     def onConnect(self, request: ConnectionRequest) -> str | None:
+        if request.path != EDGE_PATH:
+            raise ConnectionDeny(ConnectionDeny.NOT_FOUND, "edges only")  # type: ignore[no-untyped-call]
         if request.origin:
             raise ConnectionDeny(ConnectionDeny.FORBIDDEN, "edges only")  # type: ignore[no-untyped-call]
         if self.factory.unadmitted >= UNADMITTED_LIMIT:
@@ -96,7 +100,7 @@ class _EdgeProtocol(WebSocketServerProtocol):
         return PROTOCOL if PROTOCOL in request.protocols else None
 
     def onOpen(self) -> None:
-        self.factory.unadmitted += 1
+        self.factory.waiting(1)
         self.transport.unregisterProducer()
         self.transport.registerProducer(self, True)
         keep_queue_short(self.transport)
@@ -179,7 +183,7 @@ class _EdgeProtocol(WebSocketServerProtocol):
     def _admitted(self) -> None:
         if not self._is_admitted:
             self._is_admitted = True
-            self.factory.unadmitted -= 1
+            self.factory.waiting(-1)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None and self._timer.active():
@@ -192,6 +196,9 @@ class _EdgeProtocol(WebSocketServerProtocol):
                 write_now(self.transport, [binary_head(len(frame)), frame])
 
     def dataReceived(self, data: bytes) -> None:
+        if self.state == self.STATE_CONNECTING and len(self.data) + len(data) > HEAD_LIMIT:
+            self.dropConnection(abort=True)
+            return
         read_more(self.transport, len(data))
         if self._driver is not None and not self.data and self.current_frame is None and not self.inside_message:
             data = self._receive_plain(data)
@@ -256,7 +263,10 @@ class EdgeServer(WebSocketServerFactory):
         self.hub = hub
         self.identity = identity
         self.rng = rng
+        self.ports: list[Any] = []
+        """Where edges are accepted."""
         self.unadmitted = 0
+        self._is_accepting = True
         self.setProtocolOptions(  # type: ignore[no-untyped-call]
             webStatus=False,
             maxFramePayloadSize=FRAME_LIMIT,
@@ -271,9 +281,18 @@ class EdgeServer(WebSocketServerFactory):
             trustXForwardedFor=0,
             tcpNoDelay=True,
         )
+        # Autobahn copies its thirty options into each connection, and prints them for a log line that is not shown.
+        # As attributes of the class they are there once.
+        values = {name: getattr(self, name) for name in _EdgeProtocol.CONFIG_ATTRS}
+        options = {name: staticmethod(value) if callable(value) else value for name, value in values.items()}
+        self.protocol = type("_EdgeProtocol", (_EdgeProtocol,), {**options, "CONFIG_ATTRS": []})  # type: ignore[assignment]
 
-    def web_resource(self) -> IResource:
-        """What to hang into a Site."""
-        self.startFactory()  # type: ignore[no-untyped-call]
-        resource: IResource = WebSocketResource(self)  # type: ignore[no-untyped-call]
-        return resource
+    def waiting(self, more: int) -> None:
+        """So many more (or fewer, below zero) wait to be admitted."""
+        self.unadmitted += more
+        is_enough = self.unadmitted >= (UNADMITTED_ENOUGH if self._is_accepting else UNADMITTED_ENOUGH // 2)
+        if is_enough is self._is_accepting:
+            self._is_accepting = not is_enough
+            for port in self.ports:
+                if port.connected:
+                    (port.stopReading if is_enough else port.startReading)()
