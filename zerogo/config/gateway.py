@@ -119,6 +119,8 @@ class GatewayConfig:
     """A stream on which nothing passed for so long is closed."""
     connections: int = option(integer(1, 1_000_000), 20_000)
     """Of users, at a time."""
+    connections_per_address: int = option(integer(1, 1_000_000), 4096)
+    """Of users who come from one address, at a time."""
     drain_seconds: int = option(integer(0, 3600, "seconds"), 5)
     """How long streams may go on when the gateway is stopped; nothing new is taken then."""
     state_dir: Path = option(PATH, Path("/var/lib/zerogo/gateway"))

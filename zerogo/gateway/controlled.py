@@ -317,7 +317,11 @@ class Controlled:
         age = self._unix_time() - self._heard_at
         self._book.is_stale = not self.link_is_here and age > self._served_seconds
         if self._book.is_stale and not was_stale and self._book.given:
-            _log.error("[DIAG] the controller has been away for too long: its users are not served any more")
+            _log.error(
+                "[DIAG] the controller has been away for too long: its users are not served any more",
+                event="accounts-stale",
+                seconds=age,
+            )
 
     @property
     def link_is_here(self) -> bool:

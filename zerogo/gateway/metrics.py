@@ -5,7 +5,7 @@ person, an edge, a target or an address.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from attrs import define
 
@@ -15,6 +15,7 @@ from zerogo.gateway.hub import Hub
 from zerogo.gateway.metering import LeasedMeter
 from zerogo.gateway.users import UserDesk
 from zerogo.net.exit_ports import Meter
+from zerogo.net.exit_user import UserFactory
 from zerogo.observe.metrics import Metric
 from zerogo.observe.process import process_metrics
 
@@ -26,8 +27,8 @@ class GatewayMonitor:
     hub: Hub
     desk: UserDesk
     meter: Meter
-    connections: Callable[[], int]
-    """Of users."""
+    ports: Sequence[UserFactory]
+    """Where users come in."""
     has_controller: Callable[[], bool] | None = None
     """Whether the controller is connected; None: there is none."""
 
@@ -70,7 +71,9 @@ class GatewayMonitor:
     def _users(self) -> Iterator[Metric]:
         desk = self.desk
         up, down = desk.passed
-        yield _one("connections", "gauge", "Connections of users.", self.connections())
+        yield _one("connections", "gauge", "Connections of users.", sum(port.connections for port in self.ports))
+        turned_away = sum(port.turned_away for port in self.ports)
+        yield _one("connections_turned_away_total", "counter", "Connections of users not taken.", turned_away)
         yield _one("users", "gauge", "Users with streams.", desk.users)
         yield _one("streams", "gauge", "Streams that are open.", len(desk.live))
         yield Metric("zerogo_gateway_bytes_total", "counter", "Payload bytes.", {"up": up, "down": down}, "direction")

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 
 from zerogo.errors import LocalError
 from zerogo.exit.choose import Demand
-from zerogo.exit.edges import EdgeState
+from zerogo.exit.edges import EJECT_FAILURES, EdgeState
 from zerogo.exit.frames import Datagram, Opened
 from zerogo.exit.grant import Grant
 from zerogo.exit.reason import MEANINGS, Reason
@@ -162,7 +162,17 @@ class Opening:
         if edge is not None:
             edge.openings.pop(self, None)
             now = self._clock.seconds()
+            ejected_until = edge.state.ejected_until
             edge.state.dial_failed(is_edges_fault, now - self._tried_at, now)
+            if ejected_until <= now < edge.state.ejected_until:
+                profile = edge.state.profile
+                _log.warn(
+                    "[NODE_UNSTABLE] edge {name} failed {failures} times in a row, and is left out for a while",
+                    name=profile.name or profile.edge,
+                    failures=EJECT_FAILURES,
+                    event="edge-ejected",
+                    edge=profile.edge,
+                )
             edge.driver.reset(self._number, Reason.CANCELLED)
 
     def _late(self) -> None:

@@ -125,6 +125,11 @@ class TunnelDriver:
             self.tunnel.receive(message, self.clock.seconds())
         except ParseError as error:
             self.drain()
+            _log.warn(
+                "[DIAG] the other end of a tunnel broke the protocol: {reason}",
+                event="tunnel-protocol",
+                reason=str(error),
+            )
             self.end(f"the other end broke the protocol: {error}")
             return
         self.drain()

@@ -1,4 +1,4 @@
-# -*- test-case-name: integration.test_exits -*-
+# -*- test-case-name: zerogo.test.net.test_exit_user -*-
 """A user's connection to a gateway: which protocol it speaks, who the user is, and the streams that follow.
 
 One port takes both: SOCKS5 begins with a byte 5, HTTP with a letter. From a listed balancer a PROXY header comes first.
@@ -6,6 +6,7 @@ One port takes both: SOCKS5 begins with a byte 5, HTTP with a letter. From a lis
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -119,10 +120,10 @@ class UserProtocol(TwistedProtocol):
         self.transport.setTcpNoDelay(True)
         self.source = str(getattr(self.transport.getPeer(), "host", ""))
         self._is_header_due = self.source in self._factory.balancers
-        if not self._is_header_due and self._is_denied():
+        self._factory.connected(self)
+        if not self._is_header_due and self._is_turned_away():
             return
         self._timer = self.desk.clock.callLater(FIRST_BYTE_SECONDS, self._silent)
-        self._factory.connected(self)
 
     def dataReceived(self, data: bytes) -> None:
         if self._session is not None:
@@ -173,12 +174,12 @@ class UserProtocol(TwistedProtocol):
         self._buffer = self._buffer[header.length :]
         if header.source is not None:
             self.source = header.source.host
-        return not self._is_denied()
+        return not self._is_turned_away()
 
-    def _is_denied(self) -> bool:
-        if not self.desk.is_denied(self.source):
+    def _is_turned_away(self) -> bool:
+        if not self.desk.is_denied(self.source) and self._factory.has_room(self):
             return False
-        _log.debug("{source} is denied", source=self.source)
+        _log.debug("{source} is turned away", source=self.source)
         self._buffer = b""
         self.transport.abortConnection()
         return True
@@ -195,18 +196,29 @@ class UserProtocol(TwistedProtocol):
 
 
 class UserFactory(Factory[UserProtocol]):
-    """Connections of users. `sessions` are by the first byte: 5 for SOCKS5, 0 for the rest."""
+    """Connections of users. `sessions` are by the first byte: 5 for SOCKS5, 0 for the rest. One address has at most
+    `source_limit` of them, so that nobody who only connects keeps everybody else out."""
 
     noisy = False
 
     def __init__(
-        self, desk: Desk, sessions: dict[int, SessionMaker], balancers: frozenset[str], connections_limit: int
+        self,
+        desk: Desk,
+        sessions: dict[int, SessionMaker],
+        balancers: frozenset[str],
+        connections_limit: int,
+        source_limit: int,
     ) -> None:
         self.desk = desk
         self.sessions = sessions
         self.balancers = balancers
+        self.turned_away = 0
+        """Connections of addresses that are denied or have too many."""
         self._limit = connections_limit
-        self._connections: dict[UserProtocol, None] = {}
+        self._source_limit = source_limit
+        self._connections: dict[UserProtocol, str] = {}
+        """With the address under which each is counted; empty: not yet."""
+        self._sources: Counter[str] = Counter()
 
     @property
     def connections(self) -> int:
@@ -218,11 +230,25 @@ class UserFactory(Factory[UserProtocol]):
 
     def connected(self, protocol: UserProtocol) -> None:
         """One more."""
-        self._connections[protocol] = None
+        self._connections[protocol] = ""
+
+    def has_room(self, protocol: UserProtocol) -> bool:
+        """Whether one more of that address is taken; if so, it is counted."""
+        if self._sources[protocol.source] >= self._source_limit:
+            return False
+        self._sources[protocol.source] += 1
+        self._connections[protocol] = protocol.source
+        return True
 
     def disconnected(self, protocol: UserProtocol) -> None:
         """One fewer."""
-        self._connections.pop(protocol, None)
+        source = self._connections.pop(protocol, "")
+        if source:
+            self._sources[source] -= 1
+            if not self._sources[source]:
+                del self._sources[source]
+        else:
+            self.turned_away += 1
 
     def close_denied(self) -> None:
         """Break off those from addresses that are denied."""

@@ -101,7 +101,7 @@ class DeniedFromTheControllerTests(ControlledCase):
         self.assertIs(live.killed, Reason.DENIED)
 
     def test_a_connection_from_there_is_broken_off_before_it_says_anything_and_while_it_idles(self) -> None:
-        factory = UserFactory(self.one.desk, {}, frozenset(), 10)
+        factory = UserFactory(self.one.desk, {}, frozenset(), 10, 10)
         first, second = Connection(self.clock), Connection(self.clock)
         for connection in (first, second):
             protocol: Any = factory.buildProtocol(None)

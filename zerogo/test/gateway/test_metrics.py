@@ -21,7 +21,7 @@ class GatewayMetricsTests(ControlledCase):
         self.database.write(exit_users.create_user, account, None, "tester", NOW)
         self.one = self.gateway()
         link = self.one.controlled.link
-        self.monitor = GatewayMonitor(self.one.hub, self.one.desk, self.one.meter, lambda: 7, lambda: link.is_here)
+        self.monitor = GatewayMonitor(self.one.hub, self.one.desk, self.one.meter, [], lambda: link.is_here)
 
     def figures(self) -> dict[str, float]:
         lines = exposition(self.monitor.collect()).decode().splitlines()
@@ -33,7 +33,7 @@ class GatewayMetricsTests(ControlledCase):
         first.send(1000)
         second.send(20)
         found = self.figures()
-        self.assertEqual((found["streams"], found["users"], found["connections"]), (2, 1, 7))
+        self.assertEqual((found["streams"], found["users"], found["connections"]), (2, 1, 0))
         self.assertEqual(found['bytes_total{direction="up"}'], 1020)
         first.meter.closed(None)
         second.kill(Reason.QUOTA)

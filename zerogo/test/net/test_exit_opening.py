@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.exit.choose import Demand
-from zerogo.exit.edges import EdgeProfile, EdgeState
+from zerogo.exit.edges import EJECT_FAILURES, EdgeProfile, EdgeState
 from zerogo.exit.frames import Command
 from zerogo.exit.grant import Grant
 from zerogo.exit.reason import Reason
@@ -97,6 +98,17 @@ class OpeningTests(SynchronousTestCase):
         for edge in range(3):
             self.refuse(edge, Reason.NETWORK_UNREACHABLE)
         self.assertEqual((self.failed, len(self.opening.tried)), ([Reason.NETWORK_UNREACHABLE], 3))
+
+    def test_an_edge_that_keeps_failing_is_said_to_be_unstable_once(self) -> None:
+        del self.edges[1:]
+        with capturedLogs() as lines:
+            for _ in range(EJECT_FAILURES + 2):
+                self.opening = Opening(self, Grant(user="u"), DEMAND, self, self.clock)
+                self.begin()
+                self.refuse(0, Reason.OVERLOADED)
+        (line,) = [line for line in lines if line.get("event") == "edge-ejected"]
+        self.assertTrue(line["log_format"].startswith("[NODE_UNSTABLE] "))
+        self.assertEqual(line["edge"], "e0")
 
     def test_without_a_second_edge_the_first_ones_reason_is_told(self) -> None:
         del self.edges[1:]

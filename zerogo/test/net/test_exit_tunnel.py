@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.exit.frames import Command
@@ -52,7 +53,9 @@ class TunnelDriverTests(SynchronousTestCase):
         self.assertEqual(self.link.clock.getDelayedCalls(), [])
 
     def test_an_end_that_breaks_the_protocol_ends_the_tunnel(self) -> None:
-        self.link.edge.receive(b"\x09nonsense")
+        with capturedLogs() as lines:
+            self.link.edge.receive(b"\x09nonsense")
+        self.assertEqual([line["event"] for line in lines if "[DIAG]" in line["log_format"]], ["tunnel-protocol"])
         self.assertEqual(self.far.happened, [Reason.CARRIER_LOST])
         self.assertIn("broke the protocol", self.link.edge_owner.losses[0])
         self.assertTrue(self.link.carriers[1].dropped)
