@@ -44,6 +44,16 @@ const DARK: Palette = {
   faint: "#8d9996",
 };
 
+/** What Ant Design makes of dark colours by itself is grey, and hard to read on. */
+const LIGHT_STATES = {
+  colorSuccessBg: "#eaf5ee",
+  colorSuccessBorder: "#a9d4ba",
+  colorWarningBg: "#fbf4e6",
+  colorWarningBorder: "#e3c48d",
+  colorErrorBg: "#fcefed",
+  colorErrorBorder: "#efb9b3",
+};
+
 /** The class below which Ant Design's variables are set; the whole page has it. */
 export function variablesClass(isDark: boolean): string {
   return isDark ? "zerogo-dark" : "zerogo-light";
@@ -59,11 +69,11 @@ export function themeOf(isDark: boolean, hasMotion: boolean): ThemeConfig {
     token: {
       colorPrimary: palette.accent,
       // By itself it would be lighter where the mouse is, and white on it hard to read.
-      ...(isDark ? {} : { colorPrimaryHover: "#0a645b", colorErrorHover: "#a82d23" }),
+      ...(isDark ? {} : { colorPrimaryHover: "#0a645b", colorErrorHover: "#a82d23", ...LIGHT_STATES }),
       colorInfo: palette.accent,
       colorLink: palette.accent,
-      colorSuccess: isDark ? "#4bbf7f" : "#1f7d4c",
-      colorWarning: isDark ? "#e0a13c" : "#a86208",
+      colorSuccess: isDark ? "#4bbf7f" : "#1a7345",
+      colorWarning: isDark ? "#e0a13c" : "#945406",
       colorError: isDark ? "#f0776c" : "#c2362b",
       colorBgLayout: palette.page,
       colorBgContainer: palette.card,

@@ -50,7 +50,7 @@ function PackageTable({ packages, mayChange }: { packages: ExitPackage[]; mayCha
       render: (_, { seconds }) => (seconds === 0 ? t("window.once") : formatDuration(seconds)),
     },
   ];
-  if (mayChange) columns.push({ key: "remove", align: "end", render: (_, one) => <RemovePackage name={one.name} /> });
+  if (mayChange) columns.push({ key: "remove", title: <span className="visually-hidden">{t("action.remove")}</span>, align: "end", render: (_, one) => <RemovePackage name={one.name} /> });
   return <Table size="small" rowKey="name" columns={columns} dataSource={packages} pagination={false} />;
 }
 

@@ -38,7 +38,7 @@ export function InviteTable({ invites, now }: { invites: Invite[]; now: number }
     },
   ];
   if (mayRevoke) {
-    columns.push({ key: "revoke", align: "end", width: 96, render: (_, invite) => stateOf(invite, now) === "good" && <Revoke invite={invite} /> });
+    columns.push({ key: "revoke", title: <span className="visually-hidden">{t("revoke.action")}</span>, align: "end", width: 96, render: (_, invite) => stateOf(invite, now) === "good" && <Revoke invite={invite} /> });
   }
   return (
     <Table

@@ -18,6 +18,7 @@ beforeEach(() => {
     "GET /networks": () => page([network()]),
     "GET /networks/{network}/members": () => page([member()]),
     "GET /networks/{network}/invites": () => page(invites),
+    "GET /networks/{network}/lock": () => ({ key: null, end: null, is_locked: false }),
     "POST /networks/{network}/invites": () => invite({ id: "made", join_url: URL }),
   });
 });
@@ -39,6 +40,14 @@ test("an invite ends with the line to join with", async () => {
     is_ephemeral: false,
     addresses: [],
   });
+});
+
+test("in a locked network, the machine is to be signed then", async () => {
+  answering({ "GET /networks/{network}/lock": () => ({ key: btoa("k".repeat(32)), end: null, is_locked: true }) });
+  await show("?new");
+  await user.click(await screen.findByRole("button", { name: "Make the invite" }));
+  expect(await screen.findByText(/until the owner of the lock has signed it/)).toBeVisible();
+  expect(screen.getByRole("link", { name: "How to sign" })).toHaveAttribute("href", `/n/${NETWORK}/lock`);
 });
 
 test("a lost answer is asked for again with the same key, and what was chosen stays", async () => {

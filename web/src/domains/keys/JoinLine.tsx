@@ -1,10 +1,13 @@
 /** The line that machines join with, as text and as a QR code, and who has come since it was made. */
 import { Alert, Button, QRCode } from "antd";
 import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
+import { networkPath } from "@/app/paths";
 import type { Member } from "@/api/documents";
 import { useMembers } from "@/api/queries";
 import { CopyText } from "@/components/CopyText";
 import { isolated } from "@/components/isolated";
+import { useLock } from "../lock/lock";
 import styles from "./JoinLine.module.css";
 import { joinCommand } from "./joinLine";
 
@@ -18,6 +21,7 @@ interface Props {
 
 export function JoinLine({ network, url, madeAt, onDone, onAnother }: Props) {
   const { t } = useTranslation("keys");
+  const lock = useLock(network).data;
   const joined = (useMembers(network).data ?? []).filter((member) => member.created_at >= madeAt);
   return (
     <div className={styles.parts}>
@@ -30,6 +34,14 @@ export function JoinLine({ network, url, madeAt, onDone, onAnother }: Props) {
         <QRCode value={url} type="svg" errorLevel="L" size={208} color="#000000" bgColor="#ffffff" />
         <p className={styles.note}>{t("joinLine.scan")}</p>
       </div>
+      {lock?.is_locked === true && (
+        <Alert
+          type="info"
+          showIcon
+          title={t("joinLine.locked")}
+          action={<Link to={networkPath(network, "lock")}>{t("joinLine.toLock")}</Link>}
+        />
+      )}
       <div role="status">
         {joined.length === 0 ? <p className={styles.note}>{t("joinLine.waiting")}</p> : <Joined members={joined} />}
       </div>

@@ -118,9 +118,9 @@ function extentOf(values: readonly (number | null)[]): { least: number; most: nu
 
 /** The course so far, and one more value whenever the link is told anew. */
 function useCourse(begun: Course, link: Link, seconds: number): Course {
-  const [course, setCourse] = useState(begun);
+  const [course, setCourse] = useState(() => appended(begun, link, seconds));
   const { reported_at: at } = link;
-  const [seen, setSeen] = useState<string | null>(null);
+  const [seen, setSeen] = useState(at);
   if (seen !== at) {
     setSeen(at);
     setCourse(appended(course, link, seconds));

@@ -88,6 +88,7 @@ function placeOf(concern: Concern, network: string): string {
 function keyOf(concern: Concern): string {
   if ("link" in concern) return `${concern.kind} ${concern.link.a} ${concern.link.b}`;
   if ("member" in concern) return `${concern.kind} ${concern.member.id}`;
+  if ("members" in concern) return concern.kind;
   if ("invite" in concern) return `invite ${concern.invite.id}`;
   return "token" in concern ? `token ${concern.token.id}` : `webhook ${concern.webhook.id}`;
 }
@@ -125,6 +126,11 @@ function What({ concern, members }: { concern: Concern; members: Props["members"
     );
   }
   if ("member" in concern) return <Name>{concern.member.name}</Name>;
+  if ("members" in concern) {
+    const [first, ...others] = concern.members;
+    if (first && others.length === 0) return <Name>{first.name}</Name>;
+    return t("attention.unsignedMembers", { count: concern.members.length });
+  }
   if ("invite" in concern) return t("attention.invite", { id: concern.invite.id });
   if ("token" in concern) {
     return (
@@ -151,7 +157,7 @@ function useDetail(concern: Concern): string {
     case "old":
       return t("attention.old", { version: concern.member.version, newest: concern.newest });
     case "unsigned":
-      return t("attention.unsigned");
+      return t("attention.unsigned", { count: concern.members.length });
     case "invite":
       return t("attention.inviteEnds", { when: formatRelative(concern.invite.expires_at), count: concern.invite.uses_left });
     case "token":

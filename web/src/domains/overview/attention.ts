@@ -6,7 +6,8 @@ import { stateOf, type Webhook } from "../webhooks/webhooks";
 import { approved, presentLinks } from "./summary";
 
 export type Concern =
-  | { kind: "pending" | "away" | "unsigned"; member: Member }
+  | { kind: "pending" | "away"; member: Member }
+  | { kind: "unsigned"; members: Member[] }
   | { kind: "down" | "relayed" | "flapping"; link: Link; changes?: number }
   | { kind: "old"; member: Member; newest: string }
   | { kind: "invite"; invite: Invite }
@@ -47,7 +48,7 @@ export function concernsOf(known: Known): Concern[] {
   return [
     ...members.filter((member) => member.state === "pending").map((member): Concern => ({ kind: "pending", member })),
     ...present.filter((link) => pathType(link.path) === "none").map((link): Concern => ({ kind: "down", link })),
-    ...ours.filter(({ id }) => known.unsigned?.has(id)).map((member): Concern => ({ kind: "unsigned", member })),
+    ...keptOut(ours, known.unsigned),
     ...ours.filter((member) => isAway(member, now)).map((member): Concern => ({ kind: "away", member })),
     ...present.flatMap((link): Concern[] => {
       const changes = pathChanges.get(linkKey(link.a, link.b)) ?? 0;
@@ -64,6 +65,12 @@ export function concernsOf(known: Known): Concern[] {
       .filter((member) => member.version !== "" && compareVersions(member.version, newest) < 0)
       .map((member): Concern => ({ kind: "old", member, newest })),
   ];
+}
+
+/** One line for all: they are signed together. */
+function keptOut(members: Member[], ids: ReadonlySet<string> = new Set()): Concern[] {
+  const found = members.filter(({ id }) => ids.has(id));
+  return found.length > 0 ? [{ kind: "unsigned", members: found }] : [];
 }
 
 function isAway(member: Member, now: number): boolean {

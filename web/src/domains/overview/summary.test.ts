@@ -50,7 +50,7 @@ test("a member that was just seen is not away", () => {
 
 test("who is not signed, keys that end, webhooks that fail and the controller's version are in it", () => {
   const ending = { created_at: "2025-12-25T00:00:00Z", expires_at: "2026-01-03T00:00:00Z" };
-  const token = { ...ending, id: "t", user: "u", name: "backup", scopes: [], created_by: "u", used_at: null };
+  const token = { ...ending, id: "t", user: "u", name: "backup", scopes: [], created_by: "u", used_at: null, token: null };
   const webhook = {
     id: "w",
     url: "https://a.example/",
@@ -62,6 +62,7 @@ test("who is not signed, keys that end, webhooks that fail and the controller's 
     last_outcome: "the receiver answered 500",
     waiting: 1,
     dropped: 0,
+    secret: null,
   };
   const concerns = concernsOf({
     members: [online("a", { version: "0.2.0" })],

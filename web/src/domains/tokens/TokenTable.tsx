@@ -41,7 +41,7 @@ export function TokenTable({ tokens }: { tokens: ApiToken[] }) {
           <RelativeTime time={expires_at} />
         ),
     },
-    { key: "remove", align: "end", width: 96, render: (_, token) => <Remove token={token} /> },
+    { key: "remove", title: <span className="visually-hidden">{t("remove.action")}</span>, align: "end", width: 96, render: (_, token) => <Remove token={token} /> },
   ];
   return (
     <Table

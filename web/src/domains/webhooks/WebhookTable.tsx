@@ -80,7 +80,7 @@ function Outcome({ webhook, isTesting }: { webhook: Webhook; isTesting: boolean 
       <Tag variant="outlined" color={COLOURS[state]} icon={isTesting ? <LoadingOutlined /> : undefined}>
         {t(isTesting ? "testing" : `state.${state}`)}
       </Tag>
-      {state === "failing" && <bdi>{webhook.last_outcome}</bdi>}
+      {state === "failing" && <bdi className={styles.why}>{webhook.last_outcome}</bdi>}
       {webhook.last_at !== null && (
         <span className={styles.quiet}>
           {t("last")} <RelativeTime time={webhook.last_at} />
