@@ -320,7 +320,6 @@ class Controlled:
             _log.error(
                 "[DIAG] the controller has been away for too long: its users are not served any more",
                 event="accounts-stale",
-                seconds=age,
             )
 
     @property

@@ -219,10 +219,10 @@ class Hub:
         tunnel.state.is_away = True
         self.counters.carriers_lost += 1
         _log.warn(
-            "[NODE_UNSTABLE] the connection of edge {name} broke",
-            name=tunnel.state.profile.name or tunnel.state.profile.edge,
-            event="edge-carrier-lost",
+            "[NODE_UNSTABLE] the connection of edge {edge} ({name}) broke",
             edge=tunnel.state.profile.edge,
+            name=tunnel.state.profile.name,
+            event="edge-carrier-lost",
         )
         for opening in list(tunnel.openings):
             opening.carrier_lost()

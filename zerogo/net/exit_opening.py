@@ -167,11 +167,11 @@ class Opening:
             if ejected_until <= now < edge.state.ejected_until:
                 profile = edge.state.profile
                 _log.warn(
-                    "[NODE_UNSTABLE] edge {name} failed {failures} times in a row, and is left out for a while",
-                    name=profile.name or profile.edge,
+                    "[NODE_UNSTABLE] edge {edge} ({name}) failed {failures} times in a row and is left out for a while",
+                    edge=profile.edge,
+                    name=profile.name,
                     failures=EJECT_FAILURES,
                     event="edge-ejected",
-                    edge=profile.edge,
                 )
             edge.driver.reset(self._number, Reason.CANCELLED)
 

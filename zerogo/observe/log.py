@@ -2,14 +2,15 @@
 """The log of a role: text for people, or one JSON object a line for programs.
 
 Text:  `2026-05-01 12:00:00.123 W ice    checks with living-room failed` - time in UTC, first letter of the level,
-subsystem, message. JSON: `time`, `level`, `subsystem`, `message`, the fields that the message's braces name, and
-`traceback` where there was a failure. Nothing else of an event is written, so a field that was passed along by
-accident does not leave the process.
+subsystem, message. JSON: `time`, `level`, `subsystem`, `message`, the fields that the message's braces name, `event`
+where the call gives a word for programs to look for, and `traceback` where there was a failure. Nothing else of an
+event is written, so a field that was passed along by accident does not leave the process.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import string
 import sys
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ from zerogo.observe.levels import Levels, subsystem_of
 from zerogo.observe.redact import LINE_LIMIT, safe_value, without_bearers, without_controls
 
 TRACEBACK_LINES = 60
+_WORD = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _LETTERS = {LogLevel.debug: "D", LogLevel.info: "I", LogLevel.warn: "W", LogLevel.error: "E", LogLevel.critical: "C"}
 
 
@@ -102,6 +104,9 @@ def format_json(event: LogEvent) -> str:
         "subsystem": subsystem_of(str(event.get("log_namespace") or "")),
         "message": message,
     }
+    word = event.get("event")
+    if isinstance(word, str) and _WORD.fullmatch(word):
+        entry["event"] = word
     entry |= {name: value for name, value in named.items() if name not in entry and not name.startswith("log_")}
     if traceback := _traceback(event):
         entry["traceback"] = "\n".join(traceback)

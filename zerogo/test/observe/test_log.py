@@ -84,6 +84,12 @@ class JsonTests(SynchronousTestCase):
             },
         )  # fmt: skip
 
+    def test_the_word_for_programs_is_there_where_it_is_one(self) -> None:
+        line = json.loads(format_json(event("[NODE_UNSTABLE] {edge} broke", edge="e1", event="edge-carrier-lost")))
+        self.assertEqual((line["event"], line["edge"]), ("edge-carrier-lost", "e1"))
+        for wrong in ("Two Words", "", "x" * 41, 7, CANARY.upper()):
+            self.assertNotIn("event", json.loads(format_json(event("broke", event=wrong))))
+
     def test_secret_fields_are_hidden_in_message_and_object(self) -> None:
         line = format_json(event("by {token} {payload!r}", token=CANARY, payload=CANARY.encode()))
         self.assertNotIn(CANARY, line)
