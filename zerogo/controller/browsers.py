@@ -42,6 +42,14 @@ class Browsers:
         return bool(netloc) and (netloc == host.lower() or origin.lower().rstrip("/") in self.origins)
 
 
+def pin_transport(request: Request) -> None:
+    """Where a browser came by TLS, have it come so for a year (HSTS, RFC 6797). Browsers heed that for all ports of a
+    host, so at another port than that of https it is not for us to say."""
+    host = request.getHeader("host") or ""
+    if request.isSecure() and host and not host.rpartition(":")[2].isdigit():
+        request.setHeader(b"strict-transport-security", b"max-age=31536000")
+
+
 def _host_name(request: Request) -> str:
     try:
         return urlsplit("//" + (request.getHeader("host") or "")).hostname or ""

@@ -20,6 +20,7 @@ from twisted.web.http import Request
 from twisted.web.resource import IResource
 from werkzeug.exceptions import HTTPException
 
+from zerogo.controller.browsers import pin_transport
 from zerogo.controller.caller import Caller
 from zerogo.controller.callers import CHALLENGE, LOCAL_OWNER, find_caller
 from zerogo.controller.desk import QUERY_LIMIT, Answer, Call, Desk, IfMatch, Route
@@ -241,6 +242,7 @@ def _set_headers(request: Request) -> None:
     request.setHeader(b"x-content-type-options", b"nosniff")
     request.setHeader(b"referrer-policy", b"no-referrer")
     request.setHeader(b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+    pin_transport(request)
 
 
 def _answer_routing_error(request: Any, failure: Any) -> bytes:

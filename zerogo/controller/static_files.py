@@ -27,6 +27,7 @@ from twisted.web.http import Request
 from twisted.web.resource import Resource
 
 import zerogo
+from zerogo.controller.browsers import pin_transport
 
 INDEX = "index.html"
 MISSING = "The dashboard is not part of this installation: web-static/index.html is not there.\n"
@@ -213,3 +214,4 @@ def _set_headers(request: Request) -> None:
     request.setHeader(b"referrer-policy", b"no-referrer")
     request.setHeader(b"cross-origin-opener-policy", b"same-origin")
     request.setHeader(b"cross-origin-resource-policy", b"same-origin")
+    pin_transport(request)
