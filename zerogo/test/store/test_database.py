@@ -51,6 +51,30 @@ class DatabaseTests(StoreCase):
     def never(self, connection: Connection) -> None:
         raise AssertionError("the transaction must not begin")
 
+    def test_a_disk_that_is_full_is_a_fault_of_one_sentence_and_nothing_is_lost(self) -> None:
+        def limit(connection: Connection, pages: int) -> None:
+            connection.execute(text(f"PRAGMA max_page_count = {pages}"))
+
+        self.database.write(limit, 1)
+        kept: list[str] = []
+        with self.assertRaises(StoreFault) as caught:
+            for number in range(1000):
+                self.database.write(self.put, f"key {number}", "x" * 1000)
+                kept.append(f"key {number}")
+        self.assertIn("disk is full", str(caught.exception))
+        self.assertNotIn("\n", str(caught.exception))
+        self.assertEqual(self.database.read(self.keys), kept)
+        self.database.write(limit, 2**30)
+        self.database.write(self.put, "later", "x")
+        self.assertEqual(self.database.read(self.keys), [*kept, "later"])
+
+    def put(self, connection: Connection, key: str, value: str) -> None:
+        connection.execute(text("INSERT INTO settings VALUES (:key, :value)"), {"key": key, "value": value})
+
+    def keys(self, connection: Connection) -> list[str]:
+        query = "SELECT key FROM settings WHERE key LIKE 'key %' OR key = 'later' ORDER BY rowid"
+        return list(connection.execute(text(query)).scalars())
+
     def test_a_broken_constraint_is_a_fault(self) -> None:
         def twice(connection: Connection) -> None:
             connection.execute(text("INSERT INTO settings VALUES ('a', 'b')"))
