@@ -60,25 +60,25 @@ def find_member(connection: Connection, network: NetworkId, node_id: NodeId) -> 
 
 
 def approved_members(
-    connection: Connection, network: NetworkId, known: Mapping[NodeId, tuple[MemberRecord, int]] = MappingProxyType({})
-) -> dict[NodeId, tuple[MemberRecord, int]]:
-    """The records for the map by node id, ascending, each with the revision of its last change. What is `known` is not
-    read again as long as its revision is the same: who changes a record raises it."""
+    connection: Connection, network: NetworkId, known: Mapping[str, tuple[MemberRecord, int]] = MappingProxyType({})
+) -> dict[str, tuple[MemberRecord, int]]:
+    """The records for the map by node id as text, ascending, each with the revision of its last change. What is `known`
+    is not read again as long as its revision is the same: who changes a record raises it."""
     columns = tables.members.c
     approved = select(columns.node_id, columns.revision).where(
         columns.network == str(network), columns.state == StoredState.APPROVED.value
     )
-    texts = {str(node_id): node_id for node_id in known}
-    found, new = {}, []
-    for text, revision in connection.execute(approved):
-        node_id = texts.get(text)
-        if node_id is not None and known[node_id][1] == revision:
-            found[node_id] = known[node_id]
+    found: dict[str, tuple[MemberRecord, int]] = {}
+    new = []
+    for node_id, revision in connection.execute(approved):
+        before = known.get(node_id)
+        if before is not None and before[1] == revision:
+            found[node_id] = before
         else:
-            new.append(NodeId.parse(text))
+            new.append(NodeId.parse(node_id))
     for member in find_members(connection, network, new).values():
-        found[member.node_id] = (_record(member), member.revision)
-    return {node_id: found[node_id] for node_id in sorted(found, key=lambda node_id: node_id.raw)}
+        found[str(member.node_id)] = (_record(member), member.revision)
+    return {node_id: found[node_id] for node_id in sorted(found)}
 
 
 def find_members(connection: Connection, network: NetworkId, wanted: Sequence[NodeId]) -> dict[NodeId, StoredMember]:

@@ -29,7 +29,7 @@ class Views:
 
     def __init__(self, servers: Servers) -> None:
         self._servers = servers
-        self._known: dict[NetworkId, Mapping[NodeId, tuple[MemberRecord, int]]] = {}
+        self._known: dict[NetworkId, Mapping[str, tuple[MemberRecord, int]]] = {}
 
     def read(self, connection: Connection, network: NetworkId) -> MapView:
         """What members of a network are shown; raises `NotFound`."""
@@ -41,14 +41,14 @@ class Views:
         policy = policies.carry_out(connection, network, [record for record, _ in records.values()])
         locked = signatures(connection, network)
         shown = {
-            node_id: (_shown(record, locked.get(str(node_id)), policy.classes.get(node_id, b"")), revision)
+            node_id: (_shown(record, locked.get(node_id), policy.classes.get(record.node_id, b"")), revision)
             for node_id, (record, revision) in records.items()
         }
         self._known[network] = shown
         removals = connection.execute(select(tables.removals).where(tables.removals.c.network == str(network)))
         return MapView(
             network_map=self._map(connection, found, policy.revision, tuple(record for record, _ in shown.values())),
-            changed_at={node_id: revision for node_id, (_, revision) in shown.items()},
+            changed_at={record.node_id: revision for record, revision in shown.values()},
             removed_at={NodeId.parse(row.node_id): row.revision for row in removals},
             complete_since=found.complete_since,
             filters=policy.filters,
