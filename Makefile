@@ -89,9 +89,10 @@ bench: setup ## the figures of docs/BENCHMARKS.md (root)
 bench-control: setup ## a controller with 1,000 agents on loopback: changes, joins, REST, restart, memory (about four minutes)
 	@$(BIN)/python -m integration.bench.control
 
-bench-exits: setup ## exits beside microsocks and chisel, where they are installed
+bench-exits: setup ## exits beside microsocks and chisel, where they are installed; a gateway with a crowd of edges
 	@.ci/bench-packages
 	@$(BIN)/python -m integration.bench.exits
+	@$(BIN)/python -m integration.bench.exits_crowd
 
 soak-exits: setup ## 1 GB through 100 streams of exits while tunnels are cut and edges killed (about five minutes)
 	@$(BIN)/python -m integration.exit_soak

@@ -1,10 +1,12 @@
 """What exits cost: throughput, connections, time to the first byte, processor and memory, beside other people's tools.
 
-    python -m integration.bench.exits [--json FILE] [--megabytes 300] [--edges 1000] [--chisel PATH]
+    python -m integration.bench.exits [--json FILE] [--megabytes 300] [--rounds 3] [--chisel PATH]
 
 No root. All on loopback, one machine: users, proxy, edge and target share its processors, as do the others. Each tool
-is measured in the same run: microsocks (no tunnel at all: the limit), chisel (`R:socks`) where its program is on the
-PATH or named, and ours. CPU is that of all processes of the tool, from /proc, for the bulk of one stream.
+is measured in the same run, one after the other in each round: microsocks (no tunnel at all), chisel (`R:socks`) where
+its program is on the PATH or named, and ours. Both ends of the load copy nothing, since what they cost is missing to
+the tools: the target sends a file, the user has the kernel drop what came. CPU is that of all processes of the tool,
+from /proc. Idle edges and those that come back all at once: `integration.bench.exits_crowd`.
 """
 
 from __future__ import annotations
@@ -22,13 +24,18 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+
+from attrs import frozen
 
 HOST = "127.0.0.1"
 TICKS = os.sysconf("SC_CLK_TCK")
 TWISTD = str(Path(sys.executable).with_name("twistd"))
-GOALS = "goals: bulk at least 2 x chisel's; connections at least chisel's; added p50 under 2 ms; <= 25 kB per idle edge"
+GOALS = "goals: bulk at least 2 x chisel's; connections at least chisel's; added p50 under 2 ms"
+FILE_BYTES = 1 << 20
+Start = Callable[[Path], AbstractContextManager[tuple[int, list[subprocess.Popen[bytes]]]]]
 
 
 def free_port() -> int:
@@ -44,6 +51,8 @@ class Target(threading.Thread):
         super().__init__(daemon=True)
         self._socket = socket.create_server((HOST, 0), backlog=512)
         self.port = int(self._socket.getsockname()[1])
+        self._file = os.memfd_create("target")
+        os.truncate(self._file, FILE_BYTES)
 
     def run(self) -> None:
         while True:
@@ -51,22 +60,21 @@ class Target(threading.Thread):
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        piece = bytes(1 << 18)
         with contextlib.suppress(OSError, ValueError), connection:
             left = int(connection.recv(20))
             while left > 0:
-                left -= connection.send(piece[:left])
+                left -= os.sendfile(connection.fileno(), self._file, 0, min(left, FILE_BYTES))
             connection.recv(1)
 
 
-def connect(proxy: int | None, target: int) -> socket.socket:
+def connect(proxy: int | None, target: int, host: str = HOST) -> socket.socket:
     """A connection to the target, by SOCKS5 where a proxy is named."""
     stream = socket.create_connection((HOST, proxy or target), 30)
     stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if proxy is not None:
         stream.sendall(b"\x05\x01\x00")
         _exactly(stream, 2)
-        stream.sendall(b"\x05\x01\x00\x01\x7f\x00\x00\x01" + struct.pack("!H", target))
+        stream.sendall(b"\x05\x01\x00\x01" + socket.inet_aton(host) + struct.pack("!H", target))
         if _exactly(stream, 10)[1]:
             raise OSError("the proxy refused")
     return stream
@@ -87,11 +95,14 @@ def fetch(proxy: int | None, target: int, size: int) -> float:
     began = time.monotonic()
     with connect(proxy, target) as stream:
         stream.sendall(b"%d" % size)
-        buffer = bytearray(1 << 18)
-        got = stream.recv_into(buffer)
+        buffer = bytearray(1 << 20)
+        got = stream.recv_into(buffer, 1)
         first = time.monotonic() - began
         while 0 < got < size:
-            got += stream.recv_into(buffer) or -size
+            # TCP drops what it would copy (tcp(7)).
+            got += stream.recv_into(buffer, 0, socket.MSG_TRUNC) or -size
+    if got != size:
+        raise OSError("the connection ended early")
     return first
 
 
@@ -175,32 +186,57 @@ def running(processes: list[subprocess.Popen[bytes]]) -> Iterator[list[subproces
             process.wait(20)
 
 
-@contextlib.contextmanager
-def zerogo(directory: Path, edge_count: int = 1) -> Iterator[tuple[int, list[subprocess.Popen[bytes]]]]:
-    """A gateway and an edge; the port for users."""
-    users, edges, state = free_port(), free_port(), directory / "gateway"
-    config = directory / "gateway.yaml"
-    config.write_text(
-        f"listen: '{HOST}:{users}'\nedge-listen: '{HOST}:{edges}'\npublic-addresses: ['{HOST}:{edges}']\n"
-        f"open-to: [127.0.0.1/32]\nstate-dir: {state}\ndrain-seconds: 0\nlog-level: warn\n"
-    )
-    gateway = started([TWISTD, "-n", "--pidfile=", "zerogo-gateway", "-c", str(config)], directory / "gateway.log")
-    with running([gateway]) as processes:
-        until = time.monotonic() + 30
-        while not _serves(edges) and time.monotonic() < until:
+@frozen
+class Gateway:
+    """How ours is started, and where it serves."""
+
+    directory: Path
+    users: int
+    edges: int
+
+    @classmethod
+    def configured(cls, directory: Path) -> Gateway:
+        """On free ports."""
+        users, edges, state = free_port(), free_port(), directory / "gateway"
+        (directory / "gateway.yaml").write_text(
+            f"listen: '{HOST}:{users}'\nedge-listen: '{HOST}:{edges}'\npublic-addresses: ['{HOST}:{edges}']\n"
+            f"open-to: [127.0.0.1/32]\nstate-dir: {state}\ndrain-seconds: 0\nlog-level: error\n"
+        )
+        return cls(directory, users, edges)
+
+    @property
+    def token(self) -> str:
+        """For edges, once it has run."""
+        return (self.directory / "gateway" / "edge-token").read_text().strip()
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Until edges are taken."""
+        command = [TWISTD, "-n", "--pidfile=", "zerogo-gateway", "-c", str(self.directory / "gateway.yaml")]
+        process = started(command, self.directory / "gateway.log")
+        until = time.monotonic() + 60
+        while not _serves(self.edges) and time.monotonic() < until:
             time.sleep(0.1)
-        if edge_count == 1:
-            edge = directory / "edge.yaml"
-            token = (state / "edge-token").read_text().strip()
-            edge.write_text(
-                f"token: '{token}'\nstate-dir: {directory / 'edge'}\nopen-ranges: [127.0.0.0/8]\nstatus-port: 0\n"
-                "rules: ['accept *:*']\nlog-level: warn\n"
-            )
-            edge.chmod(0o600)
-            processes.append(
-                started([TWISTD, "-n", "--pidfile=", "zerogo-edge", "-c", str(edge)], directory / "edge.log")
-            )
-        yield users, processes
+        return process
+
+    def start_edge(self) -> subprocess.Popen[bytes]:
+        """One that lets streams go to this machine."""
+        config = self.directory / "edge.yaml"
+        config.write_text(
+            f"token: '{self.token}'\nstate-dir: {self.directory / 'edge'}\nopen-ranges: [127.0.0.0/8]\nstatus-port: 0\n"
+            "rules: ['accept *:*']\nlog-level: error\n"
+        )
+        config.chmod(0o600)
+        command = [TWISTD, "-n", "--pidfile=", "zerogo-edge", "-c", str(config)]
+        return started(command, self.directory / "edge.log")
+
+
+@contextlib.contextmanager
+def zerogo(directory: Path) -> Iterator[tuple[int, list[subprocess.Popen[bytes]]]]:
+    """A gateway and an edge; the port for users."""
+    gateway = Gateway.configured(directory)
+    with running([gateway.start()]) as processes:
+        processes.append(gateway.start_edge())
+        yield gateway.users, processes
 
 
 @contextlib.contextmanager
@@ -229,9 +265,11 @@ def microsocks(program: str, directory: Path) -> Iterator[tuple[int, list[subpro
 def measure(port: int, target: int, processes: list[subprocess.Popen[bytes]], size: int) -> dict[str, float]:
     """All figures of one tool."""
     answers(port, target)
-    before = cpu_seconds(processes)
+    at_first = cpu_seconds(processes)
     one = bulk(port, target, size, 1)
-    cpu = cpu_seconds(processes) - before
+    between = cpu_seconds(processes)
+    many = bulk(port, target, size, 100)
+    after = cpu_seconds(processes)
     firsts = sorted(fetch(port, target, 1) for _ in range(200))
     direct = statistics.median(fetch(None, target, 1) for _ in range(200))
     before = cpu_seconds(processes)
@@ -239,8 +277,9 @@ def measure(port: int, target: int, processes: list[subprocess.Popen[bytes]], si
     per_connection = (cpu_seconds(processes) - before) / opened
     return {
         "bulk 1 stream, MB/s": round(one),
-        "bulk 100 streams, MB/s": round(bulk(port, target, size, 100)),
-        "CPU, s per GB": round(cpu / size * 1e9, 2),
+        "bulk 100 streams, MB/s": round(many),
+        "CPU 1 stream, s per GB": round((between - at_first) / size * 1e9, 2),
+        "CPU 100 streams, s per GB": round((after - between) / size * 1e9, 2),
         "connections per second": round(opened / 3.0),
         "CPU, ms per connection": round(per_connection * 1000, 2),
         "added time to first byte p50, ms": round((statistics.median(firsts) - direct) * 1000, 2),
@@ -248,24 +287,16 @@ def measure(port: int, target: int, processes: list[subprocess.Popen[bytes]], si
     }
 
 
-def idle_edges(directory: Path, count: int) -> dict[str, float]:
-    """Memory of a gateway for each edge that only is there."""
-    with zerogo(directory, count) as (_, processes):
-        before = memory(processes[0])
-        token = (directory / "gateway" / "edge-token").read_text().strip()
-        crowd = started([sys.executable, "-m", "integration.bench.crowd", token, str(count)], directory / "crowd.log")
-        with running([crowd]):
-            until = time.monotonic() + 120
-            while "all here" not in (directory / "crowd.log").read_text() and time.monotonic() < until:
-                time.sleep(0.2)
-            if time.monotonic() >= until:
-                raise SystemExit(f"not all edges came: {(directory / 'crowd.log').read_text()[-500:]}")
-            seconds = float((directory / "crowd.log").read_text().split()[-1])
-            grown = memory(processes[0]) - before
+def medians(rounds: list[dict[str, float]]) -> dict[str, float]:
+    """Of each figure."""
+    return {figure: round(statistics.median(one[figure] for one in rounds), 2) for figure in rounds[0]}
+
+
+def ratios(rounds: list[dict[str, dict[str, float]]], over: str) -> dict[str, float]:
+    """Ours to another tool's, each round by itself; medians. What the machine does meanwhile meets both of a round."""
+    figures = rounds[0]["zerogo"]
     return {
-        "idle edges": count,
-        "kB of gateway per idle edge": round(grown / count / 1000, 1),
-        "joins per second": round(count / seconds),
+        name: round(statistics.median(one["zerogo"][name] / one[over][name] for one in rounds), 2) for name in figures
     }
 
 
@@ -273,32 +304,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--megabytes", type=int, default=300)
-    parser.add_argument("--edges", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--chisel", default=shutil.which("chisel"))
     options = parser.parse_args()
     target = Target()
     target.start()
-    found: dict[str, dict[str, float]] = {}
-    tools = {
-        "microsocks": (microsocks, shutil.which("microsocks")),
-        "chisel": (chisel, options.chisel),
+    programs = {"microsocks": shutil.which("microsocks"), "chisel": options.chisel, "zerogo": TWISTD}
+    starts: dict[str, Start] = {
+        "microsocks": lambda directory: microsocks(str(programs["microsocks"]), directory),
+        "chisel": lambda directory: chisel(str(options.chisel), directory),
+        "zerogo": zerogo,
     }
     print(f"load before: {os.getloadavg()[0]:.1f}; {os.cpu_count()} processors; {options.megabytes} MB each")
-    for name, (start, program) in tools.items():
-        if not program:
-            print(f"{name}: not installed, left out")
-            continue
-        with tempfile.TemporaryDirectory() as directory, start(program, Path(directory)) as (port, processes):
-            found[name] = measure(port, target.port, processes, options.megabytes * 1_000_000)
-    with tempfile.TemporaryDirectory() as directory, zerogo(Path(directory)) as (port, processes):
-        found["zerogo"] = measure(port, target.port, processes, options.megabytes * 1_000_000)
-    with tempfile.TemporaryDirectory() as directory:
-        found["zerogo"] |= idle_edges(Path(directory), options.edges)
+    print("".join(f"{name}: not installed, left out\n" for name, program in programs.items() if not program), end="")
+    rounds: list[dict[str, dict[str, float]]] = []
+    for _ in range(options.rounds):
+        rounds.append({})
+        for name in (name for name, program in programs.items() if program):
+            with tempfile.TemporaryDirectory() as directory, starts[name](Path(directory)) as (port, processes):
+                rounds[-1][name] = measure(port, target.port, processes, options.megabytes * 1_000_000)
+    found = {name: medians([one[name] for one in rounds]) for name in rounds[0]}
+    if "chisel" in found:
+        found["zerogo / chisel"] = ratios(rounds, "chisel")
     for figure in found["zerogo"]:
-        print(f"{figure:<36}" + "".join(f"{name} {values.get(figure, '-'):<12}" for name, values in found.items()))
+        print(f"{figure:<36}" + "".join(f"{name} {values[figure]:<12}" for name, values in found.items()))
+    print(f"medians of {options.rounds} rounds; load after: {os.getloadavg()[0]:.1f}")
     print(GOALS)
     if options.json is not None:
-        options.json.write_text(json.dumps(found, indent=1))
+        options.json.write_text(json.dumps({"medians": found, "rounds": rounds}, indent=1))
 
 
 if __name__ == "__main__":
