@@ -65,6 +65,7 @@ ACK_DELAY_SECONDS = 0.25
 ACK_BYTES = 256 * 1024
 ACK_PACKETS = 64
 """So much is acknowledged at once, less after the delay."""
+PONGS_WAITING = 4
 NOTES_WAITING = 16
 """Notes for a carrier that takes none; the oldest make room."""
 _POSITION = struct.Struct("!cQ")
@@ -82,7 +83,8 @@ class Tunnel:
         self.rtt: float | None = None
         """Seconds, smoothed."""
         self._jitter = 0.8 + 0.2 * jitter
-        self._events: deque[TunnelEvent] = deque()
+        # Seldom more than one in any of these lists; an empty deque takes 0.6 kB, and there are many idle tunnels.
+        self._events: list[TunnelEvent] = []
         self._timers: TimerTable[str] = TimerTable()
         self._log: deque[bytes] = deque()
         self._log_bytes = 0
@@ -96,8 +98,8 @@ class Tunnel:
         self._acked = 0
         self._unacked_bytes = 0
         self._is_ack_due = False
-        self._pongs: deque[bytes] = deque(maxlen=4)
-        self._notes: deque[bytes] = deque(maxlen=NOTES_WAITING)
+        self._pongs: list[bytes] = []
+        self._notes: list[bytes] = []
         self._is_ping_due = False
         self._ping_number = 0
         self._ping_at: float | None = None
@@ -172,7 +174,7 @@ class Tunnel:
     def tell(self, note: Note) -> None:
         """Send a note, where there is a carrier."""
         if self.is_attached:
-            self._notes.append(NOTE + emit_note(note))
+            self._notes = [*self._notes, NOTE + emit_note(note)][-NOTES_WAITING:]
 
     # ----- messages
 
@@ -198,7 +200,7 @@ class Tunnel:
         if kind == ACK:
             self._receive_ack(number, now)
         elif kind == PING:
-            self._pongs.append(PONG + message[1:])
+            self._pongs = [*self._pongs, PONG + message[1:]][-PONGS_WAITING:]
         elif kind == PONG:
             self._receive_pong(number, now)
         else:
@@ -218,13 +220,13 @@ class Tunnel:
         if not self.is_attached:
             return None
         if self._pongs:
-            return self._pongs.popleft()
+            return self._pongs.pop(0)
         if self._is_ack_due:
             return self._take_ack()
         if self._is_ping_due:
             return self._take_ping(now)
         if self._notes:
-            return self._notes.popleft()
+            return self._notes.pop(0)
         if self._again:
             self._again -= 1
             return self._log[-1 - self._again]
@@ -248,7 +250,7 @@ class Tunnel:
         """Drain what happened, in order."""
         yield from self.mux.events()
         while self._events:
-            yield self._events.popleft()
+            yield self._events.pop(0)
 
     # ----- time
 

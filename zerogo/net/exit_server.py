@@ -1,4 +1,4 @@
-# -*- test-case-name: integration.test_exits -*-
+# -*- test-case-name: zerogo.test.net.test_exit_server -*-
 """The gateway's WebSocket end for edges: Autobahn, with every limit set; below it the sealed channel and the tunnel.
 
     OPEN -channel open, join-> ADMITTING -welcome-> ATTACHED: messages go to the tunnel
