@@ -170,3 +170,37 @@ fn virtio_headers_of_any_content_are_survived() {
     assert!(nodes[0].count(Counter::TapSuperFramesIn) > 0);
     assert!(nodes[0].count(Counter::DroppedMalformed) > 0);
 }
+
+/// What a TAP hands over is as long as a read can be: an Ethernet header and 65,535 bytes.
+const LONGEST: usize = 14 + 65_535;
+/// A build for debugging is too slow for all of them.
+const STEP: usize = if cfg!(debug_assertions) { 61 } else { 1 };
+
+#[test]
+fn frames_of_every_size_arrive_as_they_were_or_are_counted() {
+    let mut nodes = pair([ALL, ALL], Suite::AesGcm, 1472);
+    let whole: Vec<u8> = (0..=LONGEST).map(|at| (at * 7 + at / 251) as u8).collect();
+    let packet = datagram_frame(0);
+    let mut delivered = 0;
+    for size in (0..=LONGEST).step_by(STEP) {
+        let mut frame = vec![0; VNET_BYTES];
+        frame.extend([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1]);
+        // A type of nobody, and an IPv4 packet of UDP.
+        frame.extend(if size % 2 == 0 { &[0x88, 0xb5][..] } else { &packet[VNET_BYTES + 12..] });
+        let start = frame.len().min(VNET_BYTES + size);
+        frame.truncate(start);
+        frame.extend_from_slice(&whole[..VNET_BYTES + size - start]);
+        let before = nodes[0].dropped() + nodes[1].dropped();
+        let written = carry(&mut nodes, &frame);
+        let dropped = nodes[0].dropped() + nodes[1].dropped() - before;
+        assert_eq!((written.len() as u64 + dropped, size), (1, size));
+        if let Some(written) = written.first() {
+            assert!(written[VNET_BYTES..] == frame[VNET_BYTES..], "{size} bytes");
+            delivered += 1;
+        }
+    }
+    assert!(delivered > LONGEST / STEP - 64, "{delivered}");
+    for size in 0..VNET_BYTES {
+        assert!(carry(&mut nodes, &vec![0; size]).is_empty());
+    }
+}

@@ -272,3 +272,66 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     format!("a thread of the data plane panicked: {}", text.unwrap_or("no reason given"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixDatagram;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A plane whose TAP is one end of a socket pair, and that other end.
+    fn plane() -> (Plane, UnixDatagram) {
+        let (tap, kernel) = UnixDatagram::pair().expect("a pair");
+        tap.set_nonblocking(true).expect("a socket");
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+        socket.set_nonblocking(true).expect("a socket");
+        let port = Port {
+            node_id: [1; 10],
+            mac1_key: [0; 32],
+            mac: [2, 0, 0, 0, 0, 1],
+            addresses: Vec::new(),
+            mtu: 1500,
+            is_bridge: false,
+        };
+        let switches = Switches {
+            tap_tso: false,
+            tap_uso: false,
+            tap_gso_write: false,
+            udp_gso: true,
+            udp_gro: true,
+            checksum_elision: true,
+        };
+        let options = PlaneOptions { tap: tap.into(), sockets: vec![socket.into()], port, switches };
+        (Plane::open(options).expect("a plane"), kernel)
+    }
+
+    fn upcall(plane: &Plane) -> Upcall {
+        for _ in 0..3000 {
+            if let Some(upcall) = plane.take_upcalls(1).pop() {
+                return upcall;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("no upcall");
+    }
+
+    #[test]
+    fn a_panic_of_a_thread_is_a_fault_that_the_agent_hears_of() {
+        let (mut plane, _kernel) = plane();
+        plane.spawn("doomed", || panic!("on purpose: {}", 7)).expect("a thread");
+        let told = "a thread of the data plane panicked: on purpose: 7";
+        assert_eq!(upcall(&plane), Upcall::Fault(told.to_owned()));
+        plane.close();
+    }
+
+    #[test]
+    fn what_a_thread_ends_with_is_told_and_an_orderly_end_is_not() {
+        let (mut plane, _kernel) = plane();
+        plane.spawn("done", || Ok(())).expect("a thread");
+        plane.spawn("failing", || Err("the TAP is gone".to_owned())).expect("a thread");
+        assert_eq!(upcall(&plane), Upcall::Fault("the TAP is gone".to_owned()));
+        plane.close();
+        assert!(plane.take_upcalls(1).is_empty());
+    }
+}
