@@ -24,7 +24,7 @@ from zerogo.controller.browsers import pin_transport
 from zerogo.controller.caller import Caller
 from zerogo.controller.callers import CHALLENGE, LOCAL_OWNER, find_caller
 from zerogo.controller.desk import QUERY_LIMIT, Answer, Call, Desk, IfMatch, Route
-from zerogo.controller.idempotency import Kept
+from zerogo.controller.idempotency import Kept, entry_of
 from zerogo.controller.login_limits import source_network
 from zerogo.controller.oidc_attempt import sealed_attempt
 from zerogo.controller.problems import CONTENT_TYPE, Problem, problem_of
@@ -85,17 +85,17 @@ async def _answer(desk: Desk, route: Route, request: Request, path: dict[str, st
     key = request.getHeader("idempotency-key")
     if key is None or not route.is_creation or caller is None:
         return await _carried_out(desk, route, request, call)
-    owner = caller.user_id or caller.name
     asked = b"\0".join((route.endpoint.encode(), request.path, content))
-    kept = desk.idempotency.begin(owner, key, asked, desk.clock.seconds())
+    entry = entry_of(caller.user_id or caller.name, key, asked)
+    kept = await desk.idempotency.begin(entry, desk.unix_time())
     if kept is not None:
         return kept
     try:
         kept = await _carried_out(desk, route, request, call)
-    except BaseException:
-        desk.idempotency.give_up(owner, key)
+    except Exception:
+        await desk.idempotency.give_up(entry)
         raise
-    desk.idempotency.finish(owner, key, kept)
+    await desk.idempotency.finish(entry, kept)
     return kept
 
 

@@ -231,7 +231,7 @@ class ControllerService(MultiService):
             passwords=passwords,
             login_limits=LoginLimits(),
             rate_limits=RateLimits(),
-            idempotency=Idempotency(),
+            idempotency=Idempotency(store, self._token_seed(), self._rng),
             tickets=Tickets(),
             links=LinkDesk(LinkBook(), LinkRings(), EventLog(time.time)),
             areas=Areas(),

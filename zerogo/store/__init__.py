@@ -13,7 +13,7 @@ that is all a restarted controller needs to send deltas.
 - `database`: the engine, transactions. `migrate`: Alembic, with a backup before.
 - `tables`: the schema. `values`: rows as frozen values.
 - `networks`, `members`, `addresses`, `join_keys`, `users`, `views`, `audit`: units of work.
-- `oidc_tables`, `identities`: users' accounts at a provider.
+- `oidc_tables`, `identities`: users' accounts at a provider. `idempotency`: answers to requests that are sent again.
 - `exit_tables`, `exit_values`, `exit_users`, `exit_gateways`, `exit_usage`: the same for exits.
 - `postgresql`: the server. `transfer`, `snapshot`, `rewind`: copies of either kind, and one put in place of the other.
 - `check`: what can be wrong with a database. `ownership`: whose it is. `notices`: word between controllers.
@@ -21,4 +21,5 @@ that is all a restarted controller needs to send deltas.
 """
 
 from zerogo.store import exit_tables as exit_tables
+from zerogo.store import idempotency as idempotency
 from zerogo.store import oidc_tables as oidc_tables

@@ -83,6 +83,9 @@ class Told:
     def network_deleted(self, network: NetworkId) -> None:
         self.said.append(("deleted", network))
 
+    def test_relay(self, network: NetworkId, pair: tuple[NodeId, NodeId], seconds: float) -> None:
+        self.said.append(("relay test", network, pair, seconds))
+
     def presence(self, network: NetworkId) -> dict[NodeId, Presence]:
         return self.present
 
@@ -130,7 +133,7 @@ class ApiCase(StoreCase):
             passwords=PromptPasswords(),
             login_limits=LoginLimits(),
             rate_limits=RateLimits(self.rate, self.burst),
-            idempotency=Idempotency(),
+            idempotency=Idempotency(store, bytes(32), self.rng),
             tickets=Tickets(),
             links=LinkDesk(LinkBook(), LinkRings(), EventLog(lambda: self.unix_now)),
             areas=Areas(),
