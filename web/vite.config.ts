@@ -24,7 +24,7 @@ export default defineConfig({
         codeSplitting: {
           groups: [
             // What every page needs comes in few pieces; the pages and the larger widgets stay apart.
-            { name: "shell", test: /src\/(app|api|components)\/(?!TimeChart)/ },
+            { name: "shell", test: /src\/(app|api|components)\/(?!TimeChart|decimated)/ },
             { name: "icons", test: /@ant-design\/icons/ },
             { name: "react", test: /node_modules\/(react|react-dom|scheduler|react-router|@tanstack|i18next|react-i18next)\// },
           ],

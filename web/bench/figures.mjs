@@ -1,7 +1,7 @@
 // The figures of issue 6 that need sizes no lab here has: dragging 200 nodes, 1,000 nodes, a day of one link; and the
 // first form of somebody who comes for the first time.
 //
-// `node bench/figures.mjs [--rounds N] [DIRECTORY ...]`, after a build. Several builds are measured in turn, so that what
+// `node bench/figures.mjs [--rounds N] [--only WORDS] [DIRECTORY ...]`, after a build. Several builds are measured in turn, so that what
 // else the machine does meanwhile meets all of them; told are medians. An empty page says how many frames there can be.
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,7 +11,10 @@ import { NETWORK, syntheticNetwork } from "./syntheticNetwork.mjs";
 
 const SIZE = { viewport: { width: 1440, height: 900 } };
 const built = join(dirname(fileURLToPath(import.meta.url)), "../../web-static");
-const { values, positionals } = parseArgs({ options: { rounds: { type: "string", default: "3" } }, allowPositionals: true });
+const { values, positionals } = parseArgs({
+  options: { rounds: { type: "string", default: "3" }, only: { type: "string", default: "" } },
+  allowPositionals: true,
+});
 const roots = positionals.length > 0 ? positionals : [built];
 
 async function framesWhileDragged(browser, url, { nodes, linksOfEach, isGrouped = false, isNode = false }) {
@@ -62,7 +65,7 @@ async function moved(page, { x, y }) {
   return frames;
 }
 
-/** The longest that the page does not listen, and how long after the click the charts stand there. */
+/** The longest that the page does not listen after the day was asked for. */
 async function dayOfALink(browser, url) {
   const context = await browser.newContext(SIZE);
   const found = syntheticNetwork(6);
@@ -117,7 +120,7 @@ const servers = [];
 for (const root of roots) servers.push(await serve(root));
 const browser = await openBrowser();
 console.log(["medians of", values.rounds, "rounds:", ...roots].join(" "));
-for (const [name, measure] of FIGURES) {
+for (const [name, measure] of FIGURES.filter(([name]) => name.includes(values.only))) {
   const found = servers.map(() => []);
   for (let round = 0; round < Number(values.rounds); round += 1) {
     for (const [place, server] of servers.entries()) found[place].push(await measure(browser, server.url));

@@ -1,1 +1,0 @@
-import{B as e,Oi as t,T as n,na as r,ra as i}from"./shell-CSKsc_IU.js";var a=i(),o=r(),s=document.getElementById(`root`);if(s===null)throw Error(`index.html has no #root`);t(),await e(),(0,a.createRoot)(s).render((0,o.jsx)(n,{}));
