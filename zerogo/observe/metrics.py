@@ -47,7 +47,7 @@ def exposition(metrics: Iterable[Metric]) -> bytes:
         lines += [f"# HELP {metric.name} {metric.text}", f"# TYPE {metric.name} {metric.kind}"]
         for value, number in metric.values.items():
             labels = f'{{{metric.label}="{value}"}}' if metric.label else ""
-            lines.append(f"{metric.name}{labels} {number:g}" if number % 1 else f"{metric.name}{labels} {number:.0f}")
+            lines.append(f"{metric.name}{labels} {number!r}" if number % 1 else f"{metric.name}{labels} {number:.0f}")
     return "\n".join([*lines, ""]).encode()
 
 

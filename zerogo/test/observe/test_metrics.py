@@ -13,7 +13,7 @@ from zerogo.observe.metrics import Metric, exposition, metrics_site
 
 METRICS = (
     Metric("zerogo_lent", "gauge", "What is lent.", {"": 3}),
-    Metric("zerogo_bytes_total", "counter", "Bytes.", {"in": 2**53 - 1, "out": 0.5}, "direction"),
+    Metric("zerogo_bytes_total", "counter", "Bytes.", {"in": 2**53 - 1, "out": 1795350000.25}, "direction"),
 )
 TEXT = b"""\
 # HELP zerogo_lent What is lent.
@@ -22,7 +22,7 @@ zerogo_lent 3
 # HELP zerogo_bytes_total Bytes.
 # TYPE zerogo_bytes_total counter
 zerogo_bytes_total{direction="in"} 9007199254740991
-zerogo_bytes_total{direction="out"} 0.5
+zerogo_bytes_total{direction="out"} 1795350000.25
 """
 
 
