@@ -100,11 +100,13 @@ class PathPlan:
     """Flows are spread over `best` and these by a hash of their addresses and ports; one flow keeps to one way."""
     late: PeerPath | None = None
     """Datagrams of the real-time band go this way once more, 10 milliseconds later: small ones, and not too many."""
+    hop: PeerPath | None = None
+    """FORWARD goes this way; without it, by the first of the others that is no route."""
 
     @property
     def ways(self) -> tuple[PeerPath, ...]:
         """All of them, the best first; one may be there twice."""
-        beside = tuple(path for path in (self.twin, self.late) if path is not None)
+        beside = tuple(path for path in (self.twin, self.late, self.hop) if path is not None)
         return (self.best, *beside, *self.spread)
 
     @classmethod

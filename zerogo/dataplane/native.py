@@ -173,10 +173,10 @@ class NativeDataplane:
         if self._plane is None:
             return
         if plan is None:
-            self._plane.set_path(peer, None, None, [], None)
+            self._plane.set_path(peer, None, None, [], None, None)
         else:
-            twin, late = (_path(path) if path else None for path in (plan.twin, plan.late))
-            self._plane.set_path(peer, _path(plan.best), twin, list(map(_path, plan.spread)), late)
+            twin, late, hop = (_path(path) if path else None for path in (plan.twin, plan.late, plan.hop))
+            self._plane.set_path(peer, _path(plan.best), twin, list(map(_path, plan.spread)), late, hop)
 
     def set_forwarding(self, bytes_per_second: int) -> None:
         """Carry other pairs' datagrams up to this rate."""

@@ -35,14 +35,14 @@ def endpoint_of(place: Place) -> Endpoint:
 
 
 def ways_of(plan: PathPlan | None) -> Place | None:
-    """A plan as a message has it: best, twin or None, those that flows are spread over, that of late copies or None.
+    """A plan as a message has it: best, twin, those that flows are spread over, that of late copies, that of FORWARD.
 
-    Each is a place and an MTU.
+    Each is a place and an MTU, or None.
     """
     if plan is None:
         return None
-    twin, late = (None if path is None else _way(path) for path in (plan.twin, plan.late))
-    return _way(plan.best), twin, tuple(map(_way, plan.spread)), late
+    twin, late, hop = (None if path is None else _way(path) for path in (plan.twin, plan.late, plan.hop))
+    return _way(plan.best), twin, tuple(map(_way, plan.spread)), late, hop
 
 
 def _way(path: PeerPath) -> tuple[Place, int]:

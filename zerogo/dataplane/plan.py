@@ -16,6 +16,7 @@ def path_plan(selected: PathSelected) -> PathPlan | None:
         twin=None if selected.twin is None else _peer_path(selected.twin),
         spread=tuple(_peer_path(way) for way in selected.spread),
         late=None if selected.late is None else _peer_path(selected.late),
+        hop=None if selected.hop is None else _peer_path(selected.hop),
     )
 
 

@@ -187,9 +187,7 @@ class ReferenceDataplane:
     def set_peer(self, entry: PeerEntry) -> None:
         """Make a member known to the switch, or change it."""
         ids = (entry.node_id.raw, entry.mac.raw)
-        self._say(
-            (messages.SET_PEER, entry.peer, *ids, list(entry.addresses), list(entry.subnets), entry.is_bridge)
-        )
+        self._say((messages.SET_PEER, entry.peer, *ids, list(entry.addresses), list(entry.subnets), entry.is_bridge))
 
     def remove_peer(self, peer: int) -> None:
         """Forget a member with its sessions, path, staged frames and learned addresses."""

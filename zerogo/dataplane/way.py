@@ -17,8 +17,8 @@ PATH_MTU_MINIMUM = 640
 PATH_MTU_MAXIMUM = 65507
 Claim = tuple[Place, int]
 """A place and the MTU there, bytes."""
-Plan = tuple[Claim, Claim | None, tuple[Claim, ...], Claim | None]
-"""Best, twin, those that flows are spread over, that of late copies."""
+Plan = tuple[Claim, Claim | None, tuple[Claim, ...], Claim | None, Claim | None]
+"""Best, twin, those that flows are spread over, that of late copies, that of FORWARD."""
 
 
 class Way:
@@ -76,14 +76,15 @@ class Courses:
     __slots__ = ("by_band", "hop", "places")
 
     def __init__(self, peer: int, plan: Plan, own_id: bytes) -> None:
-        best, twin, spread, late = plan
+        best, twin, spread, late, hop = plan
         ways = [Way(place, mtu, own_id) for place, mtu in (best, *spread)]
         beside = (None if twin is None else Way(*twin, own_id), None if late is None else Way(*late, own_id))
         self.by_band = _by_band(peer, ways, beside)
         known = ways[:1] + [way for way in beside if way is not None] + ways[1:]
-        self.places = [way.place for way in known]
+        carrying = [] if hop is None else [Way(*hop, own_id)]
+        self.places = [way.place for way in (*known, *carrying)]
         """Where authentic datagrams of the peer may come from without having roamed."""
-        first = next((way for way in known if not way.head), None)
+        first = next((way for way in (*carrying, *known) if not way.head), None)
         self.hop = None if first is None else Course(peer, first, _ALONE, Band.BULK, first is ways[0])
         """How it is sent what others' datagrams, or ours for others, are wrapped in: never by a route."""
 

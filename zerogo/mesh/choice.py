@@ -94,6 +94,11 @@ class PathChoice:
         self._preference.force(None if path is None else path.destination, now)
         self.active = path
 
+    def test(self, path: Path, now: float) -> None:
+        """Use `path` for a while, whatever it is worth; the one before has not failed."""
+        self._preference.force(path.destination, now, ChangeReason.TESTED)
+        self.active = path
+
     def forgive(self) -> None:
         """One end is elsewhere: no path is held back for having failed before."""
         self._preference.forgive()
@@ -109,6 +114,13 @@ class PathChoice:
     def second(self, paths: Iterable[Path]) -> Path | None:
         """The best proven path beside the one in use; None where there is none that may be used."""
         others = self._others(paths)
+        return min(others, key=self.rank, default=None)
+
+    def direct(self, paths: Iterable[Path]) -> Path | None:
+        """The direct path in use; where another kind is, the best proven direct one beside it."""
+        if self.active is not None and self.active.kind is PathKind.DIRECT:
+            return self.active
+        others = (path for path in self._others(paths) if path.kind is PathKind.DIRECT)
         return min(others, key=self.rank, default=None)
 
     def near_equals(self, paths: Iterable[Path]) -> tuple[Path, ...]:

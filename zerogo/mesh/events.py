@@ -112,6 +112,8 @@ class PathSelected:
     """Flows are spread over these and the best."""
     late: Way | None = None
     """Urgent datagrams go this way once more, a little later."""
+    hop: Way | None = None
+    """What is carried for others goes this way, where the best is none that it may go."""
 
 
 @frozen

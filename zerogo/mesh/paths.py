@@ -14,7 +14,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from zerogo.ids import ChannelAddress, Endpoint, NodeId, RouteAddress
 from zerogo.mesh.choice import PathChoice
@@ -71,6 +71,8 @@ class Paths:
     _was_in_doubt: bool = field(default=False, init=False)
     _compared: tuple[Path, ...] = field(default=(), init=False)
     """Paths that are asked as often as the one in use, to be judged by the same load."""
+    _tested_until: float = field(default=-math.inf, init=False)
+    """Until then, relay servers are used where one carries."""
     history: deque[PathChange] = field(factory=lambda: deque(maxlen=HISTORY_LIMIT), init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -100,11 +102,11 @@ class Paths:
 
     @property
     def direct_link(self) -> LinkState | None:
-        """What was measured on the path in use, where it is a direct one that was proven."""
-        active = self.active
-        if active is None or not self.can_probe or not self.is_direct or not active.is_verified:
+        """What was measured on the direct path that others' datagrams can go, where there is a proven one."""
+        direct = self._choice.direct(self._paths.values())
+        if self.active is None or not self.can_probe or direct is None or not direct.is_verified:
             return None
-        measured = active.measurement
+        measured = direct.measurement
         latency = measured.smoothed if measured.minimum is None else measured.minimum
         return None if latency is None else LinkState(latency, measured.certain_loss, measured.jitter or 0.0)
 
@@ -294,6 +296,7 @@ class Paths:
         times = [path.next_probe_at for path in self._paths.values()] if self.can_probe else []
         times += [path.died_at + DROP_DEAD_AFTER_SECONDS for path in self._paths.values() if not path.is_alive]
         times += [at for at in (self._prober.next_at(), self._choice.next_at()) if at is not None]
+        times += [self._tested_until] if self._choice.policy is not self._context.policy else []
         return min(times, default=None)
 
     def choose(self, now: float) -> Path | None:
@@ -305,11 +308,26 @@ class Paths:
             self._choice.force(successor, now)
             self._roamed = None
         before = self.history[-1].at if self.history else -math.inf
+        self._limit_to_test(now)
         chosen = self._choice.choose(self._paths.values(), now)
         if self._choice.changed_at != before:
             self._note_change(chosen)
         self._choose_late(chosen, now)
         return chosen
+
+    def test_relay(self, seconds: float, now: float) -> None:
+        """Use relay servers only for so long, as long as one carries; 0 ends it."""
+        self._tested_until = now + seconds if seconds > 0 else -math.inf
+
+    def _limit_to_test(self, now: float) -> None:
+        policy, relayed = self._context.policy, [path for path in self._paths.values() if path.kind is PathKind.RELAY]
+        proven = [path for path in relayed if path.is_usable and path.is_verified]
+        if now >= self._tested_until or not proven or policy.disable_relay or not policy.relay_fallback:
+            self._choice.policy = policy
+            return
+        self._choice.policy = evolve(policy, p2p_enabled=False)
+        if self.active not in proven:
+            self._choice.test(min(proven, key=self._choice.rank), now)
 
     def tell(self) -> None:
         """Tell the data plane the ways to use, where that is news."""
@@ -389,6 +407,7 @@ class Paths:
         if path is None:
             return PathSelected(peer=self._peer, destination=None, mtu=0)
         twin, late = self._twin(), self._late
+        hop = None if self.is_direct else self._choice.direct(self._paths.values())
         is_spread = policy.bulk is Multipath.BALANCE
         spread = self._choice.near_equals(self._paths.values()) if is_spread else ()
         self._beside = (*(() if twin is None else (twin,)), *spread)
@@ -403,6 +422,7 @@ class Paths:
             twin=None if twin is None else Way(twin.destination, twin.mtu),
             spread=tuple(Way(each.destination, each.mtu) for each in spread),
             late=None if late is None else Way(late.destination, late.mtu),
+            hop=None if hop is None else Way(hop.destination, hop.mtu),
         )
 
     def _twin(self) -> Path | None:

@@ -322,7 +322,8 @@ class MemoryPlane:
     def _hand_on(self, forward: Forward, if_no_way: Counter) -> bool:
         """Seal a forwarded datagram for the member at its position; whether it went."""
         entry = next((each for each in self._peers.values() if _is_node(each, forward.route[forward.position])), None)
-        ways = entry.plan.ways if entry and entry.plan else ()
+        plan = entry.plan if entry else None
+        ways = () if plan is None else (*(() if plan.hop is None else (plan.hop,)), *plan.ways)
         way = next((way for way in ways if not isinstance(way.endpoint, RouteAddress)), None)
         payload = emit_forward(forward)
         if entry is None or way is None:

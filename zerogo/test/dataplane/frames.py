@@ -108,7 +108,7 @@ def signed(body: bytes, key: bytes = MAC1_KEY) -> bytes:
 
 def straight(place: Place, mtu: int = 1472) -> Plan:
     """A plan of one way."""
-    return (place, mtu), None, (), None
+    return (place, mtu), None, (), None, None
 
 
 class MemorySender:

@@ -69,8 +69,9 @@ class Meshed:
         twin: Claim | None = None,
         *spread: Claim,
         late: Claim | None = None,
+        hop: Claim | None = None,
     ) -> None:
-        self.planes[sender].plane.obey((SET_PATH, receiver + 1, (best, twin, spread, late)), 0.0)
+        self.planes[sender].plane.obey((SET_PATH, receiver + 1, (best, twin, spread, late, hop)), 0.0)
 
     def settle(self) -> None:
         """Until nothing is under way."""

@@ -123,6 +123,17 @@ class TwinTests(DepartureCase):
         self.assertEqual(frames, self.arrived())
         self.assertEqual((5, 5), (self.left.tally.twins_out, self.right.tally.dropped_replay))
 
+    def test_copies_of_what_goes_by_a_route_are_whole(self) -> None:
+        self.mesh.planes[2].plane.obey((SET_FORWARDING, 1 << 30), 0.0)
+        self.mesh.plan(0, 1, (route(2, 1), 1300), (address(1), 1300), late=(address(1), 1300))
+        frames = [self.small() for _ in range(5)]
+        self.mesh.write(0, *frames)
+        self.left.plane.send_late(self.left.plane.late_at())
+        self.mesh.settle()
+        self.assertEqual(sorted(frames), sorted(self.arrived()))
+        tally = self.right.tally
+        self.assertEqual((10, 0, 0), (tally.dropped_replay, tally.dropped_malformed, tally.dropped_unauthentic))
+
     def test_either_way_alone_is_enough(self) -> None:
         for dead in (address(1), channel_to(1)):
             self.mesh.is_lost = lambda sender, place, dead=dead: place == dead  # type: ignore[misc]

@@ -150,7 +150,8 @@ class RunningTests(SynchronousTestCase):
         self.assertRaises(ValueError, self.plane._plane.set_peer, 1, bytes(10), bytes(6), ["no address"], [], False)
         self.assertRaises(ValueError, self.plane._plane.set_peer, 1, bytes(10), bytes(6), [], ["10.0.0.0/33"], False)
         self.assertRaises(ValueError, self.plane._plane.send_datagram, [bytes(10)], b"")
-        self.assertRaises(ValueError, self.plane._plane.set_path, 1, ([bytes(10), bytes(10)], 1200), None, [], None)
+        looped = [bytes(10), bytes(10)], 1200
+        self.assertRaises(ValueError, self.plane._plane.set_path, 1, looped, None, [], None, None)
         self.assertRaises(ValueError, self.plane._plane.add_side_socket, 0, 5)
         self.assertRaises(ValueError, self.plane._plane.add_session, 1, 1, 1, b"", b"", 1, True)
         self.assertRaises(ValueError, self.plane._plane.add_session, 1, 1, 1, bytes(32), bytes(32), 9, True)

@@ -28,11 +28,11 @@ class PlaceTests(SynchronousTestCase):
 
     def test_a_plan_is_its_ways(self) -> None:
         here, far = PeerPath(HERE, 1400), PeerPath(FAR, 1300)
-        plan = PathPlan(here, far, (PeerPath(RouteAddress(NODES), 1200),), here)
+        plan = PathPlan(here, far, (PeerPath(RouteAddress(NODES), 1200),), here, far)
         near = place_of(HERE), 1400
-        expected = (near, (place_of(FAR), 1300), ((place_of(RouteAddress(NODES)), 1200),), near)
+        expected = (near, (place_of(FAR), 1300), ((place_of(RouteAddress(NODES)), 1200),), near, (place_of(FAR), 1300))
         self.assertEqual(expected, ways_of(plan))
-        self.assertEqual((None, (near, None, (), None)), (ways_of(None), ways_of(PathPlan.by(HERE, 1400))))
+        self.assertEqual((None, (near, None, (), None, None)), (ways_of(None), ways_of(PathPlan.by(HERE, 1400))))
 
     def test_the_channel_header_is_that_of_the_relay(self) -> None:
         self.assertEqual(RFC_CHANNEL_HEADER_BYTES, CHANNEL_HEADER_BYTES)

@@ -29,3 +29,7 @@ class PlanTests(SynchronousTestCase):
     def test_a_way_for_late_copies(self) -> None:
         selected = PathSelected(peer=1, destination=NEAR, mtu=1400, late=Way(FAR, 1200))
         self.assertEqual(path_plan(selected), PathPlan(PeerPath(NEAR, 1400), late=PeerPath(FAR, 1200)))
+
+    def test_a_way_for_what_is_carried(self) -> None:
+        selected = PathSelected(peer=1, destination=NEAR, mtu=1400, hop=Way(FAR, 1200))
+        self.assertEqual(path_plan(selected), PathPlan(PeerPath(NEAR, 1400), hop=PeerPath(FAR, 1200)))

@@ -78,7 +78,7 @@ class ReferenceDataplaneTests(SynchronousTestCase):
             [
                 (m.SET_PEER, 3, NODE.raw, mac.raw, ["10.0.0.1"], ["::/0"], True),
                 (m.ADD_SESSION, 3, (1, 2), (b"s" * 32, b"r" * 32), 2, True),
-                (m.SET_PATH, 3, ((PAIR, 1400), None, (), None)),
+                (m.SET_PATH, 3, ((PAIR, 1400), None, (), None, None)),
                 (m.SET_PATH, 3, None),
                 (m.SEND_DATAGRAM, PAIR, b"stun"),
                 (m.SEND_CONTROL, 3, b"probe", None),
@@ -101,7 +101,7 @@ class ReferenceDataplaneTests(SynchronousTestCase):
         by_route = (ROUTE, NODE.raw, b"\x04" * 10)
         self.assertEqual(
             [
-                (m.SET_PATH, 3, ((by_route, 1300), (PAIR, 1400), (), None)),
+                (m.SET_PATH, 3, ((by_route, 1300), (PAIR, 1400), (), None, None)),
                 (m.SEND_DATAGRAM, (CHANNEL, 0x4001, *PAIR), b"stun"),
                 (m.SEND_CONTROL, 3, b"probe", (SIDE, 2, *PAIR)),
                 (m.SET_FORWARDING, 1000),

@@ -47,6 +47,23 @@ class ChoiceTests(SynchronousTestCase):
         choice.choose([relayed], 0.0)
         self.assertIs(choice.choose([relayed, direct], 0.1), direct)
 
+    def test_the_direct_path_for_others_is_the_one_in_use_or_the_best_proven_one_beside_it(self) -> None:
+        through = path(1, 0.010, kind=PathKind.PEER)
+        slow, slower, unproven = path(2, 0.200), path(3, 0.300), path(4, 0.001, verified=False)
+        choice = PathChoice()
+        self.assertIs(choice.choose([through], 0.0), through)
+        self.assertIsNone(choice.direct([through, unproven]))
+        self.assertIs(choice.direct([through, slower, slow, unproven]), slow)
+        choice = PathChoice()
+        self.assertIs(choice.choose([slower], 0.0), slower)
+        self.assertIs(choice.direct([slower, slow]), slower)
+
+    def test_one_that_the_owner_forbids_carries_nothing_for_others(self) -> None:
+        relayed, direct = path(1, 0.080, kind=PathKind.RELAY), path(2, 0.080)
+        choice = PathChoice(RoutingPolicy(p2p_enabled=False))
+        self.assertIs(choice.choose([relayed, direct], 0.0), relayed)
+        self.assertIsNone(choice.direct([relayed, direct]))
+
     def test_a_better_path_must_be_better_for_three_seconds(self) -> None:
         slow, fast = path(1, 0.100), path(2, 0.020)
         choice = PathChoice()

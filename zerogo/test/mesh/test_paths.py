@@ -6,13 +6,13 @@ import errno
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.ids import SocketAddress
-from zerogo.mesh.events import ControlToSend, PathSelected
+from zerogo.ids import ChannelAddress, Endpoint, RouteAddress, SocketAddress
+from zerogo.mesh.events import ControlToSend, PathSelected, Way
 from zerogo.mesh.mtu import BASE_PLPMTU
 from zerogo.mesh.paths import PATHS_LIMIT, Paths
 from zerogo.mesh.probing import OUTSTANDING_LIMIT
 from zerogo.mesh.status import Refusal
-from zerogo.test.mesh.parts import context
+from zerogo.test.mesh.parts import BOB, EVE, context
 from zerogo.wire.control import Probe, parse_control
 
 ONE = SocketAddress.of("192.0.2.1", 9993)
@@ -27,9 +27,10 @@ class PathsTests(SynchronousTestCase):
         self.context = context()
         self.paths = Paths(self.context, 7)
         self.paths.start_probing(0.0)
-        self.answering = [ONE, TWO]
-        self.probes: list[tuple[float, SocketAddress]] = []
-        self.selected: list[SocketAddress | None] = []
+        self.answering: list[Endpoint] = [ONE, TWO]
+        self.probes: list[tuple[float, Endpoint]] = []
+        self.selected: list[Endpoint | None] = []
+        self.told: list[PathSelected] = []
         self.now = 0.0
         self.held_back = 0.0
         self.held: list[tuple[float, int]] = []
@@ -42,6 +43,7 @@ class PathsTests(SynchronousTestCase):
         self.paths.tell()
         for event in list(self.context.outbox.events()):
             if isinstance(event, PathSelected):
+                self.told.append(event)
                 if self.selected[-1:] != [event.destination]:
                     self.selected.append(event.destination)
             elif isinstance(event, ControlToSend):
@@ -97,6 +99,61 @@ class PathsTests(SynchronousTestCase):
         self.probes.clear()
         self.run_until(24.0)
         self.assertTrue(9 <= len(self.probes) <= 12, len(self.probes))
+
+    def test_beside_a_route_in_use_a_direct_path_that_lives_stays_a_link_for_others(self) -> None:
+        self.found(ONE)
+        self.run_until(3.0)
+        route = RouteAddress((BOB.node_id, EVE.node_id))
+        self.answering.append(route)
+        self.paths.propose([route.hops], self.now)
+        self.run_until(6.0)
+        direct = self.paths.direct_link
+        assert direct is not None
+        self.assertAlmostEqual(ROUND_TRIP, direct.latency, places=3)
+        self.assertIsNone(self.told[-1].hop)
+        self.paths._choice.force(self.paths._paths[route], self.now)
+        self.settle()
+        self.assertEqual((route, Way(ONE, self.paths._paths[ONE].mtu)), (self.told[-1].destination, self.told[-1].hop))
+        self.assertIsNotNone(self.paths.direct_link)
+        self.paths._paths[ONE].die(self.now)
+        self.settle()
+        self.assertEqual((None, None), (self.told[-1].hop, self.paths.direct_link))
+
+    def test_a_relay_is_tested_for_a_while_and_then_the_direct_path_is_back(self) -> None:
+        relay = ChannelAddress(SocketAddress.of("198.51.100.1", 3478), 0x4000)
+        self.found(ONE)
+        self.paths.relayed(relay, "fra", self.now)
+        self.answering.append(relay)
+        self.run_until(3.0)
+        self.assertEqual(ONE, self.selected[-1])
+        self.paths.test_relay(10.0, self.now)
+        self.settle()
+        self.assertEqual(relay, self.selected[-1])
+        self.assertEqual("a test of the relay", self.paths.history[-1].reason)
+        self.run_until(12.5)
+        self.assertEqual(relay, self.selected[-1])
+        self.run_until(13.5)
+        self.assertEqual(ONE, self.selected[-1])
+        self.paths.test_relay(10.0, self.now)
+        self.settle()
+        self.paths.test_relay(0.0, self.now)
+        self.settle()
+        self.assertEqual([relay, ONE], self.selected[-2:])
+
+    def test_a_relay_that_carries_nothing_is_not_tested_and_one_that_fails_ends_it(self) -> None:
+        relay = ChannelAddress(SocketAddress.of("198.51.100.1", 3478), 0x4000)
+        self.found(ONE)
+        self.paths.test_relay(60.0, self.now)
+        self.run_until(3.0)
+        self.paths.relayed(relay, "fra", self.now)
+        self.run_until(6.0)
+        self.assertEqual([ONE], self.selected)
+        self.answering.append(relay)
+        self.run_until(12.0)
+        self.assertEqual(relay, self.selected[-1])
+        self.answering.remove(relay)
+        self.run_until(30.0)
+        self.assertEqual(ONE, self.selected[-1])
 
     def test_an_answer_that_is_late_while_data_flows_has_the_other_paths_asked_at_once(self) -> None:
         self.found(ONE)

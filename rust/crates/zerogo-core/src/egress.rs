@@ -396,7 +396,7 @@ impl<S: DatagramSink> Outgoing<S> {
             return true;
         }
         let blame = if destination.is_some() { Blame::Nobody } else { Blame::Probe(number) };
-        if self.outbox.append(&way, blame, &session, pieces, now).is_none() {
+        if !self.outbox.append(&way, blame, &session, pieces, now) {
             return true;
         }
         way.note_sent();

@@ -255,7 +255,7 @@ impl<C: Confirmations, S: DatagramSink> Ingress<C, S> {
         head[..INNER_BYTES].copy_from_slice(&[FORWARD, inner[1] & BAND_MASK, 0, 0]);
         head[INNER_BYTES..].copy_from_slice(&ids);
         let pieces = [&head[..INNER_BYTES + length], forward.datagram];
-        if self.outbox.append(&Way::direct(hop.place), Blame::Nobody, &hop.session, pieces, now).is_some() {
+        if self.outbox.append(&Way::direct(hop.place), Blame::Nobody, &hop.session, pieces, now) {
             self.shared.receiving.add(Counter::ForwardCarried, 1);
             bump(&self.sessions[sealed_in].session.owner.forwarded_bytes, forward.datagram.len());
             hop.session.owner.note_sent();

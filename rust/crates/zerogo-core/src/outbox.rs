@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::endpoint::Place;
 use crate::fdb::PeerNumber;
-use crate::late::{LateCopies, LateWay};
+use crate::late::LateCopies;
 use crate::session::Session;
 use crate::time::Nanos;
 use crate::way::Way;
@@ -60,6 +60,7 @@ pub struct Outbox<S> {
     trains: Vec<Train>,
     run: Vec<Train>,
     failures: Vec<(Blame, i32)>,
+    spare: Vec<u8>,
     /// What goes once more.
     pub late: LateCopies,
 }
@@ -74,33 +75,44 @@ impl<S: DatagramSink> Outbox<S> {
             trains: Vec::new(),
             run: Vec::new(),
             failures: Vec::new(),
+            spare: Vec::new(),
             late: LateCopies::default(),
         }
     }
 
-    /// Seal the plaintext that `pieces` make and queue it that way: where the sealed datagram lies in the buffer until
-    /// the next call. `None` where a session has no more counters.
-    pub fn append(
-        &mut self,
-        way: &Way,
-        blame: Blame,
-        session: &Session,
-        pieces: [&[u8]; 2],
-        now: Nanos,
-    ) -> Option<Range<usize>> {
+    /// Seal the plaintext that `pieces` make and queue it that way; false where a session has no more counters.
+    pub fn append(&mut self, way: &Way, blame: Blame, session: &Session, pieces: [&[u8]; 2], now: Nanos) -> bool {
         let size = pieces[0].len() + pieces[1].len() + SEAL_BYTES;
         let whole = way.before() + size + way.after();
         let start = self.reserve(way.place, blame, whole, now);
-        let datagram = start + way.before()..start + way.before() + size;
-        let slot = &mut self.buffer[datagram.clone()];
+        let begin = start + way.before();
+        let slot = &mut self.buffer[begin..begin + size];
         let middle = HEADER_BYTES + pieces[0].len();
         slot[HEADER_BYTES..middle].copy_from_slice(pieces[0]);
         slot[middle..size - TAG_BYTES].copy_from_slice(pieces[1]);
-        if !session.seal(slot) || !way.wrap(&mut self.buffer[start..start + whole]) {
+        session.seal(slot) && self.finish(way, blame, start, whole)
+    }
+
+    /// Seal the plaintext that `pieces` make, to be queued several ways: a route's wrapping seals what lies in its slot
+    /// once more. `None` where the session has no more counters. Give the memory back with `reuse`.
+    pub fn seal(&mut self, session: &Session, pieces: [&[u8]; 2]) -> Option<Vec<u8>> {
+        let mut datagram = std::mem::take(&mut self.spare);
+        datagram.clear();
+        datagram.resize(HEADER_BYTES, 0);
+        datagram.extend_from_slice(pieces[0]);
+        datagram.extend_from_slice(pieces[1]);
+        datagram.resize(datagram.len() + TAG_BYTES, 0);
+        let is_sealed = session.seal(&mut datagram);
+        if !is_sealed {
+            self.reuse(datagram);
             return None;
         }
-        self.commit(way.place, blame, start, whole);
         Some(datagram)
+    }
+
+    /// Keep the memory of a datagram for the next one that goes several ways.
+    pub fn reuse(&mut self, datagram: Vec<u8>) {
+        self.spare = datagram;
     }
 
     /// Queue a datagram that is complete; false where it cannot be wrapped.
@@ -113,19 +125,6 @@ impl<S: DatagramSink> Outbox<S> {
         let begin = start + way.before();
         self.buffer[begin..begin + datagram.len()].copy_from_slice(datagram);
         self.finish(way, blame, start, whole)
-    }
-
-    /// Queue a datagram of this buffer, that `append` has just put there, once more, another way.
-    pub fn repeat(&mut self, way: &Way, blame: Blame, datagram: Range<usize>, now: Nanos) -> bool {
-        let whole = way.before() + datagram.len() + way.after();
-        let start = self.reserve(way.place, blame, whole, now);
-        self.buffer.copy_within(datagram, start + way.before());
-        self.finish(way, blame, start, whole)
-    }
-
-    /// Have a datagram of this buffer, that `append` has just put there, sent once more later.
-    pub fn hold(&mut self, way: LateWay, datagram: Range<usize>, now: Nanos) {
-        self.late.hold(way, &self.buffer[datagram], now);
     }
 
     fn finish(&mut self, way: &Way, blame: Blame, start: usize, whole: usize) -> bool {
@@ -224,7 +223,7 @@ mod tests {
         let way = Way::direct(Place::direct(SocketAddr::from(([192, 0, 2, 1], 1))));
         let mut outbox = Outbox::new(Collect(Vec::new()));
         for size in sizes {
-            assert!(outbox.append(&way, Blame::Nobody, &session, [&[0; 4], &vec![0; *size - 36]], 0).is_some());
+            assert!(outbox.append(&way, Blame::Nobody, &session, [&[0; 4], &vec![0; *size - 36]], 0));
         }
         outbox.flush(0);
         outbox.sink_mut().0.iter().map(|train| (train.count, train.segment)).collect()

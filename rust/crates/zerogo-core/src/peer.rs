@@ -48,17 +48,19 @@ pub struct Plan {
     pub spread: Vec<Path>,
     /// Where those of the real-time band go once more, a little later.
     pub late: Option<Path>,
+    /// Where what is carried for other pairs goes; without it, the first of the others that is no route.
+    pub hop: Option<Path>,
 }
 
 impl Plan {
     /// All of it goes one way.
     pub fn by(endpoint: Endpoint, mtu: usize) -> Self {
-        Self { best: Path::new(endpoint, mtu), twin: None, spread: Vec::new(), late: None }
+        Self { best: Path::new(endpoint, mtu), twin: None, spread: Vec::new(), late: None, hop: None }
     }
 
     /// All its paths.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        std::iter::once(&self.best).chain(&self.twin).chain(&self.late).chain(&self.spread)
+        std::iter::once(&self.best).chain(&self.twin).chain(&self.late).chain(&self.spread).chain(&self.hop)
     }
 
     /// The path of the flow with this hash.
@@ -71,7 +73,7 @@ impl Plan {
 
     /// Where what is carried for other pairs goes: never by a route.
     pub fn place(&self) -> Option<(Place, usize)> {
-        self.paths().find_map(|path| match path.endpoint {
+        self.hop.iter().chain(self.paths()).find_map(|path| match path.endpoint {
             Endpoint::Place(place) => Some((place, path.mtu)),
             Endpoint::Route(_) => None,
         })

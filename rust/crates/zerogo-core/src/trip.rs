@@ -137,20 +137,31 @@ fn send_whole<S: DatagramSink>(
     pieces: [&[u8]; 2],
     now: Nanos,
 ) {
-    let Some(datagram) = outbox.append(&trip.way, trip.blame, &trip.session, pieces, now) else {
+    if trip.twin.is_some() || trip.late.is_some() {
+        let Some(datagram) = outbox.seal(&trip.session, pieces) else {
+            return;
+        };
+        send_copies(shared, outbox, trip, &datagram, now);
+        outbox.reuse(datagram);
+    } else if !outbox.append(&trip.way, trip.blame, &trip.session, pieces, now) {
         return;
-    };
-    if let Some(way) = trip.late {
-        outbox.hold(way, datagram.clone(), now);
     }
+    trip.way.note_sent();
+    peer.note_sent(1);
+}
+
+/// Send a sealed datagram by all its ways.
+fn send_copies<S: DatagramSink>(shared: &Shared, outbox: &mut Outbox<S>, trip: &Trip, datagram: &[u8], now: Nanos) {
+    outbox.append_raw(&trip.way, trip.blame, datagram, now);
     if let Some(way) = &trip.twin
-        && outbox.repeat(way, Blame::Nobody, datagram, now)
+        && outbox.append_raw(way, Blame::Nobody, datagram, now)
     {
         shared.sending.add(Counter::TwinsOut, 1);
         way.note_sent();
     }
-    trip.way.note_sent();
-    peer.note_sent(1);
+    if let Some(way) = trip.late {
+        outbox.late.hold(way, datagram, now);
+    }
 }
 
 /// Cut, seal and send the super-frame whose payload is in the places of a cutter.

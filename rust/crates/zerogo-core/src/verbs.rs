@@ -29,7 +29,7 @@ pub enum Verb {
     /// Erase a session.
     RetireSession(u32),
     /// Send a peer's datagrams so; `None` holds them back.
-    SetPath(PeerNumber, Option<Plan>),
+    SetPath(PeerNumber, Option<Box<Plan>>),
     /// Carry other pairs' datagrams up to this rate, bytes per second.
     SetForwarding(u64),
     /// Send as it is.
@@ -55,7 +55,7 @@ impl<S: DatagramSink> Outgoing<S> {
             }
             Verb::SetPath(number, plan) => {
                 if let Some(peer) = self.peers.get_mut(&number) {
-                    peer.set_plan(plan);
+                    peer.set_plan(plan.map(|plan| *plan));
                     self.send_staged(number, now);
                 }
             }

@@ -139,7 +139,7 @@ fn a_refusing_network_is_told_once_a_second() {
         is_initiator: true,
     };
     egress.out.obey(Verb::SetPeer(5, [5; 10], [2, 0, 0, 0, 0, 2], Claims::default()), 0);
-    egress.out.obey(Verb::SetPath(5, Some(Plan::by(Endpoint::direct(nodes[1].address), 1472))), 0);
+    egress.out.obey(Verb::SetPath(5, Some(Box::new(Plan::by(Endpoint::direct(nodes[1].address), 1472)))), 0);
     egress.out.obey(Verb::AddSession(5, session(77)), 0);
     egress.flush(0);
     nodes[0].upcalls();

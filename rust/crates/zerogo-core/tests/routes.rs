@@ -66,7 +66,7 @@ impl Net {
     }
 
     fn plan(&mut self, near: usize, far: usize, plan: Plan) {
-        self.node(near).obey(Verb::SetPath(far as u64, Some(plan)), 1);
+        self.node(near).obey(Verb::SetPath(far as u64, Some(Box::new(plan))), 1);
     }
 
     fn route(&mut self, near: usize, hops: &[usize]) {
@@ -260,11 +260,20 @@ fn channels_are_put_on_and_taken_off() {
 
 #[test]
 fn real_time_frames_go_twice_and_arrive_once() {
+    let direct = |net: &mut Net| Path::new(Endpoint::direct(net.node(2).address), MTU);
+    let by_three =
+        |_: &mut Net| Path::new(Endpoint::Route(Route::new(&[[3; 10], [2; 10]]).expect("a route")), MTU - 68);
+    both_copies_are_whole(direct, by_three);
+    both_copies_are_whole(by_three, direct);
+}
+
+fn both_copies_are_whole(best: impl Fn(&mut Net) -> Path, twin: impl Fn(&mut Net) -> Path) {
     let mut net = Net::new(3);
-    let ids = [[3; 10], [2; 10]];
-    let twin = Path::new(Endpoint::Route(Route::new(&ids).expect("a route")), MTU - 68);
-    let best = Path::new(Endpoint::direct(net.node(2).address), MTU);
-    net.plan(1, 2, Plan { best, twin: Some(twin), spread: Vec::new(), late: None });
+    let (best, twin) = (best(&mut net), twin(&mut net));
+    net.plan(1, 2, Plan { best, twin: Some(twin), spread: Vec::new(), late: Some(best), hop: None });
+    let back = Path::new(Endpoint::Route(Route::new(&[[3; 10], [1; 10]]).expect("a route")), MTU - 68);
+    let straight = Path::new(Endpoint::direct(net.node(1).address), MTU);
+    net.plan(2, 1, Plan { twin: Some(back), ..Plan::by(straight.endpoint, straight.mtu) });
     net.node(3).obey(Verb::SetForwarding(1 << 30), 1);
     let expedited = 46 << 2;
     for (size, tos) in [(100, expedited), (100, 0), (20_000, expedited)] {
@@ -272,7 +281,11 @@ fn real_time_frames_go_twice_and_arrive_once() {
         let source = net.node(1).address;
         let mut places = Vec::new();
         net.node(1).egress.take(|vectors| harness::fill(vectors, &frame), 1).expect("a read that cannot fail");
-        for (to, train, segment) in net.node(1).sent_to(1) {
+        let mut sent = net.node(1).sent_to(1);
+        let late_at = net.node(1).egress.late_at().unwrap_or(1);
+        net.node(1).egress.send_late(late_at);
+        sent.extend(net.node(1).flushed(1));
+        for (to, train, segment) in sent {
             places.push(to.remote);
             let node = if to.remote == net.node(3).address { 3 } else { 2 };
             net.node(node).receive(&train, segment, source, 1);
@@ -285,7 +298,12 @@ fn real_time_frames_go_twice_and_arrive_once() {
     }
     let twins = net.node(1).count(Counter::TwinsOut);
     assert!(twins > 10);
-    assert_eq!(net.node(2).count(Counter::DroppedReplay), twins);
+    assert_eq!(net.node(1).count(Counter::LateCopiesOut), twins);
+    let received = net.node(2);
+    assert_eq!(received.count(Counter::DroppedReplay), 2 * twins);
+    for counter in [Counter::DroppedMalformed, Counter::DroppedUnauthentic, Counter::DroppedUnknownIndex] {
+        assert_eq!(received.count(counter), 0);
+    }
     assert!(net.node(2).upcalls().is_empty(), "the later copies move nothing");
 }
 
@@ -295,7 +313,7 @@ fn real_time_frames_go_once_more_later_and_make_up_for_what_was_lost() {
     let ids = [[3; 10], [2; 10]];
     let by_three = Path::new(Endpoint::Route(Route::new(&ids).expect("a route")), MTU - 68);
     let best = Path::new(Endpoint::direct(net.node(2).address), MTU);
-    net.plan(1, 2, Plan { best, twin: None, spread: Vec::new(), late: Some(by_three) });
+    net.plan(1, 2, Plan { best, twin: None, spread: Vec::new(), late: Some(by_three), hop: None });
     net.node(3).obey(Verb::SetForwarding(1 << 30), 1);
     let expedited = 46 << 2;
     for (size, tos) in [(100, expedited), (100, 0), (20_000, expedited)] {
@@ -324,11 +342,34 @@ fn real_time_frames_go_once_more_later_and_make_up_for_what_was_lost() {
 }
 
 #[test]
+fn who_prefers_a_route_for_itself_carries_for_others_straight() {
+    let by = |ids: &[[u8; 10]]| Path::new(Endpoint::Route(Route::new(ids).expect("a route")), MTU - 68);
+    for hop in [true, false] {
+        let mut net = Net::new(3);
+        let straight = Path::new(Endpoint::direct(net.node(2).address), MTU);
+        let best = by(&[[1; 10], [2; 10]]);
+        net.plan(3, 2, Plan { hop: hop.then_some(straight), ..Plan::by(best.endpoint, best.mtu) });
+        let best = by(&[[3; 10], [2; 10]]);
+        net.plan(1, 2, Plan::by(best.endpoint, best.mtu));
+        net.node(3).obey(Verb::SetForwarding(1 << 30), 1);
+        let frame = frame(1, 2, 100, 0);
+        net.node(1).egress.take(|vectors| harness::fill(vectors, &frame), 1).expect("a read that cannot fail");
+        net.settle();
+        assert_eq!(net.node(2).tap.take().is_empty(), !hop);
+        assert_eq!(net.node(3).count(Counter::DroppedForwardNoWay), u64::from(!hop));
+    }
+}
+
+#[test]
 fn a_flow_keeps_to_one_of_the_ways() {
     let mut net = Net::new(3);
     let best = Path::new(Endpoint::direct(net.node(2).address), MTU);
     let other = SocketAddr::from(([192, 0, 2, 77], 9993));
-    net.plan(1, 2, Plan { best, twin: None, spread: vec![Path::new(Endpoint::direct(other), MTU)], late: None });
+    net.plan(
+        1,
+        2,
+        Plan { best, twin: None, spread: vec![Path::new(Endpoint::direct(other), MTU)], late: None, hop: None },
+    );
     let mut ways = [0, 0];
     for port in 0..64u8 {
         let mut frame = frame(1, 2, 10, 0);

@@ -210,8 +210,8 @@ impl NativePlane {
         self.push(Verb::RetireSession(local_index));
     }
 
-    /// Send a peer's datagrams so: the best path, that of copies, others to spread flows over, that of late copies; no
-    /// path holds them back.
+    /// Send a peer's datagrams so: the best path, that of copies, others to spread flows over, that of late copies, that
+    /// of what is carried for others; no path holds them back.
     fn set_path(
         &self,
         peer: u64,
@@ -219,12 +219,14 @@ impl NativePlane {
         twin: Option<PathRow>,
         spread: Vec<PathRow>,
         late: Option<PathRow>,
+        hop: Option<PathRow>,
     ) -> PyResult<()> {
         let best = best.as_ref().map(parse_path).transpose()?;
         let twin = twin.as_ref().map(parse_path).transpose()?;
         let late = late.as_ref().map(parse_path).transpose()?;
+        let hop = hop.as_ref().map(parse_path).transpose()?;
         let spread = spread.iter().map(parse_path).collect::<PyResult<Vec<Path>>>()?;
-        self.push(Verb::SetPath(peer, best.map(|best| Plan { best, twin, spread, late })));
+        self.push(Verb::SetPath(peer, best.map(|best| Box::new(Plan { best, twin, spread, late, hop }))));
         Ok(())
     }
 

@@ -201,7 +201,7 @@ pub fn pair(switches: [Switches; 2], suite: Suite, mtu: usize) -> [Node; 2] {
         let number = 2 - at as u8;
         let claims = Claims::of(&[[10, 0, 0, number].into(), ipv6(number).into()]);
         nodes[at].obey(Verb::SetPeer(1, [2 - at as u8; 10], mac, claims), 0);
-        nodes[at].obey(Verb::SetPath(1, Some(Plan::by(Endpoint::direct(address), mtu))), 0);
+        nodes[at].obey(Verb::SetPath(1, Some(Box::new(Plan::by(Endpoint::direct(address), mtu)))), 0);
     }
     nodes[1].obey(Verb::AddSession(1, parts(2, false, suite)), 0);
     nodes[0].obey(Verb::AddSession(1, parts(1, true, suite)), 0);
