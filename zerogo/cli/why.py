@@ -6,7 +6,7 @@ The sentences are made by `zerogo.reach.pair`, from what the agent reports.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -19,6 +19,13 @@ from zerogo.cli.peer_names import find_peer
 from zerogo.cli.tables import ms_text, names_of, path_text
 from zerogo.reach.pair import Explanation, explain
 
+_DROPPED_WORDS = {
+    "route_flood": "beyond what one member may say",
+    "route_forged": "with a wrong signature",
+    "route_stale": "older than what was known",
+    "route_foreign": "that nobody had asked for",
+}
+
 
 class WhyReport(msgspec.Struct, frozen=True, kw_only=True):
     """The explanation; part of `--json` output."""
@@ -29,6 +36,8 @@ class WhyReport(msgspec.Struct, frozen=True, kw_only=True):
     advice: list[str]
     details: list[str]
     path: PathReport | None
+    not_trusted: dict[str, str]
+    """Members that this machine does not trust to carry, by name, and what is held against each."""
     policy: PolicyReport | None
     """What the network's policy lets pass; None: everything."""
     ours: OfferReport
@@ -54,16 +63,32 @@ def why(name: str, config: Path | None, state_dir: Path | None, verbose: bool, a
     )
     explanation = explain(facts)
     if as_json:
-        click.echo(msgspec.json.encode(_report(peer, status, explanation)))
+        click.echo(msgspec.json.encode(_report(peer, status, explanation, not_trusted(peers))))
         return
     click.echo(explanation.sentence)
     for advice in explanation.advice:
         click.echo(f"  - {advice}")
     if peer.policy is not None:
         click.echo(policy_sentence(peer.name, peer.policy))
+    for carrier, complaint in not_trusted(peers).items():
+        # Of no matter to a pair that needs nobody in between, unless it is asked for.
+        if verbose or carrier == peer.name or peer.path is None or peer.path.kind != "direct":
+            click.echo(f"{carrier} is not trusted to carry for this machine: it {complaint}.")
     if verbose:
-        for line in _more(peer, explanation, names_of(peers)):
+        for line in (*_more(peer, explanation, names_of(peers)), *_dropped_words(status)):
             click.echo(f"  {line}")
+
+
+def not_trusted(peers: Sequence[PeerReport]) -> dict[str, str]:
+    """Members that routes go through only where there is no other way, by name, and what is held against each."""
+    return {peer.name: peer.complaint for peer in peers if peer.complaint}
+
+
+def _dropped_words(status: StatusReport) -> list[str]:
+    """What members said of links and was not listened to."""
+    counts = {words: status.refusals.get(key, 0) for key, words in _DROPPED_WORDS.items()}
+    said = ", ".join(f"{count:,} {words}" for words, count in counts.items() if count)
+    return [f"words of members about their links that were dropped: {said}"] if said else []
 
 
 def policy_sentence(name: str, policy: PolicyReport) -> str:
@@ -76,7 +101,7 @@ def policy_sentence(name: str, policy: PolicyReport) -> str:
     )
 
 
-def _report(peer: PeerReport, status: StatusReport, explanation: Explanation) -> WhyReport:
+def _report(peer: PeerReport, status: StatusReport, explanation: Explanation, distrusted: dict[str, str]) -> WhyReport:
     return WhyReport(
         name=peer.name,
         state=peer.state,
@@ -84,6 +109,7 @@ def _report(peer: PeerReport, status: StatusReport, explanation: Explanation) ->
         advice=list(explanation.advice),
         details=list(explanation.details),
         path=peer.path,
+        not_trusted=distrusted,
         policy=peer.policy,
         ours=status.offer,
         theirs=peer.offer,
@@ -97,8 +123,6 @@ def _more(peer: PeerReport, explanation: Explanation, names: Mapping[str, str]) 
         lines.append(f"path {path_text(path, names)}: {state}, round trip {ms_text(path.rtt_ms)}, MTU {path.mtu}")
         if path.score:
             lines.append(f"  score {path.score}")
-    if peer.complaint:
-        lines.append(f"not trusted to carry for this machine: it {peer.complaint}")
     if peer.seconds_to_direct is not None:
         lines.append(f"the first direct path was found after {peer.seconds_to_direct:.2f} s")
     if peer.next_try_in_seconds is not None:

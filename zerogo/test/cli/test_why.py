@@ -52,7 +52,7 @@ class WhyTests(SynchronousTestCase):
 
     def test_relayed_pairs_say_what_could_be_changed(self) -> None:
         bob = msgspec.structs.replace(BOB, path=RELAYED, paths=[RELAYED], offer=HARD, reason="the checks failed")
-        self.agent.peer_list = [msgspec.structs.replace(bob, complaint="carries nothing")]
+        self.agent.peer_list = [bob]
         lines = self.why("bob").output.splitlines()
         self.assertIn("through the relay fra, because the NATs of both ends", lines[0])
         self.assertIn("Switch on UPnP, NAT-PMP or PCP in the router of this machine", lines[1])
@@ -60,8 +60,29 @@ class WhyTests(SynchronousTestCase):
         self.assertIn("bob offers host IPv4, srflx IPv4, relay IPv4; NAT: another outer port", more)
         self.assertIn("path via relay fra: in use, round trip 12.3 ms, MTU 1472", more)
         self.assertIn("score 89.5 = base 100 - latency 10.5", more)
-        self.assertIn("not trusted to carry for this machine: it carries nothing", more)
         self.assertIn("last failure: the checks failed", more)
+
+    def test_who_is_not_trusted_to_carry_is_named_where_somebody_has_to_carry(self) -> None:
+        liar = msgspec.structs.replace(CAROL, complaint="told of 1 ms where 90 were measured")
+        said = "carol is not trusted to carry for this machine: it told of 1 ms where 90 were measured.\n"
+        self.agent.peer_list = [BOB, liar]
+        self.assertNotIn(said, self.why("bob").output)
+        self.assertIn(said, self.why("bob", "-v").output)
+        self.assertIn(said, self.why("carol").output)
+        document = json.loads(self.why("bob", "--json").output)
+        self.assertEqual({"carol": "told of 1 ms where 90 were measured"}, document["not_trusted"])
+        self.agent.peer_list = [msgspec.structs.replace(BOB, path=RELAYED, paths=[RELAYED], offer=HARD), liar]
+        self.assertIn(said, self.why("bob").output)
+
+    def test_what_members_said_and_was_dropped_is_counted(self) -> None:
+        self.assertNotIn("dropped", self.why("bob", "-v").output)
+        refusals = {"route_flood": 1200, "route_forged": 3, "route_stale": 0, "foreign_stun": 9}
+        self.agent.report = msgspec.structs.replace(STATUS, refusals=refusals)
+        self.assertIn(
+            "words of members about their links that were dropped: "
+            "1,200 beyond what one member may say, 3 with a wrong signature\n",
+            self.why("bob", "-v").output,
+        )
 
     def test_members_in_between_are_named(self) -> None:
         route = msgspec.structs.replace(PATH, kind="route", address=f"{CAROL.node_id} > {BOB.node_id}")
