@@ -26,6 +26,7 @@ from zerogo.dataplane.interface import (
 )
 from zerogo.ids import ChannelAddress, MacAddress, NodeId, RouteAddress, SideAddress, SocketAddress
 from zerogo.noise.keys import SessionKeys
+from zerogo.policy.filter import DESTINATIONS_LIMIT, OPEN_RULE, RULES_LIMIT, PeerFilter, PolicyRule
 from zerogo.wire.handshake import Suite
 
 SOURCE = ("192.0.2.1", 9993)
@@ -143,6 +144,15 @@ class RunningTests(SynchronousTestCase):
         self.plane.set_path(7, PathPlan.by(SocketAddress.of("2001:db8::1", 1), 1472))
         self.plane.send_control(7, b"\x03\x01")
         self.assertIsInstance(self.upcall(), PathRefused)
+
+    def test_filters_as_large_as_any_are_taken(self) -> None:
+        prefixes = tuple(f"10.{number // 256}.{number % 256}.0/24" for number in range(DESTINATIONS_LIMIT))
+        rules = (PolicyRule(None, None, prefixes), *[OPEN_RULE] * (RULES_LIMIT - 1))
+        self.plane.set_filter(1, PeerFilter(rules, rules))
+        too_many = [(None, None, [], True)] * (RULES_LIMIT + 1)
+        self.assertRaises(ValueError, self.plane._plane.set_filter, 1, (too_many, []))
+        too_wide = [(None, None, [*prefixes, "::/0"], True)]
+        self.assertRaises(ValueError, self.plane._plane.set_filter, 1, ([], too_wide))
 
     def test_what_is_no_address_or_key_is_refused(self) -> None:
         self.assertRaises(ValueError, self.plane._plane.set_peer, 1, bytes(10), b"short", [], [], False)
