@@ -220,6 +220,11 @@ class Segment:
         _log.debug("Checks with {node} begin in {delay:.3f} s", node=str(peer), delay=delay)
         self._pump.call(self._node.punch, peer, delay)
 
+    def test_relay(self, peer: NodeId, seconds: float) -> None:
+        """For so long, reach `peer` by relay servers only, as long as one carries; 0 ends it."""
+        _log.info("The relay to {node} is tested for {seconds:.0f} s", node=str(peer), seconds=seconds)
+        self._pump.call(self._node.test_relay, peer, seconds)
+
     def peers(self) -> list[PeerStatus]:
         """All peers as they are at this moment."""
         return self._node.peer_status(self._clock.seconds())

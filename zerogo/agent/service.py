@@ -48,6 +48,7 @@ from zerogo.control.member import (
     Refused,
     Registered,
     RelayCredentials,
+    RelayTestWanted,
     SignalReceived,
     Watched,
 )
@@ -310,6 +311,9 @@ class AgentService(Service):
                 self._remember_credentials(credentials)
             case Watched():
                 self.links.watched(event)
+            case RelayTestWanted(peer, seconds):
+                if self.presence.segment is not None:
+                    self.presence.segment.test_relay(peer, seconds)
             case ControllersTold(places):
                 self._controllers_told(places)
             case Refused(_, sentence, is_final):

@@ -101,6 +101,27 @@ def show(
         click.echo(f"{seen_text(change['at'], now)}: {way}" + (f" ({change['reason']})" if change["reason"] else ""))
 
 
+@links.command("test-relay")
+@click.argument("one", metavar="MEMBER")
+@click.argument("other", metavar="MEMBER")
+@click.option("--seconds", type=click.IntRange(0, 300), default=30, show_default=True, help="For how long; 0 ends it.")
+@state_dir_option
+@network_option
+@click.pass_obj
+def test_relay(
+    outer: tuple[Path | None, str | None],
+    one: str,
+    other: str,
+    seconds: int,
+    state_dir: Path | None,
+    network: str | None,
+) -> None:
+    """Have two members reach each other by relays only for a while, as long as one carries."""
+    chosen = _Network(state_dir or outer[0], network or outer[1])
+    chosen.api.call("POST", f"{chosen.link(one, other)}/relay-test", {"seconds": seconds})
+    click.echo(f"{one} and {other} use relays for {seconds} s: see `zerogo links show {one} {other}`")
+
+
 @click.command()
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many, newest first.")
 @state_dir_option

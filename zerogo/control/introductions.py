@@ -62,6 +62,11 @@ _Between = Told | PunchAsked | PunchTold | GrantAsked
 _DECODER = msgspec.msgpack.Decoder(_Between)
 
 
+def told(message: ControllerMessage) -> bytes:
+    """What another controller, or ours, passes on to a member that it has (`Introductions.receive`)."""
+    return msgspec.msgpack.encode(Told(emit_message(message)))
+
+
 class Introductions:
     """Between the members that are connected here, and those elsewhere.
 

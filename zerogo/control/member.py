@@ -42,6 +42,7 @@ from zerogo.control.messages import (
     Refusal,
     Register,
     RelayPasswords,
+    RelayTest,
     Resync,
     SignalFrom,
     SignalTo,
@@ -152,6 +153,14 @@ class Watched:
 
 
 @frozen
+class RelayTestWanted:
+    """Reach `peer` by relay servers only for so many seconds, as long as one carries; 0 ends it."""
+
+    peer: NodeId
+    seconds: float
+
+
+@frozen
 class ControllersTold:
     """Where the network's controllers are dialled, best first, each `host:port`; replaces what was told before."""
 
@@ -185,6 +194,7 @@ MemberEvent = (
     | RelayCredentials
     | PeersGranted
     | Watched
+    | RelayTestWanted
     | ControllersTold
     | Refused
     | ChannelFailed
@@ -384,6 +394,8 @@ class Member:
                 self._tell(PeersGranted(grants_of(message, now)))
             case Controllers(places):
                 self._tell(ControllersTold(_readable(places)))
+            case RelayTest(peer, seconds):
+                self._tell(RelayTestWanted(NodeId(peer), seconds))
             case Watch(seconds, interval, links):
                 self._tell(Watched(seconds, interval, links))
 

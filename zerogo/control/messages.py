@@ -30,6 +30,8 @@ CONTROLLER_MESSAGE_LIMIT = 4 * 1024 * 1024
 LINKS_LIMIT = 64
 """Links of one report."""
 LINKS_GONE_LIMIT = 1024
+RELAY_TEST_SECONDS_MOST = 300
+"""Longest test of a relay."""
 
 _NodeBytes = Annotated[bytes, msgspec.Meta(min_length=10, max_length=10)]
 _NetworkBytes = Annotated[bytes, msgspec.Meta(min_length=5, max_length=5)]
@@ -303,6 +305,14 @@ class Watch(msgspec.Struct, frozen=True, tag="watch", tag_field="t"):
     links: Annotated[int, msgspec.Meta(ge=1, le=LINKS_LIMIT)] = LINKS_LIMIT
 
 
+class RelayTest(msgspec.Struct, frozen=True, tag="relay-test", tag_field="t"):
+    """Controller: for so many seconds from now, reach that member by relay servers only, as long as one carries; 0 ends
+    it."""
+
+    peer: _NodeBytes
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=RELAY_TEST_SECONDS_MOST)]
+
+
 class Controllers(msgspec.Struct, frozen=True, tag="controllers", tag_field="t"):
     """Controller: where the controllers of this network are dialled, best first for you; replaces what came before."""
 
@@ -328,6 +338,7 @@ ControllerMessage = (
     | PeerGrants
     | Ping
     | Watch
+    | RelayTest
     | Controllers
     | Refusal
 )
@@ -361,6 +372,7 @@ _OF_CONTROLLER: _Decoders[ControllerMessage] = _decoders(
     PeerGrants,
     Ping,
     Watch,
+    RelayTest,
     Controllers,
     Refusal,
 )

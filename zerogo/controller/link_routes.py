@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from msgspec import Meta
+
+from zerogo.control.messages import RELAY_TEST_SECONDS_MOST
 from zerogo.controller.desk import Answer, Call, Desk, Route
-from zerogo.controller.documents import Page, page
+from zerogo.controller.documents import Page, RequestBody, page
 from zerogo.controller.link_book import Pair, node_text, pair_of
 from zerogo.controller.link_documents import EventDocument, HistoryDocument, LinkDocument, PathChangeDocument
 from zerogo.controller.network_course import CourseDocument
 from zerogo.controller.problems import Problem
 from zerogo.ids import NodeId
-from zerogo.store import link_history, networks
+from zerogo.store import audit, link_history, networks
 from zerogo.store.link_history import STEP_SECONDS
 from zerogo.store.paging import Piece
 from zerogo.store.values import Role
@@ -56,6 +61,33 @@ async def list_link_changes(desk: Desk, call: Call) -> Answer:
     return Answer(200, Page([PathChangeDocument.of(change) for change in changes]))
 
 
+class RelayTestRequest(RequestBody, frozen=True):
+    """For how many seconds two members are to reach each other by relays only; 0 ends it."""
+
+    seconds: Annotated[float, Meta(ge=0, le=RELAY_TEST_SECONDS_MOST)] = 30.0
+
+
+async def test_relay(desk: Desk, call: Call) -> Answer:
+    """Have two members reach each other by relays only for a while, to see whether these carry. Where none carries, all
+    stays as it is; afterwards they go back to the best path."""
+    body, network, pair = call.body, call.network, _nodes(call)
+    assert isinstance(body, RelayTestRequest)
+    here = desk.members.presence(network)
+    if not all(node_id in here for node_id in pair):
+        raise Problem(409, "conflict", "one of these members is not connected")
+    await desk.store.write(
+        audit.record,
+        call.actor,
+        "link.relay-test",
+        desk.unix_time(),
+        network=network,
+        subject=" ".join(map(str, pair)),
+        detail=f"{body.seconds:g} s",
+    )
+    desk.members.test_relay(network, pair, body.seconds)
+    return Answer(204)
+
+
 async def get_network_course(desk: Desk, call: Call) -> Answer:
     """How a network went in the last hour, a row in ten seconds: members online, links, median round trip, traffic."""
     await desk.store.read(networks.find_network, call.network)
@@ -69,10 +101,14 @@ async def list_events(desk: Desk, call: Call) -> Answer:
 
 
 def _pair(call: Call) -> Pair:
+    return pair_of(*_nodes(call))
+
+
+def _nodes(call: Call) -> tuple[NodeId, NodeId]:
     one, other = NodeId.parse(call.path["a"]), NodeId.parse(call.path["b"])
     if one == other:
         raise Problem(422, "invalid", "a link is between two members")
-    return pair_of(one, other)
+    return one, other
 
 
 _LINKS = "/networks/<string:network>/links"
@@ -104,6 +140,16 @@ ROUTES = (
         area="links",
         answer=HistoryDocument,
         query=("from", "to"),
+    ),
+    Route(
+        method="POST",
+        path=f"{_LINK}/relay-test",
+        function=test_relay,
+        needs=Role.OPERATOR,
+        area="members",
+        body=RelayTestRequest,
+        status=204,
+        problems=("conflict",),
     ),
     Route(
         method="GET",

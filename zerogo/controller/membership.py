@@ -40,7 +40,8 @@ from zerogo.control.fellow_words import (
     NetworkDeleted,
     Word,
 )
-from zerogo.control.messages import LinksReport, RefusalCode
+from zerogo.control.introductions import told
+from zerogo.control.messages import LinksReport, RefusalCode, RelayTest
 from zerogo.control.relays import Servers
 from zerogo.controller.together import Together
 from zerogo.errors import ZeroGoError
@@ -133,6 +134,13 @@ class Membership:
         self.tell_fellows(MemberDecided(network.raw, node_id.raw))
         self._pump.call(self._coordinator.reconsider, network, node_id)
         self.network_changed(network)
+
+    def test_relay(self, network: NetworkId, pair: tuple[NodeId, NodeId], seconds: float) -> None:
+        """Have two members reach each other by relay servers only for so long, as long as one carries; 0 ends it."""
+        for node_id, peer in (pair, pair[::-1]):
+            content = told(RelayTest(peer.raw, seconds))
+            self.tell_fellows(ForMember(network.raw, node_id.raw, content))
+            self._pump.call(self._coordinator.receive_elsewhere, network, node_id, content)
 
     def network_changed(self, network: NetworkId) -> None:
         """The network's settings, or what its members are shown, are others."""

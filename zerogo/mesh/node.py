@@ -229,6 +229,12 @@ class Node:
             peer.search.punch(delay, now)
             self._settle(peer, now)
 
+    def test_relay(self, node_id: NodeId, seconds: float, now: float) -> None:
+        """For so long, reach a peer by relay servers only, as long as one carries; 0 ends it."""
+        if (peer := self._directory.of_node(node_id.raw)) is not None:
+            peer.paths.test_relay(seconds, now)
+            self._settle(peer, now)
+
     def side_sockets_opened(self, peer: int, numbers: Sequence[int], now: float) -> None:
         """The answer to `SideSocketsWanted`: these were opened, perhaps fewer than wanted, perhaps none."""
         found = self._directory.numbered(peer)

@@ -34,6 +34,7 @@ class ChangeReason(enum.StrEnum):
     DECIDED = "the path before missed an answer"
     UPGRADED = "a direct path was proven"
     SETTLED = "the best that answered after a failure"
+    TESTED = "a test of the relay"
     LOST = "no path is left"
 
 

@@ -2,6 +2,7 @@ import json
 
 from zerogo.cli import links as module
 from zerogo.cli.links import events, links
+from zerogo.control.coordinator_events import Presence
 from zerogo.control.messages import LinkReport, LinkSample, LinksReport
 from zerogo.ids import NodeId
 from zerogo.test.cli.test_networks import CommandCase
@@ -42,6 +43,13 @@ class LinksTests(CommandCase):
         self.assertIn("no member 'eve'", self.refusal(links, "show", "ann", "eve"))
         self.join("eve")
         self.assertIn("no link between them", self.refusal(links, "show", "ann", "eve"))
+
+    def test_a_relay_is_tested_where_both_are_connected(self) -> None:
+        self.assertIn("not connected", self.refusal(links, "test-relay", "ann", "bob"))
+        here = Presence(source="192.0.2.7", connected_seconds=1.0, rtt=None)
+        self.told.present = {self.ann: here, self.bob: here}
+        self.assertIn("for 10 s", self.run_ok(links, "test-relay", "ann", "bob", "--seconds", "10"))
+        self.assertIn(("relay test", self.network, (self.ann, self.bob), 10.0), self.told.said)
 
     def test_events_are_listed_the_newest_first(self) -> None:
         self.says(self.ann, self.bob, reason="first path")

@@ -54,6 +54,7 @@ CONTROLLER_MESSAGES = (
     m.PeerGrants(NODE, bytes((8, 8, 4, 4)), 3600.0, [m.RelayGrant("here", bytes(range(20)))]),
     m.Ping(1),
     m.Watch(60.0, 1.0, 64),
+    m.RelayTest(NODE, 30.0),
     m.Controllers(["a.example.net:9394", "[2001:db8::1]:9394"]),
     m.Refusal("removed", "gone"),
 )

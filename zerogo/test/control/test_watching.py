@@ -1,9 +1,11 @@
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.control.member import Watched
-from zerogo.control.messages import LINKS_LIMIT
+from zerogo.control.introductions import told
+from zerogo.control.member import RelayTestWanted, Watched
+from zerogo.control.messages import LINKS_LIMIT, RelayTest
 from zerogo.control.watching import INTERVAL_MOST, LINKS_LEAST, RENEW_SECONDS, WATCH_SECONDS, _request
-from zerogo.test.control.pair import Pair, Wire
+from zerogo.ids import NodeId
+from zerogo.test.control.pair import NETWORK, Pair, Wire
 
 
 class WatchingTests(SynchronousTestCase):
@@ -40,6 +42,16 @@ class WatchingTests(SynchronousTestCase):
         self.assertEqual(self.told(ann)[-1].seconds, 0.0)
         self.pair.advance(RENEW_SECONDS * 2)
         self.assertEqual(len(self.told(ann)), 2)
+
+    def test_a_member_is_told_to_test_the_relay_to_another(self) -> None:
+        ann, bob = self.pair.agent("ann"), NodeId(bytes(10))
+        self.pair.connect(ann)
+        (node_id,) = self.pair.records
+        content = told(RelayTest(bob.raw, 30.0))
+        self.pair.coordinator.receive_elsewhere(NETWORK, node_id, content, self.pair.now)
+        self.pair.run()
+        wanted = [event for event in ann.events if isinstance(event, RelayTestWanted)]
+        self.assertEqual(wanted, [RelayTestWanted(bob, 30.0)])
 
     def test_many_members_report_more_seldom_and_less(self) -> None:
         self.assertEqual((_request(1000).interval, _request(1000).links), (5.0, 4))

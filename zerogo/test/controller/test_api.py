@@ -135,6 +135,7 @@ MAY = {
         "POST /exits/edges/<string:edge>/kick",
         "POST /exits/denials",
         "DELETE /exits/denials/<string:denial>",
+        "POST /networks/<string:network>/links/<string:a>/<string:b>/relay-test",
         "POST /networks/<string:network>/invites",
         "DELETE /networks/<string:network>/invites/<string:invite>",
         "PATCH /networks/<string:network>/members/<string:node>",

@@ -1,3 +1,4 @@
+from zerogo.control.coordinator_events import Presence
 from zerogo.control.messages import LinkReport, LinkSample, LinksReport
 from zerogo.controller.link_book import pair_of
 from zerogo.controller.link_rings import TIERS
@@ -85,6 +86,20 @@ class LinkRoutesTests(ApiCase):
         for bad in ("x", "-1", "1e9", "nan", "9" * 30, "%00", "%D9%A1"):
             reply = self.call("GET", self.links(f"/{A}/{B}/history?from={bad}"))
             self.assertEqual((reply.status, reply.json["code"]), (422, "invalid"), bad)
+
+    def test_a_test_of_the_relay_is_passed_on_where_both_are_here(self) -> None:
+        path = self.links(f"/{A}/{B}/relay-test")
+        refused = self.call("POST", path, {})
+        self.assertEqual((refused.status, refused.json["code"]), (409, "conflict"))
+        here = Presence(source="192.0.2.7", connected_seconds=1.0, rtt=None)
+        self.told.present = {ANN: here, BOB: here}
+        self.assertEqual(self.call("POST", path, {"seconds": 301}).status, 422)
+        self.assertEqual(self.call("POST", path, {"seconds": 20}).status, 204)
+        ((what, network, pair, seconds),) = self.told.said
+        assert isinstance(pair, tuple)
+        self.assertEqual((what, network, set(pair), seconds), ("relay test", self.network, {ANN, BOB}, 20.0))
+        newest = self.call("GET", "/audit").json["items"][0]
+        self.assertEqual((newest["action"], newest["detail"]), ("link.relay-test", "20 s"))
 
     def test_changes_have_their_reasons_the_newest_first(self) -> None:
         newest, first = self.call("GET", self.links(f"/{A}/{B}/changes")).json["items"]

@@ -16,6 +16,7 @@ import { LinkEnds } from "./LinkEnds";
 import { LinkNumbers } from "./LinkNumbers";
 import { LinkWhy } from "./LinkWhy";
 import { PathHistory } from "./PathHistory";
+import { RelayTestButton, RelayTestNote } from "./RelayTest";
 import styles from "./LinkPage.module.css";
 
 const RANGES = { m15: 900, h1: 3600, h6: 21_600, h24: 86_400 };
@@ -43,6 +44,7 @@ export default function LinkPage() {
           </RouterLink>
         </span>
       }
+      actions={link.data && <RelayTestButton link={link.data} />}
     >
       <QueryState query={link}>
         {(known) =>
@@ -72,6 +74,7 @@ function Known({ network, link, nameOf }: KnownProps) {
   const { a, b } = link;
   return (
     <>
+      <RelayTestNote link={link} />
       <LinkWhy link={link} nameOf={nameOf} />
       <LinkNumbers link={link} nameOf={nameOf} />
       <LinkCharts

@@ -40,6 +40,7 @@ const REASONS: Record<string, string> = {
   "the path before missed an answer": "missed",
   "a direct path was proven": "upgraded",
   "the best that answered after a failure": "settled",
+  "a test of the relay": "tested",
   "no path is left": "lost",
   "a member is not connected to the controller": "offline",
 };
