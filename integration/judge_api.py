@@ -31,6 +31,16 @@ SEED = "1"
 REQUEST_SECONDS = "30"
 COVERAGE_SECONDS = "40"
 """A slow machine does not get to the last of these requests, which are always the same ones."""
+_SETTINGS = """\
+listen: 127.0.0.1:9394
+relay-port: 0
+state-dir: {state}
+oidc:
+  issuer: http://127.0.0.1:9
+  client-id: judge
+  dashboard: http://127.0.0.1:9394
+"""
+"""Nobody is at the provider's address."""
 _CONFIG = """\
 [checks.missing_required_header]
 expected-statuses = [400, 401, 403, 406, 415, 422, 428]
@@ -54,12 +64,11 @@ def judge(directory: Path, examples: int) -> Judgement:
     state = directory / "state"
     state.mkdir(mode=0o700)
     stock = fill(state / "controller.db")
-    log = directory / "controller.log"
+    settings, log = directory / "controller.yaml", directory / "controller.log"
+    settings.write_text(_SETTINGS.format(state=state))
     with log.open("wb") as output:
-        command = [str(BIN / "twistd"), "-n", "--pidfile=", "zerogo-controller", "--state-dir", str(state)]
-        controller = subprocess.Popen(
-            [*command, "--listen", "127.0.0.1:9394", "--relay-port", "0"], stdout=output, stderr=output
-        )
+        command = [str(BIN / "twistd"), "-n", "--pidfile=", "zerogo-controller", "--config", str(settings)]
+        controller = subprocess.Popen(command, stdout=output, stderr=output, cwd=directory)
     try:
         owner = _wait_for(state / "owner.json", controller, log)
         rounds = (

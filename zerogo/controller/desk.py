@@ -170,6 +170,8 @@ QUERY_LIMIT = 2**40
 """Largest number in a query."""
 WORD_LIMIT = 255
 """Longest text in a query, characters."""
+LONG_WORD_LIMIT = 2048
+"""The same for a text that others made. The line with the whole path has at most 16 KiB."""
 Function = Callable[[Desk, Call], Awaitable[Answer]]
 
 
@@ -205,8 +207,9 @@ class Route:
     query: tuple[str, ...] = ()
     """Names of numbers that may stand in the query."""
     words: tuple[str, ...] = ()
-    """The same for texts, of at most `word_limit` characters."""
-    word_limit: int = WORD_LIMIT
+    """The same for texts, of at most `WORD_LIMIT` characters."""
+    long_words: tuple[str, ...] = ()
+    """The same for texts of at most `LONG_WORD_LIMIT` printable ASCII characters without spaces."""
     if_match: IfMatch = IfMatch.NONE
     is_creation: bool = False
     """An Idempotency-Key is heeded."""

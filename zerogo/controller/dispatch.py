@@ -23,7 +23,7 @@ from werkzeug.exceptions import HTTPException
 from zerogo.controller.browsers import pin_transport
 from zerogo.controller.caller import Caller
 from zerogo.controller.callers import CHALLENGE, LOCAL_OWNER, find_caller
-from zerogo.controller.desk import QUERY_LIMIT, Answer, Call, Desk, IfMatch, Route
+from zerogo.controller.desk import LONG_WORD_LIMIT, QUERY_LIMIT, WORD_LIMIT, Answer, Call, Desk, IfMatch, Route
 from zerogo.controller.idempotency import Kept, entry_of
 from zerogo.controller.login_limits import source_network
 from zerogo.controller.oidc_attempt import sealed_attempt
@@ -172,13 +172,16 @@ def _query(route: Route, request: Request) -> dict[str, float]:
 
 def _words(route: Route, request: Request) -> dict[str, str]:
     found = {}
-    for name in route.words:
+    for name in (*route.words, *route.long_words):
         try:
             text = request.args.get(name.encode(), [b""])[0].decode()
         except UnicodeDecodeError:
             raise Problem(422, "invalid", f"{name} is not UTF-8 text") from None
-        if len(text) > route.word_limit:
-            raise Problem(422, "invalid", f"{name} has at most {route.word_limit} characters")
+        limit = LONG_WORD_LIMIT if name in route.long_words else WORD_LIMIT
+        if len(text) > limit:
+            raise Problem(422, "invalid", f"{name} has at most {limit} characters")
+        if name in route.long_words and re.search(r"[^\x21-\x7e]", text):
+            raise Problem(422, "invalid", f"{name} has printable ASCII characters only")
         if text:
             found[name] = text
     return found

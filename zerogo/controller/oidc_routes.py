@@ -27,7 +27,6 @@ from zerogo.store.identities import SUBJECT_LIMIT, AlreadyUsed, Arrival, StoredI
 from zerogo.store.values import Role
 
 START = "/api/v1/auth/oidc/start"
-CODE_LIMIT = 4096
 
 _log = Logger()
 
@@ -164,8 +163,8 @@ ROUTES = (
         function=finish_oidc,
         needs=None,
         status=303,
-        words=("code", "state", "iss", "error"),
-        word_limit=CODE_LIMIT,
+        words=("state", "iss", "error"),
+        long_words=("code",),
         problems=("not-found",),
     ),
     Route(method="GET", path=_IDENTITY, function=get_identity, needs=Role.ADMIN, area="users", answer=IdentityDocument),

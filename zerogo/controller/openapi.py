@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from zerogo import __version__
-from zerogo.controller.desk import QUERY_LIMIT, IfMatch, Route
+from zerogo.controller.desk import LONG_WORD_LIMIT, QUERY_LIMIT, WORD_LIMIT, IfMatch, Route
 from zerogo.controller.idempotency import KEY_LIMIT
 from zerogo.controller.live_documents import MESSAGES
 from zerogo.controller.problems import CODES, CONTENT_TYPE, ProblemDocument
@@ -64,7 +64,7 @@ def problem_codes(route: Route) -> list[str]:
         codes += _WITH_BODY
     if route.variables:
         codes += ["not-found", "invalid"]
-    if route.cursor is not None or route.query or route.words:
+    if route.cursor is not None or route.query or route.words or route.long_words:
         codes.append("invalid")
     if route.is_creation:
         codes += ["invalid-key", "in-progress", "key-reused"]
@@ -105,8 +105,10 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         found.append(_parameter("cursor", "query", {"type": "string", "maxLength": CURSOR_LIMIT}))
     numbers = {"type": "number", "minimum": 0, "maximum": QUERY_LIMIT}
     found += [_parameter(name, "query", numbers) for name in route.query]
-    texts = {"type": "string", "maxLength": route.word_limit}
+    texts = {"type": "string", "maxLength": WORD_LIMIT}
     found += [_parameter(name, "query", texts) for name in route.words]
+    long_texts = {"type": "string", "maxLength": LONG_WORD_LIMIT, "pattern": "^[\\x21-\\x7e]*$"}
+    found += [_parameter(name, "query", long_texts) for name in route.long_words]
     if route.is_creation:
         key = {"type": "string", "minLength": 1, "maxLength": KEY_LIMIT, "pattern": "^[\\x20-\\x7e]+$"}
         found.append(_parameter("Idempotency-Key", "header", key))

@@ -1,8 +1,8 @@
 # -*- test-case-name: zerogo.test.store.test_idempotency -*-
 """Requests that make something, by their Idempotency-Key: begun, and answered.
 
-Answers are sealed by whoever keeps them. A request that was begun and not answered for `UNANSWERED_SECONDS` belonged to a
-controller that died: it may be made again.
+Answers are sealed by whoever keeps them. A request that was begun and not answered for `UNANSWERED_SECONDS` belonged to
+a controller that died: it may be made again.
 """
 
 from __future__ import annotations

@@ -126,6 +126,10 @@ class OidcTests(OidcCase):
         self.assertRefused(self.finish(cookie, path.replace("state=", "state=x")), "late")
         self.assertIn_as(self.finish(cookie, path), "bob", "user")
 
+    def test_what_no_provider_sends_is_refused(self) -> None:
+        for query in ("code=" + "x" * 2049, "code=%C3%A4", "code=a%20b", "code=1&state=" + "x" * 256):
+            self.assertEqual(self.call("GET", f"/auth/oidc/callback?{query}", token=None).status, 422, query[:20])
+
     def test_a_login_may_take_ten_minutes(self) -> None:
         self.link()
         cookie, path = self.begin()
