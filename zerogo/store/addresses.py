@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from zerogo.control.messages import RefusalCode
 from zerogo.ids import NetworkId, NodeId
@@ -20,12 +20,27 @@ from zerogo.store.errors import JoinRefused
 REUSE_SECONDS = 24 * 3600.0
 POSITIONS_LIMIT = 2**31 - 1
 
+_Pool = ipaddress.IPv4Network | ipaddress.IPv6Network
+_columns = tables.addresses.c
+_own = (_columns.network == bindparam("of_network")) & (_columns.node_id == bindparam("of_node"))
+# Made once: each machine that joins asks all of them.
+_HELD = select(_columns.family, _columns.address).where(_own)
+_TAKE_BACK = update(tables.addresses).where(_own, _columns.family == bindparam("of_family")).values(released_at=None)
+_LAST_GIVEN = select(func.max(_columns.position)).where(
+    _columns.network == bindparam("of_network"), _columns.family == bindparam("of_family")
+)
+
 
 def assign_addresses(
     connection: Connection, network: NetworkId, node_id: NodeId, prefixes: tuple[str, ...], unix_now: float
 ) -> tuple[str, ...]:
     """One address of each prefix for a node; raises `JoinRefused` where there is none."""
-    return tuple(_assign(connection, network, node_id, prefix, unix_now) for prefix in prefixes)
+    held = {row.family: row.address for row in connection.execute(_HELD, _who(network, node_id))}
+    return tuple(
+        _keep(connection, network, node_id, ipaddress.ip_network(prefix), held)
+        or _assign(connection, network, node_id, ipaddress.ip_network(prefix), unix_now)
+        for prefix in prefixes
+    )
 
 
 def release_addresses(connection: Connection, network: NetworkId, node_id: NodeId, unix_now: float) -> None:
@@ -41,27 +56,36 @@ def release_addresses(connection: Connection, network: NetworkId, node_id: NodeI
     )
 
 
-def _assign(connection: Connection, network: NetworkId, node_id: NodeId, prefix: str, unix_now: float) -> str:
-    pool = ipaddress.ip_network(prefix)
-    here = (tables.addresses.c.network == str(network)) & (tables.addresses.c.family == pool.version)
-    own = here & (tables.addresses.c.node_id == str(node_id))
-    kept = connection.scalar(select(tables.addresses.c.address).where(own))
+def _who(network: NetworkId, node_id: NodeId) -> dict[str, str]:
+    return {"of_network": str(network), "of_node": str(node_id)}
+
+
+def _keep(connection: Connection, network: NetworkId, node_id: NodeId, pool: _Pool, held: dict[int, str]) -> str | None:
+    """The address that the node had, if nobody else was given it."""
+    kept = held.get(pool.version)
     if kept is not None:
-        connection.execute(update(tables.addresses).where(own).values(released_at=None))
-        return str(kept)
-    position = (connection.scalar(select(func.max(tables.addresses.c.position)).where(here)) or 0) + 1
-    if position <= _last_position(pool):
-        address = str(pool[position])
-        connection.execute(
-            insert(tables.addresses).values(
-                network=str(network), address=address, family=pool.version, position=position, node_id=str(node_id)
-            )
-        )
-        return address
-    return _reuse(connection, network, node_id, pool, unix_now)
+        connection.execute(_TAKE_BACK, {**_who(network, node_id), "of_family": pool.version})
+    return kept
 
 
-def _last_position(pool: ipaddress.IPv4Network | ipaddress.IPv6Network) -> int:
+def _assign(connection: Connection, network: NetworkId, node_id: NodeId, pool: _Pool, unix_now: float) -> str:
+    here = {"of_network": str(network), "of_family": pool.version}
+    position = (connection.scalar(_LAST_GIVEN, here) or 0) + 1
+    if position > _last_position(pool):
+        return _reuse(connection, network, node_id, pool, unix_now)
+    address = str(pool[position])
+    row = {
+        "network": str(network),
+        "address": address,
+        "family": pool.version,
+        "position": position,
+        "node_id": str(node_id),
+    }
+    connection.execute(insert(tables.addresses), row)
+    return address
+
+
+def _last_position(pool: _Pool) -> int:
     """Position 0 is the network's own address, and the last of IPv4 is broadcast."""
     last = pool.num_addresses - (2 if pool.version == 4 else 1)
     return min(last, POSITIONS_LIMIT)
@@ -71,7 +95,7 @@ def _reuse(
     connection: Connection,
     network: NetworkId,
     node_id: NodeId,
-    pool: ipaddress.IPv4Network | ipaddress.IPv6Network,
+    pool: _Pool,
     unix_now: float,
 ) -> str:
     here = (tables.addresses.c.network == str(network)) & (tables.addresses.c.family == pool.version)

@@ -12,7 +12,7 @@ import hashlib
 import json
 from typing import Any
 
-from attrs import frozen
+from attrs import asdict, frozen
 from sqlalchemy import Connection, Row, insert, select
 
 from zerogo.ids import NetworkId
@@ -22,6 +22,7 @@ from zerogo.store.values import AuditLine
 
 DETAIL_LIMIT = 500
 _CHECK_AT_ONCE = 1000
+_LAST = select(tables.audit.c.number, tables.audit.c.hash).order_by(tables.audit.c.number.desc()).limit(1)
 
 
 @frozen(kw_only=True)
@@ -44,9 +45,7 @@ def record(
     detail: str = "",
 ) -> None:
     """Add a line: `actor` (a user, `node:ID`, `owner`) did `action` (`member.approve`) to `subject`."""
-    last = connection.execute(
-        select(tables.audit.c.number, tables.audit.c.hash).order_by(tables.audit.c.number.desc()).limit(1)
-    ).first()
+    last = connection.execute(_LAST).first()
     line = AuditLine(
         number=1 if last is None else last.number + 1,
         at=unix_now,
@@ -57,18 +56,8 @@ def record(
         detail=detail[:DETAIL_LIMIT],
         hash="",
     )
-    connection.execute(
-        insert(tables.audit).values(
-            number=line.number,
-            at=line.at,
-            actor=line.actor,
-            action=line.action,
-            network=line.network,
-            subject=line.subject,
-            detail=line.detail,
-            hash=line_hash(line, "" if last is None else last.hash),
-        )
-    )
+    row = asdict(line) | {"hash": line_hash(line, "" if last is None else last.hash)}
+    connection.execute(insert(tables.audit), row)
 
 
 def list_lines(connection: Connection, paging: Paging) -> Piece[AuditLine]:

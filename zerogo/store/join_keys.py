@@ -11,7 +11,7 @@ import hashlib
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Connection, Row, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, tuple_, update
 
 from zerogo.control.messages import RefusalCode
 from zerogo.control.token import SECRET_BYTES, emit_base32
@@ -27,6 +27,22 @@ from zerogo.store.values import Approval, StoredJoinKey
 USES_LIMIT = 100_000
 LIFETIME_LIMIT_SECONDS = 10 * 366 * 24 * 3600.0
 KEY_ID_BYTES = 5
+
+_keys = tables.join_keys.c
+# Made once: each machine that joins asks both.
+_WITH_SECRET = select(tables.join_keys).where(_keys.secret_hash == bindparam("of_secret"))
+_TAKE = (
+    update(tables.join_keys)
+    .where(
+        _keys.secret_hash == bindparam("of_secret"),
+        _keys.network == bindparam("of_network"),
+        _keys.uses_left > 0,
+        _keys.expires_at > bindparam("at_time"),
+        _keys.revoked_at.is_(None),
+    )
+    .values(uses_left=_keys.uses_left - 1)
+    .returning(tables.join_keys)
+)
 
 
 @frozen(kw_only=True)
@@ -106,28 +122,16 @@ def revoke_join_key(connection: Connection, network: NetworkId, key_id: str, act
 
 def redeem(connection: Connection, network: NetworkId, secret: bytes, unix_now: float) -> StoredJoinKey:
     """Take one use of the key with this secret; raises `JoinRefused` with the reason."""
-    keys = tables.join_keys.c
-    taken = connection.execute(
-        update(tables.join_keys)
-        .where(
-            keys.secret_hash == hash_secret(secret),
-            keys.network == str(network),
-            keys.uses_left > 0,
-            keys.expires_at > unix_now,
-            keys.revoked_at.is_(None),
-        )
-        .values(uses_left=keys.uses_left - 1)
-    )
-    row = connection.execute(select(tables.join_keys).where(keys.secret_hash == hash_secret(secret))).first()
-    if taken.rowcount == 1 and row is not None:
-        return _join_key(row)
-    raise _refusal(row, network, unix_now)
+    asked = {"of_secret": hash_secret(secret), "of_network": str(network), "at_time": unix_now}
+    taken = connection.execute(_TAKE, asked).first()
+    if taken is not None:
+        return _join_key(taken)
+    raise _refusal(_with_secret(connection, secret), network, unix_now)
 
 
 def check_secret(connection: Connection, network: NetworkId, secret: bytes, unix_now: float) -> None:
     """Raise what `redeem` would raise at this moment; takes nothing."""
-    where = tables.join_keys.c.secret_hash == hash_secret(secret)
-    row = connection.execute(select(tables.join_keys).where(where)).first()
+    row = _with_secret(connection, secret)
     if row is None or row.network != str(network) or row.revoked_at is not None:
         raise _refusal(row, network, unix_now)
     if row.expires_at <= unix_now or not row.uses_left:
@@ -136,14 +140,17 @@ def check_secret(connection: Connection, network: NetworkId, secret: bytes, unix
 
 def find_by_secret(connection: Connection, secret: bytes) -> StoredJoinKey | None:
     """The key with this secret, used up or not."""
-    where = tables.join_keys.c.secret_hash == hash_secret(secret)
-    row = connection.execute(select(tables.join_keys).where(where)).first()
+    row = _with_secret(connection, secret)
     return None if row is None else _join_key(row)
 
 
 def hash_secret(secret: bytes) -> bytes:
     """What is stored of a secret."""
     return hashlib.sha256(b"zerogo join key 1\x00" + secret).digest()
+
+
+def _with_secret(connection: Connection, secret: bytes) -> Row[Any] | None:
+    return connection.execute(_WITH_SECRET, {"of_secret": hash_secret(secret)}).first()
 
 
 def _refusal(row: Row[Any] | None, network: NetworkId, unix_now: float) -> JoinRefused:
