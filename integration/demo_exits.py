@@ -1,10 +1,10 @@
-"""Exits shown: a controller, two gateways, five edges behind five routers, a user with curl, a web server; one machine.
+"""Exits shown: a controller, two gateways, five edges behind five routers, a user with curl and Chromium, a website.
 
     python -m integration.demo_exits [--keep]            as root; `make demo-exits`
 
 Everything is started as a person would start it: `twistd zerogo-gateway`, `zerogo exits join TOKEN`, `zerogo edge join
-TOKEN`, `zerogo exits users create alice`. Then curl is asked what it sees, while a site is cut off in the middle of a
-download, while an edge is killed in the middle of another, and when a package of traffic is used up.
+TOKEN`, `zerogo exits users create alice`. Then curl and Chromium are asked what they see, while a site is cut off in
+the middle of a download, while an edge is killed in the middle of another, and when a package of traffic is used up.
 The exit status is 0 only where all of it was as it should be.
 """
 
@@ -130,7 +130,7 @@ class Demo:
         address = self.lab.host(host).addresses[0]
         config.write_text(
             f"listen: 0.0.0.0:1080\npublic-addresses: ['{address}:9396']\nstate-dir: {state}\ndrain-seconds: 0\n"
-            f"name: {host}\n"
+            f"name: {host}\nopen-to: ['{self.lab.site('office').wan4}/32']\n"
         )
         config.chmod(0o600)
         token = self.admin("gateways", "token", "--address", self.lab.host("control").addresses[0]).strip()
@@ -159,6 +159,23 @@ class Demo:
     def seen(self, user: str, **options: str) -> str:
         """The address that the web server sees."""
         return self.call("user", *self.curl(user, f"http://{self.web}/", **options))[1].strip()
+
+    def browse(self, proxy: str) -> str:
+        """What Chromium shows, which comes without a password: the office's address is in `open-to`."""
+        home = self.directory / "chromium"
+        argv = [
+            *(
+                "chromium",
+                "--headless=new",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--no-first-run",
+            ),
+            *("--disable-background-networking", "--disable-component-update", f"--user-data-dir={home}"),
+            *(f"--proxy-server={proxy}", "--dump-dom", f"http://{self.web}/"),
+        ]
+        return self.call("user", *argv, timeout=120)[1]
 
     def download(self, user: str, name: str) -> subprocess.Popen[bytes]:
         argv = self.curl(user, "-C", "-", "-o", str(self.directory / name), f"http://{self.web}/big")
@@ -201,6 +218,11 @@ def play(demo: Demo) -> None:
     kept = {demo.seen("alice-session-k7") for _ in range(5)}
     demo.check(len(kept) == 1, "with a session, one exit")
     demo.check(demo.seen("alice-country-fr", proxy="http") == exits["fr"], "the same by the HTTP proxy")
+    if shutil.which("chromium"):
+        for kind in ("socks5", "http"):
+            shown = demo.browse(f"{kind}://{demo.lab.host('gate2').addresses[0]}:1080")
+            by = [address for address in exits.values() if f"{address}\n" in shown]
+            demo.check(len(by) == 1, f"Chromium with a proxy of the kind {kind} shows the page, by {by}")
     status, _, complaint = demo.call("user", *demo.curl("alice-country-it", f"http://{demo.web}/"))
     demo.check(status == 97 and "(1)" in complaint, f"no exit in Italy: {complaint.strip()}")
     status, _, complaint = demo.call("user", *demo.curl("alice", "http://192.168.1.1/"))

@@ -14,7 +14,9 @@ from typing import Any
 import click
 
 from zerogo.cli.daemon import Daemon, RoleFailed
+from zerogo.config.agent import AgentConfig
 from zerogo.config.edge import EdgeConfig
+from zerogo.config.identity_file import IDENTITY_FILE, load_identity
 from zerogo.config.load import default_path, load
 from zerogo.control.edge_token import EdgeToken
 from zerogo.edge.state_dir import EdgeState
@@ -72,19 +74,31 @@ def edge() -> None:
 @_edge_options
 @click.option("--name", help="What this edge is called.")
 @click.option("--country", help="Where it is, as in de.")
+@click.option(
+    "--as-agent",
+    is_flag=True,
+    help="With the key of this machine's agent: one node in the network and as an exit. Needs the agent's rights.",
+)
 @click.option("--foreground", is_flag=True, help="Do not go to the background; log to the terminal.")
 def join(
-    token: str, config: Path | None, state_dir: Path | None, name: str | None, country: str | None, foreground: bool
+    token: str,
+    config: Path | None,
+    state_dir: Path | None,
+    name: str | None,
+    country: str | None,
+    as_agent: bool,
+    foreground: bool,
 ) -> None:
     """Join the gateway of TOKEN, the line that `zerogo exits token` printed there."""
     found = _config(config, state_dir)
     state = EdgeState(found.state_dir)
-    state.save_token(EdgeToken.parse(token))
+    parsed, identity = EdgeToken.parse(token), _agents_key() if as_agent else None
+    state.save_token(parsed)
     state.save_consent(time.time(), _CONSENT)
     click.echo(_CONSENT)
     arguments = [] if config is None else ["--config", str(config.absolute())]
     arguments += ["--state-dir", str(found.state_dir.absolute())]
-    for key, value in (("--name", name), ("--country", country)):
+    for key, value in (("--name", name), ("--country", country), ("--identity", identity)):
         arguments += [] if value is None else [key, value]
     daemon = Daemon("edge", found.state_dir)
     if foreground:
@@ -93,6 +107,13 @@ def join(
     daemon.stop()
     daemon.start(arguments)
     _await(found, daemon)
+
+
+def _agents_key() -> str:
+    """Where the agent of this machine has its key; raises `PrivateFileError` where it has none that can be read."""
+    path = load(default_path("agent"), AgentConfig).state_dir / IDENTITY_FILE
+    load_identity(path)
+    return str(path)
 
 
 def _await(config: EdgeConfig, daemon: Daemon) -> None:

@@ -57,6 +57,9 @@ class EdgeConfig:
     """When streams are taken, times of the day in UTC; empty: always. At the end of an hour all streams end."""
     status_port: int = option(PORT, 9397)
     """The port of the status page, on 127.0.0.1 only; 0: none."""
+    identity: Path | None = option(PATH, None, "/var/lib/zerogo/agent/identity.key")
+    """A file that holds the key, such as that of this machine's agent: the machine is then the same node in its network
+    and as an exit. Without it, a key of the edge's own in state-dir."""
     metrics_listen: SocketAddress | None = option(SOCKET_ADDRESS, None, "127.0.0.1:9644")
     """Address and TCP port for Prometheus, which reads /metrics there; without it, nowhere. Whoever reaches it may read
     the figures."""

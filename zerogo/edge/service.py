@@ -62,7 +62,7 @@ class EdgeService(Service):
     def startService(self) -> None:
         """Join; raises `NotJoinedYet`, `PrivateFileError`, `ParseError`."""
         super().startService()  # type: ignore[no-untyped-call]
-        state = EdgeState(self._config.state_dir)
+        state = EdgeState(self._config.state_dir, self._config.identity)
         if self._config.token is not None:
             state.save_token(EdgeToken.parse(self._config.token.reveal()))
         token = state.token()

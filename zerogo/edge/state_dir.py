@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zerogo.config.identity_file import IDENTITY_FILE, load_or_create_identity
+from zerogo.config.identity_file import IDENTITY_FILE, load_identity, load_or_create_identity
 from zerogo.config.private_file import make_private_directory, read_private, write_private
 from zerogo.control.edge_token import EdgeToken
 from zerogo.control.token import TOKEN_LIMIT
@@ -24,14 +24,20 @@ FILE_LIMIT = 64 * 1024
 
 
 class EdgeState:
-    """The state directory. Its methods raise `PrivateFileError`."""
+    """The state directory. Its methods raise `PrivateFileError`.
 
-    def __init__(self, directory: Path) -> None:
+    :param identity: another file that holds the key; None: one in the directory.
+    """
+
+    def __init__(self, directory: Path, identity: Path | None = None) -> None:
         self._directory = directory
+        self._identity = identity
 
     def identity(self) -> Identity:
         """This edge's key, made on the first call."""
         make_private_directory(self._directory)
+        if self._identity is not None:
+            return load_identity(self._identity)
         return load_or_create_identity(self._directory / IDENTITY_FILE)
 
     def token(self) -> EdgeToken | None:

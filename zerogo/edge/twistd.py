@@ -26,6 +26,7 @@ class Options(RoleOptions[EdgeConfig]):
         ["token", None, None, "The edge token of the gateway, or file:PATH; needed once."],
         ["name", None, None, "What this edge is called."],
         ["country", None, None, "Where it is, as in de."],
+        ["identity", None, None, "A file that holds the key, such as the agent's; without it, an own one."],
         ["open-ranges", None, None, "Private ranges that users may reach; without it, none."],
         ["status-port", None, None, "The port of the owner's page on 127.0.0.1; 0: none."],
         ["state-dir", None, None, "Where the edge's key and its token are kept."],

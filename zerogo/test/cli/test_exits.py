@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.cli.edge import edge
 from zerogo.cli.exits import exits
 from zerogo.config.private_file import write_private
+from zerogo.control.edge_token import EdgeToken
 from zerogo.errors import ParseError, ZeroGoError
 from zerogo.gateway.tokens import TOKEN_FILE
 
@@ -36,6 +38,17 @@ class ExitsTests(SynchronousTestCase):
             done = CliRunner().invoke(edge, ["join", "nonsense", "--state-dir", str(state)])
             self.assertIsInstance(done.exception, ParseError)
             self.assertFalse(state.exists())
+
+    def test_without_an_agent_its_key_cannot_be_taken_and_nothing_is_kept(self) -> None:
+        token = EdgeToken(("192.0.2.1:9396",), bytes(20), bytes(20)).format()
+        with tempfile.TemporaryDirectory() as directory:
+            agent = Path(directory) / "agent.yaml"
+            agent.write_text(f"state-dir: {directory}/agent\n")
+            self.patch(sys.modules["zerogo.cli.edge"], "default_path", lambda role: agent if role == "agent" else None)
+            arguments = ["join", token, "--state-dir", f"{directory}/edge", "--as-agent"]
+            done = CliRunner().invoke(edge, arguments)
+            self.assertIn(f"{directory}/agent", str(done.exception))
+            self.assertFalse((Path(directory) / "edge" / "token").exists())
 
     def test_where_no_edge_runs_it_is_said(self) -> None:
         with tempfile.TemporaryDirectory() as directory:

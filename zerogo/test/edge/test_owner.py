@@ -9,6 +9,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.config.edge import EdgeConfig
+from zerogo.config.errors import PrivateFileError
+from zerogo.config.identity_file import create_identity
 from zerogo.config.load import parse
 from zerogo.edge.owner import GIGABYTE, EdgeOwner, Surroundings
 from zerogo.edge.state_dir import EdgeState
@@ -76,6 +78,16 @@ class OwnerTests(SynchronousTestCase):
         self.addresses = EnvironmentFault("no netlink")
         self.assertEqual(owner.refusal(OPEN), Reason.INTERNAL)
         self.assertEqual(len(self.flushLoggedErrors()), 0)
+
+    def test_its_key_may_be_that_of_another_role_of_the_machine_and_is_never_made_there(self) -> None:
+        agents = self.directory / "agent.key"
+        made = create_identity(agents)
+        state = EdgeState(Path(self.mktemp()), agents)
+        self.assertEqual(state.identity().node_id, made.node_id)
+        self.assertNotEqual(self.state.identity().node_id, made.node_id)
+        agents.unlink()
+        self.assertRaises(PrivateFileError, state.identity)
+        self.assertFalse(agents.exists())
 
     def test_a_speed_is_one_for_all_streams(self) -> None:
         limits = self.owner("megabits: 8").settings.limits
