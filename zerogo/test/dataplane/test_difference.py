@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import select
 import socket
 import struct
 import time
@@ -84,7 +85,7 @@ class NativeEnd:
             counted = {name: values[name] for name in expected}
             if counted == expected or time.monotonic() > deadline:
                 return counted
-            time.sleep(0.01)
+            select.select([self.plane.wakeup_fd()], [], [], 0.01)
 
     def deliver(self, train: bytes, size: int) -> None:
         """A train comes in from the network."""
