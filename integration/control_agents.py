@@ -218,13 +218,14 @@ class ControllerProcess:
         found: dict[str, str] = json.loads((self.directory / "state" / "owner.json").read_text())
         return found
 
-    async def request(self, method: str, path: str, body: object = None) -> Any:
+    async def request(self, method: str, path: str, body: object = None, **headers: str) -> Any:
         owner = self.owner()
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
         response = await treq.request(
             method,
             owner["url"] + "/api/v1" + path,
             json=body,
-            headers={"Authorization": f"Bearer {owner['token']}"},
+            headers={"Authorization": f"Bearer {owner['token']}", **sent},
             timeout=5,
             persistent=False,
         )

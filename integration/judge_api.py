@@ -29,7 +29,7 @@ ISOLATED = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "s
 START_SECONDS = 120.0
 SEED = "1"
 REQUEST_SECONDS = "30"
-COVERAGE_SECONDS = "40"
+COVERAGE_SECONDS = "30"
 """A slow machine does not get to the last of these requests, which are always the same ones."""
 _SETTINGS = """\
 listen: 127.0.0.1:9394

@@ -119,7 +119,13 @@ class TwoControllersTests(TestCase):
         await self.one_dies(2)
 
     async def one_network(self) -> None:
-        """Members at both are one network."""
+        """Members at both are one network; a request that is sent again to the other has the answer of the first."""
+        path = f"/networks/{self.network}/invites"
+        made = [
+            await controller.request("POST", path, {"uses": 1}, idempotency_key="again")
+            for controller in (self.left, self.right)
+        ]
+        self.assertEqual(made[0], made[1])
         ann, bob = self.agent(self.left, self.right), self.agent(self.right, self.left)
         cid = self.agent(self.left, self.right)
         await self.until("all see all", self.all_see_all)
