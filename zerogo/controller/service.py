@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -62,6 +61,7 @@ from zerogo.errors import EnvironmentFault
 from zerogo.ids import SocketAddress
 from zerogo.net.addresses import choose_addresses, read_interfaces
 from zerogo.net.control_server import ControlServer
+from zerogo.net.descriptors import ask_for_descriptors
 from zerogo.net.fetch import make_fetch
 from zerogo.net.listening import CertificateRefused, server_context
 from zerogo.net.tcp import fit_narrow_lines
@@ -125,7 +125,7 @@ class ControllerService(MultiService):
 
     def startService(self) -> None:
         """Open everything; blocks for the moment that takes."""
-        _ask_for_descriptors()
+        ask_for_descriptors(DESCRIPTORS)
         state = self._config.state_dir
         make_private_directory(state)
         identity = load_or_create_identity(state / IDENTITY_FILE)
@@ -355,10 +355,3 @@ class ControllerService(MultiService):
 def _number(port: IListeningPort | None) -> int:
     assert port is not None
     return int(cast(Any, port.getHost()).port)
-
-
-def _ask_for_descriptors() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

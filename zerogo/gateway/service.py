@@ -40,10 +40,11 @@ from zerogo.gateway.tokens import TOKEN_FILE, KeyedEdges, TokenEdges, edge_token
 from zerogo.gateway.users import CountingMeter, UserDesk
 from zerogo.ids import SocketAddress
 from zerogo.net.addresses import main_address, read_interfaces
+from zerogo.net.descriptors import ask_for_descriptors
 from zerogo.net.dial import ControllerAddress, stream_endpoint
 from zerogo.net.exit_http import HttpSession
 from zerogo.net.exit_ports import EdgeDirectory, Meter
-from zerogo.net.exit_server import EdgeServer
+from zerogo.net.exit_server import CONNECTIONS_LIMIT, EdgeServer
 from zerogo.net.exit_socks import SocksSession
 from zerogo.net.exit_user import SessionMaker, UserFactory
 from zerogo.net.listening import open_tcp_socket, server_context
@@ -52,6 +53,7 @@ from zerogo.observe.metrics import metrics_site
 from zerogo.observe.process import diagnostics_site
 
 DRAIN_CHECK_SECONDS = 0.1
+SPARE_DESCRIPTORS = 1000
 SWEEP_SECONDS = 30.0
 THREADS = 2
 ANY_HOST = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
@@ -116,6 +118,7 @@ class GatewayService(Service):
         """Begin; raises `PrivateFileError`."""
         super().startService()  # type: ignore[no-untyped-call]
         config = self._config
+        ask_for_descriptors(CONNECTIONS_LIMIT + config.connections + SPARE_DESCRIPTORS)
         make_private_directory(config.state_dir)
         identity = load_or_create_identity(config.state_dir / IDENTITY_FILE)
         if config.controller is not None:
