@@ -214,7 +214,9 @@ class Gateway:
         command = [TWISTD, "-n", "--pidfile=", "zerogo-gateway", "-c", str(self.directory / "gateway.yaml")]
         process = started(command, self.directory / "gateway.log")
         until = time.monotonic() + 60
-        while not _serves(self.edges) and time.monotonic() < until:
+        while not _serves(self.edges):
+            if process.poll() is not None or time.monotonic() > until:
+                raise SystemExit(f"the gateway does not start: {(self.directory / 'gateway.log').read_text()[-500:]}")
             time.sleep(0.1)
         return process
 
