@@ -7,15 +7,15 @@ reader does not know is ignored, and every string and list has a bound, checked 
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 
 from zerogo.control.channel import Purpose
 from zerogo.control.messages import CONTROLLER_MESSAGE_LIMIT, MEMBER_MESSAGE_LIMIT, Ping, Pong
 from zerogo.control.token import SECRET_BYTES
-from zerogo.errors import ParseError
 from zerogo.exit.account import Account
+from zerogo.wire.tagged import TaggedReader, emit_tagged
 
 GATEWAY = Purpose(b"ZGW", b"zerogo gateway 1\x00", "controller")
 BOOT_BYTES = 8
@@ -281,48 +281,25 @@ GatewayMessage = Enter | Usage | LeaseRequest | Presence | Activity | Answered |
 OfficeMessage = Admitted | Accounts | Settings | Lease | Acked | Shares | Kick | Ask | Refused | Ping
 
 
-class _Tagged(msgspec.Struct):
-    t: str
-
-
-_Struct = TypeVar("_Struct", bound=msgspec.Struct)
-_Decoders = dict[str, msgspec.msgpack.Decoder[_Struct]]
-
-
-def _decoders(*types: type[_Struct]) -> _Decoders[_Struct]:
-    return {str(one.__struct_config__.tag): msgspec.msgpack.Decoder(one) for one in types}
-
-
-_OF_GATEWAY: _Decoders[GatewayMessage] = _decoders(
-    Enter, Usage, LeaseRequest, Presence, Activity, Answered, Discrepancy, Pong
+_WHAT = "a message between gateway and controller"
+_OF_GATEWAY: TaggedReader[GatewayMessage] = TaggedReader(
+    _WHAT, MEMBER_MESSAGE_LIMIT, Enter, Usage, LeaseRequest, Presence, Activity, Answered, Discrepancy, Pong
 )
-_OF_OFFICE: _Decoders[OfficeMessage] = _decoders(
-    Admitted, Accounts, Settings, Lease, Acked, Shares, Kick, Ask, Refused, Ping
+_OF_OFFICE: TaggedReader[OfficeMessage] = TaggedReader(
+    _WHAT, CONTROLLER_MESSAGE_LIMIT, Admitted, Accounts, Settings, Lease, Acked, Shares, Kick, Ask, Refused, Ping
 )
-_decode_tag = msgspec.msgpack.Decoder(_Tagged).decode
-_encode = msgspec.msgpack.Encoder().encode
 
 
 def emit(message: GatewayMessage | OfficeMessage) -> bytes:
     """The bytes of a message."""
-    return _encode(message)
+    return emit_tagged(message)
 
 
 def parse_gateway_message(data: bytes) -> GatewayMessage | None:
     """Read a gateway's message; None for a type of a later release; raises `ParseError`."""
-    return _parse(data, _OF_GATEWAY, MEMBER_MESSAGE_LIMIT)
+    return _OF_GATEWAY.read(data)
 
 
 def parse_office_message(data: bytes) -> OfficeMessage | None:
     """Read a controller's message; None for a type of a later release; raises `ParseError`."""
-    return _parse(data, _OF_OFFICE, CONTROLLER_MESSAGE_LIMIT)
-
-
-def _parse(data: bytes, decoders: _Decoders[_Struct], limit: int) -> _Struct | None:
-    if len(data) > limit:
-        raise ParseError(f"a message of {len(data)} bytes; the limit is {limit}")
-    try:
-        decoder = decoders.get(_decode_tag(data).t)
-        return None if decoder is None else decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise ParseError("a message between gateway and controller is malformed") from error
+    return _OF_OFFICE.read(data)

@@ -9,7 +9,7 @@ and list has a bound, checked while it is read.
 from __future__ import annotations
 
 import enum
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 
@@ -17,9 +17,9 @@ from zerogo.control.netmap import MapDelta
 from zerogo.control.relays import NAME_PATTERN, RELAYS_LIMIT
 from zerogo.control.subnets import SUBNETS_LIMIT, TEXT_LIMIT
 from zerogo.control.token import ADDRESSES_LIMIT, PSK_BYTES, SECRET_BYTES
-from zerogo.errors import ParseError
 from zerogo.ids import KEY_BYTES
 from zerogo.turn.grant import GRANT_BYTES
+from zerogo.wire.tagged import TaggedReader, emit_tagged
 
 BLOB_LIMIT = 16 * 1024
 """Longest signalling blob, bytes."""
@@ -344,22 +344,22 @@ ControllerMessage = (
 )
 
 
-class _Tagged(msgspec.Struct):
-    t: str
-
-
-_Struct = TypeVar("_Struct", bound=msgspec.Struct)
-_Decoders = dict[str, msgspec.msgpack.Decoder[_Struct]]
-
-
-def _decoders(*types: type[_Struct]) -> _Decoders[_Struct]:
-    return {str(one.__struct_config__.tag): msgspec.msgpack.Decoder(one) for one in types}
-
-
-_OF_MEMBER: _Decoders[MemberMessage] = _decoders(
-    Register, Publish, SignalTo, PunchRequest, GrantRequest, LinksReport, Pong, Resync, Leave
+_OF_MEMBER: TaggedReader[MemberMessage] = TaggedReader(
+    "a control message",
+    MEMBER_MESSAGE_LIMIT,
+    Register,
+    Publish,
+    SignalTo,
+    PunchRequest,
+    GrantRequest,
+    LinksReport,
+    Pong,
+    Resync,
+    Leave,
 )
-_OF_CONTROLLER: _Decoders[ControllerMessage] = _decoders(
+_OF_CONTROLLER: TaggedReader[ControllerMessage] = TaggedReader(
+    "a control message",
+    CONTROLLER_MESSAGE_LIMIT,
     Welcome,
     Waiting,
     WholeMap,
@@ -376,33 +376,21 @@ _OF_CONTROLLER: _Decoders[ControllerMessage] = _decoders(
     Controllers,
     Refusal,
 )
-_decode_tag = msgspec.msgpack.Decoder(_Tagged).decode
-_encode = msgspec.msgpack.Encoder().encode
 
 
 def emit_message(message: MemberMessage | ControllerMessage) -> bytes:
     """The bytes of a message."""
-    return _encode(message)
+    return emit_tagged(message)
 
 
 def parse_member_message(data: bytes) -> MemberMessage | None:
     """Read an agent's message; None for a type of a later release; raises `ParseError`."""
-    return _parse(data, _OF_MEMBER, MEMBER_MESSAGE_LIMIT)
+    return _OF_MEMBER.read(data)
 
 
 def parse_controller_message(data: bytes) -> ControllerMessage | None:
     """Read a controller's message; None for a type of a later release; raises `ParseError`."""
-    return _parse(data, _OF_CONTROLLER, CONTROLLER_MESSAGE_LIMIT)
-
-
-def _parse(data: bytes, decoders: _Decoders[_Struct], limit: int) -> _Struct | None:
-    if len(data) > limit:
-        raise ParseError(f"a control message of {len(data)} bytes; the limit is {limit}")
-    try:
-        decoder = decoders.get(_decode_tag(data).t)
-        return None if decoder is None else decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise ParseError(f"a control message is malformed: {error}") from error
+    return _OF_CONTROLLER.read(data)
 
 
 def binding_text(network: bytes, static_public: bytes, handshake_hash: bytes) -> bytes:

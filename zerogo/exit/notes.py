@@ -14,7 +14,7 @@ from typing import Annotated
 
 import msgspec
 
-from zerogo.errors import ParseError
+from zerogo.wire.tagged import TaggedReader, emit_tagged
 
 NOTE_LIMIT = 16 * 1024
 PLACES_LIMIT = 16
@@ -55,28 +55,14 @@ class Tally(msgspec.Struct, frozen=True, tag="tally", tag_field="t"):
 Note = Places | Tally
 
 
-class _Tagged(msgspec.Struct):
-    t: str
-
-
-_decoders: dict[str, msgspec.msgpack.Decoder[Note]] = {
-    "places": msgspec.msgpack.Decoder(Places),
-    "tally": msgspec.msgpack.Decoder(Tally),
-}
-_decode_tag = msgspec.msgpack.Decoder(_Tagged).decode
+_READER: TaggedReader[Note] = TaggedReader("a note", NOTE_LIMIT, Places, Tally)
 
 
 def emit_note(note: Note) -> bytes:
     """The bytes."""
-    return msgspec.msgpack.encode(note)
+    return emit_tagged(note)
 
 
 def parse_note(data: bytes) -> Note | None:
     """Read a note; None for a type of a later release; raises `ParseError`."""
-    if len(data) > NOTE_LIMIT:
-        raise ParseError("a note that is too long")
-    try:
-        decoder = _decoders.get(_decode_tag(data).t)
-        return None if decoder is None else decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise ParseError("a note is malformed") from error
+    return _READER.read(data)
