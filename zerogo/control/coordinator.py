@@ -63,7 +63,7 @@ from zerogo.errors import RemoteError
 from zerogo.ids import NetworkId, NodeId
 from zerogo.noise.identity import Identity, verify
 
-UNPROVEN_SECONDS = 10.0
+UNPROVEN_SECONDS = 20.0
 TICK_SECONDS = 0.5
 RETRY_MAP_SECONDS = 1.0
 PUSH_INTERVAL_LEAST, PUSH_INTERVAL_MOST = 0.1, 3.0

@@ -64,8 +64,9 @@ from zerogo.errors import LocalError, ParseError, RemoteError
 from zerogo.ids import NetworkId, NodeId
 from zerogo.noise.identity import Identity
 
-OPENING_SECONDS = 10.0
-"""A controller that has not welcomed, refused or put us on the waiting list by then is given up."""
+OPENING_SECONDS = 20.0
+"""A controller that has not welcomed, refused or put us on the waiting list by then is given up. So long may it take
+where a thousand agents come back to a slow machine, and those that lose patience make it longer."""
 SILENCE_SECONDS = 65.0
 """The controller pings every 20 s; after so long without a word the connection is dead."""
 EVENTS_LIMIT = 1024

@@ -47,8 +47,9 @@ if TYPE_CHECKING:
 
 BACKOFF_SECONDS = 0.5
 BACKOFF_LIMIT_SECONDS = 30.0
-UPGRADE_SECONDS = 10.0
-"""A server that has not upgraded by then is dropped."""
+UPGRADE_SECONDS = 20.0
+"""A server that has not upgraded by then is dropped. A slow one that a thousand agents come back to needs so long, and
+has the work twice where they lose patience."""
 PING_SECONDS = 30.0
 PONG_SECONDS = 10.0
 LOOK_SECONDS = 3.0
