@@ -46,6 +46,9 @@ const DARK: Palette = {
 
 /** What Ant Design makes of dark colours by itself is grey, and hard to read on. */
 const LIGHT_STATES = {
+  colorPrimaryBg: "#e1efec",
+  colorInfoBg: "#e8f3f1",
+  colorInfoBorder: "#a8d2ca",
   colorSuccessBg: "#eaf5ee",
   colorSuccessBorder: "#a9d4ba",
   colorWarningBg: "#fbf4e6",

@@ -16,6 +16,8 @@ export default function ExitsPage() {
       <Section>
         <Tabs
           destroyOnHidden
+          // So that all have room on a telephone: the list of those that have none is not for screen readers.
+          tabBarGutter={16}
           activeKey={search.get("show") ?? "users"}
           onChange={(key) => setSearch(key === "users" ? {} : { show: key }, { replace: true })}
           items={[

@@ -29,15 +29,21 @@ export function MemberNames({ network, names }: { network: string; names: Member
     {
       title: t("column.name"),
       key: "name",
-      render: (_, { full_name }) => (
-        <span className={styles.whole}>
-          <CopyText text={full_name} />
-        </span>
+      render: (_, { full_name, addresses }) => (
+        <>
+          <span className={styles.whole}>
+            <CopyText text={full_name} />
+          </span>
+          <span className={styles.below}>
+            <Addresses addresses={addresses} />
+          </span>
+        </>
       ),
     },
     {
       title: t("column.addresses"),
       key: "addresses",
+      responsive: ["sm"],
       render: (_, { addresses }) => <Addresses addresses={addresses} />,
     },
     {

@@ -23,15 +23,21 @@ export function NameTable({ network, names, onEdit }: Props) {
     {
       title: t("column.name"),
       key: "name",
-      render: (_, { full_name }) => (
-        <span className={styles.whole}>
-          <CopyText text={full_name} />
-        </span>
+      render: (_, { full_name, addresses }) => (
+        <>
+          <span className={styles.whole}>
+            <CopyText text={full_name} />
+          </span>
+          <span className={styles.below}>
+            <Addresses addresses={addresses} />
+          </span>
+        </>
       ),
     },
     {
       title: t("column.addresses"),
       key: "addresses",
+      responsive: ["sm"],
       render: (_, { addresses }) => <Addresses addresses={addresses} />,
     },
     {
@@ -89,13 +95,13 @@ function Changes({ network, one, onEdit }: { network: string; one: OwnName; onEd
       },
     });
   return (
-    <>
+    <div className={styles.changes}>
       <Button size="small" type="text" aria-label={t("edit.named", words)} onClick={onEdit}>
         {t("edit.action")}
       </Button>
       <Button size="small" type="text" danger aria-label={t("remove.named", words)} onClick={remove}>
         {t("remove.action")}
       </Button>
-    </>
+    </div>
   );
 }
