@@ -93,6 +93,7 @@ bench-exits: setup ## exits beside microsocks and chisel, where they are install
 	@.ci/bench-packages
 	@$(BIN)/python -m integration.bench.exits
 	@$(BIN)/python -m integration.bench.exits_crowd
+	@$(BIN)/python -m integration.bench.exits_slow
 
 soak-exits: setup ## 1 GB through 100 streams of exits while tunnels are cut and edges killed (about five minutes)
 	@$(BIN)/python -m integration.exit_soak

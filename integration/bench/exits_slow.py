@@ -4,7 +4,7 @@
 
 No root; loopback. In each round the fast user fetches alone, then beside the slow ones; the ratio of the two speeds is
 that of one round, since the machine's speed changes from one to the next. The gateway's memory is looked at before the
-slow ones come and after the last round.
+slow ones come, and in each round while they are there.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main() -> None:
     target.start()
     size = options.megabytes * 1_000_000
     print(f"load before: {os.getloadavg()[0]:.1f}; {os.cpu_count()} processors")
-    ratios, speeds = [], []
+    ratios, speeds, grown = [], [], []
     with tempfile.TemporaryDirectory() as directory, zerogo(Path(directory)) as (port, processes):
         answers(port, target.port)
         bulk(port, target.port, size, 1)
@@ -62,15 +62,15 @@ def main() -> None:
                 user.start()
             time.sleep(1.0)
             beside = bulk(port, target.port, size, 1)
+            grown.append(memory(processes[0]) - before)
             for user in users:
                 user.is_stopping = True
             for user in users:
                 user.join()
             ratios.append(beside / alone)
             speeds.append(sum(user.read for user in users))
-        grown = memory(processes[0]) - before
     print(f"beside {options.slow} slow users, of the speed alone: {statistics.median(ratios):.2f} ({_all(ratios)})")
-    print(f"memory of the gateway grew by {grown / 1e6:.1f} MB")
+    print(f"memory of the gateway grew by {', '.join(f'{more / 1e6:.1f}' for more in grown)} MB until each round's end")
     print(f"all slow users of a round together got {min(speeds) / 1000:.0f} kB or more")
     print(GOAL)
 
