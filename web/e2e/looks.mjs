@@ -7,7 +7,10 @@ const DRAWN_SMALL = ["overview", "topology", "members", "policy", "account"];
 
 export async function looks(browser, page, network) {
   await open(page, `/n/${network}/overview`);
+  // Without the notices of what was done before.
+  await page.reload();
   const links = page.getByRole("navigation").getByRole("link");
+  await links.nth(LEAST_PAGES - 2).waitFor();
   const menu = await links.evaluateAll((found) => found.map((link) => new URL(link.href).hash.slice(1)));
   const pages = [...menu, `/n/${network}/topology?as=table`];
   await fact("the menu leads to every page", () => check(pages.length >= LEAST_PAGES, pages.join(" ")));
