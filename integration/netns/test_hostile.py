@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import select
 import signal
 import socket
@@ -62,7 +63,7 @@ GROWTH_LIMIT = 6 * 1024
 """kB that the victim's two processes together may grow by over all attacks."""
 FLOOD_PER_SECOND = 600
 """Handshakes: six times what an agent works on without a cookie."""
-RESTARTS_LIMIT = 3
+RESTARTS_LIMIT = 8
 CONNECT_SECONDS = 20.0
 INITIATION, RESPONSE, COOKIE_REPLY, TRANSPORT, STUN = 0x90, 0x91, 0x92, 0x93, 0x00
 COOKIE_REPLY_BYTES = 64
@@ -353,7 +354,10 @@ class HostileCase(SynchronousTestCase):
         self.assertEqual({f"{self.place(leader)}:{AGENT_PORT}"}, {path["address"] for path in peer["paths"]})
         self.assertNotIn(self.place("eve"), str(self.asked(leader, "peers")))
         pinging.send_signal(signal.SIGINT)
-        self.assertIn(" 0% packet loss", pinging.communicate(timeout=10)[0].decode())
+        told = pinging.communicate(timeout=10)[0].decode()
+        sent, answered = map(int, re.findall(r"(\d+) (?:packets transmitted|received)", told))
+        # One may have been under way.
+        self.assertLessEqual(sent - answered, 1, told)
 
 
 class ReferencePlaneTests(HostileCase):
