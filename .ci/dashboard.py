@@ -34,7 +34,6 @@ def run(root: Path, log: Path) -> Result:
     path = node.path()
     if path is None:
         return Result(is_missing=True)
-    # Also for what comes after this: the browser test tells its story by Node.
     os.environ["PATH"] = path
     with log.open("w") as output:
         if not _install(web, output):
