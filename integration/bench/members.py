@@ -4,21 +4,35 @@
 
 A mesh in virtual time, with a relay: all members are connected to each other, by direct and relayed paths. What is
 counted is what one member's core (`zerogo.mesh.Node`) holds, followed from object to object, less what a core without
-peers holds. What the data plane holds for a peer is in docs/BENCHMARKS.md.
+peers holds. Beside it: the resident memory of a process that has loaded what an agent loads and runs a native plane of
+1,000 peers, each with three sessions, a path and a filter.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
+import importlib
+import os
+import re
+import select
+import socket
 import sys
 import types
+from pathlib import Path
 
+from zerogo.dataplane.interface import PathPlan, PeerEntry, PlaneSettings
+from zerogo.dataplane.native import NativeDataplane, is_built
+from zerogo.ids import MacAddress, NodeId, SocketAddress
+from zerogo.noise.keys import SessionKeys
+from zerogo.policy.filter import PeerFilter, PolicyRule
 from zerogo.testing.mesh import VirtualMesh
 from zerogo.testing.nat import PORT_RESTRICTED
+from zerogo.wire.handshake import Suite
 
 _SHARED = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.FrameType, types.CodeType)
 SETTLE_SECONDS = 30.0
+PEERS = 1000
 
 
 def held_bytes(root: object, foreign: set[int]) -> int:
@@ -51,13 +65,67 @@ def measure(members: int) -> float:
     return (held_bytes(everybody[0].node, foreign) - held_bytes(single.node, foreign)) / (members - 1)
 
 
+def resident_mb() -> float:
+    """Of this process."""
+    found = re.search(r"VmRSS:\s+(\d+)", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found[1]) / 1000
+
+
+def give_peer(plane: NativeDataplane, number: int) -> None:
+    """A peer as an agent has it when it is connected for some minutes."""
+    low = number.to_bytes(2, "big")
+    addresses = (f"10.9.{number >> 8}.{number & 255}", f"fd09::{number:x}")
+    mac, node_id = MacAddress(b"\2\0\0\0" + low), NodeId(bytes(8) + low)
+    plane.set_peer(PeerEntry(peer=number, node_id=node_id, mac=mac, addresses=addresses, subnets=("192.168.7.0/24",)))
+    plane.set_path(number, PathPlan.by(SocketAddress.of("127.0.0.1", 9), 1400))
+    rules = (PolicyRule(6, (80, 443)),) * 8
+    plane.set_filter(number, PeerFilter(rules, rules))
+    for index in range(4 * number, 4 * number + 3):
+        keys = SessionKeys(
+            local_index=index,
+            remote_index=index,
+            send_key=os.urandom(32),
+            receive_key=os.urandom(32),
+            suite=Suite.AESGCM,
+            is_initiator=False,
+            handshake_hash=bytes(32),
+        )
+        plane.add_session(number, keys)
+
+
+def with_plane_mb() -> float:
+    """Resident memory of this process, which then has a native plane with `PEERS` peers."""
+    importlib.import_module("zerogo.agent.service")
+    tap, kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    data = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    data.bind(("127.0.0.1", 0))
+    for each in (tap, data):
+        each.setblocking(False)
+    plane, identity = NativeDataplane(), NodeId(bytes(10))
+    mac = MacAddress(b"\2" + bytes(5))
+    descriptors = {"tap_fd": tap.detach(), "udp_fds": [data.detach()]}
+    plane.open(PlaneSettings(**descriptors, node_id=identity, mac1_key=bytes(32), mac=mac, mtu=1400))
+    for number in range(1, PEERS + 1):
+        give_peer(plane, number)
+    while len(plane.counters().peers) < PEERS:
+        select.select([], [], [], 0.1)
+    found = resident_mb()
+    plane.close()
+    kernel.close()
+    return found
+
+
 def main() -> int:
     """Measure and print."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--members", type=int, default=41)
     arguments = options.parse_args()
+    resident = with_plane_mb() if is_built() else None
     each = measure(arguments.members)
     print(f"{each / 1000:.1f} kB for each connected member, {each / 1000:.0f} MB for 1,000")
+    if resident is not None:
+        print(f"{resident:.0f} MB resident with an agent's modules and a native plane of {PEERS} peers")
     return 0
 
 
