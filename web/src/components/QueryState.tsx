@@ -17,7 +17,7 @@ interface Props<Data> {
 export function QueryState<Data>({ query, waiting, children }: Props<Data>) {
   if (query.data !== undefined) return <>{children(query.data)}</>;
   if (query.error !== null) return <Failed problem={Problem.ofUnknown(query.error)} retry={() => void query.refetch()} />;
-  return <>{waiting ?? <Skeleton active paragraph={{ rows: 6 }} />}</>;
+  return <>{waiting ?? <Skeleton active title={false} paragraph={{ rows: 6 }} />}</>;
 }
 
 function Failed({ problem, retry }: { problem: Problem; retry: () => void }) {

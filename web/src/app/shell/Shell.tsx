@@ -70,7 +70,7 @@ function Frame() {
         </header>
         <LiveBanner />
         <main id="content" tabIndex={-1} className={styles.content}>
-          <Suspense fallback={<Skeleton active className={styles.waiting} />}>
+          <Suspense fallback={<Skeleton active title={false} className={styles.waiting} />}>
             <Outlet />
           </Suspense>
         </main>

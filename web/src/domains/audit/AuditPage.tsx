@@ -20,7 +20,7 @@ export default function AuditPage() {
     <Page title={t("title")} intro={t("intro")}>
       <ChainCheck />
       <Section>
-        {lines === undefined && !query.isError && <Skeleton active paragraph={{ rows: 8 }} />}
+        {lines === undefined && !query.isError && <Skeleton active title={false} paragraph={{ rows: 8 }} />}
         {lines?.length === 0 && <EmptyState title={t("empty.title")} text={t("empty.text")} />}
         {lines !== undefined && lines.length > 0 && (
           <Lines lines={lines} isWhole={!query.hasNextPage} />

@@ -30,7 +30,7 @@ interface Props {
 export function LinkCharts({ network, link, seconds, nameOf, extra }: Props) {
   const history = useLinkHistory(network, link.a, link.b, seconds);
   return (
-    <QueryState query={history} waiting={<Skeleton active paragraph={{ rows: 8 }} />}>
+    <QueryState query={history} waiting={<Skeleton active title={false} paragraph={{ rows: 8 }} />}>
       {(begun) => <Charts begun={begun} link={link} seconds={seconds} nameOf={nameOf} extra={extra} />}
     </QueryState>
   );

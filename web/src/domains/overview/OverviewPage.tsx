@@ -27,7 +27,7 @@ export default function OverviewPage() {
   const members = useMembers(network);
   const links = useLinks(network).data ?? NO_LINKS;
   return (
-    <QueryState query={members} waiting={<Skeleton active className={styles.waiting} />}>
+    <QueryState query={members} waiting={<Skeleton active title={false} className={styles.waiting} />}>
       {(known) => <Overview key={network} network={network} members={known} links={links} />}
     </QueryState>
   );
@@ -73,7 +73,7 @@ function Overview({ network, members, links }: Props) {
               extra={<Link to={networkPath(network, "topology")}>{t("topology.whole")}</Link>}
             >
               <div className={styles.drawing}>
-                <Suspense fallback={<Skeleton active />}>
+                <Suspense fallback={<Skeleton active title={false} />}>
                   <Graph network={network} members={members} links={links} height="100%" isPreview />
                 </Suspense>
               </div>

@@ -71,7 +71,7 @@ export default function TopologyPage() {
             <LinkTable network={network} members={known} links={links} hidden={hidden} search={search} />
           ) : (
             <div className={styles.canvas}>
-              <Suspense fallback={<Skeleton active className={styles.waiting} />}>
+              <Suspense fallback={<Skeleton active title={false} className={styles.waiting} />}>
                 <Graph
                   key={network}
                   network={network}
