@@ -63,6 +63,7 @@ GROWTH_LIMIT = 6 * 1024
 """kB that the victim's two processes together may grow by over all attacks."""
 FLOOD_PER_SECOND = 600
 """Handshakes: six times what an agent works on without a cookie."""
+RESTARTS_LIMIT = 8
 CONNECT_SECONDS = 20.0
 INITIATION, RESPONSE, COOKIE_REPLY, TRANSPORT, STUN = 0x90, 0x91, 0x92, 0x93, 0x00
 COOKIE_REPLY_BYTES = 64
@@ -140,6 +141,10 @@ def forged_checks(rng: random.Random, sample: Message, count: int) -> Iterable[b
         attributes = (user, Priority(rng.getrandbits(31)), IceControlling(rng.getrandbits(64)))
         request = Message(Method.BINDING, MessageClass.REQUEST, new_transaction_id(rng.randbytes), attributes)
         yield emit(request, rng.randbytes(24), integrity=Integrity.SHA256)
+
+
+def is_proven(data: bytes) -> bool:
+    return data[0] == INITIATION and any(data[-16:])
 
 
 def spoofed(source: str, target: str, payload: bytes) -> bytes:
@@ -311,6 +316,11 @@ class HostileCase(SynchronousTestCase):
             self.eve.send(initiations[each % len(initiations)] for each in range(number, due))
             number = due
 
+    def proven_initiations(self) -> list[bytes]:
+        """Those of the leader that carried mac2, which takes a cookie of the victim."""
+        sent = self.wire.drain()
+        return [data for source, _, data in sent if source == self.place(self.leader) and is_proven(data)]
+
     def restart(self, host: str, peer: str) -> None:
         """Kill an agent; until its next life and the peer are connected."""
         began = time.time()
@@ -362,7 +372,12 @@ class ReferencePlaneTests(HostileCase):
         with self.flooded():
             self.wait(lambda: self.refused()["cookie_demanded"] > 500, "cookie replies")
             self.assertLessEqual(len(self.log(victim)) - log_lines, 1, self.log(victim)[log_lines:])
-            self.restart(leader, victim)
+            # On a busy machine the other end may be the first to try, and it is not under load.
+            for _ in range(RESTARTS_LIMIT):
+                self.restart(leader, victim)
+                if self.proven_initiations():
+                    break
+        self.assertTrue(self.proven_initiations(), "no handshake went through with a cookie")
         self.assertLess(self.resident() - small, GROWTH_LIMIT, "kB of growth")
         self.lab.run(leader, ["ping", "-c", "1", "-W", "2", "-I", MESH_DEVICE, str(self.mesh.address(victim))])
         self.assertEqual({(COOKIE_REPLY, COOKIE_REPLY_BYTES)}, {(data[0], len(data)) for data in self.eve.answers})

@@ -2,9 +2,7 @@
 """The handshakes and sessions of one peer: when to begin, when to try again, when to renew, when to stop.
 
 One attempt is in flight at a time, and only its answer counts: the responder has forgotten all but the newest session
-too. Before there is any path, the controller carries the datagrams (`BySignal`), so that the first path that is found
-finds the session ready; what went there and is not answered when a path is found is sent there after the first delay.
-The end that *leads* begins as soon as there is a destination; the other one takes over when it has no session
+too. The end that *leads* begins as soon as there is a destination; the other one takes over when it has no session
 `TAKEOVER_SECONDS` later. Tries follow each other after 0.25, 0.5, 1 and 2 seconds (but never before two round trips),
 then every 5 seconds with jitter; after 90 there is a pause of 60. Sessions are renewed by their initiator after 120
 seconds, by the responder if that has not happened at 165 (WireGuard's figures). `slots` mirrors what the data plane
@@ -22,7 +20,6 @@ from zerogo.errors import RemoteError
 from zerogo.ids import Endpoint
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.events import SessionReady, SessionRetired
-from zerogo.mesh.signal import BySignal
 from zerogo.mesh.slots import SessionRecord, SessionSlots
 from zerogo.mesh.status import Refusal
 from zerogo.noise.exchange import Initiator, ReceivedInitiation, Responder
@@ -31,8 +28,6 @@ from zerogo.wire.handshake import Suite
 
 TAKEOVER_SECONDS = 1.0
 FIRST_RETRIES_SECONDS = (0.25, 0.5, 1.0, 2.0)
-SIGNALLED_RETRY_SECONDS = 1.0
-"""Least time between tries by the controller, which may be far from both ends."""
 RETRY_SECONDS = 5.0
 RETRY_JITTER_SECONDS = 0.333
 GIVE_UP_AFTER_SECONDS = 90.0
@@ -65,8 +60,6 @@ class _Attempt:
     local_index: int
     follows_cookie: bool
     """Whether it was made because a cookie came, before its time."""
-    made_at: float
-    is_signalled: bool
 
 
 @define(eq=False)
@@ -86,7 +79,7 @@ class Keying:
     round_trip: float = field(default=0.0, init=False)
     """Of the best destination, seconds, where it was measured."""
     _timers: TimerTable[_Timer] = field(factory=TimerTable, init=False)
-    _destinations: tuple[Endpoint | BySignal, ...] = field(default=(), init=False)
+    _destinations: tuple[Endpoint, ...] = field(default=(), init=False)
     _attempt: _Attempt | None = field(default=None, init=False)
     _tries: int = field(default=0, init=False)
     _begun_at: float = field(default=0.0, init=False)
@@ -114,14 +107,12 @@ class Keying:
         deadline = self._timers.next()
         return None if deadline is None else deadline.at
 
-    def set_destinations(self, destinations: tuple[Endpoint | BySignal, ...], now: float) -> None:
+    def set_destinations(self, destinations: tuple[Endpoint, ...], now: float) -> None:
         """Where the peer may be reached, best first; without any, an attempt stops."""
-        attempt, self._destinations = self._attempt, destinations
+        self._destinations = destinations
         if not destinations:
             self._drop_attempt()
             self._timers.cancel(_Timer.BEGIN)
-        elif attempt is not None and attempt.is_signalled and not self._is_signalled:
-            self._timers.set(_Timer.RETRY, max(now, attempt.made_at + FIRST_RETRIES_SECONDS[0]))
         elif not self.has_session and not self.is_busy:
             self._timers.set(_Timer.BEGIN, now if self.leads else now + TAKEOVER_SECONDS)
 
@@ -183,9 +174,7 @@ class Keying:
         if is_news and not self._attempt.follows_cookie:
             self._try(now, follows_cookie=True)
 
-    def respond(
-        self, responder: Responder, received: ReceivedInitiation, source: Endpoint | BySignal, now: float
-    ) -> None:
+    def respond(self, responder: Responder, received: ReceivedInitiation, source: Endpoint, now: float) -> None:
         """Answer an authentic, fresh initiation of this peer."""
         last, self._last_initiation_at = self._last_initiation_at, now
         if last is not None and now - last < INITIATION_GAP_SECONDS:
@@ -240,8 +229,7 @@ class Keying:
         initiator = Initiator(
             context.identity, self._remote_static, context.network, context.psk, self.suite, context.rng
         )
-        index = context.indexes.allocate(self._peer)
-        self._attempt = _Attempt(initiator, index, follows_cookie, now, self._is_signalled)
+        self._attempt = _Attempt(initiator, context.indexes.allocate(self._peer), follows_cookie)
         timestamp = context.timestamps.next(now, context.outbox)
         datagram = initiator.create_initiation(self._attempt.local_index, timestamp, cookie=self._fresh_cookie(now))
         count = 1 if self._tries < _SINGLE_TRIES else _RACED_DESTINATIONS
@@ -252,13 +240,8 @@ class Keying:
 
     def _retry_delay(self) -> float:
         if self._tries < len(FIRST_RETRIES_SECONDS):
-            least = SIGNALLED_RETRY_SECONDS if self._is_signalled else 2 * self.round_trip
-            return max(FIRST_RETRIES_SECONDS[self._tries], least)
+            return max(FIRST_RETRIES_SECONDS[self._tries], 2 * self.round_trip)
         return RETRY_SECONDS + RETRY_JITTER_SECONDS * self._context.fraction()
-
-    @property
-    def _is_signalled(self) -> bool:
-        return isinstance(self._destinations[0], BySignal)
 
     def _fresh_cookie(self, now: float) -> bytes | None:
         if self._cookie is None or now - self._cookie[1] >= COOKIE_LIFETIME_SECONDS:

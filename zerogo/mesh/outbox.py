@@ -16,7 +16,6 @@ from attrs import define, field
 from zerogo.core import Transmit, drain
 from zerogo.ids import Endpoint
 from zerogo.mesh.events import ControlToSend, NodeEvent, PunchWanted, SignalToSend
-from zerogo.mesh.signal import BySignal
 from zerogo.mesh.status import NodeCounters, Refusal
 
 TRANSMITS_LIMIT = 16384
@@ -32,11 +31,8 @@ class Outbox:
     _events: deque[NodeEvent] = field(factory=deque, init=False)
     _refusals: dict[Refusal, int] = field(factory=lambda: dict.fromkeys(Refusal, 0), init=False)
 
-    def send(self, destination: Endpoint | BySignal, payload: bytes) -> None:
-        """Send a datagram from the data socket, or have the controller carry it."""
-        if isinstance(destination, BySignal):
-            self.tell(SignalToSend(destination.node_id, payload))
-            return
+    def send(self, destination: Endpoint, payload: bytes) -> None:
+        """Send a datagram from the data socket."""
         if len(self._transmits) >= TRANSMITS_LIMIT:
             self.refuse(Refusal.OUTPUT_OVERFLOW)
             return

@@ -24,7 +24,7 @@ from zerogo.mesh.meeting import Meeting
 from zerogo.mesh.paths import Paths
 from zerogo.mesh.relays import Relays
 from zerogo.mesh.search import Search
-from zerogo.mesh.signal import BySignal, Offer, emit_relayed_signal
+from zerogo.mesh.signal import Offer, emit_relayed_signal
 from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import PeerStatus, Refusal
 from zerogo.wire.control import Close, CloseReason, Probe, ProbeAnswer, emit_control, parse_control
@@ -150,7 +150,6 @@ class Peer:
         self._take_ice_events(now)
         self.search.punching.settle(self.search.ice)
         self._meet(now)
-        self.paths.is_awaited = self.keying.slots.next is not None
         if self.keying.has_session != self.paths.can_probe:
             if self.keying.has_session:
                 self.paths.start_probing(now)
@@ -220,14 +219,9 @@ class Peer:
         active = self.paths.choose(now)
         self.paths.handle_timer(now)
         self.paths.tell()
-        self.keying.set_destinations(self.paths.destinations() or self._by_signal(), now)
+        self.keying.set_destinations(self.paths.destinations(), now)
         if active is not None and active.measurement.smoothed is not None:
             self.keying.round_trip = active.measurement.smoothed
-
-    def _by_signal(self) -> tuple[BySignal, ...]:
-        """While a peer is looked for that was heard, keys are agreed on by way of the controller, as signals go."""
-        is_heard = self.search.is_begun and self.search.signalling.remote is not None
-        return (BySignal(self.spec.node_id),) if is_heard and not self.search.failure else ()
 
     def _settle_state(self, now: float) -> None:
         state = self._current_state()

@@ -11,7 +11,6 @@ mod event;
 mod orders;
 mod plane;
 mod poll;
-mod purse;
 mod receive;
 mod send;
 mod sockets;

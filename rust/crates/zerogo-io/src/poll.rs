@@ -21,11 +21,6 @@ impl Poll {
         Ok(Self(unsafe { OwnedFd::from_raw_fd(descriptor) }))
     }
 
-    /// Readable while a descriptor of the set is.
-    pub fn descriptor(&self) -> RawFd {
-        self.0.as_raw_fd()
-    }
-
     /// Wait for this descriptor too, until it is closed.
     pub fn add(&self, descriptor: RawFd, number: u64) -> io::Result<()> {
         let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: number };

@@ -8,21 +8,19 @@
 //!
 //! A claim is a matter of who is woken. Who works is decided by the lock of each half.
 //!
-//! A thread that did little looks for an answer for a moment before it sleeps, as long as that tends to come in time. Where
-//! pauses are short it stays awake for the length of one, as long as its purse lasts (`purse`).
+//! A thread that did little looks for an answer for a moment before it sleeps, as long as that tends to come in time.
 
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
-use zerogo_core::time::{MILLISECOND, NEVER, Nanos, SECOND};
+use zerogo_core::time::{MILLISECOND, Nanos, SECOND};
 use zerogo_core::upcall::Bell;
 
 use crate::clock::Clock;
 use crate::event::{give_way, wait};
 use crate::orders::{Order, VerbQueue};
 use crate::poll::Poll;
-use crate::purse::Purse;
 use crate::sockets::{Sockets, V4, V6};
 use crate::tap::Tap;
 use crate::work::{Inward, Outward, Progress};
@@ -42,10 +40,6 @@ const TURNS_LIMIT: u32 = 16;
 const LOOK: Nanos = 150_000;
 /// Others had the core for so long: better sleep, and be woken.
 const GIVEN_WAY: Nanos = 30_000;
-/// A pause of so much at most is waited out awake,
-const PAUSE: Nanos = 6 * MILLISECOND;
-/// but for where others had the core for so long: a host of virtual machines takes more of it than is meant above.
-const GIVEN_WAY_IN_PAUSE: Nanos = 300_000;
 
 /// The number of the event that ends the receiving thread, in the set that it waits for.
 pub const STOP: u64 = 3 << 32;
@@ -118,17 +112,12 @@ struct Turns<'a> {
     /// Without a pause.
     count: u32,
     patience: Patience,
-    purse: Purse,
-    /// When the last little that was done was done.
-    idle_since: Nanos,
-    /// How long that was the last time that it was longer than an answer takes.
-    pause: Nanos,
 }
 
 impl Turns<'_> {
     fn new() -> Self {
         let patience = Patience { credit: CREDIT_LIMIT, refused: 0 };
-        Self { claim: None, apart_until: 0, count: 0, patience, purse: Purse::new(), idle_since: 0, pause: NEVER }
+        Self { claim: None, apart_until: 0, count: 0, patience }
     }
 
     /// A turn is over, in which this much was done of the other thread's half; give it back if that was much.
@@ -223,13 +212,7 @@ impl Halves {
                 other = inward.work(&self.clock, claim.number, 1);
             }
             turns.settle(other, now);
-            let done = own.bytes + other.bytes;
-            has_more = own.has_more || other.has_more;
-            if !has_more && let Some(claim) = &turns.claim {
-                let watched = [self.watch.descriptor(), claim.descriptor];
-                let wake_at = late_at.map_or(tick_at, |at: Nanos| at.min(tick_at));
-                has_more = self.has_answer(watched, &mut turns, done, wake_at);
-            }
+            has_more = own.has_more || other.has_more || self.has_answer(&mut turns, own.bytes + other.bytes);
             if !has_more {
                 turns.claim = None;
                 turns.count = 0;
@@ -266,12 +249,7 @@ impl Halves {
             }
             let other = if turns.claim.is_some() { self.send() } else { Progress::default() };
             turns.settle(other, now);
-            let done = own.bytes + other.bytes;
-            has_more = own.has_more || other.has_more;
-            if !has_more && let Some(claim) = &turns.claim {
-                let watched = [self.sockets.poll.descriptor(), claim.descriptor];
-                has_more = self.has_answer(watched, &mut turns, done, NEVER);
-            }
+            has_more = own.has_more || other.has_more || self.has_answer(&mut turns, own.bytes + other.bytes);
             if !has_more {
                 turns.claim = None;
                 turns.count = 0;
@@ -314,40 +292,27 @@ impl Halves {
         may_claim.then_some(Claim { poll, number: TAP, descriptor })
     }
 
-    /// Look for an answer to the little that was done, where that tends to come, and for what comes after a short pause;
-    /// whether something came. Everything that this thread would be woken by is watched.
-    fn has_answer(&self, watched: [RawFd; 2], turns: &mut Turns<'_>, done: usize, until: Nanos) -> bool {
-        if !(1..=LITTLE_BYTES).contains(&done) {
+    /// Look for an answer to the little that was done, where that tends to come; whether it came.
+    fn has_answer(&self, turns: &mut Turns<'_>, done: usize) -> bool {
+        if turns.claim.is_none() || !(1..=LITTLE_BYTES).contains(&done) || !turns.patience.is_worth_it() {
             return false;
         }
-        let begin = self.clock.now();
-        // What is shorter is no pause, but the time that an answer takes.
-        if begin > turns.idle_since + LOOK {
-            turns.pause = begin - turns.idle_since;
-        }
-        turns.idle_since = begin;
-        let may_stay = turns.pause <= PAUSE && turns.purse.has(PAUSE, begin);
-        let (look, given_way) = match may_stay {
-            true => (PAUSE, GIVEN_WAY_IN_PAUSE),
-            false if turns.patience.is_worth_it() => (LOOK, GIVEN_WAY),
-            false => (0, 0),
+        let Some(socket) = self.sockets.of_number(self.recent.load(Ordering::Relaxed)) else {
+            return false;
         };
-        let (mut now, mut has_come) = (begin, false);
-        while !has_come && now - begin < look && now < until {
-            has_come = wait(watched, libc::POLLIN, 0).contains(&true);
+        let descriptors = [self.tap.descriptor(), socket.as_raw_fd()];
+        let begin = self.clock.now();
+        let (mut before, mut has_come) = (begin, false);
+        while !has_come {
+            has_come = wait(descriptors, libc::POLLIN, 0).contains(&true);
             give_way();
-            let before = now;
-            now = self.clock.now();
-            if now - before > given_way {
+            let now = self.clock.now();
+            if now - begin > LOOK || now - before > GIVEN_WAY {
                 break;
             }
+            before = now;
         }
-        let spent = now - begin;
-        turns.patience.learn(has_come && spent <= LOOK);
-        if spent > LOOK {
-            turns.purse.spend(spent - LOOK);
-            turns.count = 0;
-        }
+        turns.patience.learn(has_come);
         has_come
     }
 }
