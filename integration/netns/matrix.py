@@ -99,7 +99,7 @@ DIRECT, RELAY = "direct", "relay"
 _HARD = ("sequential", "random", "block")
 _STRICT = ("port", "double", "hairpin", "carried")
 LIMIT_SECONDS = 100.0
-"""Of one internet, from the start of the last agent. A direct path that failed twice while the machine had too much to do
+"""Of one internet, from the start of the last agent. A direct path that failed twice, on a machine with too much to do,
 proves itself for a minute."""
 LOOK_SECONDS = 0.3
 
