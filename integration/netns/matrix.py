@@ -98,9 +98,8 @@ _WITH_IPV6 = ("both", "ipv6")
 DIRECT, RELAY = "direct", "relay"
 _HARD = ("sequential", "random", "block")
 _STRICT = ("port", "double", "hairpin", "carried")
-LIMIT_SECONDS = 100.0
-"""Of one internet, from the start of the last agent. A direct path that failed twice, on a machine with too much to do,
-proves itself for a minute."""
+LIMIT_SECONDS = 60.0
+"""Of one internet, from the start of the last agent."""
 LOOK_SECONDS = 0.3
 
 
