@@ -6,9 +6,12 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.application.service import IService
+from twisted.python.usage import UsageError
 
 from zerogo.config.controller import ControllerConfig
+from zerogo.config.load import default_path
 from zerogo.config.options import RoleOptions
+from zerogo.controller.oidc_provider import OidcSettingsWrong, check_settings
 from zerogo.controller.service import ControllerService
 from zerogo.net.clock import use_steady_clock
 from zerogo.net.heap import collect_seldom
@@ -30,6 +33,14 @@ class Options(RoleOptions[ControllerConfig]):
         ["relay-tls-port", None, None, "The TLS port of that relay; 0: none."],
         ["relay-tls-pin", None, None, "SHA-256 of the public key of its certificate, in hex."],
     ]
+
+    def postOptions(self) -> None:
+        """Also hold the keys about logging in elsewhere against each other."""
+        super().postOptions()
+        try:
+            check_settings(self.config.oidc)
+        except OidcSettingsWrong as error:
+            raise UsageError(f"{self['config'] or default_path(self.role)}: {error}") from error
 
 
 def makeService(options: Options, reactor: Any = None) -> IService:

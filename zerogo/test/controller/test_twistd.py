@@ -24,3 +24,9 @@ class OptionsTests(SynchronousTestCase):
         error = self.assertRaises(UsageError, self.parse, "--config", str(path))
         self.assertIn("lissten", str(error))
         self.assertRaises(UsageError, self.parse, "--listen", "nowhere")
+
+    def test_keys_that_do_not_fit_together_are_named_with_their_file(self) -> None:
+        path = Path(self.mktemp())
+        path.write_text("oidc:\n  issuer: https://id.example.net\n")
+        error = self.assertRaises(UsageError, self.parse, "--config", str(path))
+        self.assertEqual(f"{path}: oidc needs client-id and dashboard beside issuer", str(error))
