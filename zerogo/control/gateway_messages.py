@@ -33,6 +33,7 @@ _User = Annotated[str, msgspec.Meta(max_length=64)]
 _Edge = Annotated[str, msgspec.Meta(max_length=16)]
 _Host = Annotated[str, msgspec.Meta(max_length=64, pattern=r"\A[0-9a-f.:]*\Z")]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+_Balance = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
 _Time = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 _Key = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
@@ -106,9 +107,14 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, tag="usage", tag_fi
 
 
 class LeaseRequest(msgspec.Struct, frozen=True, tag="lease-request", tag_field="t"):
-    """Gateway: this user needs credit."""
+    """Gateway: this user needs credit. `held` is what the controller should hold to be leased here: what is left, and
+    what was used or is to be returned and is in no batch that went before; below zero where more was used than leased.
+    """
 
     user: _User
+    number: _Count
+    """From 1, another one each time."""
+    held: _Balance
 
 
 class EdgeHere(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -224,9 +230,10 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, tag="settings", 
 
 class Lease(msgspec.Struct, frozen=True, omit_defaults=True, tag="lease", tag_field="t"):
     """Controller: so many bytes more for that user; 0: none are left, ask again after so many seconds. With `waiting`
-    some are left, and leased to other gateways: hold the streams, and ask again."""
+    some are left, and leased to other gateways: hold the streams, and ask again. `number` is the request's."""
 
     user: _User
+    number: _Count
     count: _Count = 0
     retry_seconds: _Seconds = 60.0
     is_waiting: bool = msgspec.field(default=False, name="waiting")

@@ -93,7 +93,7 @@ class LeaseWanted:
 
     connection: int
     gateway: NodeId
-    user: str
+    request: LeaseRequest
 
 
 @frozen
@@ -380,8 +380,8 @@ class GatewayOffice:
         match message:
             case Usage():
                 self._events.append(UsageReported(connection.number, gateway, connection.enter.boot, message))
-            case LeaseRequest(user):
-                self._events.append(LeaseWanted(connection.number, gateway, user))
+            case LeaseRequest():
+                self._events.append(LeaseWanted(connection.number, gateway, message))
             case Presence():
                 self._receive_presence(connection, gateway, message)
             case Activity(users):

@@ -252,9 +252,10 @@ class Exits:
     async def _lease(self, event: LeaseWanted) -> None:
         gateways = len(self._office.present)
         try:
-            answer = await self._store.write(exit_usage.lease, event.gateway, event.user, gateways, self._unix_time())
+            work = (event.gateway, event.request, gateways, self._unix_time())
+            answer = await self._store.write(exit_usage.lease, *work)
         except ZeroGoError as error:
-            _log.error("No credit for {user}: {reason}", user=event.user, reason=str(error))
+            _log.error("No credit for {user}: {reason}", user=event.request.user, reason=str(error))
             return
         self._pump.call(self._office.send, event.connection, answer)
 

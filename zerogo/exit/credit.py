@@ -7,10 +7,15 @@ by byte, asks for more when less than half is left, and when nothing is left hol
 more, or ends them where there is none. A lease that nobody uses, or whose account was changed, is handed back.
 
 The piece of data in hand when a lease ends is passed on, since it is here already: a user can exceed a package by at
-most one piece (`PIECE_BYTES`) per gateway, and by nothing else.
+most one piece (`PIECE_BYTES`) per gateway, and by nothing else. What was spent beyond the lease is taken off the next
+one, so the controller cannot work out what a gateway holds from what it leased and what was used: each request says it.
+That also sets right what went astray with a connection. An answer counts if it is to the latest request; what came of
+an earlier one, the latest did not count as held.
 """
 
 from __future__ import annotations
+
+import math
 
 PIECE_BYTES = 262_144
 """Longest piece that passes at once: what a socket is read in, what a frame of a tunnel holds, a datagram."""
@@ -34,7 +39,8 @@ class Credit:
         self.left = 0
         """Below zero: the piece that was in hand."""
         self._lease = 0
-        self._asked_at: float | None = None
+        self._asked = 0
+        self._ask_at = -math.inf
         self._refused_until = 0.0
 
     @property
@@ -52,17 +58,26 @@ class Credit:
         self.left -= count
         return self.left <= 0 and not was_empty
 
-    def take_request(self, now: float) -> bool:
-        """Whether the controller is to be asked now; then it counts as asked."""
-        is_waiting = self._asked_at is not None and now - self._asked_at < ASK_AGAIN_SECONDS
-        if is_waiting or now < self._refused_until or self.left * 2 > self._lease:
+    @property
+    def is_asking(self) -> bool:
+        """Whether a request has no answer yet: what it was answered may have got lost."""
+        return self._asked != 0
+
+    def take_request(self, number: int, now: float) -> bool:
+        """Whether the controller is to be asked now; then it counts as asked by the request of that number, from 1."""
+        is_wanted = self._asked != 0 or (now >= self._refused_until and self.left * 2 <= self._lease)
+        if now < self._ask_at or not is_wanted:
             return False
-        self._asked_at = now
+        self._asked, self._ask_at = number, now + ASK_AGAIN_SECONDS
         return True
+
+    def is_answer(self, number: int) -> bool:
+        """Whether an answer to the request of that number is the one that is waited for."""
+        return self._asked == number != 0
 
     def granted(self, count: int, retry_seconds: float, now: float) -> None:
         """The controller's answer; zero bytes: nothing is left, ask again after `retry_seconds`."""
-        self._asked_at = None
+        self._asked, self._ask_at = 0, -math.inf
         self._refused_until = 0.0 if count else now + retry_seconds
         if count:
             self.left += count
@@ -70,9 +85,9 @@ class Credit:
 
     def wait(self, seconds: float, now: float) -> None:
         """The controller's answer: other gateways hold what is left; ask again after so many seconds."""
-        self._asked_at = now + seconds - ASK_AGAIN_SECONDS
+        self._asked, self._ask_at = 0, now + seconds
 
-    def reconsider(self) -> None:
-        """The account was changed: what was refused may be granted."""
-        self._refused_until = 0.0
-        self._asked_at = None
+    def give_up(self) -> None:
+        """What is left goes back, or the account was changed: begin anew, and what was refused may be granted."""
+        self.left = self._lease = 0
+        self._refused_until, self._ask_at = 0.0, -math.inf

@@ -30,7 +30,6 @@ from zerogo.control.gateway_messages import (
     Enter,
     Kick,
     Lease,
-    LeaseRequest,
     OfficeMessage,
     Presence,
     Settings,
@@ -52,6 +51,8 @@ from zerogo.gateway.tokens import KeyedEdges
 from zerogo.gateway.users import UserDesk
 
 TICK_SECONDS = 1.0
+SEND_AGAIN_SECONDS = 5.0
+"""A batch that the controller has not stored by then, for want of its database, is sent again."""
 SAVE_SECONDS = 60.0
 """Between two writes of when the controller was heard."""
 STOP_SECONDS = 2.0
@@ -102,6 +103,7 @@ class Controlled:
         self._settings = Settings()
         self._coming: list[Accounts] = []
         self._sent_batch = 0
+        self._sent_at = 0.0
         self._had_users = True
         self.denials_changed: Callable[[], object] = lambda: None
         """Called when addresses are denied that were not."""
@@ -187,8 +189,8 @@ class Controlled:
             case Settings():
                 self._take_settings(message)
                 self._is_changed = True
-            case Lease(user, count, retry_seconds, is_waiting):
-                self._meter.leased(user, count, retry_seconds, is_waiting)
+            case Lease():
+                self._meter.leased(message)
                 self._ask_for_credit()
             case Acked(number):
                 self._meter.acked(number)
@@ -279,16 +281,17 @@ class Controlled:
 
     def _ask_for_credit(self) -> None:
         if self.link.is_here:
-            for user in list(self._meter.take_lease_requests()):
-                self.link.send(LeaseRequest(user))
+            for request in list(self._meter.take_lease_requests()):
+                self.link.send(request)
 
     def _send_batch(self) -> None:
-        """One at a time is under way; a new connection sends it again."""
-        if not self.link.is_here or self._sent_batch:
+        """One at a time is under way; a new connection sends it again, and so does a controller's silence."""
+        now = self._clock.seconds()
+        if not self.link.is_here or (self._sent_batch and now - self._sent_at < SEND_AGAIN_SECONDS):
             return
         batch = self._meter.next_batch()
         if batch is not None:
-            self._sent_batch = batch.number
+            self._sent_batch, self._sent_at = batch.number, now
             self.link.send(batch)
 
     def _send_activity(self) -> None:

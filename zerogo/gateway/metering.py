@@ -15,7 +15,15 @@ from collections.abc import Callable, Iterator
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
-from zerogo.control.gateway_messages import ROWS_LIMIT, ClosedStream, Returned, Usage, UsageRow
+from zerogo.control.gateway_messages import (
+    ROWS_LIMIT,
+    ClosedStream,
+    Lease,
+    LeaseRequest,
+    Returned,
+    Usage,
+    UsageRow,
+)
 from zerogo.exit.credit import Credit
 from zerogo.exit.grant import AccessRefused
 from zerogo.exit.reason import Reason
@@ -66,10 +74,14 @@ class LeasedMeter:
         self._country_of = country_of
         self._users: dict[str, _User] = {}
         self._rows: dict[_Key, list[int]] = {}
+        self._untold: dict[str, int] = {}
+        """Bytes of each user in all those rows."""
         self._closed: deque[ClosedStream] = deque()
         self._returned: dict[str, int] = {}
         self._batch: Usage | None = None
         self._number = 0
+        self._requests = 0
+        """How many there were."""
 
     # ----- streams
 
@@ -98,9 +110,11 @@ class LeasedMeter:
 
     def passed(self, user: _User, stream: LiveStream, up: int, down: int) -> None:
         """Payload went by."""
-        row = self._row(stream.record.user, stream.record.edge)
+        name = stream.record.user
+        row = self._row(name, stream.record.edge)
         row[0] += up
         row[1] += down
+        self._untold[name] = self._untold.get(name, 0) + up + down
         credit = user.credit
         if credit is not None:
             user.used_at = self._clock.seconds()
@@ -132,30 +146,39 @@ class LeasedMeter:
 
     # ----- credit
 
-    def take_lease_requests(self) -> Iterator[str]:
-        """Users for whom the controller is to be asked now."""
+    def take_lease_requests(self) -> Iterator[LeaseRequest]:
+        """What the controller is to be asked now, after all batches that were taken."""
         now = self._clock.seconds()
         for name, user in self._users.items():
-            is_expected = bool(user.streams) or now - user.used_at < EXPECTED_SECONDS
-            if user.credit is not None and is_expected and user.credit.take_request(now):
-                yield name
+            credit = user.credit
+            if credit is None:
+                continue
+            is_expected = bool(user.streams) or now - user.used_at < EXPECTED_SECONDS or credit.is_asking
+            if is_expected and credit.take_request(self._requests + 1, now):
+                self._requests += 1
+                held = credit.left + self._untold.get(name, 0) + self._returned.get(name, 0)
+                yield LeaseRequest(name, self._requests, held)
 
-    def leased(self, name: str, count: int, retry_seconds: float, is_waiting: bool = False) -> None:
+    def leased(self, lease: Lease) -> None:
         """The controller's answer."""
-        user = self._users.get(name)
-        if is_waiting and user is not None and user.credit is not None:
-            user.credit.wait(retry_seconds, self._clock.seconds())
-            return
-        if user is None or user.credit is None:
-            if count:
-                self._returned[name] = self._returned.get(name, 0) + count
-            return
-        user.credit.granted(count, retry_seconds, self._clock.seconds())
-        if not user.credit.is_empty:
-            self._hold(user, is_held=False)
-        elif not count:
-            for stream in list(user.streams.values()):
-                stream.kill(Reason.QUOTA)
+        user = self._users.get(lease.user)
+        credit = None if user is None else user.credit
+        now = self._clock.seconds()
+        if user is None or credit is None:
+            if lease.count:
+                self._returned[lease.user] = self._returned.get(lease.user, 0) + lease.count
+        elif not credit.is_answer(lease.number):
+            # A later request is under way, and says that this was not leased.
+            pass
+        elif lease.is_waiting:
+            credit.wait(lease.retry_seconds, now)
+        else:
+            credit.granted(lease.count, lease.retry_seconds, now)
+            if not credit.is_empty:
+                self._hold(user, is_held=False)
+            elif not lease.count:
+                for stream in list(user.streams.values()):
+                    stream.kill(Reason.QUOTA)
 
     def account_changed(self, name: str) -> None:
         """Package or account are others: what is leased goes back, and is asked for anew."""
@@ -167,7 +190,9 @@ class LeasedMeter:
             user.credit = None
             self._hold(user, is_held=False)
             return
-        user.credit = Credit()
+        if user.credit is None:
+            user.credit = Credit()
+        user.credit.give_up()
         if user.streams:
             self._ran_dry(user)
 
@@ -186,6 +211,8 @@ class LeasedMeter:
         if self._batch is None and (self._rows or self._closed or self._returned):
             self._number += 1
             keys = [key for key, _ in zip(self._rows, range(ROWS_LIMIT), strict=False)]
+            for key in keys:
+                self._tell(key[0], self._rows[key])
             lines = min(ROWS_LIMIT // 2, len(self._closed))
             backs = [name for name, _ in zip(self._returned, range(ROWS_LIMIT // 4), strict=False)]
             self._batch = Usage(
@@ -227,6 +254,12 @@ class LeasedMeter:
             row = self._rows[key] = [0, 0, 0]
         return row
 
+    def _tell(self, name: str, row: list[int]) -> None:
+        """A row goes into a batch."""
+        left = self._untold.pop(name, 0) - row[0] - row[1]
+        if left:
+            self._untold[name] = left
+
     def _ran_dry(self, user: _User) -> None:
         self._hold(user, is_held=True)
         self.wants_lease()
@@ -240,13 +273,15 @@ class LeasedMeter:
     def _hand_back(self, name: str, user: _User) -> None:
         if user.credit is not None and user.credit.left > 0:
             self._returned[name] = self._returned.get(name, 0) + user.credit.left
-            user.credit.left = 0
-            user.credit.reconsider()
+            user.credit.give_up()
 
     def _forget_if_idle(self, name: str, user: _User) -> None:
-        is_refused = user.credit is not None and user.credit.is_refused(self._clock.seconds())
-        if not user.streams and not is_refused and (user.credit is None or user.credit.left == 0):
+        credit = user.credit
+        if not user.streams and (credit is None or self._is_settled(credit)):
             self._users.pop(name, None)
+
+    def _is_settled(self, credit: Credit) -> bool:
+        return credit.left == 0 and not credit.is_asking and not credit.is_refused(self._clock.seconds())
 
 
 class _Count:

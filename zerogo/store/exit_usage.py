@@ -3,7 +3,8 @@
 
 A batch is stored once, however often it is sent: its number is kept in the same transaction. What it says was used is
 taken from the package and from the gateway's lease at the same moment, so that used and leased together never exceed a
-package but for the piece of data that a gateway had in hand (`zerogo.exit.credit`).
+package but for the piece of data that a gateway had in hand (`zerogo.exit.credit`). What is held to be leased to a
+gateway is what it says it is whenever it asks for more.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from zerogo.control.gateway_messages import ClosedStream, Lease, Usage
+from zerogo.control.gateway_messages import ClosedStream, Lease, LeaseRequest, Usage
 from zerogo.exit.credit import lease_size
 from zerogo.ids import NodeId
 from zerogo.store import exit_tables, exit_users
@@ -62,28 +63,28 @@ def store_usage(connection: Connection, gateway: NodeId, boot: bytes, usage: Usa
     _write_streams(connection, str(gateway), usage.closed)
 
 
-def lease(connection: Connection, gateway: NodeId, user: str, gateways: int, unix_now: float) -> Lease:
+def lease(connection: Connection, gateway: NodeId, request: LeaseRequest, gateways: int, unix_now: float) -> Lease:
     """Credit for a user at a gateway; `gateways` is how many are here."""
+    user, number = request.user, request.number
     try:
         found = exit_users.find_user(connection, user)
     except NotFound:
-        return Lease(user, 0, RETRY_SECONDS)
+        return Lease(user, number, 0, RETRY_SECONDS)
     found = _renewed(connection, found, unix_now)
     left = found.left(unix_now)
     if left is None:
-        return Lease(user, 0, RETRY_SECONDS)
-    count = lease_size(max(0, left - found.leased), gateways)
-    if not count:
-        if left > 0:
-            return Lease(user, 0, WAITING_SECONDS, is_waiting=True)
-        ends_at = found.window_ends_at
-        wait = RETRY_LIMIT_SECONDS if ends_at is None else max(1.0, ends_at - unix_now)
-        return Lease(user, 0, min(wait, RETRY_LIMIT_SECONDS))
-    where = (_leases.c.gateway == str(gateway)) & (_leases.c.user == user)
-    taken = connection.execute(update(_leases).where(where).values(bytes=_leases.c.bytes + count))
-    if not taken.rowcount:
-        connection.execute(insert(_leases).values(gateway=str(gateway), user=user, bytes=count))
-    return Lease(user, count)
+        return Lease(user, number, 0, RETRY_SECONDS)
+    elsewhere = (_leases.c.user == user) & (_leases.c.gateway != str(gateway))
+    others = int(connection.scalar(select(func.sum(_leases.c.bytes)).where(elsewhere)) or 0)
+    count = lease_size(max(0, left - others - request.held), gateways)
+    _set_lease(connection, str(gateway), user, request.held + count)
+    if count:
+        return Lease(user, number, count)
+    if left > 0:
+        return Lease(user, number, 0, WAITING_SECONDS, is_waiting=True)
+    ends_at = found.window_ends_at
+    wait = RETRY_LIMIT_SECONDS if ends_at is None else max(1.0, ends_at - unix_now)
+    return Lease(user, number, 0, min(wait, RETRY_LIMIT_SECONDS))
 
 
 def read_stats(
@@ -157,10 +158,17 @@ def _charge(connection: Connection, user: str, up: int, down: int, unix_now: flo
 def _take_from_lease(connection: Connection, gateway: str, user: str, count: int) -> None:
     where = (_leases.c.gateway == gateway) & (_leases.c.user == user)
     held = connection.scalar(select(_leases.c.bytes).where(where))
-    if held is not None and held > count:
-        connection.execute(update(_leases).where(where).values(bytes=held - count))
-    elif held is not None:
+    if held is not None:
+        _set_lease(connection, gateway, user, held - count)
+
+
+def _set_lease(connection: Connection, gateway: str, user: str, count: int) -> None:
+    """What more was used than leased is no lease: the gateway says so when it asks."""
+    where = (_leases.c.gateway == gateway) & (_leases.c.user == user)
+    if count <= 0:
         connection.execute(delete(_leases).where(where))
+    elif not connection.execute(update(_leases).where(where).values(bytes=count)).rowcount:
+        connection.execute(insert(_leases).values(gateway=gateway, user=user, bytes=count))
 
 
 def _renewed(connection: Connection, user: StoredExitUser, unix_now: float) -> StoredExitUser:

@@ -31,7 +31,7 @@ class GatewayMessageTests(SynchronousTestCase):
         ]
         for message in messages:
             self.assertEqual(parse_gateway_message(emit(message)), message)
-        for told in (Accounts(3, [Account(name="alice", upload=7)]), Lease("alice", 5)):
+        for told in (Accounts(3, [Account(name="alice", upload=7)]), Lease("alice", 1, 5)):
             self.assertEqual(parse_office_message(emit(told)), told)
 
     def test_what_a_later_release_says_is_passed_over(self) -> None:

@@ -14,24 +14,40 @@ class CreditTests(SynchronousTestCase):
 
     def test_more_is_asked_for_when_half_is_left_and_again_when_no_answer_comes(self) -> None:
         credit = Credit()
-        self.assertTrue(credit.take_request(0.0))
-        self.assertFalse(credit.take_request(1.0))
-        self.assertTrue(credit.take_request(ASK_AGAIN_SECONDS))
+        self.assertTrue(credit.take_request(1, 0.0))
+        self.assertFalse(credit.take_request(2, 1.0))
+        self.assertTrue(credit.take_request(2, ASK_AGAIN_SECONDS))
+        self.assertEqual([credit.is_answer(number) for number in (0, 1, 2)], [False, False, True])
         credit.granted(10, 0.0, 6.0)
+        self.assertFalse(credit.is_asking)
         credit.spend(4)
-        self.assertFalse(credit.take_request(7.0))
+        self.assertFalse(credit.take_request(3, 7.0))
         credit.spend(1)
-        self.assertTrue(credit.take_request(7.0))
+        self.assertTrue(credit.take_request(3, 7.0))
+
+    def test_who_is_to_wait_asks_again_then(self) -> None:
+        credit = Credit()
+        self.assertTrue(credit.take_request(1, 0.0))
+        credit.wait(2.0, 1.0)
+        self.assertEqual((credit.is_asking, credit.is_refused(1.0)), (False, False))
+        self.assertEqual([credit.take_request(2, now) for now in (2.9, 3.0)], [False, True])
+
+    def test_what_was_asked_before_the_account_was_changed_is_asked_again_at_once(self) -> None:
+        credit = Credit()
+        self.assertTrue(credit.take_request(1, 0.0))
+        credit.give_up()
+        self.assertTrue(credit.take_request(2, 0.1))
+        self.assertEqual([credit.is_answer(number) for number in (1, 2)], [False, True])
 
     def test_what_was_refused_is_asked_for_when_it_is_time_or_the_account_was_changed(self) -> None:
         credit = Credit()
         credit.granted(0, 60.0, 0.0)
         self.assertTrue(credit.is_refused(59.0))
-        self.assertFalse(credit.take_request(59.0))
+        self.assertFalse(credit.take_request(1, 59.0))
         self.assertFalse(credit.is_refused(60.0))
         credit.granted(0, 60.0, 60.0)
-        credit.reconsider()
-        self.assertTrue(credit.take_request(61.0))
+        credit.give_up()
+        self.assertTrue(credit.take_request(1, 61.0))
 
     @settings(deadline=None, max_examples=100)
     @given(st.integers(0, 2**53), st.integers(0, 300))

@@ -13,6 +13,7 @@ from zerogo.control.gateway_messages import (
     Enter,
     GatewayMessage,
     Lease,
+    LeaseRequest,
     OfficeMessage,
     Returned,
     Settings,
@@ -77,11 +78,12 @@ OF_GATEWAY: list[GatewayMessage] = [
         [ClosedStream("alice", "192.0.2.7", EDGE, "192.0.2.9", "x:443", "connect", 5.5, 1.5, 10, 20, "closed")],
         [Returned("alice", 30)],
     ),
+    LeaseRequest("alice", 7, -300),
 ]
 OF_CONTROLLER: list[OfficeMessage] = [
     Accounts(3, [Account(name="alice", download=500, countries=["de"], has_package=True)], is_first=True),
     Settings([hash_secret(SECRET)], ["b" * 16], [GatewayEntry(EDGE, ["192.0.2.1:9396"], KEY_HASH, region="eu")]),
-    Lease("alice", 1000),
+    Lease("alice", 7, 1000),
     Shares([Share("alice", 0, 250, 2)]),
 ]
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import random
 
+from twisted.internet.defer import fail
+
 from zerogo.exit.account import Account
 from zerogo.exit.credit import PIECE_BYTES
 from zerogo.exit.grant import AccessRefused, Grant
 from zerogo.exit.reason import Reason
 from zerogo.store import exit_usage, exit_users
+from zerogo.store.errors import Conflict
 from zerogo.store.exit_values import StoredPackage, StreamFilter
 from zerogo.store.paging import Paging
 from zerogo.test.gateway.controlled_pair import EDGE, HASH, ControlledCase, Gateway
@@ -184,6 +187,40 @@ class QuotaTests(ControlledCase):
             self.assertEqual(self.user().used, passed)
             for gateway in self.gateways:
                 self.assertRaises(AccessRefused, gateway.meter.check, "alice")
+
+    def test_all_of_a_package_passes_though_pieces_go_beyond_leases_and_connections_break(self) -> None:
+        for seed in range(4):
+            self.change("alice", used=0)
+            rng, live = random.Random(seed), self.gateways[0].open()
+            for _ in range(2000):
+                live.send(rng.randint(1, PIECE_BYTES))
+                wire = self.gateways[0].wire
+                while rng.random() < 0.7 and wire.deliver():
+                    pass
+                if rng.random() < 0.3:
+                    self.clock.advance(1.0)
+                if rng.random() < 0.02:
+                    wire.cut()
+                    wire.connect()
+                if live.killed is not None:
+                    break
+            self.assertEqual(live.killed, Reason.QUOTA)
+            self.assertTrue(self.size <= live.passed <= self.size + PIECE_BYTES, live.passed)
+            self.settle()
+            self.wait(8.0)
+            self.assertEqual((self.user().used, self.user().leased), (live.passed, 0))
+
+    def test_a_batch_that_was_not_stored_is_sent_again_on_the_same_connection(self) -> None:
+        live = self.gateways[0].open()
+        self.settle()
+        refused = fail(Conflict("the disk is full"))
+        self.patch(self.exits._store, "write", lambda *work: refused)
+        live.send(1000)
+        self.wait(2.0)
+        del self.exits._store.write
+        self.assertEqual(self.user().used, 0)
+        self.wait(6.0)
+        self.assertEqual(self.user().used, 1000)
 
     def test_a_larger_package_lets_the_user_in_again_at_once_and_a_smaller_one_cuts_off(self) -> None:
         live = self.gateways[0].open()

@@ -1,6 +1,6 @@
 import random
 
-from zerogo.control.gateway_messages import ClosedStream, Enter, Returned, Usage, UsageRow
+from zerogo.control.gateway_messages import ClosedStream, Enter, Lease, LeaseRequest, Returned, Usage, UsageRow
 from zerogo.exit.account import Account
 from zerogo.exit.credit import LEASE_LEAST, LEASE_MOST
 from zerogo.ids import NodeId
@@ -25,6 +25,7 @@ class UsageTests(StoreCase):
         self.database.write(exit_users.create_user, Account(name="alice"), "gold", "tester", NOW)
         _, self.secret = self.database.write(exit_gateways.create_key, KeyKind.GATEWAY, HOUR, "tester", self.rng, NOW)
         self.numbers = {ONE: 0, TWO: 0}
+        self.held = {ONE: 0, TWO: 0}
         for gateway in (ONE, TWO):
             self.enter(gateway)
 
@@ -34,26 +35,34 @@ class UsageTests(StoreCase):
 
     def use(self, gateway: NodeId, count: int, now: float = NOW, number: int | None = None) -> None:
         self.numbers[gateway] += 1
+        self.held[gateway] -= count
         usage = Usage(number or self.numbers[gateway], [UsageRow("alice", "e" * 16, "de", count, 0, 1)])
         self.database.write(exit_usage.store_usage, gateway, BOOT, usage, now)
 
     def lease(self, gateway: NodeId, now: float = NOW) -> int:
-        return self.database.write(exit_usage.lease, gateway, "alice", 2, now).count
+        count = self.answer(gateway, now).count
+        self.held[gateway] += count
+        return count
+
+    def answer(self, gateway: NodeId, now: float = NOW, user: str = "alice") -> Lease:
+        request = LeaseRequest(user, 5, self.held[gateway])
+        answer = self.database.write(exit_usage.lease, gateway, request, 2, now)
+        self.assertEqual((answer.user, answer.number), (user, 5))
+        return answer
 
     def used(self) -> int:
         return self.database.read(exit_users.find_user, "alice").used
 
     def test_used_and_leased_never_exceed_the_package_whatever_order_things_come_in(self) -> None:
         rng = random.Random(7)
-        held = {ONE: 0, TWO: 0}
+        held = self.held
         total = 0
         for _ in range(80):
             gateway = rng.choice((ONE, TWO))
             if rng.random() < 0.5:
-                held[gateway] += self.lease(gateway)
+                self.lease(gateway)
             else:
                 count = rng.randint(0, held[gateway])
-                held[gateway] -= count
                 total += count
                 self.use(gateway, count)
             user = self.database.read(exit_users.find_user, "alice")
@@ -88,7 +97,7 @@ class UsageTests(StoreCase):
     def test_a_window_that_is_over_gives_all_of_it_again(self) -> None:
         while count := self.lease(ONE):
             self.use(ONE, count)
-        answer = self.database.write(exit_usage.lease, ONE, "alice", 2, NOW + HOUR - 10)
+        answer = self.answer(ONE, NOW + HOUR - 10)
         self.assertEqual((answer.count, answer.retry_seconds, answer.is_waiting), (0, 10.0, False))
         self.assertGreater(self.lease(ONE, NOW + HOUR), 0)
         self.assertEqual(self.database.read(exit_users.find_user, "alice").window_at, NOW + HOUR)
@@ -96,13 +105,28 @@ class UsageTests(StoreCase):
     def test_users_without_a_package_need_no_credit_and_strangers_get_none(self) -> None:
         self.database.write(exit_users.change_user, "alice", {"package": None}, "tester", NOW)
         self.assertEqual(self.lease(ONE), 0)
-        self.assertEqual(self.database.write(exit_usage.lease, ONE, "eve", 2, NOW).count, 0)
+        self.assertEqual(self.answer(ONE, user="eve").count, 0)
 
     def test_what_other_gateways_hold_is_waited_for(self) -> None:
         while self.lease(ONE):
             pass
-        answer = self.database.write(exit_usage.lease, TWO, "alice", 2, NOW)
+        answer = self.answer(TWO)
         self.assertEqual((answer.count, answer.is_waiting), (0, True))
+
+    def test_what_was_used_beyond_a_lease_is_not_held_back_from_the_rest(self) -> None:
+        beyond = 100_000
+        self.use(ONE, self.lease(ONE) + beyond)
+        while self.lease(ONE):
+            pass
+        self.assertEqual(self.held[ONE], self.size - self.used())
+        self.use(ONE, self.held[ONE])
+        self.assertEqual((self.used(), self.answer(TWO).is_waiting), (self.size, False))
+
+    def test_an_answer_that_never_came_is_not_held_back_once_the_gateway_asks_again(self) -> None:
+        lost = self.lease(ONE)
+        self.held[ONE] -= lost
+        self.assertEqual(self.lease(ONE), lost)
+        self.assertEqual(self.database.read(exit_users.find_user, "alice").leased, lost)
 
     def test_leases_are_a_part_of_what_is_left(self) -> None:
         self.assertEqual(self.lease(ONE), self.size // 4)
