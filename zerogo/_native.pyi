@@ -9,6 +9,8 @@ _Rule = tuple[int | None, tuple[int, int] | None, list[str], bool]
 """Protocol, ports, destinations, and whether it allows: the fields of `PolicyRule`."""
 _PeerRow = tuple[int, list[int], float | None, float | None]
 """Number; bytes in and out, datagrams in and out, bytes carried on; seconds since the last came, and of the session."""
+_DecidedRow = tuple[int, bool, int, int, int, int]
+"""The fields of `Decided`."""
 
 __all__ = ["COUNTERS", "RELAY_TALLY", "NativePlane", "RelayForwarder"]
 
@@ -64,6 +66,8 @@ class NativePlane:
     ) -> None: ...
     def remove_peer(self, peer: int) -> None: ...
     def set_filter(self, peer: int, rules: tuple[list[_Rule], list[_Rule]] | None) -> None: ...
+    def set_decision_log(self, is_on: bool) -> None: ...
+    def take_decisions(self) -> list[_DecidedRow]: ...
     def add_session(
         self,
         peer: int,

@@ -39,6 +39,7 @@ from zerogo.dataplane.limits import UPCALLS_LIMIT as UPCALLS_LIMIT
 from zerogo.dataplane.offloads import Offloads as Offloads
 from zerogo.ids import Endpoint, MacAddress, NodeId
 from zerogo.noise.keys import SessionKeys
+from zerogo.policy.decisions import Decided
 from zerogo.policy.filter import PeerFilter
 
 
@@ -224,6 +225,13 @@ class IDataplane(Protocol):
     def set_filter(self, peer: int, peer_filter: PeerFilter | None) -> None:
         """Hold what passes to and from this peer against these rules from now on; None, as a peer begins, lets
         everything pass. What the filter before let be opened and this one does not ends at once."""
+
+    def set_decision_log(self, is_on: bool) -> None:
+        """Count from now on which flows filters let be opened and which frames they refuse; or, as a plane begins, do
+        not. What was counted and not taken is forgotten."""
+
+    def take_decisions(self) -> list[Decided]:
+        """What filters decided since this was called last, at most one second ago; of peers that are gone as well."""
 
     def add_session(self, peer: int, keys: SessionKeys) -> None:
         """Install a fresh session (see the law above); it retires the peer's oldest where three are in use."""

@@ -25,8 +25,9 @@ from typing import Any
     ADD_SIDE_SOCKET,
     REMOVE_SIDE_SOCKET,
     SET_FILTER,
+    SET_DECISION_LOG,
     CLOSE,
-) = range(1, 14)
+) = range(1, 15)
 (
     DATAGRAM_RECEIVED,
     CONTROL_RECEIVED,
@@ -37,11 +38,13 @@ from typing import Any
     PLANE_FAULT,
     PLANE_COUNTERS,
     PEER_COUNTERS,
-) = range(101, 110)
+    DECISIONS,
+) = range(101, 111)
 
 RECORD_LIMIT = 128 * 1024
 """Bytes of the longest record."""
 PEERS_PER_RECORD = 256
+DECISIONS_PER_RECORD = 1024
 
 Message = tuple[Any, ...]
 

@@ -34,6 +34,7 @@ from zerogo.dataplane.interface import (
 )
 from zerogo.ids import ChannelAddress, Endpoint, NodeId, RouteAddress, SideAddress, SocketAddress
 from zerogo.noise.keys import SessionKeys
+from zerogo.policy.decisions import Decided
 from zerogo.policy.filter import PeerFilter, PolicyRule
 
 try:
@@ -156,6 +157,15 @@ class NativeDataplane:
         if self._plane:
             rules = None if peer_filter is None else (_rows(peer_filter.outbound), _rows(peer_filter.inbound))
             self._plane.set_filter(peer, rules)
+
+    def set_decision_log(self, is_on: bool) -> None:
+        """Count what filters decide from now on, or do not."""
+        if self._plane:
+            self._plane.set_decision_log(is_on)
+
+    def take_decisions(self) -> list[Decided]:
+        """What filters decided since they were taken last."""
+        return [Decided(*row) for row in self._plane.take_decisions()] if self._plane else []
 
     def add_session(self, peer: int, keys: SessionKeys) -> None:
         """Install a fresh session."""

@@ -12,8 +12,11 @@ from zerogo.dataplane.context import PlaneContext
 from zerogo.dataplane.departure import Departure
 from zerogo.dataplane.egress import Egress
 from zerogo.dataplane.ingress import Ingress
+from zerogo.dataplane.limits import UPCALLS_LIMIT
 from zerogo.dataplane.messages import (
     ADD_SESSION,
+    DECISIONS,
+    DECISIONS_PER_RECORD,
     PEER_COUNTERS,
     PEERS_PER_RECORD,
     PLANE_COUNTERS,
@@ -21,6 +24,7 @@ from zerogo.dataplane.messages import (
     RETIRE_SESSION,
     SEND_CONTROL,
     SEND_DATAGRAM,
+    SET_DECISION_LOG,
     SET_FILTER,
     SET_FORWARDING,
     SET_PATH,
@@ -37,6 +41,7 @@ from zerogo.dataplane.tapwriter import TapWriter
 from zerogo.dataplane.transmit import UDP_GRO, DatagramSender
 from zerogo.dataplane.upcalls import UpcallQueue
 from zerogo.dataplane.way import Courses, Plan
+from zerogo.policy.decisions import DecisionTable
 from zerogo.policy.filter import PeerFilter, PolicyRule
 from zerogo.switch.segment import Segment
 from zerogo.wire.transport import Band
@@ -96,6 +101,8 @@ class Plane:
             self._context.table.retire(message[1])
         elif verb == SET_FORWARDING:
             self._carrying.set_rate(message[1])
+        elif verb == SET_DECISION_LOG:
+            self._context.gate.decisions = DecisionTable() if message[1] else None
         elif message[1] in self._context.table.peers:
             self._obey_about(self._context.table.peers[message[1]], message, now)
 
@@ -191,6 +198,15 @@ class Plane:
                 rows.append((number, *row))
         for at in range(0, len(rows), PEERS_PER_RECORD):
             context.upcalls.add((PEER_COUNTERS, rows[at : at + PEERS_PER_RECORD]))
+        self._report_decisions()
+
+    def _report_decisions(self) -> None:
+        """Tell what was decided; an agent that does not read is told later."""
+        upcalls, table = self._context.upcalls, self._context.gate.decisions
+        if table is not None and len(upcalls.waiting) < UPCALLS_LIMIT:
+            rows = [tuple(row) for row in table.take()]
+            for at in range(0, len(rows), DECISIONS_PER_RECORD):
+                upcalls.add((DECISIONS, rows[at : at + DECISIONS_PER_RECORD]))
 
 
 def start_plane(opening: Message, tap_fd: int, sockets: list[socket.socket]) -> Plane:

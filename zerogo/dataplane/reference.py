@@ -41,6 +41,7 @@ from zerogo.dataplane.messages import Message
 from zerogo.dataplane.places import endpoint_of, place_of, ways_of
 from zerogo.ids import Endpoint
 from zerogo.noise.keys import SessionKeys
+from zerogo.policy.decisions import Decided, DecisionTable
 from zerogo.policy.filter import PeerFilter
 
 _CONTROL_BUFFER_BYTES = 4 * 1024 * 1024
@@ -65,6 +66,7 @@ class ReferenceDataplane:
         self._plane: dict[Counter, int] = dict.fromkeys(Counter, 0)
         self._offloads = Offloads()
         self._rows: dict[int, tuple[PeerCounters, float | None, float | None]] = {}
+        self._decisions: DecisionTable | None = None
         self._is_faulted = False
 
     @property
@@ -152,6 +154,9 @@ class ReferenceDataplane:
                         forwarded_bytes=forwarded,
                     )
                     self._rows[peer] = (counted, received_at, added_at)
+            case (messages.DECISIONS, rows) if self._decisions is not None:
+                for row in rows:
+                    self._decisions.add(Decided(*row))
         return None
 
     def _say(self, message: Message, descriptor: int = -1) -> None:
@@ -197,6 +202,15 @@ class ReferenceDataplane:
     def set_filter(self, peer: int, peer_filter: PeerFilter | None) -> None:
         """Hold what passes to and from this peer against these rules; None lets everything pass."""
         self._say((messages.SET_FILTER, peer, None if peer_filter is None else astuple(peer_filter)))
+
+    def set_decision_log(self, is_on: bool) -> None:
+        """Count what filters decide from now on, or do not."""
+        self._decisions = DecisionTable() if is_on else None
+        self._say((messages.SET_DECISION_LOG, is_on))
+
+    def take_decisions(self) -> list[Decided]:
+        """What the worker has told since they were taken last; it tells once a second."""
+        return [] if self._decisions is None else self._decisions.take()
 
     def add_session(self, peer: int, keys: SessionKeys) -> None:
         """Install a fresh session."""

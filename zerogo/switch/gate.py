@@ -2,13 +2,15 @@
 """The filters of a plane's peers, and whether a frame passes: docs/PROTOCOL.md, section 13.
 
 Stateful: what a rule lets one end open, the other end may answer. Frames of peers without a filter are not looked at.
-Rules are looked through for the first frame of a flow only.
+Rules are looked through for the first frame of a flow only, and that is also when a decision is counted, where they
+are wanted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from zerogo.policy.decisions import UNREADABLE, Decided, DecisionTable
 from zerogo.policy.filter import PORT_MAX, PeerFilter, PolicyRule
 from zerogo.switch.flows import FLOWS_LIMIT, Flow, FlowTable
 from zerogo.switch.frame import Buffer
@@ -55,6 +57,8 @@ class Gate:
         self._filters: dict[int, tuple[_Direction, _Direction]] = {}
         self.flows = FlowTable(flows_limit)
         """What was opened."""
+        self.decisions: DecisionTable | None = None
+        """What was decided; None: nobody wants to know."""
 
     def holds(self, peer: int) -> bool:
         """Whether frames of this peer have to be judged."""
@@ -81,16 +85,28 @@ class Gate:
         rules = directions[is_outbound]
         reading = read_frame(frame)
         if isinstance(reading, Reading):
-            return reading is Reading.PASSES or (reading is Reading.NOT_IP and rules.allows_ethernet)
+            if reading is Reading.PASSES or (reading is Reading.NOT_IP and rules.allows_ethernet):
+                return True
+            return self._decide(peer, is_outbound, None)
         if not reading.is_of_flow:
-            return self._is_about_flow(peer, reading, is_outbound, now) or rules.allows(reading)
+            if self._is_about_flow(peer, reading, is_outbound, now) or rules.allows(reading):
+                return True
+            return self._decide(peer, is_outbound, reading)
         flow = Flow.of(peer, reading, is_outbound)
         if self.flows.touch(flow, now):
             return True
         if not rules.allows(reading):
-            return False
+            return self._decide(peer, is_outbound, reading)
         self.flows.open(flow, is_outbound, now)
-        return True
+        return self._decide(peer, is_outbound, reading, is_allowed=True)
+
+    def _decide(self, peer: int, is_outbound: bool, packet: Packet | None, is_allowed: bool = False) -> bool:
+        """What was decided, which is counted where that is wanted."""
+        if self.decisions is not None:
+            protocol = UNREADABLE if packet is None else packet.protocol
+            port = packet.destination_port if packet is not None and packet.has_ports else 0
+            self.decisions.add(Decided(peer, is_outbound, protocol, port, int(is_allowed), int(not is_allowed)))
+        return is_allowed
 
     def _is_about_flow(self, peer: int, error: Packet, is_outbound: bool, now: float) -> bool:
         """Whether an ICMP error quotes a packet that went the other way in a flow."""

@@ -39,6 +39,7 @@ from zerogo.ids import ChannelAddress, Endpoint, NodeId, RouteAddress, SideAddre
 from zerogo.noise.cookie import mac
 from zerogo.noise.keys import SessionKeys
 from zerogo.noise.session import TransportSession
+from zerogo.policy.decisions import Decided, DecisionTable
 from zerogo.policy.filter import PeerFilter
 from zerogo.switch.gate import Gate
 from zerogo.switch.storm import StormBudget
@@ -151,6 +152,14 @@ class MemoryPlane:
         """Hold the peer's frames against these rules."""
         if peer in self._peers:
             self._gate.set_filter(peer, peer_filter)
+
+    def set_decision_log(self, is_on: bool) -> None:
+        """Count what filters decide, or do not."""
+        self._gate.decisions = DecisionTable() if is_on else None
+
+    def take_decisions(self) -> list[Decided]:
+        """What was decided since."""
+        return [] if self._gate.decisions is None else self._gate.decisions.take()
 
     def add_session(self, peer: int, keys: SessionKeys) -> None:
         """An initiator's becomes current, a responder's next."""

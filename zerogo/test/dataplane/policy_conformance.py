@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 
 from zerogo.dataplane.interface import Counter
+from zerogo.policy.decisions import DecisionTable
 from zerogo.policy.filter import OPEN_RULE, PeerFilter, PolicyRule
 from zerogo.test.dataplane.kernel import End, connect, introduce
 from zerogo.test.dataplane.planecase import MEGABYTE, PlaneCase
@@ -135,6 +136,38 @@ class PolicyConformance(PlaneCase):
         self.wait(is_counted, "the answer to be dropped")
         left.plane.set_filter(1, None)
         self.is_carried(answering, asking, b"no filter, no loss")
+
+    def test_what_was_decided_is_counted_where_that_is_wanted(self) -> None:
+        rules = PeerFilter(outbound=(PolicyRule(UDP, (PORT, PORT)),))
+        left, right = self.filtered(rules, None)
+        asking = self.socket_in(left.host, socket.SOCK_DGRAM, (left.host.addresses[0], 40007))
+        answering = self.socket_in(right.host, socket.SOCK_DGRAM, (right.host.addresses[0], PORT))
+        self.is_carried(asking, answering, b"before anybody wants to know")
+        self.is_dropped(left, right, left, Counter.DROPPED_POLICY_OUT, PORT + 2)
+        self.assertEqual([], left.plane.take_decisions())
+        left.plane.set_decision_log(True)
+        found = DecisionTable()
+
+        def has(wanted: tuple[bool, int, int], opened: int, sender: socket.socket, to: tuple[str, int]) -> bool:
+            sender.sendto(b"to be judged", to)
+            for row in left.plane.take_decisions():
+                found.add(row)
+            rows = {row[1:4]: row for row in found.take()}
+            for row in rows.values():
+                found.add(row)
+            return wanted in rows and (rows[wanted].opened, rows[wanted].refused > 0) == (opened, not opened)
+
+        asking_too = self.socket_in(left.host, socket.SOCK_DGRAM, (left.host.addresses[0], 40008))
+        ours, theirs = (left.host.addresses[0], PORT + 1), answering.getsockname()
+        self.wait(lambda: has((False, UDP, PORT + 1), 0, answering, ours), "what was refused to be counted")
+        self.wait(lambda: has((True, UDP, PORT), 1, asking_too, theirs), "the flow to be counted, once")
+        left.plane.set_decision_log(False)
+
+        def is_silent() -> bool:
+            self.is_dropped(left, right, left, Counter.DROPPED_POLICY_OUT, PORT + 2)
+            return left.plane.take_decisions() == []
+
+        self.wait(is_silent, "nothing to be counted any more")
 
     def test_large_packets_pass_in_fragments_of_ip(self) -> None:
         rules = PeerFilter(outbound=(PolicyRule(UDP, (PORT, PORT)),))

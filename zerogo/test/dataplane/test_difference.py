@@ -17,6 +17,7 @@ from zerogo.dataplane.native import NativeDataplane, is_built
 from zerogo.dataplane.transmit import UDP_SEGMENT
 from zerogo.ids import MacAddress, NodeId, SocketAddress
 from zerogo.noise.keys import SessionKeys
+from zerogo.policy.decisions import DecisionTable
 from zerogo.policy.filter import PeerFilter, PolicyRule
 from zerogo.test.dataplane import frames as f
 from zerogo.wire.handshake import Suite
@@ -203,7 +204,9 @@ class DifferenceTests(SynchronousTestCase):
         self.assertEqual(confirming, sender.wire.recv(1 << 16))
         for end, reference, side in ((sender, self.left, rules), (receiver, self.right, rules and rules.swapped)):
             end.plane.set_filter(1, side)
+            end.plane.set_decision_log(True)
             reference.context.gate.set_filter(1, side)
+            reference.context.gate.decisions = DecisionTable()
             end.settle()
         make = random_frame if rules is None else lambda dice: dice.choice((random_frame, random_packet))(dice)
         for number in range(FRAMES):
@@ -221,6 +224,10 @@ class DifferenceTests(SynchronousTestCase):
         for end, reference in ((sender, self.left), (receiver, self.right)):
             expected = {name: getattr(reference.tally, name) for name in COMPARED}
             self.assertEqual(expected, end.counted(expected), seed)
+            assert reference.context.gate.decisions is not None
+            decided = reference.context.gate.decisions.take()
+            self.assertEqual(decided, end.plane.take_decisions(), seed)
+            self.assertEqual(rules is not None, bool(decided))
 
     def test_chachapoly(self) -> None:
         self.check(Suite.CHACHAPOLY)

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use crate::decisions::{Decided, Decisions, UNREADABLE};
 use crate::fdb::PeerNumber;
 use crate::flowtable::{FlowKey, FlowTable};
 use crate::prefix::Prefix;
@@ -90,9 +91,20 @@ fn key_of(peer: PeerNumber, direction: Direction, parties: &Parties) -> FlowKey 
 pub struct Gate {
     filters: HashMap<PeerNumber, Filter>,
     flows: FlowTable,
+    decisions: Option<Decisions>,
 }
 
 impl Gate {
+    /// Count what is decided from now on, or do not; what was counted is forgotten.
+    pub fn set_decision_log(&mut self, is_on: bool) {
+        self.decisions = is_on.then(Decisions::default);
+    }
+
+    /// What was decided since this was asked last.
+    pub fn take_decisions(&mut self) -> Vec<Decided> {
+        self.decisions.as_mut().map(Decisions::take).unwrap_or_default()
+    }
+
     /// Hold a peer's frames against this filter; flows that it would not have let be opened end.
     pub fn set_filter(&mut self, peer: PeerNumber, filter: Option<Filter>) {
         self.flows.retain(peer, |key, is_ours| {
@@ -110,7 +122,7 @@ impl Gate {
         let Some(filter) = self.filters.get(&peer) else {
             return true;
         };
-        match subject {
+        let passes = match subject {
             Subject::Malformed => false,
             Subject::Free => true,
             Subject::NotIp => filter.allows_other(direction),
@@ -122,6 +134,7 @@ impl Gate {
                 let is_allowed = filter.allows(direction, parties.protocol, parties.destination);
                 if is_allowed {
                     self.flows.open(key, direction == Direction::Out, now);
+                    self.count(peer, direction, subject, true);
                 }
                 is_allowed
             }
@@ -131,7 +144,25 @@ impl Gate {
                 quoted.is_some_and(|quoted| self.flows.knows(&key_of(peer, way, &quoted), now))
                     || filter.allows(direction, parties.protocol, parties.destination)
             }
+        };
+        if !passes {
+            self.count(peer, direction, subject, false);
         }
+        passes
+    }
+
+    fn count(&mut self, peer: PeerNumber, direction: Direction, subject: &Subject, is_opened: bool) {
+        let Some(decisions) = &mut self.decisions else {
+            return;
+        };
+        let (protocol, port) = match subject {
+            Subject::Malformed | Subject::Free | Subject::NotIp => (UNREADABLE, 0),
+            Subject::Flow(parties) | Subject::Alone(parties) | Subject::Error(parties, _) => {
+                let port = if has_ports(parties.protocol) { parties.destination.1 } else { 0 };
+                (u16::from(parties.protocol), port)
+            }
+        };
+        decisions.add(peer, direction == Direction::Out, (protocol, port), is_opened);
     }
 
     /// How many flows are held.

@@ -10,7 +10,7 @@
 //! - `endpoint`, `way`: places, channels, routes, and what goes around a datagram on its way there.
 //! - `fdb`, `neighbor`, `source`, `storm`, `segment`: the switch; `prefix`: IP networks.
 //! - `cut`, `merge`, `fragment`: super-frames and frames larger than a path.
-//! - `subject`, `flowtable`, `gate`: what may pass to and from a peer.
+//! - `subject`, `flowtable`, `gate`: what may pass to and from a peer; `decisions`: what was decided of that, counted.
 //! - `flow`, `queue`, `backlog`: what waits to be sealed, and in which order.
 //! - `peer`, `shared`, `outbox`, `egress`, `trip`, `verbs`, `ingress`, `deliver`, `upcall`: the plane's two directions.
 
@@ -21,6 +21,7 @@ pub mod backlog;
 pub mod checksum;
 pub mod counter;
 pub mod cut;
+pub mod decisions;
 mod deliver;
 pub mod door;
 pub mod egress;

@@ -24,6 +24,8 @@ pub enum Verb {
     RemovePeer(PeerNumber),
     /// Hold a peer's frames against a filter; `None` lets everything pass.
     SetFilter(PeerNumber, Option<Filter>),
+    /// Count what filters decide, or do not.
+    SetDecisionLog(bool),
     /// Install a fresh session.
     AddSession(PeerNumber, SessionParts),
     /// Erase a session.
@@ -47,6 +49,7 @@ impl<S: DatagramSink> Outgoing<S> {
             Verb::SetPeer(number, node_id, mac, claims) => self.set_peer(number, node_id, mac, claims),
             Verb::RemovePeer(number) => self.remove_peer(number),
             Verb::SetFilter(number, filter) => self.set_filter(number, filter),
+            Verb::SetDecisionLog(is_on) => self.shared.gate().set_decision_log(is_on),
             Verb::AddSession(number, parts) => self.add_session(number, &parts, now),
             Verb::RetireSession(local_index) => {
                 if let Some(session) = self.shared.session(local_index) {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use zerogo_core::counter::{Counter, NAMES};
+use zerogo_core::decisions::Decided;
 use zerogo_core::egress::Egress;
 use zerogo_core::ingress::Ingress;
 use zerogo_core::shared::{Port, Shared, Switches};
@@ -187,6 +188,11 @@ impl Plane {
             session_age: age(peer.session_added_at.load(Ordering::Relaxed)),
         };
         self.shared.peers().iter().map(row).collect()
+    }
+
+    /// What filters decided since this was asked last.
+    pub fn take_decisions(&self) -> Vec<Decided> {
+        self.shared.gate().take_decisions()
     }
 
     /// Carry out the verbs that wait, stop the threads, close the descriptors.

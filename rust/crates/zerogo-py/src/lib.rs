@@ -29,6 +29,9 @@ use zerogo_io::{Plane, PlaneOptions};
 
 type PeerRow = (u64, [u64; 5], Option<f64>, Option<f64>);
 
+/// Peer, whether outbound, protocol, port, flows opened, frames refused.
+type DecidedRow = (u64, bool, u16, u16, u64, u64);
+
 /// An endpoint as Python spells it.
 #[derive(FromPyObject)]
 enum Address {
@@ -186,6 +189,18 @@ impl NativePlane {
         };
         self.push(Verb::SetFilter(peer, rules.map(parse).transpose()?));
         Ok(())
+    }
+
+    fn set_decision_log(&self, is_on: bool) {
+        self.push(Verb::SetDecisionLog(is_on));
+    }
+
+    /// What filters decided since this was asked last.
+    fn take_decisions(&self) -> Vec<DecidedRow> {
+        let rows = self.with(Plane::take_decisions).unwrap_or_default();
+        rows.into_iter()
+            .map(|row| (row.peer, row.is_outbound, row.protocol, row.port, row.opened, row.refused))
+            .collect()
     }
 
     #[expect(clippy::too_many_arguments, reason = "the keys of a session, spelt out for Python")]
