@@ -238,6 +238,13 @@ class EndpointConformance(PlaneCase):
         self.counts(left, Counter.DROPPED_FORWARD_INVALID, 1)
         self.assertEqual([DatagramReceived(back, initiation)], far.of(DatagramReceived))
 
+    def verbs_are_done(self, end: End, rogue: Rogue) -> None:
+        """Verbs are carried out in order, and not before what comes in: what was said before this control message was
+        heard holds from then on."""
+        end.plane.send_control(9, b"\x03\x01")
+        while len(self.receive_within(rogue.socket)) != OVERHEAD_BYTES + 2:
+            pass
+
     def test_what_is_not_rightful_is_not_carried(self) -> None:
         left, right = self.joined()
         left.plane.set_forwarding(1 << 30)
@@ -264,10 +271,7 @@ class EndpointConformance(PlaneCase):
         rogue.forward(1, (third, here, UNKNOWN), datagram)
         self.counts(left, Counter.DROPPED_FORWARD_NO_WAY, 1)
         left.plane.set_path(1, PathPlan.by(right.host.underlay(), 700))
-        # Verbs are carried out in order, and not before what comes in: so the path has changed when this is heard.
-        left.plane.send_control(9, b"\x03\x01")
-        while len(self.receive_within(rogue.socket)) != OVERHEAD_BYTES + 2:
-            pass
+        self.verbs_are_done(left, rogue)
         rogue.forward(1, (third, here, there), b"\x93" * 700)
         self.counts(left, Counter.DROPPED_FORWARD_TOO_LONG, 1)
         rogue.forward(1, (third, here, there), datagram)
@@ -299,6 +303,7 @@ class EndpointConformance(PlaneCase):
         rogue.forward(1, route, b"\x93" + bytes(999))
         self.counts(left, Counter.DROPPED_FORWARD_RATE, 1)
         left.plane.set_forwarding(1000)
+        self.verbs_are_done(left, rogue)
         for _ in range(150):
             rogue.forward(1, route, b"\x93" + bytes(999))
         self.counts(left, Counter.DROPPED_FORWARD_RATE, 80)
