@@ -129,7 +129,7 @@ class Connection:
         """When the relays' passwords are to be sent; None: not, since it is no member."""
         self.facts: AgentFacts | None = None
         self.watch_at: float | None = None
-        """When it is to be told again that somebody looks; None: it was not told."""
+        """When it is to be told that somebody looks, or nobody does any more; None: it knows that nobody does."""
         self.frames = TokenBucket(FRAMES_PER_SECOND, FRAMES_BURST, now)
         self.signals = TokenBucket(SIGNALS_PER_SECOND, SIGNALS_BURST, now)
         self.punches = TokenBucket(PUNCHES_PER_SECOND, PUNCHES_BURST, now)

@@ -2,12 +2,9 @@
 """The controller's end of all control connections, as a core.
 
 It proves who connects, asks its owner what to do with them (`RegistrationWanted`, `MapWanted`: answered by verbs,
-whenever the store has answered), keeps every member of a network on the newest map, passes signals, and times punches.
-It knows no database, and nothing in it must survive: after a restart agents register again and resume by revision.
-
-Pushes: the first change after a quiet while is published at once; further ones wait until `push_interval` has gone by
-since the last push, which grows with the number of members connected: 0.1 s up to 200 members, 0.5 s for 1,000, never
-above 3 s. A connection whose transport is congested is left out and gets one delta when it has room again.
+whenever the store has answered), keeps every member of a network on the newest map (`pushes`), passes signals, and
+times punches. It knows no database, and nothing in it must survive: after a restart agents register again and resume by
+revision.
 
 A punch: both agents are told a delay such that, with half the round trip measured on each channel, both act at the
 same moment.
@@ -16,7 +13,7 @@ same moment.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from attrs import evolve
 
@@ -29,7 +26,6 @@ from zerogo.control.coordinator_events import (
     CoordinatorEvent,
     LeaveWanted,
     LinksReported,
-    MapWanted,
     MemberConnected,
     MemberDisconnected,
     Presence,
@@ -54,7 +50,8 @@ from zerogo.control.messages import (
     binding_text,
     parse_member_message,
 )
-from zerogo.control.publication import MapView, Publication
+from zerogo.control.publication import MapView
+from zerogo.control.pushes import Pushes, Round
 from zerogo.control.relay_access import RENEW_SECONDS, RelayAccess
 from zerogo.control.subnets import announced_subnets
 from zerogo.control.watching import Watching
@@ -65,9 +62,6 @@ from zerogo.noise.identity import Identity, verify
 
 UNPROVEN_SECONDS = 20.0
 TICK_SECONDS = 0.5
-RETRY_MAP_SECONDS = 1.0
-PUSH_INTERVAL_LEAST, PUSH_INTERVAL_MOST = 0.1, 3.0
-PUSH_INTERVAL_PER_MEMBER = 0.0005
 _TICK = "tick"
 
 
@@ -85,14 +79,11 @@ class Coordinator:
         self._connections: dict[int, Connection] = {}
         self._of_node: dict[tuple[NetworkId, NodeId], list[Connection]] = {}
         self._present: dict[NetworkId, dict[NodeId, Connection]] = {}
-        self._publications: dict[NetworkId, Publication] = {}
-        self._loading: dict[NetworkId, bool] = {}
-        """Networks whose map has been asked for; True where it changed meanwhile."""
-        self._pushed_at: dict[NetworkId, float] = {}
         self._arrivals = Arrivals()
         self._outgoing: deque[tuple[int, bytes] | CloseWanted] = deque()
         self._events: deque[CoordinatorEvent] = deque()
-        self._timers: TimerTable[NetworkId | str] = TimerTable()
+        self._timers: TimerTable[NetworkId | Round | str] = TimerTable()
+        self._pushes = Pushes(controller, self._present, self._events, self._timers, self._collect)
         self._watching = Watching()
         self._introductions = Introductions(access, self._events, self._present_member, self._collect)
 
@@ -144,7 +135,7 @@ class Coordinator:
         if connection is None:
             return
         connection.is_congested = is_congested
-        self._send_map(connection)
+        self._pushes.bring(connection)
         self._collect(connection)
 
     # Answers and news, from the owner
@@ -170,10 +161,10 @@ class Coordinator:
             self._send_passwords(connection, registration, now)
             self._tell_watch(connection, now)
             self._events.append(MemberConnected(registration.network, registration.node_id))
-        publication = self._publications.get(registration.network)
+        publication = self._pushes.published(registration.network)
         if publication is None or publication.revision < connection.needed_revision:
-            self.network_changed(registration.network, now)
-        self._send_map(connection)
+            self._pushes.changed(registration.network, now)
+        self._pushes.bring(connection)
         self._collect(connection)
 
     def hold(self, number: int, sentence: str, now: float) -> None:
@@ -216,29 +207,14 @@ class Coordinator:
 
     def network_changed(self, network: NetworkId, now: float) -> None:
         """The stored network has a new revision: publish it, at once or when the push interval is over."""
-        if network in self._loading:
-            self._loading[network] = True
-            return
-        due = self._pushed_at.get(network, now - PUSH_INTERVAL_MOST) + self.push_interval(network)
-        if due <= now:
-            self._ask_for_map(network)
-        elif not self._timers.is_set(network):
-            self._timers.set(network, due)
+        self._pushes.changed(network, now)
 
     def install(self, view: MapView, now: float) -> None:
-        """The network as it is stored: sign it and bring every connected member to it."""
+        """The network as it is stored: every connected member is brought to it."""
         network = view.network_map.network
-        publication = self._publications.get(network)
-        if publication is None:
-            self._publications[network] = Publication(view, self._controller)
-        else:
-            publication.replace(view)
-        self._pushed_at[network] = now
-        for connection in self._present.get(network, {}).values():
-            self._send_map(connection)
-            self._collect(connection)
+        self._pushes.install(view, now)
         self._reconsider_changed(network, view)
-        self._loaded(network, now)
+        self._pushes.installed(network, now)
 
     def _reconsider_changed(self, network: NetworkId, view: MapView) -> None:
         """What was decided at another controller shows in the map, whether or not word of it came."""
@@ -253,37 +229,29 @@ class Coordinator:
 
     def map_failed(self, network: NetworkId, now: float) -> None:
         """The network could not be read: ask again in a second."""
-        self._loading.pop(network, None)
-        self._timers.set(network, now + RETRY_MAP_SECONDS)
+        self._pushes.failed(network, now)
 
     def network_removed(self, network: NetworkId, sentence: str, now: float) -> None:
         """The network is gone: turn all its agents away."""
         for connection in list(self._connections.values()):
             if connection.registration is not None and connection.registration.network == network:
                 self.refuse(connection.number, RefusalCode.NETWORK_UNKNOWN, sentence, now)
-        self._publications.pop(network, None)
-        self._pushed_at.pop(network, None)
-        self._loading.pop(network, None)
-        self._timers.cancel(network)
+        self._pushes.removed(network)
 
     def watch(self, is_watched: bool, now: float) -> None:
         """Somebody looks at links, or nobody does any more."""
-        if self._watching.change(is_watched):
-            for members in self._present.values():
-                for connection in members.values():
-                    self._tell_watch(connection, now)
-                    self._collect(connection)
+        connected = [connection for members in self._present.values() for connection in members.values()]
+        self._watching.change(is_watched, connected, now)
+        for connection in connected:
+            self._tell_watch(connection, now)
+            self._collect(connection)
 
     def _tell_watch(self, connection: Connection, now: float) -> None:
         self._watching.tell(connection, lambda: sum(map(len, self._present.values())), now)
 
-    def push_interval(self, network: NetworkId) -> float:
-        """Seconds between two pushes to this network, at least."""
-        wanted = len(self._present.get(network, ())) * PUSH_INTERVAL_PER_MEMBER
-        return min(PUSH_INTERVAL_MOST, max(PUSH_INTERVAL_LEAST, wanted))
-
-    def presence(self, network: NetworkId, now: float) -> dict[NodeId, Presence]:
-        """The connected members of a network."""
+    def presence(self, network: NetworkId, of: Iterable[NodeId] | None, now: float) -> dict[NodeId, Presence]:
+        """The connected members of a network, or those `of` them."""
+        here = self._present.get(network, {})
         return {
             node_id: Presence(
                 source=connection.source,
@@ -291,7 +259,8 @@ class Coordinator:
                 rtt=connection.rtt,
                 facts=connection.facts,
             )
-            for node_id, connection in self._present.get(network, {}).items()
+            for node_id in (here if of is None else of)
+            if (connection := here.get(node_id)) is not None
         }
 
     def connection_counts(self) -> Counter[str]:
@@ -303,10 +272,10 @@ class Coordinator:
     def handle_timer(self, now: float) -> None:
         """Pings, time-outs, pushes that are due."""
         for timer in self._timers.take_due(now):
-            if isinstance(timer, NetworkId):
-                self._ask_for_map(timer)
-            else:
+            if isinstance(timer, str):
                 self._tick(now)
+            else:
+                self._pushes.timer_due(timer, now)
 
     def next_timer(self) -> Deadline | None:
         """When `handle_timer` is wanted."""
@@ -406,7 +375,7 @@ class Coordinator:
             case Resync():
                 if connection.resyncs.take(now):
                     connection.sent_revision, connection.sent_filters = 0, b""
-                    self._send_map(connection)
+                    self._pushes.bring(connection)
             case Leave():
                 self._events.append(LeaveWanted(who.network, who.node_id))
             case _:
@@ -419,34 +388,6 @@ class Coordinator:
         if (passwords := self._access.passwords(who.node_id)) is not None:
             connection.passwords_at = now + RENEW_SECONDS
             connection.send(passwords)
-
-    # Maps
-
-    def _ask_for_map(self, network: NetworkId) -> None:
-        if network not in self._loading:
-            self._loading[network] = False
-            self._events.append(MapWanted(network))
-
-    def _loaded(self, network: NetworkId, now: float) -> None:
-        if self._loading.pop(network, False):
-            self.network_changed(network, now)
-
-    def _send_map(self, connection: Connection) -> None:
-        """Bring a member to the published map; after its registration it is told also that nothing changed."""
-        registration = connection.registration
-        if connection.state is not ConnectionState.MEMBER or connection.is_congested or registration is None:
-            return
-        publication = self._publications.get(registration.network)
-        if publication is None or publication.revision < connection.needed_revision:
-            return
-        if connection.is_map_due or connection.sent_revision != publication.revision:
-            connection.is_map_due = False
-            sheet = publication.sheet_for(registration.node_id)
-            if sheet is not None and sheet.digest != connection.sent_filters:
-                connection.sent_filters = sheet.digest
-                connection.send_encoded(sheet.message)
-            connection.send_encoded(publication.message_for(connection.sent_revision))
-            connection.sent_revision = publication.revision
 
     # Ends
 

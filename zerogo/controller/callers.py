@@ -22,7 +22,7 @@ from zerogo.controller.caller import Caller
 from zerogo.controller.desk import Desk
 from zerogo.controller.problems import Problem
 from zerogo.controller.tokens import TokenInvalid
-from zerogo.store import api_tokens, sessions, users
+from zerogo.store import api_tokens, callers, sessions, users
 from zerogo.store.values import Role, SessionKind, StoredUser
 
 LOCAL_OWNER = Caller("", "owner", Role.OWNER)
@@ -108,12 +108,12 @@ async def _user(desk: Desk, token: str) -> Caller:
 
 async def _program(desk: Desk, token: str) -> Caller:
     pair, now = split_token(token, API_TOKEN_PREFIX), desk.unix_time()
-    found = None if pair is None else await desk.store.read(api_tokens.find_token, *pair, now)
-    if found is None:
+    known = None if pair is None else await desk.store.read(callers.by_api_token, *pair, now)
+    if known is None:
         raise Problem(401, "unauthorized", "the API token is not known, or its time is over", CHALLENGE)
-    user = _usable(await desk.store.read(users.find_user, found.user_id))
+    found, user = known[0], _usable(known[1])
     if found.used_at is None or now - found.used_at > api_tokens.TOUCH_SECONDS:
-        await desk.store.write(api_tokens.touch_token, found.token_id, now)
+        desk.touches.note(desk.store, api_tokens.touch_token, found.token_id, now, api_tokens.TOUCH_SECONDS)
     return Caller(user.user_id, user.name, user.role, frozenset(found.scopes), found.token_id)
 
 
@@ -121,17 +121,17 @@ async def _browser(desk: Desk, request: Request) -> Caller | None:
     pair, now = session_secret(request, desk.browsers.cookie_name(request)), desk.unix_time()
     if pair is None:
         return None
-    found = await desk.store.read(sessions.find_session, pair[0], SessionKind.BROWSER, pair[1], now)
-    if found is None:
+    known = await desk.store.read(callers.by_session, pair[0], SessionKind.BROWSER, pair[1], now)
+    if known is None:
         return None
     if request.method not in SAFE_METHODS:
         _check_origin(desk, request)
         shown = request.getHeader(CSRF_HEADER) or ""
         if not hmac.compare_digest(shown.encode(), csrf_token(pair[1]).encode()):
             raise Problem(403, "csrf", "the request must bring the session's CSRF token in X-CSRF-Token")
-    user = _usable(await desk.store.read(users.find_user, found.user_id))
+    found, user = known[0], _usable(known[1])
     if now - found.used_at > sessions.TOUCH_SECONDS:
-        await desk.store.write(sessions.touch_session, found.session_id, now)
+        desk.touches.note(desk.store, sessions.touch_session, found.session_id, now, sessions.TOUCH_SECONDS)
     session_id, token = found.session_id, csrf_token(pair[1])
     return Caller(user.user_id, user.name, user.role, session_id=session_id, csrf_token=token)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +31,7 @@ from zerogo.controller.passwords import Passwords
 from zerogo.controller.rate_limits import RateLimits
 from zerogo.controller.tickets import Tickets
 from zerogo.controller.tokens import OwnerToken, TokenIssuer
+from zerogo.controller.touches import Touches
 from zerogo.controller.webhook_sender import WebhookSender
 from zerogo.core import RandomBytes
 from zerogo.ids import NetworkId, NodeId
@@ -51,7 +52,7 @@ class Members(Protocol):
 
     def test_relay(self, network: NetworkId, pair: tuple[NodeId, NodeId], seconds: float) -> None: ...
 
-    def presence(self, network: NetworkId) -> dict[NodeId, Presence]: ...
+    def presence(self, network: NetworkId, of: Iterable[NodeId] | None = None) -> dict[NodeId, Presence]: ...
 
 
 @frozen
@@ -102,6 +103,7 @@ class Desk:
     """What agents need to find it where one of these is an onion service."""
     relays: tuple[RelayPlace, ...]
     """That members are told of."""
+    touches: Touches = field(factory=Touches)
     clock: IReactorTime
     unix_time: Callable[[], float]
     rng: RandomBytes

@@ -72,7 +72,7 @@ async def test_relay(desk: Desk, call: Call) -> Answer:
     stays as it is; afterwards they go back to the best path."""
     body, network, pair = call.body, call.network, _nodes(call)
     assert isinstance(body, RelayTestRequest)
-    here = desk.members.presence(network)
+    here = desk.members.presence(network, pair)
     if not all(node_id in here for node_id in pair):
         raise Problem(409, "conflict", "one of these members is not connected")
     await desk.store.write(

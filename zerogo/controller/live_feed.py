@@ -87,7 +87,7 @@ class LiveFeed:
     def __init__(
         self,
         store: StoreAccess,
-        presence: Callable[[NetworkId], dict[NodeId, Presence]],
+        presence: Callable[[NetworkId, Iterable[NodeId] | None], dict[NodeId, Presence]],
         relays: Iterable[RelayPlace],
         links: LinkBook,
         clock: IReactorTime,
@@ -265,7 +265,7 @@ class LiveFeed:
         network = picture.network.network
         self._pictures[network] = picture
         self._touched.pop(network, None)
-        presence = self._presence(network)
+        presence = self._presence(network, None)
         state.put(Kind.NETWORK, str(network), str(network), NetworkDocument.of(picture.network))
         for member in picture.members:
             document = MemberDocument.of(member, presence.get(member.node_id))
@@ -275,7 +275,7 @@ class LiveFeed:
     def _show_touched(self, state: LiveState) -> None:
         for network, nodes in self._touched.items():
             picture = self._pictures.get(network)
-            presence = self._presence(network)
+            presence = self._presence(network, nodes)
             for member in picture.members if picture is not None else ():
                 if member.node_id in nodes:
                     document = MemberDocument.of(member, presence.get(member.node_id))

@@ -9,7 +9,7 @@ import msgspec
 
 from zerogo.controller.desk import Answer, Call, Desk, IfMatch, Route
 from zerogo.controller.documents import MemberChange, MemberDocument, Page, SubnetDecision, page
-from zerogo.ids import NetworkId
+from zerogo.ids import NetworkId, NodeId
 from zerogo.store import members
 from zerogo.store.values import Role, StoredMember, StoredState
 
@@ -66,12 +66,15 @@ async def remove_member(desk: Desk, call: Call) -> Answer:
 
 async def _list(desk: Desk, call: Call, network: NetworkId | None) -> Answer:
     piece = await desk.store.read(members.page_members, network, call.paging)
-    presence = {one: desk.members.presence(one) for one in dict.fromkeys(member.network for member in piece.items)}
+    asked: dict[NetworkId, list[NodeId]] = {}
+    for member in piece.items:
+        asked.setdefault(member.network, []).append(member.node_id)
+    presence = {one: desk.members.presence(one, node_ids) for one, node_ids in asked.items()}
     return Answer(200, page(piece, lambda one: MemberDocument.of(one, presence[one.network].get(one.node_id))))
 
 
 def _document(desk: Desk, member: StoredMember) -> MemberDocument:
-    return MemberDocument.of(member, desk.members.presence(member.network).get(member.node_id))
+    return MemberDocument.of(member, desk.members.presence(member.network, [member.node_id]).get(member.node_id))
 
 
 _MEMBERS = "/networks/<string:network>/members"

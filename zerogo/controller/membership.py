@@ -9,7 +9,7 @@ that is gone.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -182,9 +182,9 @@ class Membership:
         """Somebody looks at links, or nobody does any more."""
         self._pump.call(self._coordinator.watch, is_watched)
 
-    def presence(self, network: NetworkId) -> dict[NodeId, Presence]:
-        """Its members that are connected, also those at another controller."""
-        return self.elsewhere(network) | self._coordinator.presence(network, self._clock.seconds())
+    def presence(self, network: NetworkId, of: Iterable[NodeId] | None = None) -> dict[NodeId, Presence]:
+        """Its members that are connected, also those at another controller; those `of` them are all that is asked."""
+        return self.elsewhere(network) | self._coordinator.presence(network, of, self._clock.seconds())
 
     def connection_counts(self) -> dict[str, int]:
         """How many connections of agents are in each state."""

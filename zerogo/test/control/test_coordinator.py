@@ -47,7 +47,7 @@ class CoordinatorTests(SynchronousTestCase):
     def test_every_member_learns_of_every_other(self) -> None:
         wires = self.joined("ann", "bob", "cid")
         self.assertEqual([self.names(wire) for wire in wires], [["ann", "bob", "cid"]] * 3)
-        self.assertEqual(len(self.pair.coordinator.presence(NETWORK, self.pair.now)), 3)
+        self.assertEqual(len(self.pair.coordinator.presence(NETWORK, None, self.pair.now)), 3)
         self.assertEqual(len(self.events(MemberConnected)), 3)
 
     def test_the_first_change_after_quiet_is_pushed_at_once(self) -> None:
@@ -96,7 +96,7 @@ class CoordinatorTests(SynchronousTestCase):
         ann.member.receive_message = lambda data, now: (sent.append(len(data)), receive(data, now))  # type: ignore
         self.pair.connect(ann)
         self.assertEqual(self.names(ann), ["ann", "bob", "cid", "dan"])
-        whole = len(self.pair.coordinator._publications[NETWORK].signed.encode())
+        whole = len(self.pair.coordinator._pushes._publications[NETWORK].signed.encode())
         self.assertLess(max(sent), whole)
 
     def test_signals_reach_a_present_member_of_the_same_network(self) -> None:
@@ -203,7 +203,7 @@ class CoordinatorTests(SynchronousTestCase):
         assert isinstance(refused, Refused)
         self.assertEqual((refused.code, refused.is_final), ("replaced", False))
         self.assertTrue(twin.is_up)
-        self.assertEqual(len(self.pair.coordinator.presence(NETWORK, self.pair.now)), 1)
+        self.assertEqual(len(self.pair.coordinator.presence(NETWORK, None, self.pair.now)), 1)
 
     def test_a_connection_that_was_opened_first_and_registers_last_ends_the_other(self) -> None:
         slow = self.pair.agent("ann")
@@ -251,7 +251,7 @@ class CoordinatorTests(SynchronousTestCase):
         ann.member.report(report, self.pair.now)
         ann.member.report(LinksReport(), self.pair.now)
         self.pair.advance(1.0)
-        presence = self.pair.coordinator.presence(NETWORK, self.pair.now)[ann.member._identity.node_id]
+        presence = self.pair.coordinator.presence(NETWORK, None, self.pair.now)[ann.member._identity.node_id]
         told = [LinksReported(NETWORK, ann.member._identity.node_id, each) for each in (report, LinksReport())]
         self.assertEqual((self.events(LinksReported), presence.facts), (told, facts))
         self.assertAlmostEqual(presence.rtt or 0.0, 0.04, delta=0.001)
@@ -261,7 +261,7 @@ class CoordinatorTests(SynchronousTestCase):
         (ann,) = self.joined("ann")
         ann.member.receive_message = lambda data, now: None  # type: ignore[method-assign]
         self.pair.advance(85.0)
-        self.assertEqual(self.pair.coordinator.presence(NETWORK, self.pair.now), {})
+        self.assertEqual(self.pair.coordinator.presence(NETWORK, None, self.pair.now), {})
         self.assertIn("fell silent", [e.reason for e in self.pair.events if isinstance(e, CloseWanted)])
 
     def test_a_second_registration_on_one_connection_ends_it(self) -> None:

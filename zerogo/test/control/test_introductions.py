@@ -87,7 +87,7 @@ class TwoControllersTests(SynchronousTestCase):
         refused = self.last(self.ann, Refused)
         assert isinstance(refused, Refused)
         self.assertFalse(refused.is_final)
-        self.assertEqual(self.left.coordinator.presence(NETWORK, self.left.now), {})
+        self.assertEqual(self.left.coordinator.presence(NETWORK, None, self.left.now), {})
 
     def test_who_comes_with_a_newer_map_is_not_sent_an_older_one(self) -> None:
         self.left.revision += 5

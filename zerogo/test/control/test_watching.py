@@ -1,5 +1,6 @@
 from twisted.trial.unittest import SynchronousTestCase
 
+from zerogo.control import watching
 from zerogo.control.introductions import told
 from zerogo.control.member import RelayTestWanted, Watched
 from zerogo.control.messages import LINKS_LIMIT, RelayTest
@@ -42,6 +43,23 @@ class WatchingTests(SynchronousTestCase):
         self.assertEqual(self.told(ann)[-1].seconds, 0.0)
         self.pair.advance(RENEW_SECONDS * 2)
         self.assertEqual(len(self.told(ann)), 2)
+
+    def test_not_all_of_many_are_told_in_the_same_moment(self) -> None:
+        self.patch(watching, "AT_ONCE", 2)
+        self.patch(watching, "REPORTS_PER_SECOND", 2)
+        wires = [self.pair.agent(f"node-{number}") for number in range(6)]
+        for wire in wires:
+            self.pair.connect(wire)
+        self.pair.advance(5.0)
+        for is_watched, told_before in ((True, 0), (False, 6)):
+            self.pair.coordinator.watch(is_watched, self.pair.now)
+            self.pair.run()
+            counts = [sum(len(self.told(wire)) for wire in wires) - told_before]
+            for seconds in (1.1, 2.0):
+                self.pair.advance(seconds)
+                counts.append(sum(len(self.told(wire)) for wire in wires) - told_before)
+            self.assertEqual((counts[0], counts[2]), (2, 6))
+            self.assertTrue(2 < counts[1] < 6, str(counts))
 
     def test_a_member_is_told_to_test_the_relay_to_another(self) -> None:
         ann, bob = self.pair.agent("ann"), NodeId(bytes(10))

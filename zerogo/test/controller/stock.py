@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ class Told:
     def test_relay(self, network: NetworkId, pair: tuple[NodeId, NodeId], seconds: float) -> None:
         self.said.append(("relay test", network, pair, seconds))
 
-    def presence(self, network: NetworkId) -> dict[NodeId, Presence]:
+    def presence(self, network: NetworkId, of: Iterable[NodeId] | None = None) -> dict[NodeId, Presence]:
         return self.present
 
 

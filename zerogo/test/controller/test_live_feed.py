@@ -61,7 +61,7 @@ class LiveFeedTests(StoreCase):
         self.good = True
         self.feed = LiveFeed(
             self.store,
-            lambda network: self.present,
+            lambda network, of: self.present,
             [RelayPlace(name="here", udp=3478)],
             LinkBook(),
             self.clock,
