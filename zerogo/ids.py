@@ -22,13 +22,18 @@ NODE_ID_BYTES = 10
 NETWORK_ID_BYTES = 5
 MAC_BYTES = 6
 KEY_BYTES = 32
+TEXTS_KEPT = 8192
+"""Ids whose text, and texts whose id, is not made anew: the same ones are read and shown all the time. What is no id is
+not kept, so what is kept is short."""
 _MAC_TEXT = re.compile("[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 
 
+@lru_cache(TEXTS_KEPT)
 def _base32(data: bytes) -> str:
     return base64.b32encode(data).decode("ascii").lower()
 
 
+@lru_cache(TEXTS_KEPT)
 def _parse_base32(text: str, length: int, what: str) -> bytes:
     try:
         data = base64.b32decode(text.encode("ascii").upper())

@@ -2,8 +2,11 @@
 """Tokens of API callers: short JSON Web Tokens for users, and one random token for the owner of this machine.
 
 RFC 8725: one algorithm (EdDSA) fixed by us and never by the token, `kid` only our own, `typ`, `aud` and `iss` checked,
-every claim required, unknown `crit` refused. The owner's token is made anew at each start and lives in a file that only
-the user who runs the controller may read: who can read it owns the database anyway.
+every claim required, unknown `crit` refused. What a good token says is remembered by its hash, as the signature will be
+good as long as the token is; its time is looked at each time, and whether its user still is one by who calls this.
+
+The owner's token is made anew at each start and lives in a file that only the user who runs the controller may read:
+who can read it owns the database anyway.
 """
 
 from __future__ import annotations
@@ -26,6 +29,8 @@ LIFETIME_SECONDS = 15 * 60.0
 SKEW_SECONDS = 5.0
 """A token may be this much from the future: clocks are set back now and then."""
 TOKEN_LIMIT = 2048
+REMEMBERED = 1000
+"""Tokens whose signature was found good."""
 ALGORITHM = "EdDSA"
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - RFC 9068
 AUDIENCE = "zerogo-api"
@@ -75,6 +80,8 @@ class TokenIssuer:
         self._issuer = issuer
         self._rng = rng
         self._unix_time = unix_time
+        self._good: dict[bytes, tuple[Access, float]] = {}
+        """What tokens say whose signature was found good, and when they expire; by hash, the oldest first."""
 
     def issue(self, subject: str) -> str:
         """A token for the user with this id."""
@@ -99,6 +106,19 @@ class TokenIssuer:
     def _check(self, token: str) -> Access:
         if len(token) > TOKEN_LIMIT:
             raise TokenInvalid("the token is too long")
+        digest = hashlib.sha256(token.encode()).digest()
+        access, expires = self._good.get(digest) or self._read(token)
+        now = self._unix_time()
+        if not access.issued_at - SKEW_SECONDS <= now < expires or expires - access.issued_at > LIFETIME_SECONDS:
+            self._good.pop(digest, None)
+            raise TokenInvalid("the token's time is over: log in again")
+        self._good[digest] = access, expires
+        if len(self._good) > REMEMBERED:
+            del self._good[next(iter(self._good))]
+        return access
+
+    def _read(self, token: str) -> tuple[Access, float]:
+        """What it says, and when it expires."""
         header = jwt.get_unverified_header(token)
         if (header.get("kid"), header.get("typ"), header.get("alg")) != (self._key_id, TOKEN_TYPE, ALGORITHM):
             raise TokenInvalid("the token is not one of this controller")
@@ -112,7 +132,4 @@ class TokenIssuer:
             issuer=self._issuer,
             options={"require": _CLAIMS, "verify_exp": False, "verify_iat": False, "verify_nbf": False},
         )
-        now, issued, expires = self._unix_time(), float(claims["iat"]), float(claims["exp"])
-        if not issued - SKEW_SECONDS <= now < expires or expires - issued > LIFETIME_SECONDS:
-            raise TokenInvalid("the token's time is over: log in again")
-        return Access(str(claims["sub"]), issued)
+        return Access(str(claims["sub"]), float(claims["iat"])), float(claims["exp"])

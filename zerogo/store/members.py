@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from attrs import evolve
-from sqlalchemy import Connection, Row, Select, delete, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, select, tuple_, update
 
 from zerogo.control.netmap import MemberRecord, check_name
 from zerogo.control.subnets import SUBNETS_LIMIT
@@ -43,10 +43,14 @@ def page_members(connection: Connection, network: NetworkId | None, paging: Pagi
     if paging.after is not None:
         query = query.where(tuple_(columns.network, columns.name_key) > tuple_(*paging.after))
     rows = connection.execute(query).all()
+    shown: dict[str, list[str]] = {}
+    for row in rows:
+        shown.setdefault(row.network, []).append(row.node_id)
     addresses, behind = {}, {}
-    for name in dict.fromkeys(row.network for row in rows):
+    for name, node_ids in shown.items():
         one = NetworkId.parse(name)
-        addresses[name], behind[name] = _addresses(connection, one), subnets.subnets_of(connection, one)
+        addresses[name] = _addresses(connection, one, node_ids)
+        behind[name] = subnets.subnets_of(connection, one, node_ids)
     found = [
         _member(row, addresses[row.network].get(row.node_id, ()), behind[row.network].get(row.node_id, ()))
         for row in rows
@@ -229,10 +233,16 @@ def decide_subnet(
     return _existing(connection, network, node_id)
 
 
+_TOUCH = update(tables.members).where(
+    (tables.members.c.network == bindparam("of_network")) & (tables.members.c.node_id == bindparam("of_node"))
+)
+
+
 def touch_members(connection: Connection, seen: Iterable[tuple[NetworkId, NodeId]], unix_now: float) -> None:
     """Note that these members are connected."""
-    for network, node_id in seen:
-        connection.execute(update(tables.members).where(_is(network, node_id)).values(last_seen_at=unix_now))
+    rows = [{"of_network": str(network), "of_node": str(node_id)} for network, node_id in seen]
+    if rows:
+        connection.execute(_TOUCH.values(last_seen_at=unix_now), rows)
 
 
 def let_in(connection: Connection, network: StoredNetwork, found: StoredMember, unix_now: float) -> StoredMember:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from zerogo.controller import tokens
 from zerogo.controller.tokens import AUDIENCE, Access, OwnerToken, TokenInvalid, TokenIssuer
 from zerogo.test.control.pair import seeded
 
@@ -56,6 +57,25 @@ class TokenTests(SynchronousTestCase):
             self.refused(self.sign(**changes))
         for headers in ({"kid": "x"}, {"typ": "JWT"}, {"crit": ["b64"], "b64": False}):
             self.refused(self.sign(headers))
+
+    def test_a_token_that_was_good_is_held_to_its_time_all_the_same(self) -> None:
+        token = self.issuer.issue("ann")
+        for now in (NOW, NOW + 899):
+            self.now = now
+            self.assertEqual(self.issuer.check(token), Access("ann", NOW))
+        self.now = NOW + 900
+        self.refused(token)
+        self.now = NOW - 60
+        self.refused(token)
+        self.now = NOW
+        self.assertEqual(self.issuer.check(token), Access("ann", NOW))
+
+    def test_only_so_many_good_tokens_are_remembered_and_no_bad_ones(self) -> None:
+        self.patch(tokens, "REMEMBERED", 3)
+        for number in range(5):
+            self.issuer.check(self.issuer.issue(f"user-{number}"))
+        self.refused(self.issuer.issue("ann")[:-2])
+        self.assertEqual([access.user_id for access, _ in self.issuer._good.values()], ["user-2", "user-3", "user-4"])
 
     def test_other_algorithms_are_refused(self) -> None:
         """CVE-2017-11424, CVE-2022-29217, CVE-2026-38651."""
