@@ -10,6 +10,10 @@ processor time of the controller, of the bench itself and of a fixed piece of Py
 clock: on a machine that others use too, the last one says by how much the first two are too high, and only these can be
 compared from one run to the next.
 
+Requests of the API come from a third process (`rest`), at an even pace whatever becomes of them: what programs and
+dashboards read, half by an API token and half by an access token, first while nothing else happens, then while a change
+each second is told to every agent. How late that process itself was is told, since it competes for the processor too.
+
 Measured: joins at once; a change until every agent holds it; bytes a change costs; memory; processor while nothing
 happens; REST at 200 requests a second; all agents coming back at once; a restart until every agent is back.
 """
@@ -28,16 +32,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import msgspec
 from attrs import asdict, field, frozen
 from rich.console import Console
 from rich.table import Table
-from treq.client import HTTPClient
 from twisted.internet import reactor as installed
-from twisted.internet.defer import Deferred, DeferredSemaphore, ensureDeferred, gatherResults
-from twisted.web.client import Agent as HttpAgent
-from twisted.web.client import HTTPConnectionPool
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.utils import getProcessOutputAndValue
 
+from integration.bench import rest
 from integration.bench.idle import processor_seconds
 from integration.control_agents import Agent, ControllerProcess, sleep
 from zerogo.control.netmap import SignedMap
@@ -47,8 +52,18 @@ reactor: Any = installed
 AT_ONCE = 200
 CHANGES = 8
 CHANGE_PAUSE_SECONDS = 4.0
-REST_PER_SECOND, REST_SECONDS = 200, 10
-REST_CONNECTIONS = 16
+REST_PER_SECOND, REST_SECONDS = 200, 20
+REST_CONNECTIONS = 32
+REST_PATHS = {
+    "network": "",
+    "member": "/members/{node}",
+    "50 members": "/members?limit=50",
+    "50 links": "/links?limit=50",
+    "50 events": "/events?limit=50",
+    "policy": "/policy",
+}
+"""What is asked for, below a network."""
+SCOPES = ["networks:read", "members:read", "links:read", "events:read", "policy:read"]
 WAIT_SECONDS = 180.0
 POLL_SECONDS = 0.02
 MAPS_KEPT = 200
@@ -98,6 +113,8 @@ class Bench:
         self.agents: list[Agent] = []
         self.phases: list[Phase] = []
         self.network = ""
+        self.callers: list[str] = []
+        """Who makes requests: what the header Authorization holds."""
 
     async def begin(self) -> None:
         """Start the controller."""
@@ -162,31 +179,54 @@ class Bench:
         await self.until(lambda: all(agent.revision > before for agent in self.agents), "a change reached all")
         return [agent.map_at - began for agent in self.agents]
 
-    async def requests(self) -> list[float]:
-        """Seconds that each of `REST_PER_SECOND` * `REST_SECONDS` requests took, begun at an even pace, over kept-up
-        connections as a program would use them."""
-        owner = self.controller.owner()
-        pool = HTTPConnectionPool(reactor)
-        pool.maxPersistentPerHost = REST_CONNECTIONS
-        client, free = HTTPClient(HttpAgent(reactor, pool=pool)), DeferredSemaphore(REST_CONNECTIONS)
-        url = f"{owner['url']}/api/v1/networks/{self.network}"
-        headers: dict[bytes | str, bytes | str] = {"Authorization": f"Bearer {owner['token']}"}
-        took: list[float] = []
+    async def requests(self) -> rest.Found:
+        """What became of `REST_PER_SECOND` * `REST_SECONDS` requests."""
+        url = urlsplit(self.controller.owner()["url"])
+        below = f"/api/v1/networks/{self.network}"
+        kinds = [
+            rest.Asked(title, "GET", below + path.format(node=agent.node_id), headers={"Authorization": shown})
+            for agent in self.agents[:: max(1, len(self.agents) // 20)]
+            for title, path in REST_PATHS.items()
+            for shown in self.callers
+        ]
+        plan = self.controller.directory / "plan.json"
+        plan.write_bytes(
+            msgspec.json.encode(
+                rest.Plan(
+                    host=url.hostname or "",
+                    port=url.port or 0,
+                    rate=REST_PER_SECOND,
+                    total=REST_PER_SECOND * REST_SECONDS,
+                    connections=REST_CONNECTIONS,
+                    kinds=kinds,
+                )
+            )
+        )
+        arguments = ("-m", "integration.bench.rest", str(plan))
+        output, errors, code = await getProcessOutputAndValue(sys.executable, arguments, os.environ)
+        if code:
+            raise SystemExit(errors.decode())
+        found = msgspec.json.decode(output, type=rest.Found)
+        if set(found.statuses) != {200}:
+            raise SystemExit(f"not every request was answered: {found.statuses}")
+        return found
 
-        async def one() -> None:
-            began = reactor.seconds()
-            response = await client.get(url, headers=headers)
-            await response.content()
-            took.append(reactor.seconds() - began)
+    async def make_callers(self) -> None:
+        """A user, with an access token and an API token."""
+        ask = self.controller.request
+        named = {"name": "bench", "password": os.urandom(16).hex()}
+        user = await ask("POST", "/users", {**named, "role": "admin"})
+        wanted = {"name": "bench", "user": user["id"], "scopes": SCOPES, "expires_seconds": 3600}
+        access, program = await ask("POST", "/auth/login", named), await ask("POST", "/tokens", wanted)
+        self.callers = [f"Bearer {token}" for token in (access["token"], program["token"])]
 
-        waiting = []
-        began = reactor.seconds()
-        for number in range(REST_PER_SECOND * REST_SECONDS):
-            waiting.append(free.run(lambda: ensureDeferred(one())))
-            await sleep(max(0.0, began + (number + 1) / REST_PER_SECOND - reactor.seconds()))
-        await gatherResults(waiting)
-        await pool.closeCachedConnections()
-        return took
+    async def change_for(self, seconds: float) -> list[float]:
+        """A change each second; how long each took to reach each agent."""
+        delays, began = [], reactor.seconds()
+        for number in range(int(seconds)):
+            await sleep(max(0.0, began + number - reactor.seconds()))
+            delays += await self.change(number)
+        return delays
 
     def received(self) -> int:
         """Bytes that all agents have received of the controller."""
@@ -248,9 +288,7 @@ async def measure(bench: Bench, count: int, idle_seconds: float) -> dict[str, fl
         await sleep(idle_seconds)
     found["idle_cpu_percent"] = bench.phases[-1].controller / bench.phases[-1].wall * 100
     found["rss_megabytes"] = bench.rss_megabytes()
-    with bench.phase("requests", REST_PER_SECOND * REST_SECONDS):
-        rest = await bench.requests()
-    found["rest_p50_ms"], found["rest_p99_ms"] = (percentile(rest, part) * 1000 for part in (0.5, 0.99))
+    await measure_requests(bench, found)
     await measure_returns(bench, count, found)
     return found
 
@@ -281,6 +319,32 @@ async def measure_changes(bench: Bench, count: int, found: dict[str, float]) -> 
     found["change_p95_seconds"] = percentile(delays, 0.95)
     found["change_max_seconds"] = max(delays)
     found["change_bytes_per_agent"] = (bench.received() - before) / CHANGES / count
+
+
+async def measure_requests(bench: Bench, found: dict[str, float]) -> None:
+    """While nothing else happens, then while members are renamed."""
+    await bench.make_callers()
+    with bench.phase("requests", REST_PER_SECOND * REST_SECONDS):
+        quiet = await bench.requests()
+    note_requests(quiet, "rest", found)
+    with bench.phase("requests while changes are told", REST_PER_SECOND * REST_SECONDS):
+        asked = ensureDeferred(bench.requests())
+        delays = await bench.change_for(REST_SECONDS)
+        busy = await asked
+    note_requests(busy, "rest_busy", found)
+    found["rest_busy_change_p95_seconds"] = percentile(delays, 0.95)
+
+
+def note_requests(asked: rest.Found, key: str, found: dict[str, float]) -> None:
+    """Percentiles, milliseconds."""
+    took = [seconds for some in asked.took.values() for seconds in some]
+    for name, values in {"": took, "_own_lag": asked.late}.items():
+        for part in (50, 99):
+            found[f"{key}{name}_p{part}_ms"] = percentile(values, part / 100) * 1000
+    found[f"{key}_max_ms"] = max(took) * 1000
+    found[f"{key}_own_ms_each"] = asked.processor / len(took) * 1000
+    for title, some in asked.took.items():
+        found[f"{key}_p99_ms {title}"] = percentile(some, 0.99) * 1000
 
 
 async def measure_returns(bench: Bench, count: int, found: dict[str, float]) -> None:
@@ -324,7 +388,9 @@ def goals(found: dict[str, float]) -> list[Goal]:
         most("bytes a change costs an agent", "change_bytes_per_agent", 1000, "B"),
         most("memory (RSS)", "rss_megabytes", 300, "MB"),
         most("idle processor, of one core", "idle_cpu_percent", 10, "%"),
+        most("REST at 200/s, p50", "rest_p50_ms", 50, "ms"),
         most("REST at 200/s, p99", "rest_p99_ms", 50, "ms"),
+        most("the same while a change each second is told to all, p99", "rest_busy_p99_ms", 50, "ms"),
         most("kill and restart, all back with the newest map", "restart_seconds", 30, "s"),
     ]
 
@@ -342,6 +408,11 @@ def show(found: dict[str, float], phases: list[Phase], console: Console) -> bool
         seconds = [f"{value:.2f} s" for value in (one.wall, one.controller, one.bench)]
         costs.add_row(f"{one.events} {one.title}", *seconds[:2], each, seconds[2], f"{one.loop_ms:.0f} ms")
     console.print(costs)
+    lags = Table("requests", "p50", "p99", "most", "the client itself late, p99")
+    for title, key in {"nothing else happens": "rest", "changes are told": "rest_busy"}.items():
+        names = ("p50_ms", "p99_ms", "max_ms", "own_lag_p99_ms")
+        lags.add_row(title, *(f"{found[f'{key}_{name}']:.1f} ms" for name in names))
+    console.print(lags)
     return all(row.is_met for row in rows)
 
 
