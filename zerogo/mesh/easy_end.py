@@ -117,9 +117,10 @@ class EasyEnd:
         self._spray, self._probe = spray, ice.loose_check()
 
     def _failed(self, now: float) -> None:
+        window = None if self._spray is None else self._spray.window
         self.stop()
         self._failures += 1
-        self._ready_at = now + _EARLIER_SHARE * backoff(self._failures)
+        self._ready_at = now + _EARLIER_SHARE * backoff(self._failures, window)
 
 
 def _is_credible(window: PortWindow, offer: Offer) -> bool:

@@ -111,9 +111,11 @@ class HardEnd:
     def sockets_opened_by_driver(self, numbers: Sequence[int], now: float) -> None:
         """The driver opened these side sockets, or none if there is no room."""
         fan = self._fan
-        if fan is None or self.stage not in (Stage.OPENING, Stage.SPREADING) or (not numbers and not fan.sockets):
+        if fan is None or self.stage not in (Stage.OPENING, Stage.SPREADING):
             self._context.outbox.tell(SideSocketsDropped(tuple(numbers)))
-            self.stop()
+            return
+        if not numbers and not fan.sockets:
+            self._failed(now)
             return
         self._due_at = None
         self.sockets_opened += len(numbers)
@@ -267,9 +269,10 @@ class HardEnd:
         self.window = predict(self._context.number(), self._fan.samples, sockets)
 
     def _failed(self, now: float) -> None:
+        window = self.window
         self.stop()
         self._failures += 1
-        self._ready_at = now + backoff(self._failures)
+        self._ready_at = now + backoff(self._failures, window)
         self.stage, self._due_at = Stage.WAITING, self._ready_at
         self._spread_at = self._ready_at + SPREAD_AFTER_SECONDS - SOUND_AFTER_SECONDS
 

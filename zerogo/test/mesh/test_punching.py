@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -16,7 +18,7 @@ from zerogo.mesh.credentials import derive_pair_secrets
 from zerogo.mesh.easy_end import WINDOW_SECONDS, EasyEnd
 from zerogo.mesh.events import SideSocketsDropped, SideSocketsWanted
 from zerogo.mesh.hard_end import OPENING_SECONDS, SOUND_AFTER_SECONDS, HardEnd, Stage
-from zerogo.mesh.punch_desk import BACKOFF_SECONDS, SPRAYS_LIMIT, PunchDesk, backoff
+from zerogo.mesh.punch_desk import BACKOFF_SECONDS, NARROW_BACKOFF_SECONDS, SPRAYS_LIMIT, PunchDesk, backoff
 from zerogo.mesh.signal import Offer
 from zerogo.test.mesh.parts import ANN, BOB, NETWORK, context, drained
 from zerogo.testing.mesh import Member, VirtualMesh
@@ -95,6 +97,18 @@ class EasyEndTests(SynchronousTestCase):
         self.assertLessEqual(len(tried_at), 2 + len(BACKOFF_SECONDS) + 2)
         self.assertGreaterEqual(tried_at[-1] - tried_at[-2], 0.8 * BACKOFF_SECONDS[-1])
 
+    def test_a_few_ports_are_tried_again_every_minute_whatever_was_before(self) -> None:
+        tried_at = []
+        for second in range(300):
+            before = self.end.tries
+            narrow = PortWindow(number=second, host=OUTER.host, low=31000, high=31030, sockets=8)
+            self.end.told(narrow, HARD_OFFER, self.ice, float(second))
+            probes(self.end, self.ice, float(second), second + 1.0)
+            if self.end.tries > before:
+                tried_at.append(second)
+        gaps = [later - earlier for earlier, later in pairwise(tried_at)]
+        self.assertTrue(30 <= gaps[-1] == max(gaps) <= 40, gaps)
+
     def test_one_address_gets_no_more_than_its_share_whoever_names_it(self) -> None:
         ends = [EasyEnd(context(), self.desk, number) for number in range(1, 9)]
         sent = 0
@@ -140,19 +154,25 @@ class HardEndTests(SynchronousTestCase):
         self.end.handle_timer(self.ice, SOUND_AFTER_SECONDS)
         self.assertEqual(drained(self.shared), [SideSocketsWanted(1, SOUNDING_SOCKETS)])
 
-    def test_without_any_socket_the_try_ends(self) -> None:
+    def test_without_any_socket_the_try_ends_and_another_follows(self) -> None:
         self.begin()
         self.end.sockets_opened_by_driver([], 0.3)
-        self.assertIs(self.end.stage, Stage.IDLE)
+        self.assertIs(self.end.stage, Stage.WAITING)
         self.assertTrue(self.shared.punches.take_fan(2))
+        self.shared.punches.leave_fan(2)
+        drained(self.shared)
+        self.end.handle_timer(self.ice, 0.3 + NARROW_BACKOFF_SECONDS[0])
+        self.assertEqual(drained(self.shared), [SideSocketsWanted(1, SOUNDING_SOCKETS)])
 
     def test_a_driver_that_says_nothing_is_not_waited_for(self) -> None:
         self.begin()
         self.end.handle_timer(self.ice, SOUND_AFTER_SECONDS + OPENING_SECONDS)
         self.assertIs(self.end.stage, Stage.WAITING)
         drained(self.shared)
-        self.end.sockets_opened_by_driver([1, 2], 9.0)
+        self.end.sockets_opened_by_driver([1, 2], 3.0)
         self.assertEqual(drained(self.shared), [SideSocketsDropped((1, 2))])
+        self.end.handle_timer(self.ice, 9.0)
+        self.assertEqual(drained(self.shared), [SideSocketsWanted(1, SOUNDING_SOCKETS)], "sockets that came late")
 
     def test_one_peer_at_a_time(self) -> None:
         self.shared.punches.take_fan(2)
@@ -167,7 +187,9 @@ class HardEndTests(SynchronousTestCase):
         self.assertIs(self.end.stage, Stage.IDLE)
 
     def test_tries_follow_each_other_later_and_later(self) -> None:
-        self.assertEqual([backoff(number) for number in range(1, 7)], [5.0, 15.0, 60.0, 300.0, 300.0, 300.0])
+        wide = [backoff(number, window(1)) for number in range(1, 8)]
+        self.assertEqual(wide, [5.0, 15.0, 30.0, 60.0, 60.0, 300.0, 300.0])
+        self.assertEqual([backoff(number, None) for number in range(1, 6)], [5.0, 10.0, 20.0, 40.0, 40.0])
 
 
 class WholeTests(SynchronousTestCase):
@@ -215,6 +237,18 @@ class WholeTests(SynchronousTestCase):
         self.assertFalse(ann.is_connected_to(bob))
         self.assertEqual((ann.sides.opened, bob.sides.opened), (0, 0))
         self.assertIn("each end is behind a symmetric NAT", ann.status(bob).reason)
+
+    def test_a_pair_that_counts_and_was_not_found_in_time_is_tried_again_within_a_minute(self) -> None:
+        for minutes in (1, 4):
+            mesh = VirtualMesh(6)
+            ann, bob = mesh.add_member("ann", SYMMETRIC_SEQUENTIAL), mesh.add_member("bob", PORT_RESTRICTED)
+            mesh.start()
+            ann.sides.limit = 0
+            mesh.run_for(60.0 * minutes)
+            self.assertFalse(ann.is_direct_to(bob))
+            ann.sides.limit = SOUNDING_SOCKETS
+            mesh.run_for(50.0)
+            self.assertTrue(ann.is_direct_to(bob) and bob.is_direct_to(ann), minutes)
 
     def test_where_few_sockets_may_be_opened_those_must_do(self) -> None:
         mesh = VirtualMesh(5)
