@@ -31,10 +31,11 @@ _CONSENT = (
 
 def _config(path: Path | None, state_dir: Path | None) -> EdgeConfig:
     overrides = {} if state_dir is None else {"state-dir": str(state_dir)}
-    config = load(path or default_path("edge"), EdgeConfig, overrides)
-    if state_dir is None and path is None and os.geteuid() != 0 and config.state_dir == EdgeConfig().state_dir:
+    place = path or default_path("edge")
+    config = load(place, EdgeConfig, overrides)
+    if config.state_dir == EdgeConfig().state_dir and os.geteuid() != 0 and not os.access(config.state_dir, os.W_OK):
         home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-        config = load(path, EdgeConfig, {"state-dir": str(home / "zerogo" / "edge")})
+        config = load(place, EdgeConfig, {"state-dir": str(home / "zerogo" / "edge")})
     return config
 
 
@@ -89,7 +90,8 @@ def join(
     as_agent: bool,
     foreground: bool,
 ) -> None:
-    """Join the gateway of TOKEN, the line that `zerogo exits token` printed there."""
+    """Join the gateways of TOKEN, the line that `zerogo exits edges token` printed at the controller, or
+    `zerogo exits token` at a gateway that has none."""
     found = _config(config, state_dir)
     state = EdgeState(found.state_dir)
     parsed, identity = EdgeToken.parse(token), _agents_key() if as_agent else None
@@ -120,6 +122,12 @@ def _await(config: EdgeConfig, daemon: Daemon) -> None:
     until = time.monotonic() + JOIN_SECONDS
     while config.status_port and time.monotonic() < until:
         status = _ask(config, "/status")
+        if status is not None and daemon.pid() not in (None, status.get("process")):
+            click.echo(
+                f"The edge runs, without a page: another one has port {config.status_port} (set status-port). "
+                f"Its log is {daemon.log_file}"
+            )
+            return
         if status is not None and status["state"] == "ready":
             click.echo(f"This machine is an exit. Its page: http://127.0.0.1:{config.status_port}/")
             return
@@ -154,7 +162,8 @@ def status(config: Path | None, state_dir: Path | None, as_json: bool) -> None:
         click.echo(json.dumps(answer))
         return
     for key, value in answer.items():
-        click.echo(f"{key.replace('_', ' '):<20} {', '.join(value) if isinstance(value, list) else value}")
+        shown = ", ".join(value) if isinstance(value, list) else value
+        click.echo(f"{key.replace('_', ' '):<20} {'-' if shown in (None, '') else shown}")
 
 
 @edge.command()
@@ -162,6 +171,7 @@ def status(config: Path | None, state_dir: Path | None, as_json: bool) -> None:
 def pause(config: Path | None, state_dir: Path | None) -> None:
     """End all streams and take none until `resume`."""
     _verb(_config(config, state_dir), "/pause")
+    click.echo("This machine takes no streams until `zerogo edge resume`.")
 
 
 @edge.command()
@@ -169,6 +179,7 @@ def pause(config: Path | None, state_dir: Path | None) -> None:
 def resume(config: Path | None, state_dir: Path | None) -> None:
     """Take streams again."""
     _verb(_config(config, state_dir), "/resume")
+    click.echo("This machine is an exit again.")
 
 
 def _verb(config: EdgeConfig, path: str) -> None:

@@ -12,6 +12,25 @@ import click
 from zerogo.cli.controller_option import controller_api, json_option, print_json, print_table, state_dir_option
 from zerogo.cli.tables import age_text, bytes_text
 
+LEFT_OUT = {
+    "not-allowed": "that the account may not use",
+    "country": "in another country",
+    "region": "in another region",
+    "city": "in another city",
+    "asn": "in another network",
+    "zone": "without that tag",
+    "away": "away",
+    "draining": "going away",
+    "full": "with as many streams as they take",
+    "ejected": "that failed of late",
+    "silent": "that do not answer at the moment",
+    "udp": "without UDP",
+    "bind": "without BIND",
+    "ipv6": "without IPv6",
+    "port": "that let nothing through to that port",
+}
+"""Why an edge was not considered (`zerogo.exit.choose.misfit`), after how many."""
+
 
 @click.command()
 @click.argument("kind", type=click.Choice(["user", "edge", "country"]), default="user")
@@ -139,8 +158,9 @@ def explain(username: str, target: str, state_dir: Path | None, as_json: bool) -
         if document is None or "error" in document:
             click.echo(f"{gateway}: {'no answer' if document is None else document['error']}")
             continue
-        left_out = ", ".join(f"{count} for {reason}" for reason, count in document["excluded"].items())
-        click.echo(f"{gateway}: {document['chosen'] or 'none'} of {document['fitting']} by {document['policy']}")
+        left_out = ", ".join(f"{count} {LEFT_OUT.get(why, why)}" for why, count in document["excluded"].items())
+        chosen = f"{document['chosen']}, one of {document['fitting']} that fit"
+        click.echo(f"{gateway}: {chosen if document['chosen'] else 'no edge fits'} (by {document['policy']})")
         click.echo(f"  left out: {left_out or 'none'}")
         for one in document["candidates"][:5]:
             click.echo(f"  {one['edge']} {one['name']:<16} cost {one['cost']:.4f}, {one['streams']} streams")
@@ -151,5 +171,5 @@ def explain(username: str, target: str, state_dir: Path | None, as_json: bool) -
 @state_dir_option
 def kick(user: str, state_dir: Path | None) -> None:
     """End all live streams of USER, who may come again."""
-    done = controller_api(state_dir).call("POST", f"/exits/users/{quote(user)}/kick")
-    click.echo(f"the streams of {user} end at {done['gateways']} gateways")
+    controller_api(state_dir).call("POST", f"/exits/users/{quote(user)}/kick")
+    click.echo(f"the streams of {user} end")

@@ -2,8 +2,8 @@
 """What controllers of one database tell each other, as msgpack.
 
 A word says that something changed, never what it is now: who hears it looks into the database. The exceptions are what
-is on its way to a member (`ForMember`) and what members tell of their links, which are in no database. Words may be
-lost, come twice and come late.
+is on its way to a member (`ForMember`), what gateways are to do at once (`ForGateways`) and what members tell of their
+links, which are in no database. Words may be lost, come twice and come late.
 """
 
 from __future__ import annotations
@@ -93,6 +93,19 @@ class ForMember(_MemberWord, frozen=True, tag="for"):
     content: Annotated[bytes, msgspec.Meta(max_length=WORD_LIMIT)]
 
 
+class ForGateways(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="t", tag="for-gateways"):
+    """An order for a gateway, wherever it is connected, or, where none is named, for all of them
+    (`zerogo.control.gateway_messages`)."""
+
+    content: Annotated[bytes, msgspec.Meta(max_length=WORD_LIMIT)]
+    gateway_raw: _NodeBytes | None = msgspec.field(default=None, name="gateway")
+
+    @property
+    def gateway(self) -> NodeId | None:
+        """Which one."""
+        return None if self.gateway_raw is None else NodeId(self.gateway_raw)
+
+
 Word = (
     NetworkChanged
     | NetworkDeleted
@@ -104,6 +117,7 @@ Word = (
     | Looking
     | AreaOutdated
     | ForMember
+    | ForGateways
 )
 _DECODER = msgspec.msgpack.Decoder(Word)
 

@@ -75,7 +75,7 @@ async def delete_exit_gateway(desk: Desk, call: Call) -> Answer:
 async def kick_stream(desk: Desk, call: Call) -> Answer:
     """End one live stream of a gateway."""
     gateway, number = _gateway(call), check_number(call.path["stream"])
-    if gateway not in desk.exits.presence():
+    if gateway not in desk.exits.presence() and desk.exits.tell_fellows is None:
         raise Problem(404, "not-found", f"gateway {gateway} is not here")
     desk.exits.kick_stream(gateway, number)
     return Answer(204)
@@ -133,15 +133,21 @@ async def create_exit_key(desk: Desk, call: Call) -> Answer:
     places = (await desk.store.read(exit_gateways.read_settings, desk.unix_time())).places
     if body.kind is KeyKind.EDGE and not places:
         raise Problem(409, "conflict", "no gateway has joined yet, and edges join by a gateway")
+    if body.kind is KeyKind.GATEWAY:
+        addresses = addresses or list(desk.own_addresses())
+    else:
+        place = _best_place(desk, places)
+        addresses = addresses or list(place.addresses)
+    if not addresses:
+        raise Problem(409, "conflict", "it is not known how to reach whom is joined: name it, as --address HOST:PORT")
     key, secret = await desk.store.write(
         exit_gateways.create_key, body.kind, body.expires_seconds, call.actor, desk.rng, desk.unix_time()
     )
     desk.exits.settings_changed()
     if body.kind is KeyKind.GATEWAY:
-        token: EdgeToken = GatewayToken(tuple(addresses) or desk.own_addresses(), desk.key_hash, secret)
+        token: EdgeToken = GatewayToken(tuple(addresses), desk.key_hash, secret)
     else:
-        place = _best_place(desk, places)
-        token = EdgeToken(tuple(addresses) or tuple(place.addresses), place.key_hash, secret, place.is_tls)
+        token = EdgeToken(tuple(addresses), place.key_hash, secret, place.is_tls)
     return Answer(201, ExitKeyDocument.of(key, token.format()))
 
 

@@ -20,6 +20,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from zerogo.control.coordinator_events import CloseWanted
+from zerogo.control.fellow_words import ForGateways, Word
 from zerogo.control.gateway_messages import (
     ACCOUNTS_LIMIT,
     Accounts,
@@ -29,6 +30,8 @@ from zerogo.control.gateway_messages import (
     Kick,
     OfficeMessage,
     Settings,
+    emit,
+    parse_office_message,
 )
 from zerogo.control.gateways import (
     AnswerReceived,
@@ -48,6 +51,7 @@ from zerogo.exit.account import Account
 from zerogo.ids import NodeId
 from zerogo.net.pump import Pump
 from zerogo.store import exit_gateways, exit_usage, exit_users
+from zerogo.store.errors import NotFound
 from zerogo.store.threads import StoreAccess
 
 LOOK_SECONDS = 1.0
@@ -55,6 +59,7 @@ LOOK_SECONDS = 1.0
 FORGET_SECONDS = 3600.0
 ANSWER_SECONDS = 3.0
 """How long gateways have to answer a question."""
+REMOVED = "this gateway was removed from its controller"
 AUDIT_SECONDS = 30 * 86_400.0
 """How long streams stay in the audit where nothing else is said."""
 
@@ -78,6 +83,8 @@ class Exits:
         self._unix_time = unix_time
         self.shown_changed: Callable[[], object] = lambda: None
         """Is told when what the API shows of gateways, edges and usage is other than it was."""
+        self.tell_fellows: Callable[[Word], object] | None = None
+        """Tells the other controllers of the same database; None where there are none."""
         self._shown: object = None
         self._audit_seconds = audit_seconds
         self._settings: Settings | None = None
@@ -121,16 +128,35 @@ class Exits:
         _spawn(self._send_settings(), "sending settings")
 
     def kick(self, order: Kick) -> None:
-        """At all gateways."""
-        self._pump.call(self._office.tell_all, order)
+        """At all gateways, whichever controller they are connected to."""
+        self._order(None, order)
+        self._pass_on(None, order)
 
     def kick_stream(self, gateway: NodeId, stream: int) -> None:
         """One stream."""
-        self._pump.call(self._office.tell, gateway, Kick(stream=stream))
+        order = Kick(stream=stream)
+        self._order(gateway, order)
+        self._pass_on(gateway, order)
+
+    def heard(self, word: ForGateways) -> None:
+        """Another controller of the same database has orders for gateways; raises `ParseError`."""
+        order = parse_office_message(word.content)
+        if isinstance(order, Kick):
+            self._order(word.gateway, order)
+
+    def _order(self, gateway: NodeId | None, order: Kick) -> None:
+        if gateway is None:
+            self._pump.call(self._office.tell_all, order)
+        else:
+            self._pump.call(self._office.tell, gateway, order)
+
+    def _pass_on(self, gateway: NodeId | None, order: Kick) -> None:
+        if self.tell_fellows is not None:
+            self.tell_fellows(ForGateways(emit(order), None if gateway is None else gateway.raw))
 
     def gateway_removed(self, gateway: NodeId) -> None:
         """A person removed it."""
-        self._pump.call(self._office.remove_gateway, gateway, "this gateway was removed from its controller")
+        self._pump.call(self._office.remove_gateway, gateway, REMOVED)
         self.settings_changed()
 
     def presence(self) -> dict[NodeId, GatewayPresence]:
@@ -337,6 +363,19 @@ class Exits:
             return
         self._settings = settings
         self._tell_all(self._with_loads(settings))
+        known = {place.gateway for place in settings.places}
+        for gateway in self._office.present:
+            if str(gateway) not in known:
+                await self._turn_away(gateway)
+
+    async def _turn_away(self, gateway: NodeId) -> None:
+        """A gateway that is not among those read: it was removed at another controller, or joined meanwhile."""
+        try:
+            await self._store.read(exit_gateways.find_gateway, gateway)
+        except NotFound:
+            self._pump.call(self._office.remove_gateway, gateway, REMOVED)
+        except ZeroGoError as error:
+            _log.error("Gateway {gateway} cannot be looked up: {reason}", gateway=str(gateway), reason=str(error))
 
     def _with_loads(self, settings: Settings) -> Settings:
         """With how many edges each gateway has at the moment."""

@@ -8,6 +8,7 @@ so the verbs want it; and a name that was made to lead to 127.0.0.1 shows in the
 from __future__ import annotations
 
 import json
+import os
 from html import escape
 
 from twisted.web.resource import Resource
@@ -35,6 +36,7 @@ def facts(fleet: EdgeFleet) -> dict[str, object]:
         "bytes_in": owner.counters.received,
         "bytes_this_month": owner.month.used,
         "recent": list(owner.recent),
+        "process": os.getpid(),
     }
 
 

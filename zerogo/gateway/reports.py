@@ -11,7 +11,6 @@ from zerogo.control.gateway_messages import Ask
 from zerogo.errors import ParseError
 from zerogo.exit.choose import Demand
 from zerogo.exit.frames import Command
-from zerogo.exit.grant import Grant
 from zerogo.exit.target import Target
 from zerogo.exit.username import parse_username
 from zerogo.gateway.hub import Hub
@@ -65,7 +64,9 @@ def explanation(argument: str, hub: Hub, desk: UserDesk) -> dict[str, Any]:
         target = Target(host.strip("[]"), int(port))
     except (ParseError, ValueError) as error:
         return {"error": str(error)}
-    grant = desk.grant_of(name.name) or Grant(user=name.name)
+    grant = desk.grant_of(name.name)
+    if grant is None:
+        return {"error": f"there is no user {name.name!r}, or the account is paused or expired"}
     demand = allowed(grant, Demand(command=Command.CONNECT, target=target, wish=name.wish))
     found = hub.explain(demand)
     return {

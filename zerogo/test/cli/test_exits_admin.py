@@ -69,6 +69,10 @@ class ExitsAdminTests(CommandCase):
         self.run_ok(exits, "gateways", "delete", "fra")
         self.assertIn("no gateway", self.run_ok(exits, "gateways"))
 
+    def test_a_token_without_an_address_is_not_made(self) -> None:
+        object.__setattr__(self.desk, "own_addresses", tuple)
+        self.assertIn("--address", self.refusal(exits, "gateways", "token"))
+
     def test_addresses_are_kept_out_and_let_in_again(self) -> None:
         for arguments in (("192.0.2.0/24", "--reason", "scans", "--for", "7d"), ("2001:db8::1",)):
             result = self.invoke(exits, "denials", "add", *arguments)
@@ -101,7 +105,7 @@ class ExitsAdminTests(CommandCase):
         self.assertIn("no stream is open", self.run_ok(exits, "streams", "--live"))
         self.assertIn("no gateway is here", self.run_ok(exits, "explain", "alice-country-de"))
         self.make()
-        self.assertIn("at 0 gateways", self.run_ok(exits, "kick", "alice"))
+        self.assertIn("alice end", self.run_ok(exits, "kick", "alice"))
 
     def test_a_gateway_is_made_to_join(self) -> None:
         token = self.run_ok(exits, "gateways", "token", "--address", "controller.example").strip()

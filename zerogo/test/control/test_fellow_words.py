@@ -6,6 +6,7 @@ from zerogo.control.fellow_words import (
     MEMBERS_LIMIT,
     WORD_LIMIT,
     AreaOutdated,
+    ForGateways,
     ForMember,
     Looking,
     MemberDecided,
@@ -33,6 +34,7 @@ words = st.one_of(
     st.builds(Looking, st.booleans()),
     st.builds(AreaOutdated, st.text(max_size=32), st.text(max_size=32)),
     st.builds(ForMember, networks, nodes, st.binary(max_size=100)),
+    st.builds(ForGateways, st.binary(max_size=100), st.none() | nodes),
 )
 
 

@@ -7,14 +7,22 @@ import random
 
 from twisted.internet.defer import fail
 
+from zerogo.control.fellow_words import ForGateways
+from zerogo.control.gateway_messages import Kick
+from zerogo.control.gateways import GatewayOffice
+from zerogo.controller.exits import Exits
+from zerogo.errors import ParseError
 from zerogo.exit.account import Account
 from zerogo.exit.credit import PIECE_BYTES
 from zerogo.exit.grant import AccessRefused, Grant
 from zerogo.exit.reason import Reason
-from zerogo.store import exit_usage, exit_users
+from zerogo.ids import NodeId
+from zerogo.store import exit_gateways, exit_usage, exit_users
 from zerogo.store.errors import Conflict
 from zerogo.store.exit_values import StoredPackage, StreamFilter
 from zerogo.store.paging import Paging
+from zerogo.test.control.pair import CONTROLLER
+from zerogo.test.controller.stock import PromptStore
 from zerogo.test.gateway.controlled_pair import EDGE, HASH, ControlledCase, Gateway
 from zerogo.test.store.stock import NOW
 
@@ -128,6 +136,25 @@ class AccountTests(ControlledCase):
         self.exits.kick_stream(self.one.identity.node_id, live_number(self.one))
         self.settle()
         self.assertEqual(live.killed, Reason.DENIED)
+
+    def test_what_is_ordered_or_removed_at_another_controller_is_so_here(self) -> None:
+        other = Exits(GatewayOffice(CONTROLLER, self.rng), PromptStore(self.database), self.clock, self.unix_time)
+        other.tell_fellows = self.exits.heard
+        gateway = self.one.identity.node_id
+        first = self.one.open()
+        other.kick_stream(gateway, live_number(self.one))
+        self.settle()
+        second = self.one.open()
+        other.kick_stream(NodeId(b"2" * 10), live_number(self.one))
+        self.settle()
+        self.assertEqual((first.killed, second.killed), (Reason.DENIED, None))
+        other.kick(Kick(user="alice"))
+        self.settle()
+        self.assertEqual(second.killed, Reason.DENIED)
+        self.assertRaises(ParseError, self.exits.heard, ForGateways(b"nonsense"))
+        self.database.write(exit_gateways.delete_gateway, gateway, "another controller", NOW)
+        self.wait(2.0)
+        self.assertEqual(self.exits.presence(), {})
 
     def test_a_rate_is_divided_among_the_gateways_where_the_user_is(self) -> None:
         two = self.gateway("two")
