@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.dataplane.interface import Offloads, PlaneFault
 from zerogo.dataplane.reference import ReferenceDataplane
 from zerogo.test.dataplane.conformance import DataplaneConformance
-from zerogo.test.dataplane.kernel import open_end
+from zerogo.test.dataplane.kernel import REPORT_SECONDS, open_end
 from zerogo.test.dataplane.policy_conformance import PolicyConformance
 from zerogo.test.dataplane.source_conformance import SourceConformance
 
@@ -26,7 +26,7 @@ class ReferenceDataplaneTests(DataplaneConformance, PolicyConformance, SourceCon
         skip = "needs root and /dev/net/tun"
 
     def make_plane(self) -> ReferenceDataplane:
-        return ReferenceDataplane()
+        return ReferenceDataplane(REPORT_SECONDS)
 
     def test_a_killed_worker_is_a_fault_told_once(self) -> None:
         left, _ = self.joined()

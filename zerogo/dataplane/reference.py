@@ -54,11 +54,15 @@ def _close(descriptors: list[int]) -> None:
 
 
 class ReferenceDataplane:
-    """`IDataplane` in a process of its own, written in Python."""
+    """`IDataplane` in a process of its own, written in Python.
+
+    :param report_seconds: how often the process tells its counters.
+    """
 
     name = "reference"
 
-    def __init__(self) -> None:
+    def __init__(self, report_seconds: float = 1.0) -> None:
+        self._report_seconds = report_seconds
         self._control: socket.socket | None = None
         self._worker: subprocess.Popen[bytes] | None = None
         self._outgoing: deque[tuple[bytes, list[int]]] = deque()
@@ -80,7 +84,8 @@ class ReferenceDataplane:
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _CONTROL_BUFFER_BYTES)
         descriptors = (theirs.fileno(), settings.tap_fd, *settings.udp_fds)
-        command = [sys.executable, "-P", "-m", "zerogo.dataplane.worker", *map(str, descriptors)]
+        arguments = (self._report_seconds, *descriptors)
+        command = [sys.executable, "-P", "-m", "zerogo.dataplane.worker", *map(str, arguments)]
         try:
             self._worker = subprocess.Popen(command, pass_fds=descriptors, stdin=subprocess.DEVNULL)
         except OSError as error:

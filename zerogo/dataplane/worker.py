@@ -1,5 +1,6 @@
 # -*- test-case-name: zerogo.test.dataplane.test_worker -*-
-"""The reference plane's own process: `python -m zerogo.dataplane.worker CONTROL TAP UDP...` (descriptor numbers).
+"""The reference plane's own process: `python -m zerogo.dataplane.worker SECONDS CONTROL TAP UDP...`: how often it tells
+its counters, and descriptor numbers.
 
 It is spawned by `zerogo.dataplane.reference` and ends when the other end of its control socket does. It imports no
 Twisted and as little else as it can: it runs beside every agent, and its packets must not wait for a reactor.
@@ -68,7 +69,9 @@ class Channel:
 class Loop:
     """Waits for descriptors and the clock, and calls the plane."""
 
-    def __init__(self, control: socket.socket, tap_fd: int, sockets: list[socket.socket]) -> None:
+    def __init__(
+        self, control: socket.socket, tap_fd: int, sockets: list[socket.socket], report_seconds: float
+    ) -> None:
         self._control = control
         self._channel = Channel(control)
         self._tap_fd = tap_fd
@@ -79,6 +82,8 @@ class Loop:
         self._poll.register(control, select.EPOLLIN)
         self._ready: dict[int, Callable[[float], None]] = {control.fileno(): self._obey}
         self._tick_at = time.monotonic() + TICK_SECONDS
+        self._report_seconds = report_seconds
+        self._report_at = time.monotonic() + report_seconds
 
     def run(self) -> None:
         """Until the agent closes the plane, or is gone."""
@@ -90,7 +95,8 @@ class Loop:
 
     def _turn(self) -> None:
         late_at = math.inf if self._plane is None else self._plane.late_at()
-        events = self._poll.poll(max(min(self._tick_at, late_at) - time.monotonic(), 0.0))
+        due_at = min(self._tick_at, self._report_at, late_at)
+        events = self._poll.poll(None if self._plane is None else max(due_at - time.monotonic(), 0.0))
         now = time.monotonic()
         for descriptor, _ in events:
             # A side socket may have been closed by a verb of this very turn.
@@ -103,8 +109,10 @@ class Loop:
             self._plane.send_late(now)
         if now >= self._tick_at:
             self._plane.tick(now)
-            self._plane.report()
             self._tick_at = now + TICK_SECONDS
+        if now >= self._report_at:
+            self._plane.report()
+            self._report_at = now + self._report_seconds
         self._tell(self._plane)
 
     def _obey(self, now: float) -> None:
@@ -171,7 +179,8 @@ def _report_fault(control: socket.socket, reason: str) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run a worker on the descriptors of those numbers; returns the exit code."""
-    control_fd, tap_fd, *udp_fds = map(int, arguments)
+    report_seconds = float(arguments[0])
+    control_fd, tap_fd, *udp_fds = map(int, arguments[1:])
     control = socket.socket(fileno=control_fd)
     sockets = [socket.socket(fileno=descriptor) for descriptor in udp_fds]
     for sock in (control, *sockets):
@@ -179,7 +188,7 @@ def main(arguments: Sequence[str]) -> int:
     # The agent decides when to end; a terminal's interrupt goes to both processes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    loop = Loop(control, tap_fd, sockets)
+    loop = Loop(control, tap_fd, sockets, report_seconds)
     gc.collect()
     gc.freeze()
     try:

@@ -39,6 +39,8 @@ from zerogo.noise.keys import SessionKeys
 from zerogo.wire.handshake import Suite
 
 SEGMENT_MTU = 1500
+REPORT_SECONDS = 0.1
+"""How often reference planes tell their counters: most tests wait for one."""
 DATA_PORT = 9993
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
