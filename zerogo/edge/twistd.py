@@ -14,6 +14,7 @@ from zerogo.edge.owner import Surroundings
 from zerogo.edge.service import EdgeService
 from zerogo.net.clock import use_steady_clock
 from zerogo.net.heap import collect_seldom, keep_freed
+from zerogo.net.polling import poll_plainly
 from zerogo.observe.service import LoggedService
 
 
@@ -52,6 +53,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
 
         reactor = installed
     use_steady_clock(reactor)
+    poll_plainly(reactor)
     keep_freed()
     collect_seldom()
     from zerogo.net.dial import stream_endpoint

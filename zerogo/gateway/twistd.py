@@ -13,6 +13,7 @@ from zerogo.config.options import RoleOptions
 from zerogo.gateway.service import GatewayService
 from zerogo.net.clock import use_steady_clock
 from zerogo.net.heap import collect_seldom, keep_freed
+from zerogo.net.polling import poll_plainly
 from zerogo.observe.service import LoggedService
 
 
@@ -36,6 +37,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
 
         reactor = installed
     use_steady_clock(reactor)
+    poll_plainly(reactor)
     keep_freed()
     collect_seldom()
     config = options.config

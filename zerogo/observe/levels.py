@@ -33,6 +33,8 @@ class Levels:
     def __init__(self, text: str = "info") -> None:
         self._default: NamedConstant = LogLevel.info
         self._by_name: dict[str, NamedConstant] = {}
+        self._decided: dict[tuple[str, NamedConstant], NamedConstant] = {}
+        """What was found for each logger and level; there are as many as the program has."""
         self.set(text)
 
     def set(self, text: str) -> None:
@@ -46,6 +48,7 @@ class Levels:
                 raise LocalError(f"{other[:40]!r} is not a subsystem and its level")
             by_name[name] = _level(level)
         self._default, self._by_name = default, by_name
+        self._decided.clear()
 
     def level_for(self, namespace: str) -> NamedConstant:
         """The lowest level that a logger of this dotted name is heard at."""
@@ -58,8 +61,12 @@ class Levels:
 
     def __call__(self, event: LogEvent) -> NamedConstant:
         level = event.get("log_level") or LogLevel.info
-        wanted = self.level_for(str(event.get("log_namespace") or ""))
-        return PredicateResult.no if level < wanted else PredicateResult.maybe
+        key = (str(event.get("log_namespace") or ""), level)
+        found = self._decided.get(key)
+        if found is None:
+            found = PredicateResult.no if level < self.level_for(key[0]) else PredicateResult.maybe
+            self._decided[key] = found
+        return found
 
 
 def _level(name: str) -> NamedConstant:
