@@ -6,19 +6,18 @@ fail as a far network would.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
 from pathlib import Path
 from typing import Any
 
-from twisted.internet import error
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.internet.utils import getProcessOutputAndValue
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SkipTest
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
@@ -33,6 +32,7 @@ from zerogo.gateway.service import GatewayService
 from zerogo.gateway.tokens import TOKEN_FILE
 from zerogo.ids import SocketAddress
 from zerogo.net.dial import stream_endpoint
+from zerogo.net.exit_socket import Dial, reason_of
 
 HOST = "127.0.0.1"
 PAGE = hashlib.shake_128(b"page").digest(3_000_000)
@@ -43,11 +43,7 @@ NAMES = {
     "mixed.test": ["10.0.0.1", HOST],
     "nowhere.test": [],
 }
-FAULTS: dict[int, Exception] = {
-    40003: error.NoRouteError(),
-    40004: error.TimeoutError(),
-    40113: error.ConnectError(osError=113),
-}
+FAULTS = {40003: errno.ENETUNREACH, 40004: errno.ETIMEDOUT, 40113: errno.EHOSTUNREACH}
 PASSWORD = "correct-horse-battery"
 
 
@@ -60,21 +56,13 @@ class FaultyReactor:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reactor, name)
 
-    def connectTCP(self, host: str, port: int, factory: Any, timeout: float = 30) -> Any:
-        if port in FAULTS:
-            connector = Unconnected()
-            self._reactor.callLater(0, factory.clientConnectionFailed, connector, Failure(FAULTS[port]))
-            return connector
-        return self._reactor.connectTCP(host, port, factory, timeout)
-
-
-class Unconnected:
-    """A connector of nothing."""
-
-    transport = None
-
-    def disconnect(self) -> None:
-        """There is nothing to do."""
+    def addWriter(self, writer: Any) -> None:
+        """A dial to one of those ports fails as if the kernel had said so."""
+        number = FAULTS.get(writer.peer[1]) if isinstance(writer, Dial) else None
+        if number is None:
+            self._reactor.addWriter(writer)
+        else:
+            self._reactor.callLater(0, writer.fail, reason_of(number))
 
 
 @implementer(IHalfCloseableProtocol)

@@ -95,6 +95,7 @@ class EdgeFleet:
             member.client.stop_soon()
             member.tunnel.end("the edge was stopped", Reason.DRAINING)
             member.client.stop()
+        self.owner.settings.dialler.stop()
 
     @property
     def tunnels(self) -> list[EdgeTunnel]:

@@ -21,9 +21,11 @@ from attrs import field, frozen
 from zerogo.errors import ParseError
 from zerogo.exit.reason import Reason
 from zerogo.exit.target import canonical_host
-from zerogo.policy.addresses import PUBLIC_INTERNET, Address, AddressRule, Network, canonical
+from zerogo.policy.addresses import PUBLIC_INTERNET, Address, AddressRule, Network, canonical, parse_address
 
 RULES_LIMIT = 1024
+JUDGED_LIMIT = 4096
+"""Places whose judgement is remembered."""
 ALL_PORTS = (0, 65535)
 
 
@@ -112,6 +114,17 @@ class ExitPolicy:
     """Special-purpose ranges that the owner opens on purpose."""
     own: frozenset[Address] = frozenset()
     """Of this machine, inside and outside; loopback is special anyway."""
+    _judged: dict[tuple[str, str, int], Reason | None] = field(factory=dict, init=False, repr=False, eq=False)
+
+    def judgement(self, name: str, host: str, port: int) -> Reason | None:
+        """As `refusal`, of an address in text, and remembered: users come back to where they were. Raises
+        `ParseError`."""
+        place = (name, host, port)
+        if place not in self._judged:
+            if len(self._judged) >= JUDGED_LIMIT:
+                self._judged.clear()
+            self._judged[place] = self.refusal(name, parse_address(host), port)
+        return self._judged[place]
 
     def refusal(self, name: str, address: Address, port: int) -> Reason | None:
         """Why this place may not be connected to; None where it may."""

@@ -5,7 +5,7 @@ Another edge is tried while all of this holds:
 
 1. No byte of the target was passed to the user, and the edge has not said OPENED.
 2. Either the edge says that it failed before its connection to the target was there (any RESET before OPENED says so:
-   an edge passes nothing on before OPENED), or its carrier was lost and no payload byte had been given to it.
+   an edge passes nothing on before OPENED), or its carrier was lost or silent and no payload byte had been given to it.
 3. The failure is the edge's, not the target's: a refused connection is the truth, and would be refused again.
 4. Fewer than `TRIES` edges were tried, and `LIMIT_SECONDS` have not passed.
 """
@@ -53,10 +53,6 @@ class Attempts:
         if reason not in EDGE_FAULTS or (reason is Reason.CARRIER_LOST and is_payload_gone):
             return False
         return len(self.tried) < TRIES and now - self.began_at < LIMIT_SECONDS
-
-    def seconds_left(self, now: float) -> float:
-        """Until the stream has to be open."""
-        return max(0.0, self.began_at + LIMIT_SECONDS - now)
 
     def verdict(self, reason: Reason) -> Reason:
         """What to tell the user: what the first edge said is more than that there was no second one."""

@@ -163,13 +163,15 @@ class Socks5Server:
         raise ParseError(sentence)
 
     def _advance(self) -> None:
-        steps = {
-            State.GREETING: self._take_greeting,
-            State.CREDENTIALS: self._take_credentials,
-            State.REQUEST: self._take_request,
-        }
-        while self.state in steps and steps[self.state]():
+        while self._buffer and self._take_step():
             pass
+
+    def _take_step(self) -> bool:
+        if self.state is State.REQUEST:
+            return self._take_request()
+        if self.state is State.GREETING:
+            return self._take_greeting()
+        return self.state is State.CREDENTIALS and self._take_credentials()
 
     def _take_greeting(self) -> bool:
         buffer = self._buffer

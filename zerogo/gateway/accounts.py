@@ -12,6 +12,7 @@ import hashlib
 import ipaddress
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Protocol
 
 from argon2 import PasswordHasher
@@ -34,6 +35,7 @@ SOURCES_LIMIT = 10_000
 CHECKS_LIMIT = 64
 """Password checks that may wait; each takes 50 ms."""
 ANONYMOUS = "anonymous"
+_OF_ANONYMOUS = Grant(user=ANONYMOUS)
 _WRONG = "user name or password is wrong"
 
 
@@ -116,6 +118,8 @@ class PasswordAccounts:
         self._clock = clock
         self._unix_time = unix_time
         self._run = run
+        self.may_skip_password: Callable[[str], bool] = lru_cache(SOURCES_LIMIT)(self._is_open_to)
+        """Whether an address is in a range that is open."""
         self._salt = rng(32)
         self._hasher = PasswordHasher()
         self._of_nobody = self._hasher.hash("")
@@ -123,8 +127,7 @@ class PasswordAccounts:
         self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._waiting = 0
 
-    def may_skip_password(self, source: str) -> bool:
-        """Whether that address is in a range that is open."""
+    def _is_open_to(self, source: str) -> bool:
         address = parse_address(source)
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped
@@ -149,7 +152,7 @@ class PasswordAccounts:
         """Who it is; fails with `AccessRefused`."""
         if password is None:
             is_open = not user and self.may_skip_password(source)
-            return succeed(Grant(user=ANONYMOUS)) if is_open else fail(AccessRefused("a password is needed"))
+            return succeed(_OF_ANONYMOUS) if is_open else fail(AccessRefused("a password is needed"))
         if self._is_locked(source):
             return fail(AccessRefused("too many wrong passwords came from your address; wait half a minute"))
         known = self.book.find(user)

@@ -45,6 +45,7 @@ from zerogo.net.dial import ControllerAddress, stream_endpoint
 from zerogo.net.exit_http import HttpSession
 from zerogo.net.exit_ports import EdgeDirectory, Meter
 from zerogo.net.exit_server import CONNECTIONS_LIMIT, EdgeServer
+from zerogo.net.exit_socket import StreamSocket
 from zerogo.net.exit_socks import SocksSession
 from zerogo.net.exit_user import SessionMaker, UserFactory
 from zerogo.net.listening import open_tcp_socket, server_context
@@ -166,6 +167,7 @@ class GatewayService(Service):
             self.hub.close()
             for factory in self._factories:
                 factory.close_all()
+            self.desk.stop()
             self._pool.stop()
         yield DeferredList(closing)
 
@@ -266,6 +268,8 @@ class GatewayService(Service):
             family = opened.family
             self._ports.append(self._reactor.adoptStreamPort(opened.fileno(), family, factory))
             self._ports[-1].exit_kind = kind
+            if isinstance(factory, UserFactory):
+                self._ports[-1].transport = StreamSocket
             if kind == "edges":
                 edges.ports.append(self._ports[-1])
             self.log.info("{kind} on TCP {address}", kind=_KINDS[kind], address=str(SocketAddress.of(host, number)))

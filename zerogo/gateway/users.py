@@ -20,11 +20,13 @@ from zerogo.exit.frames import Command
 from zerogo.exit.grant import AccessRefused, Grant
 from zerogo.exit.rate import RateLimit
 from zerogo.exit.reason import Reason
+from zerogo.exit.retry import LIMIT_SECONDS
 from zerogo.exit.username import UserName, parse_username
 from zerogo.gateway.hub import Hub
 from zerogo.net.exit_opening import Opening, OpeningOwner, OpenStream
 from zerogo.net.exit_ports import Accounts, LiveStream, Meter, StreamMeter, StreamRecord
 from zerogo.net.exit_user import Entry, UserEnd
+from zerogo.net.timeouts import Timeouts
 from zerogo.secret import Secret
 
 _log = Logger(namespace="zerogo.exit.users")
@@ -109,6 +111,7 @@ class UserDesk:
         self._numbers = itertools.count(1)
         self.is_denied: Callable[[str], bool] = lambda source: False
         """Whether no user is taken from that address."""
+        self._openings: Timeouts[Opening] = Timeouts(reactor, LIMIT_SECONDS, Opening.late)
         self._passed = [0, 0]
         self.ended: Counter[str] = Counter()
         """Streams that are over, by why."""
@@ -151,8 +154,9 @@ class UserDesk:
             self.refused[refusal.reason] += 1
             owner.stream_failed(refusal.reason, str(refusal))
             return None
-        self._state(grant)
-        opening = Opening(self._hub, grant, allowed(grant, demand), owner, self.clock)
+        if grant is not entry.grant:
+            self._state(grant)
+        opening = Opening(self._hub, grant, allowed(grant, demand), owner, self._openings)
         opening.begin()
         return None if opening.is_over else opening
 
@@ -209,6 +213,10 @@ class UserDesk:
             seconds=self.clock.seconds() - record.began_at,
             reason="closed" if reason is None else reason.name.lower(),
         )
+
+    def stop(self) -> None:
+        """Wait for no stream any more."""
+        self._openings.stop()
 
     # ----- from outside
 
@@ -335,6 +343,8 @@ class UserDesk:
 
 def allowed(grant: Grant, demand: Demand) -> Demand:
     """A demand that only edges meet which the user may have."""
+    if not (grant.regions or grant.countries or grant.edges) and demand.zones == grant.zones:
+        return demand
     return evolve(demand, zones=grant.zones, regions=grant.regions, countries=grant.countries, edges=grant.edges)
 
 

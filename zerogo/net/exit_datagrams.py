@@ -217,7 +217,7 @@ class ListenStream(ConnectStream):
         if self._is_over or self._peer is None:
             protocol.transport.abortConnection()
             return
-        self._stop(but=protocol)
+        self._stop()
         self._driver.call(self._driver.tunnel.mux.accepted, self._number, self._peer)
         splice = Splice(self._driver, self._number, protocol.transport)
         protocol.splice = splice
@@ -226,8 +226,8 @@ class ListenStream(ConnectStream):
         if self._is_finished:
             splice.finished()
 
-    def _stop(self, but: Any = None) -> None:
-        super()._stop(but)
+    def _stop(self) -> None:
+        super()._stop()
         if self._listening is not None:
             self._listening.stopListening()
             self._listening = None

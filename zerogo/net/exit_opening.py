@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Protocol
 
 from attrs import evolve, frozen
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from zerogo.errors import LocalError
@@ -22,6 +21,7 @@ from zerogo.exit.retry import EDGE_FAULTS, Attempts
 from zerogo.exit.socks5 import EARLY_LIMIT
 from zerogo.ids import SocketAddress
 from zerogo.net.exit_tunnel import TunnelDriver
+from zerogo.net.timeouts import Timeouts
 
 _log = Logger(namespace="zerogo.exit")
 
@@ -75,19 +75,19 @@ class Opening:
     """One stream until it is open. `begin` may fail at once."""
 
     def __init__(
-        self, choice: EdgeChoice, grant: Grant, demand: Demand, owner: OpeningOwner, clock: IReactorTime
+        self, choice: EdgeChoice, grant: Grant, demand: Demand, owner: OpeningOwner, limits: Timeouts[Opening]
     ) -> None:
         self._choice = choice
         self._grant = grant
         self._demand = demand
         self._owner = owner
-        self._clock = clock
-        self._attempts = Attempts(clock.seconds())
+        self._limits = limits
+        self._clock = limits.clock
+        self._attempts = Attempts(self._clock.seconds())
         self._early = bytearray()
         self._edge: EdgeTunnel | None = None
         self._number = 0
         self._tried_at = 0.0
-        self._limit: IDelayedCall | None = None
         self._is_over = False
 
     @property
@@ -102,8 +102,7 @@ class Opening:
 
     def begin(self) -> None:
         """Ask the first edge."""
-        seconds = self._attempts.seconds_left(self._clock.seconds())
-        self._limit = self._clock.callLater(seconds, self._late)
+        self._limits.add(self)
         self._try()
 
     def write(self, data: bytes) -> bool:
@@ -125,14 +124,33 @@ class Opening:
         if self._edge is not None and not self._is_over and not self._early:
             self._failed(Reason.CARRIER_LOST, "")
 
-    def _try(self) -> None:
+    def edge_silent(self) -> None:
+        """The edge does not answer. Where nothing was sent along and there is another edge, that one is asked; the one
+        that is silent may have begun, and is told that it is not wanted any more."""
+        if self._edge is None or self._is_over or self._early:
+            return
+        if not self._attempts.may_retry(Reason.CARRIER_LOST, False, self._clock.seconds()):
+            return
+        other = self._another_edge()
+        if other is not None and not other.state.is_silent:
+            self._give_up_edge(Reason.CARRIER_LOST, is_edges_fault=False)
+            self._ask(other)
+
+    def _another_edge(self) -> EdgeTunnel | None:
         demand = self._demand
         if self.tried:
             demand = evolve(demand, excluded=demand.excluded + self.tried)
-        edge = self._choice.edge_for(self._grant, demand)
+        return self._choice.edge_for(self._grant, demand)
+
+    def _try(self) -> None:
+        edge = self._another_edge()
         if edge is None:
             self._finish(self._attempts.verdict(Reason.NO_EDGE), "")
-            return
+        else:
+            self._ask(edge)
+
+    def _ask(self, edge: EdgeTunnel) -> None:
+        demand = self._demand
         self._attempts.begin(edge.state.profile.edge)
         self._tried_at = self._clock.seconds()
         try:
@@ -175,7 +193,8 @@ class Opening:
                 )
             edge.driver.reset(self._number, Reason.CANCELLED)
 
-    def _late(self) -> None:
+    def late(self) -> None:
+        """`LIMIT_SECONDS` have passed."""
         self._give_up_edge(Reason.TIMED_OUT, is_edges_fault=False)
         self._finish(Reason.TIMED_OUT, "")
 
@@ -187,8 +206,7 @@ class Opening:
     def _end(self) -> None:
         self._is_over = True
         self._early.clear()
-        if self._limit is not None and self._limit.active():
-            self._limit.cancel()
+        self._limits.discard(self)
 
     # ----- the stream
 

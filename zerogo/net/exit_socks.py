@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -45,8 +44,7 @@ class SocksSession:
         self._is_held = False
         self._is_finished = False
         self._is_lost = False
-        self._timer: IDelayedCall | None = None
-        self._arm()
+        user.handshakes.add(self)
 
     # ----- the connection
 
@@ -72,8 +70,7 @@ class SocksSession:
     def lost(self, is_clean: bool) -> None:
         """The connection is gone."""
         self._is_lost = True
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        self._user.handshakes.discard(self)
         if self._opening is not None:
             self._opening.cancel()
             self._opening = None
@@ -92,6 +89,7 @@ class SocksSession:
                     entered: Deferred[Entry] = self._desk.enter(user, password, self._user.source)
                     entered.addCallbacks(self._entered, self._refused)
                 case StreamWanted(command, target):
+                    self._user.handshakes.discard(self)
                     assert self._entry is not None
                     name, grant = self._entry.name, self._entry.grant
                     self._want(Demand(command=command, target=target, wish=name.wish, zones=grant.zones))
@@ -105,7 +103,6 @@ class SocksSession:
 
     def _flush(self) -> None:
         write_now(self._user.transport, list(self._server.outgoing()))
-        self._arm()
         if self._server.state is State.CLOSED:
             self._user.close()
 
@@ -123,8 +120,10 @@ class SocksSession:
     def _want(self, demand: Demand) -> None:
         assert self._entry is not None
         grant = self._entry.grant
-        is_allowed = {Command.LISTEN: grant.may_listen, Command.DATAGRAMS: grant.may_datagrams}
-        if not is_allowed.get(demand.command, True):
+        is_refused = (demand.command is Command.LISTEN and not grant.may_listen) or (
+            demand.command is Command.DATAGRAMS and not grant.may_datagrams
+        )
+        if is_refused:
             self._server.fail(Reason.UNSUPPORTED)
             return
         self._demand = demand
@@ -276,17 +275,8 @@ class SocksSession:
 
     # ----- time
 
-    def _arm(self) -> None:
-        """The deadline of a handshake never moves: it is armed once, and called off when it is met."""
-        deadline = self._server.next_timer()
-        if deadline is None:
-            if self._timer is not None and self._timer.active():
-                self._timer.cancel()
-        elif self._timer is None:
-            wait = max(0.001, deadline.at - self._desk.clock.seconds())
-            self._timer = self._desk.clock.callLater(wait, self._timer_due)
-
-    def _timer_due(self) -> None:
+    def late(self) -> None:
+        """The time for the handshake is over."""
         self._server.handle_timer(self._desk.clock.seconds())
         self._flush()
 

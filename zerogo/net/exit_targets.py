@@ -8,16 +8,16 @@ dialled `STAGGER_SECONDS` apart (RFC 8305), families in turn. What the user send
 
 from __future__ import annotations
 
-import errno
+import socket
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from attrs import define, frozen
+from attrs import Factory, define, field, frozen
 from twisted.internet import error
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol
-from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -29,12 +29,11 @@ from zerogo.exit.rate import RateLimit
 from zerogo.exit.reason import Reason
 from zerogo.exit.target import Target
 from zerogo.ids import SocketAddress
+from zerogo.net.exit_socket import Dial, Dialler, StreamSocket
 from zerogo.net.exit_splice import Splice
 from zerogo.net.exit_tunnel import TunnelDriver
-from zerogo.policy.addresses import parse_address
 
 STAGGER_SECONDS = 0.25
-CONNECT_SECONDS = 8.0
 LOOKUP_SECONDS = 5.0
 LOOKUPS_LIMIT = 256
 """Look-ups at a time; each may hold a thread of the resolver for seconds."""
@@ -117,6 +116,7 @@ class TargetSettings:
     counters: EdgeCounters
     limits: tuple[RateLimit, RateLimit] | None = None
     """Of all streams together: from targets, to targets."""
+    dialler: Dialler = field(default=Factory(lambda settings: Dialler(settings.reactor), takes_self=True))
 
 
 StreamOver = Callable[[int, int, int], object]
@@ -172,20 +172,7 @@ class TargetProtocol(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self.splice is not None:
-            self.splice.connection_lost(bool(reason.check(error.ConnectionDone)))
-
-
-class _TargetFactory(ClientFactory):
-    noisy = False
-
-    def __init__(self, stream: ConnectStream) -> None:
-        self._stream = stream
-
-    def buildProtocol(self, addr: object) -> TargetProtocol:
-        return TargetProtocol(self._stream)
-
-    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
-        self._stream.dial_failed(connector, reason)
+            self.splice.connection_lost(isinstance(reason.value, error.ConnectionDone))
 
 
 class ConnectStream:
@@ -208,7 +195,7 @@ class ConnectStream:
         self._is_finished = False
         self._is_over = False
         self._waiting: list[str] = []
-        self._dials: list[Any] = []
+        self._dials: list[Dial] = []
         self._next: IDelayedCall | None = None
         self._reason = Reason.HOST_UNREACHABLE
         self._began_at = driver.clock.seconds()
@@ -216,6 +203,9 @@ class ConnectStream:
 
     def begin(self) -> None:
         """Look up and dial."""
+        if self._target.address is not None:
+            self._found([self._target.host])
+            return
         self._settings.lookups.addresses(self._target).addCallbacks(self._found, self._not_found)
 
     def _not_found(self, failure: Failure) -> None:
@@ -240,32 +230,33 @@ class ConnectStream:
         host = self._waiting.pop(0)
         if self._waiting:
             self._next = self._driver.clock.callLater(STAGGER_SECONDS, self._dial_next)
-        reactor = self._settings.reactor
-        self._dials.append(reactor.connectTCP(host, self._target.port, _TargetFactory(self), CONNECT_SECONDS))
+        self._dials.append(self._settings.dialler.dial(host, self._target.port, self))
 
-    def dial_failed(self, connector: Any, failure: Failure) -> None:
+    def dial_failed(self, dial: Dial, reason: Reason) -> None:
         """One address did not answer."""
-        if connector in self._dials:
-            self._dials.remove(connector)
+        if dial in self._dials:
+            self._dials.remove(dial)
         if self._is_over:
             return
-        self._reason = dial_reason(failure)
+        self._reason = reason
         if self._waiting:
             self._cancel_next()
             self._dial_next()
         elif not self._dials:
             self._fail(self._reason)
 
-    def connected(self, protocol: TargetProtocol) -> None:
+    def dialled(self, dial: Dial, sock: socket.socket) -> None:
         """The first address that answered."""
+        self._dials.remove(dial)
+        self._stop()
+        protocol = TargetProtocol(self)
+        transport = StreamSocket(sock, protocol, dial.peer, None, 0, self._settings.reactor)
+        protocol.makeConnection(transport)  # type: ignore[no-untyped-call]
+
+    def connected(self, protocol: TargetProtocol) -> None:
+        """It is known to the reactor: bytes may pass."""
         transport: Any = protocol.transport
-        if self._is_over:
-            transport.abortConnection()
-            return
-        self._stop(but=protocol)
-        transport.setTcpNoDelay(True)
-        host = transport.getHost()
-        bound = SocketAddress.of(host.host, host.port)
+        bound = SocketAddress.of(*transport.socket.getsockname()[:2])
         microseconds = int((self._driver.clock.seconds() - self._began_at) * 1e6)
         self._settings.counters.streams += 1
         self._driver.call(self._driver.tunnel.mux.confirm, self._number, bound, microseconds)
@@ -278,12 +269,11 @@ class ConnectStream:
         if self._is_finished:
             splice.finished()
 
-    def _stop(self, but: TargetProtocol | None = None) -> None:
+    def _stop(self) -> None:
         self._is_over = True
         self._cancel_next()
-        for connector in self._dials:
-            if but is None or getattr(connector.transport, "protocol", None) is not but:
-                connector.disconnect()
+        for dial in self._dials:
+            dial.cancel()
         self._dials.clear()
 
     def _cancel_next(self) -> None:
@@ -330,7 +320,7 @@ def permitted_hosts(policy: ExitPolicy, target: Target, hosts: Sequence[str]) ->
     permitted, refusal = [], Reason.POLICY
     for host in hosts:
         try:
-            reason = policy.refusal(name, parse_address(host), target.port)
+            reason = policy.judgement(name, host, target.port)
         except ParseError:
             reason = Reason.PROHIBITED
         if reason is None:
@@ -348,32 +338,3 @@ def interleaved(hosts: Sequence[str]) -> list[str]:
     for at in range(max(len(first), len(second))):
         mixed += first[at : at + 1] + second[at : at + 1]
     return mixed
-
-
-_BY_ERRNO = {
-    errno.ECONNREFUSED: Reason.REFUSED,
-    errno.ENETUNREACH: Reason.NETWORK_UNREACHABLE,
-    errno.EHOSTUNREACH: Reason.HOST_UNREACHABLE,
-    errno.EHOSTDOWN: Reason.HOST_UNREACHABLE,
-    errno.ETIMEDOUT: Reason.TIMED_OUT,
-    errno.ECONNRESET: Reason.BROKEN,
-    errno.EACCES: Reason.POLICY,
-    errno.EPERM: Reason.POLICY,
-    errno.EAFNOSUPPORT: Reason.NETWORK_UNREACHABLE,
-    errno.EADDRNOTAVAIL: Reason.NETWORK_UNREACHABLE,
-    errno.EMFILE: Reason.OVERLOADED,
-    errno.ENFILE: Reason.OVERLOADED,
-}
-
-
-def dial_reason(failure: Failure) -> Reason:
-    """What a failed connection means."""
-    value = failure.value
-    if isinstance(value, error.ConnectionRefusedError):
-        return Reason.REFUSED
-    if isinstance(value, error.TimeoutError | error.TCPTimedOutError):
-        return Reason.TIMED_OUT
-    if isinstance(value, error.NoRouteError):
-        return Reason.NETWORK_UNREACHABLE
-    number = getattr(value, "osError", None)
-    return _BY_ERRNO.get(number, Reason.HOST_UNREACHABLE) if isinstance(number, int) else Reason.HOST_UNREACHABLE

@@ -24,6 +24,7 @@ from zerogo.exit.events import (
     OpenRequested,
     PeerAccepted,
     RttMeasured,
+    SilenceChanged,
     StreamOpened,
     StreamReset,
     TunnelEvent,
@@ -83,6 +84,8 @@ class TunnelOwner(Protocol):
 
     def rtt_measured(self, seconds: float) -> None: ...
 
+    def silence_changed(self, is_silent: bool) -> None: ...
+
     def told(self, note: Note) -> None: ...
 
     def lost(self, reason: str) -> None: ...
@@ -133,7 +136,10 @@ class TunnelDriver:
             self.end(f"the other end broke the protocol: {error}")
             return
         self.drain()
-        self.flush_soon()
+        if self.tunnel.has_work:
+            self.flush_soon()
+        else:
+            self._arm()
 
     def flush(self) -> None:
         """Give the carrier what it takes."""
@@ -238,6 +244,8 @@ class TunnelDriver:
                 self._owner.going_away(reason)
             case RttMeasured(seconds):
                 self._owner.rtt_measured(seconds)
+            case SilenceChanged(is_silent):
+                self._owner.silence_changed(is_silent)
             case NoteReceived(note):
                 self._owner.told(note)
             case CarrierSilent():

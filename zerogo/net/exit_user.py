@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IHalfCloseableProtocol, IReactorTime
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.logger import Logger
@@ -25,9 +26,11 @@ from zerogo.exit.grant import AccessRefused, Grant
 from zerogo.exit.proxy_protocol import parse_proxy_header
 from zerogo.exit.rate import RateLimit
 from zerogo.exit.reason import Reason
+from zerogo.exit.socks5 import HANDSHAKE_SECONDS
 from zerogo.exit.username import UserName
 from zerogo.net.exit_opening import Opening, OpeningOwner, OpenStream
 from zerogo.net.exit_ports import StreamMeter
+from zerogo.net.timeouts import Timeouts
 from zerogo.secret import Secret
 
 FIRST_BYTE_SECONDS = 10.0
@@ -101,15 +104,16 @@ class UserProtocol(TwistedProtocol):
 
     transport: Any
 
-    def __init__(self, factory: UserFactory) -> None:
+    def __init__(self, factory: UserFactory, source: str) -> None:
         self.desk = factory.desk
-        self.source = ""
+        self.source = source
         """The user's address."""
+        self.handshakes = factory.handshakes
+        """Sessions that have to make their request; those that are late are told `late`."""
         self._factory = factory
         self._session: Session | None = None
         self._buffer = b""
-        self._is_header_due = False
-        self._timer: IDelayedCall | None = None
+        self._is_header_due = source in factory.balancers
 
     def close(self) -> None:
         """Send what is there, then close."""
@@ -118,12 +122,10 @@ class UserProtocol(TwistedProtocol):
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
-        self.source = str(getattr(self.transport.getPeer(), "host", ""))
-        self._is_header_due = self.source in self._factory.balancers
         self._factory.connected(self)
         if not self._is_header_due and self._is_turned_away():
             return
-        self._timer = self.desk.clock.callLater(FIRST_BYTE_SECONDS, self._silent)
+        self._factory.silent.add(self)
 
     def dataReceived(self, data: bytes) -> None:
         if self._session is not None:
@@ -145,20 +147,15 @@ class UserProtocol(TwistedProtocol):
         """We closed it ourselves."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._cancel_timer()
+        self._factory.silent.discard(self)
         self._factory.disconnected(self)
         if self._session is not None:
-            from twisted.internet.error import ConnectionDone
+            self._session.lost(isinstance(reason.value, ConnectionDone))
 
-            self._session.lost(bool(reason.check(ConnectionDone)))
-
-    def _silent(self) -> None:
+    def leave(self) -> None:
+        """Nothing was said."""
         _log.debug("{source} said nothing", source=self.source)
         self.transport.abortConnection()
-
-    def _cancel_timer(self) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
 
     def _take_header(self) -> bool:
         try:
@@ -185,7 +182,7 @@ class UserProtocol(TwistedProtocol):
         return True
 
     def _begin(self) -> None:
-        self._cancel_timer()
+        self._factory.silent.discard(self)
         make = self._factory.sessions.get(5 if self._buffer[0] == 5 else 0)
         if make is None:
             self.close()
@@ -212,6 +209,9 @@ class UserFactory(Factory[UserProtocol]):
         self.desk = desk
         self.sessions = sessions
         self.balancers = balancers
+        self.silent = Timeouts(desk.clock, FIRST_BYTE_SECONDS, UserProtocol.leave)
+        """Connections that have said nothing."""
+        self.handshakes: Timeouts[Any] = Timeouts(desk.clock, HANDSHAKE_SECONDS, lambda session: session.late())
         self.turned_away = 0
         """Connections of addresses that are denied or have too many."""
         self._limit = connections_limit
@@ -225,8 +225,8 @@ class UserFactory(Factory[UserProtocol]):
         """How many there are."""
         return len(self._connections)
 
-    def buildProtocol(self, addr: object) -> UserProtocol | None:
-        return UserProtocol(self) if len(self._connections) < self._limit else None
+    def buildProtocol(self, addr: Any) -> UserProtocol | None:
+        return UserProtocol(self, addr.host) if len(self._connections) < self._limit else None
 
     def connected(self, protocol: UserProtocol) -> None:
         """One more."""
@@ -258,6 +258,8 @@ class UserFactory(Factory[UserProtocol]):
 
     def close_all(self) -> None:
         """Break all off."""
+        self.silent.stop()
+        self.handshakes.stop()
         for protocol in list(self._connections):
             protocol.transport.abortConnection()
 

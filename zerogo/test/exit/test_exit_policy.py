@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.errors import ParseError
-from zerogo.exit.exit_policy import ExitPolicy, Rule
+from zerogo.exit.exit_policy import JUDGED_LIMIT, ExitPolicy, Rule
 from zerogo.exit.reason import Reason
 from zerogo.policy.addresses import AddressRule
 
@@ -69,6 +69,18 @@ class ExitPolicyTests(SynchronousTestCase):
         for port in (1, 24, 25, 26, 445, 7999, 8000, 8010, 8011, 65535):
             is_listed = any(low <= port <= high for low, high in ranges)
             self.assertEqual(is_listed, rules.refusal("", PUBLIC, port) is None, port)
+
+    def test_what_is_remembered_is_what_was_found_and_is_bounded(self) -> None:
+        rules = policy("reject *:8000-8010", "accept example.net:25")
+        hosts = ("192.0.1.1", "127.0.0.1", "::ffff:10.0.0.1", "2606:4700::1")
+        places = [(name, host, port) for name in ("", "example.net") for host in hosts for port in (25, 443, 8005)]
+        for name, host, port in [*places, *places]:
+            expected = rules.refusal(name, ipaddress.ip_address(host), port)
+            self.assertIs(rules.judgement(name, host, port), expected, (name, host, port))
+        for number in range(JUDGED_LIMIT + 1):
+            rules.judgement(f"h{number}.example", "192.0.1.1", 80)
+        self.assertLessEqual(len(rules._judged), JUDGED_LIMIT)
+        self.assertRaises(ParseError, rules.judgement, "", "127.1", 80)
 
     def test_rules_print_as_they_parse(self) -> None:
         for text in ("reject *:25", "accept 192.0.2.0/24:80-443", "reject [2001:db8::/32]:*", "reject example.net:*"):

@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -104,7 +105,7 @@ class DeniedFromTheControllerTests(ControlledCase):
         factory = UserFactory(self.one.desk, {}, frozenset(), 10, 10)
         first, second = Connection(self.clock), Connection(self.clock)
         for connection in (first, second):
-            protocol: Any = factory.buildProtocol(None)
+            protocol: Any = factory.buildProtocol(IPv4Address("TCP", "192.168.1.1", 5000))
             if connection is second:
                 self.deny("192.168.1.1/32")
             protocol.makeConnection(connection)

@@ -13,6 +13,7 @@ from zerogo.exit.reason import Reason
 from zerogo.exit.retry import LIMIT_SECONDS
 from zerogo.exit.target import Target
 from zerogo.net.exit_opening import Opening, OpenStream
+from zerogo.net.timeouts import Timeouts
 from zerogo.test.net.exit_link import Link, Stream
 
 DEMAND = Demand(command=Command.CONNECT, target=Target("example.net", 443))
@@ -34,7 +35,8 @@ class OpeningTests(SynchronousTestCase):
         self.opened: list[OpenStream] = []
         self.failed: list[Reason] = []
         self.counted: list[Reason] = []
-        self.opening = Opening(self, Grant(user="u"), DEMAND, self, self.clock)
+        self.limits: Timeouts[Opening] = Timeouts(self.clock, LIMIT_SECONDS, Opening.late)
+        self.opening = Opening(self, Grant(user="u"), DEMAND, self, self.limits)
 
     def edge_for(self, grant: Grant, demand: Demand) -> Edge | None:
         return next((edge for edge in self.edges if edge.state.profile.edge not in demand.excluded), None)
@@ -75,7 +77,7 @@ class OpeningTests(SynchronousTestCase):
         self.assertEqual((self.edges[0].state.in_flight, self.edges[0].state.streams), (0, 1))
         self.opened[0].ended()
         self.assertEqual(self.edges[0].state.streams, 0)
-        self.assertEqual([call for call in self.clock.getDelayedCalls() if call.getTime() > 5], [])
+        self.assertEqual(len(self.limits), 0)
 
     def test_an_overloaded_edge_is_followed_by_another_with_the_same_bytes(self) -> None:
         self.begin(b"early")
@@ -99,11 +101,30 @@ class OpeningTests(SynchronousTestCase):
             self.refuse(edge, Reason.NETWORK_UNREACHABLE)
         self.assertEqual((self.failed, len(self.opening.tried)), ([Reason.NETWORK_UNREACHABLE], 3))
 
+    def test_a_silent_edge_is_left_for_another_where_nothing_was_sent_along(self) -> None:
+        for early, tried in ((b"", ("e0", "e1")), (b"x", ("e0",))):
+            self.opening = Opening(self, Grant(user="u"), DEMAND, self, self.limits)
+            self.begin(early)
+            for opening in list(self.edges[0].openings):
+                opening.edge_silent()
+            self.settle()
+            self.assertEqual(self.opening.tried, tried)
+        self.assertEqual(self.edges[0].state.failed, 0)
+        self.edges[1].link.confirm()
+        self.assertEqual([stream.edge.state.profile.edge for stream in self.opened], ["e1"])
+
+    def test_a_silent_edge_is_waited_for_where_there_is_no_other_that_answers(self) -> None:
+        for edge in self.edges[1:]:
+            edge.state.is_silent = True
+        self.begin()
+        self.opening.edge_silent()
+        self.assertEqual((self.opening.tried, self.failed), (("e0",), []))
+
     def test_an_edge_that_keeps_failing_is_said_to_be_unstable_once(self) -> None:
         del self.edges[1:]
         with capturedLogs() as lines:
             for _ in range(EJECT_FAILURES + 2):
-                self.opening = Opening(self, Grant(user="u"), DEMAND, self, self.clock)
+                self.opening = Opening(self, Grant(user="u"), DEMAND, self, self.limits)
                 self.begin()
                 self.refuse(0, Reason.OVERLOADED)
         (line,) = [line for line in lines if line.get("event") == "edge-ejected"]

@@ -20,13 +20,6 @@ BALANCER = "192.0.2.10"
 
 
 class Connection(Transport):
-    def __init__(self, host: str) -> None:
-        super().__init__()
-        self.host = host
-
-    def getPeer(self) -> Any:
-        return SimpleNamespace(host=self.host)
-
     def setTcpNoDelay(self, is_on: bool) -> None:
         """As wanted."""
 
@@ -56,7 +49,7 @@ class UserFactoryTests(SynchronousTestCase):
         self.factory = UserFactory(desk, {5: Session}, frozenset([BALANCER]), 6, 3)
 
     def connect(self, host: str) -> tuple[Any, Connection]:
-        protocol, transport = self.factory.buildProtocol(None), Connection(host)
+        protocol, transport = self.factory.buildProtocol(SimpleNamespace(host=host)), Connection()
         assert protocol is not None
         protocol.makeConnection(transport)
         return protocol, transport
@@ -80,7 +73,7 @@ class UserFactoryTests(SynchronousTestCase):
     def test_all_together_are_bounded(self) -> None:
         for number in range(6):
             self.connect(f"192.0.2.{number + 20}")
-        self.assertIsNone(self.factory.buildProtocol(None))
+        self.assertIsNone(self.factory.buildProtocol(SimpleNamespace(host="192.0.2.9")))
 
     def test_who_says_nothing_is_left(self) -> None:
         silent, speaking = self.connect("192.0.2.1"), self.connect("192.0.2.2")
