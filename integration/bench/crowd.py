@@ -1,7 +1,7 @@
-"""Many light edges in one process: `python -m integration.bench.crowd TOKEN COUNT [--at-a-time 64]`.
+"""Many light edges in one process: `python -m integration.bench.crowd TOKEN COUNT [--at-a-time 64] [--network 0]`.
 
-Real handshakes over real connections, from source addresses 127.0.0.2 and on (a port range is too small for all), each
-edge with a key of its own; behind the greeting only what keeps a tunnel alive: pings are answered, packets
+Real handshakes over real connections, from source addresses 127.NETWORK.0.2 and on (a port range is too small for all),
+each edge with a key of its own; behind the greeting only what keeps a tunnel alive: pings are answered, packets
 acknowledged, streams opened and left empty. A connection that is lost is dialled again as a real edge does it
 (`zerogo.net.exit_client`: at once with jitter, then full jitter up to 1, 2, 4 ... 60 seconds).
 
@@ -66,7 +66,7 @@ class Edge:
         tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # So that the port is chosen when both addresses are known, and may be used for others as well.
         tcp.setsockopt(socket.IPPROTO_IP, 24, 1)
-        tcp.bind((f"127.0.0.{2 + self.number // PER_SOURCE}", 0))
+        tcp.bind((f"127.{crowd.network}.0.{2 + self.number // PER_SOURCE}", 0))
         code = tcp.connect_ex(crowd.place)
         if code not in (0, errno.EINPROGRESS):
             self.lost()
@@ -170,7 +170,8 @@ class Edge:
 class Crowd:
     """All of them, and the loop."""
 
-    def __init__(self, token: EdgeToken, count: int, at_a_time: int) -> None:
+    def __init__(self, token: EdgeToken, count: int, at_a_time: int, network: int) -> None:
+        self.network = network
         host, port = split_host_port(token.addresses[0], DEFAULT_PORT)
         self.token = token
         self.place = (host, port)
@@ -246,9 +247,10 @@ def main() -> None:
     parser.add_argument("token")
     parser.add_argument("count", type=int)
     parser.add_argument("--at-a-time", type=int, default=64)
+    parser.add_argument("--network", type=int, default=0)
     options = parser.parse_args()
     allow_connections(options.count)
-    Crowd(EdgeToken.parse(options.token), options.count, options.at_a_time).run()
+    Crowd(EdgeToken.parse(options.token), options.count, options.at_a_time, options.network).run()
 
 
 if __name__ == "__main__":

@@ -33,8 +33,8 @@ class Crowds:
 
     def __init__(self, gateway: Gateway, edges: int, processes: int) -> None:
         self._logs = [gateway.directory / f"crowd{number}.log" for number in range(processes)]
-        command = [sys.executable, "-m", "integration.bench.crowd", gateway.token, str(edges // processes)]
-        self.processes = [started(command, log) for log in self._logs]
+        command = [sys.executable, "-m", "integration.bench.crowd", gateway.token, str(edges // processes), "--network"]
+        self.processes = [started([*command, str(number)], log) for number, log in enumerate(self._logs)]
 
     def wait(self, times: int, until: float) -> bool:
         """Until all were there so often; whether they were."""
