@@ -89,6 +89,7 @@ class LocalCommands:
             exit=agent.subnets.exit_name,
             complaint=agent.subnets.complaint,
             lock=lock_report(agent.lock),
+            flow_log=network_map is not None and network_map.flow_log,
             fingerprint=fingerprint(agent.identity.public),
             names=NamesReport(agent.names.origin, agent.names.servers, agent.names.complaint),
             plane=None if segment is None else plane_report(segment.plane_name, segment.counters()),

@@ -20,7 +20,7 @@ from zerogo.agent.host import Host
 from zerogo.agent.record import Membership
 from zerogo.control.channel import FRAME_LIMIT
 from zerogo.control.member import ChannelFailed, Member, MemberEvent, MemberState, Refused, Registered
-from zerogo.control.messages import LinksReport
+from zerogo.control.messages import FlowsReport, LinksReport
 from zerogo.control.token import split_host_port
 from zerogo.ids import NodeId
 from zerogo.net.control_client import ConnectionStatus, ControlClient
@@ -139,8 +139,8 @@ class Controller:
         """Ask for a common moment with a member, if we are connected."""
         self._pump.call(self.member.request_punch, to)
 
-    def report(self, report: LinksReport) -> bool:
-        """Tell what changed of our links; False if we are not connected."""
+    def report(self, report: LinksReport | FlowsReport) -> bool:
+        """Tell what changed of our links, or what was decided by the policy; False if we are not connected."""
         was_member = self.is_member
         self._pump.call(self.member.report, report)
         return was_member

@@ -59,6 +59,10 @@ class Filters:
         self._nodes.pop(peer, None)
         self._told.pop(peer, None)
 
+    def node_of(self, peer: int) -> NodeId | None:
+        """Whose number that is."""
+        return self._nodes.get(peer)
+
     def of(self, node_id: NodeId) -> PeerFilter | None:
         """What a member is held against."""
         return self._wanted.get(node_id, CLOSED)

@@ -204,6 +204,8 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     """Why a network behind a member, or the exit, is not as wanted; one sentence."""
     names: NamesReport = NamesReport()
     lock: LockReport = LockReport()
+    flow_log: bool = False
+    """Whether the controller is told what is decided here by the policy."""
     fingerprint: str = ""
     """Of this machine's public keys, to compare before its owner signs them (`zerogo lock sign`)."""
     plane: PlaneReport | None

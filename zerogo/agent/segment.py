@@ -63,6 +63,7 @@ from zerogo.mesh.status import NodeCounters, PeerStatus
 from zerogo.net.plane import UpcallReader
 from zerogo.net.pump import Pump
 from zerogo.net.side_sockets import SideSockets
+from zerogo.policy.decisions import Decided
 from zerogo.turn.client import TurnCredential
 
 TRAFFIC_SECONDS = 1.0
@@ -137,6 +138,8 @@ class Segment:
         self._known_since: dict[int, float] = {}
         self.filters = Filters(plane)
         """What each peer is held against."""
+        self.logs_decisions = False
+        """Whether the plane counts what filters decide."""
         self._ciphers: dict[int, str] = {}
         self._reader: UpcallReader[Upcall] = UpcallReader(plane, reactor, self._upcall)
         self._pump: Pump[NodeEvent, Transmit] = Pump(
@@ -171,6 +174,9 @@ class Segment:
     ) -> None:
         """Take over who the members are, and what they are held against."""
         self.filters.use(filters)
+        if network_map.flow_log != self.logs_decisions:
+            self.logs_decisions = network_map.flow_log
+            self._plane.set_decision_log(self.logs_decisions)
         specs = [peer_spec(record, endpoints) for record in network_map.members]
         self._pump.call(self._node.update_peers, specs)
 
@@ -245,6 +251,14 @@ class Segment:
     def counters(self) -> PlaneCounters:
         """What the plane counted."""
         return self._plane.counters()
+
+    def take_decisions(self) -> list[tuple[NodeId, Decided]]:
+        """What filters decided since this was called last, of peers that are members."""
+        return [
+            (node_id, decided)
+            for decided in self._plane.take_decisions()
+            if (node_id := self.filters.node_of(decided.peer)) is not None
+        ]
 
     def ciphers(self) -> Mapping[int, str]:
         """What seals the datagrams of each peer, by number, as Noise calls it."""

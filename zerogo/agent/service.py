@@ -26,6 +26,7 @@ from twisted.logger import Logger
 
 from zerogo.agent.commands import LocalCommands
 from zerogo.agent.control import Controller, controller_addresses
+from zerogo.agent.flow_reports import FlowReporter
 from zerogo.agent.host import Host, Mapping, MappingWish, Watch
 from zerogo.agent.joining import settle_membership
 from zerogo.agent.links import Links
@@ -110,6 +111,7 @@ class AgentService(Service):
     presence: Presence
     relays: Relays
     links: Links
+    flows: FlowReporter
     subnets: Subnets
     names: Names
     lock: MemberLock
@@ -214,6 +216,12 @@ class AgentService(Service):
             tell=self.controller.report,
             mapping=lambda: None if self.mapping is None else port_mapping_report(self.mapping.status()),
             is_streamed=self.relays.is_stream,
+        )
+        self.flows = FlowReporter(
+            host.reactor,
+            lambda: self.presence.segment,
+            is_member=lambda: self.controller.is_member,
+            tell=self.controller.report,
         )
         if self.config.port_mapping:
             self.mapping = host.map_port(
@@ -469,6 +477,7 @@ class AgentService(Service):
         self._look_soon()
         self.names.look()
         self.links.look()
+        self.flows.look(self.identity.node_id)
         try:
             self.presence.remember_endpoints()
         except EnvironmentFault as error:

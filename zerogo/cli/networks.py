@@ -1,5 +1,5 @@
 # -*- test-case-name: zerogo.test.cli.test_networks -*-
-"""`zerogo networks`: list, make, show and delete networks of the controller on this machine."""
+"""`zerogo networks`: list, make, show, change and delete networks of the controller on this machine."""
 
 from __future__ import annotations
 
@@ -20,9 +20,22 @@ from zerogo.cli.controller_option import (
 from zerogo.cli.groups import Commands
 from zerogo.cli.owner_keys import OwnerKeys, keep_owner_keys
 from zerogo.control.token import PSK_BYTES
-from zerogo.store.values import PskMode
+from zerogo.store.values import Approval, PskMode
 
-_FIELDS = ("id", "name", "ipv4", "ipv6", "mtu", "approval", "psk_mode", "members", "pending", "revision", "created_at")
+_FIELDS = (
+    "id",
+    "name",
+    "ipv4",
+    "ipv6",
+    "mtu",
+    "approval",
+    "psk_mode",
+    "flow_log",
+    "members",
+    "pending",
+    "revision",
+    "created_at",
+)
 
 
 @click.group(cls=Commands, invoke_without_command=True)
@@ -76,6 +89,29 @@ def create(outer: Path | None, /, end_to_end: bool, state_dir: Path | None, as_j
 def show(outer: Path | None, network: str, state_dir: Path | None, as_json: bool) -> None:
     """Show a network by name or id."""
     _print_one(find_network(controller_api(state_dir or outer), network), as_json)
+
+
+@networks.command()
+@click.argument("network")
+@click.option("--name", help="Another name.")
+@click.option("--mtu", type=int, help="Of the segment.")
+@click.option("--approval", type=click.Choice([each.value for each in Approval]), help="Of machines that join.")
+@click.option(
+    "--flow-log/--no-flow-log",
+    default=None,
+    help="Have members tell which flows the policy allows and refuses; members see that it is on.",
+)
+@state_dir_option
+@json_option
+@click.pass_obj
+def change(outer: Path | None, /, network: str, state_dir: Path | None, as_json: bool, **wanted: Any) -> None:
+    """Change settings of a network by name or id; those that are not named stay."""
+    api = controller_api(state_dir or outer)
+    changes = {key: value for key, value in wanted.items() if value is not None}
+    if not changes:
+        raise click.UsageError("say what to change")
+    path = f"/networks/{find_network(api, network)['id']}"
+    _print_one(api.call("PATCH", path, changes, if_match="*"), as_json)
 
 
 @networks.command()

@@ -121,7 +121,7 @@ def send(access: Access, method: str, path: str, body: object = None, if_match: 
     if access.token:
         headers["Authorization"] = f"Bearer {access.token}"
     if if_match:
-        headers["If-Match"] = f'"{if_match}"'
+        headers["If-Match"] = "*" if if_match == "*" else f'"{if_match}"'
     data = None if body is None else json.dumps(body).encode()
     # The address is a person's own word, or from a file that only its owner can write.
     request = urllib.request.Request(f"{access.url}/api/v1{path}", data=data, method=method, headers=headers)  # noqa: S310

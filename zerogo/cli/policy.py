@@ -219,6 +219,45 @@ def rollback(outer: Any, revision: int, network: str | None, state_dir: Path | N
     _print_saved(asked.api.call("POST", f"{asked.path}/rollback", {"revision": revision}, if_match=tag), as_json)
 
 
+@policy.command()
+@click.option("--member", help="Only what this member, by name or node id, is at one end of.")
+@click.option("--refused", "outcome", flag_value="refused", help="Only what was refused.")
+@click.option("--opened", "outcome", flag_value="opened", help="Only what was opened.")
+@click.option("--protocol", help="Only of this protocol, such as tcp.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Only of this destination port.")
+@click.option("--most", type=click.IntRange(1), default=100, show_default=True, help="So many rows, the newest.")
+@network_option
+@state_dir_option
+@json_option
+@click.pass_obj
+def flows(outer: Any, /, network: str | None, state_dir: Path | None, as_json: bool, most: int, **wanted: Any) -> None:
+    """List what members' data planes opened and refused, as they told it, newest first.
+
+    A network keeps this log where `zerogo networks change NETWORK --flow-log` was said.
+    """
+    api: OwnerApi = controller_api(state_dir or outer[1])
+    found = find_network(api, network or outer[0])
+    query = {key: value for key, value in wanted.items() if value is not None}
+    path = f"/networks/{found['id']}/flows" + (f"?{urlencode(query)}" if query else "")
+    rows = api.items(path, most)
+    if as_json:
+        print_json(rows)
+        return
+    names = {one["id"]: one["name"] for one in api.items(f"/networks/{found['id']}/members")}
+    if not found["flow_log"]:
+        click.echo(f"{found['name']} keeps no such log: `zerogo networks change {found['name']} --flow-log`", err=True)
+    headings = ("UNTIL", "FROM", "TO", "WHAT", "OPENED", "REFUSED", "TOLD BY")
+    print_table(headings, [_flow_row(row, names) for row in rows], "nothing was told")
+
+
+def _flow_row(row: dict[str, Any], names: dict[str, str]) -> tuple[str, ...]:
+    us = names.get(row["reported_by"], row["reported_by"])
+    peer = "others" if row["peer"] is None else names.get(row["peer"], row["peer"])
+    ends = (us, peer) if row["direction"] == "out" else (peer, us)
+    what = row["protocol"] if row["port"] is None else f"{row['protocol']} {row['port']}"
+    return (row["ended_at"], *ends, what, str(row["opened"]), str(row["refused"]), us)
+
+
 def _print_saved(saved: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(saved)

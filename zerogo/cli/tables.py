@@ -155,6 +155,9 @@ def lock_text(lock: LockReport) -> str:
     return text + (f"; refused: {', '.join(lock.refused)}" if lock.refused else "")
 
 
+FLOW_LOG = "kept: the controller is told which flows the policy allows and refuses, by peer, protocol and port"
+
+
 def status_rows(status: StatusReport) -> list[tuple[str, str]]:
     """Names and values, in the order in which a person wants them."""
     controller = status.controller
@@ -175,6 +178,7 @@ def status_rows(status: StatusReport) -> list[tuple[str, str]]:
         ("controller", connection),
         ("names", naming_text(status.names)),
         ("lock", lock_text(status.lock)),
+        ("flow log", FLOW_LOG if status.flow_log else "not kept"),
         ("fingerprint", status.fingerprint or "-"),
     ]
     plane = status.plane

@@ -138,6 +138,8 @@ class ControllerConfig:
     """What a new network gets where its creator says nothing."""
     exit_audit_days: int = option(integer(1, 3660, "days"), 30)
     """How long it is kept which user of the exits went where by which edge."""
+    flow_log_days: int = option(integer(1, 3660, "days"), 7)
+    """How long policy decisions are kept, of networks that keep a log of them."""
     state_dir: Path = option(PATH, Path("/var/lib/zerogo/controller"))
     """Where the controller's keys and its database are kept (mode 0700)."""
     log_level: str = option(LOG_LEVELS, "info")

@@ -32,6 +32,7 @@ RESYNCS_PER_SECOND, RESYNCS_BURST = 0.2, 3.0
 PUBLISHES_PER_SECOND, PUBLISHES_BURST = 0.5, 20.0
 """Each is a write to the disk and a new map for everybody."""
 REPORTS_PER_SECOND, REPORTS_BURST = 2.0, 20.0
+FLOWS_PER_SECOND, FLOWS_BURST = 1 / 30, 4.0
 
 
 def origin_of(source: str) -> str:
@@ -137,6 +138,7 @@ class Connection:
         self.resyncs = TokenBucket(RESYNCS_PER_SECOND, RESYNCS_BURST, now)
         self.publishes = TokenBucket(PUBLISHES_PER_SECOND, PUBLISHES_BURST, now)
         self.reports = TokenBucket(REPORTS_PER_SECOND, REPORTS_BURST, now)
+        self.flows = TokenBucket(FLOWS_PER_SECOND, FLOWS_BURST, now)
         self._round_trips: deque[float] = deque(maxlen=RTT_SAMPLES)
         self._pings = 0
         self._ping_sent_at: float | None = None

@@ -24,6 +24,7 @@ from zerogo.control.coordinator_events import (
     CapabilitiesChanged,
     CloseWanted,
     CoordinatorEvent,
+    FlowsReported,
     LeaveWanted,
     LinksReported,
     MemberConnected,
@@ -33,6 +34,7 @@ from zerogo.control.coordinator_events import (
 )
 from zerogo.control.introductions import Introductions
 from zerogo.control.messages import (
+    FlowsReport,
     GrantRequest,
     Leave,
     LinksReport,
@@ -364,6 +366,9 @@ class Coordinator:
                 if connection.reports.take(now):
                     connection.facts = message.about or connection.facts
                     self._events.append(LinksReported(who.network, who.node_id, message))
+            case FlowsReport():
+                if connection.flows.take(now):
+                    self._events.append(FlowsReported(who.network, who.node_id, message))
             case Publish(caps, nets):
                 if not connection.publishes.take(now):
                     # It registers anew, with what it can do by then, so nothing is missed.

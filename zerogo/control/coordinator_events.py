@@ -6,7 +6,7 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from zerogo.control.connection import Registration
-from zerogo.control.messages import AgentFacts, LinksReport
+from zerogo.control.messages import AgentFacts, FlowsReport, LinksReport
 from zerogo.ids import NetworkId, NodeId
 
 
@@ -79,6 +79,15 @@ class LinksReported:
 
 
 @frozen
+class FlowsReported:
+    """A member told what it decided by the policy."""
+
+    network: NetworkId
+    node_id: NodeId
+    report: FlowsReport
+
+
+@frozen
 class CloseWanted:
     """Close this connection, after what came before."""
 
@@ -97,6 +106,7 @@ CoordinatorEvent = (
     | MemberDisconnected
     | Elsewhere
     | LinksReported
+    | FlowsReported
 )
 
 

@@ -28,6 +28,7 @@ from zerogo.control.messages import (
     ControllerMessage,
     Controllers,
     Filters,
+    FlowsReport,
     GrantRequest,
     Leave,
     LinksReport,
@@ -276,8 +277,8 @@ class Member:
         where it is not connected or its address is not one of the internet); False if we are not connected."""
         return self._send_as_member(GrantRequest(to=to.raw))
 
-    def report(self, report: LinksReport, now: float) -> bool:
-        """Tell the controller what changed of our links. False if we are not connected."""
+    def report(self, report: LinksReport | FlowsReport, now: float) -> bool:
+        """Tell the controller what changed of our links, or what we decided by the policy; False: not connected."""
         return self._send_as_member(report)
 
     def leave(self, now: float) -> bool:

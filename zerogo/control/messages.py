@@ -18,6 +18,7 @@ from zerogo.control.relays import NAME_PATTERN, RELAYS_LIMIT
 from zerogo.control.subnets import SUBNETS_LIMIT, TEXT_LIMIT
 from zerogo.control.token import ADDRESSES_LIMIT, PSK_BYTES, SECRET_BYTES
 from zerogo.ids import KEY_BYTES
+from zerogo.policy.decisions import PROTOCOL_LIMIT
 from zerogo.turn.grant import GRANT_BYTES
 from zerogo.wire.tagged import TaggedReader, emit_tagged
 
@@ -30,6 +31,8 @@ CONTROLLER_MESSAGE_LIMIT = 4 * 1024 * 1024
 LINKS_LIMIT = 64
 """Links of one report."""
 LINKS_GONE_LIMIT = 1024
+FLOWS_LIMIT = 512
+"""Rows of one report of policy decisions."""
 RELAY_TEST_SECONDS_MOST = 300
 """Longest test of a relay."""
 
@@ -49,6 +52,7 @@ _Revision = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 _Milliseconds = Annotated[float, msgspec.Meta(ge=0, le=3_600_000)]
 _Age = Annotated[float, msgspec.Meta(ge=0, le=3_200_000_000)]
 _Rate = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 _Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _PathKind = Annotated[str, msgspec.Meta(max_length=16, pattern=r"\A[A-Za-z0-9-]*\Z")]
 _RelayName = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
@@ -186,6 +190,28 @@ class LinksReport(msgspec.Struct, frozen=True, omit_defaults=True, tag="links", 
     """No members any more, or of no interest."""
     about: AgentFacts | None = None
     """None: as told before."""
+
+
+class FlowRow(msgspec.Struct, frozen=True, array_like=True):
+    """What a member's plane decided of one kind of traffic with one peer: `zerogo.policy.decisions`."""
+
+    peer: _NodeBytes
+    is_outbound: bool
+    protocol: Annotated[int, msgspec.Meta(ge=0, le=PROTOCOL_LIMIT)]
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+    opened: _Count
+    refused: _Count
+
+
+class FlowsReport(msgspec.Struct, frozen=True, omit_defaults=True, tag="flows", tag_field="t"):
+    """Agent: so many flows I let be opened, and so many frames I refused, in the last `seconds`; only where the map
+    says that the network keeps a log of it."""
+
+    seconds: _Seconds
+    rows: Annotated[list[FlowRow], msgspec.Meta(max_length=FLOWS_LIMIT)] = []
+    rest_opened: _Count = 0
+    """What found no place in `rows`."""
+    rest_refused: _Count = 0
 
 
 class Pong(msgspec.Struct, frozen=True, tag="pong", tag_field="t"):
@@ -326,7 +352,9 @@ class Refusal(msgspec.Struct, frozen=True, tag="refusal", tag_field="t"):
     sentence: _Sentence
 
 
-MemberMessage = Register | Publish | SignalTo | PunchRequest | GrantRequest | LinksReport | Pong | Resync | Leave
+MemberMessage = (
+    Register | Publish | SignalTo | PunchRequest | GrantRequest | LinksReport | FlowsReport | Pong | Resync | Leave
+)
 MapMessage = WholeMap | MapDelta | MapUnchanged | Filters
 ControllerMessage = (
     Welcome
@@ -353,6 +381,7 @@ _OF_MEMBER: TaggedReader[MemberMessage] = TaggedReader(
     PunchRequest,
     GrantRequest,
     LinksReport,
+    FlowsReport,
     Pong,
     Resync,
     Leave,

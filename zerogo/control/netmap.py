@@ -117,6 +117,8 @@ class NetworkMap:
     """Revision of the policy that is in force; 0: there is none, everything may pass."""
     names: tuple[MapName, ...] = ()
     """Beside those of the members."""
+    flow_log: bool = False
+    """Whether members tell the controller what they decided by the policy."""
     lock: bytes | None = None
     """The public key of the network's lock, 32 bytes; None where it has none."""
     lock_end: bytes | None = field(default=None, repr=False)
@@ -164,6 +166,7 @@ class _Header(msgspec.Struct, frozen=True, omit_defaults=True):
     names: Annotated[list[_Named], msgspec.Meta(max_length=NAMES_LIMIT)] = []
     lock: _Key | None = None
     unlock: _Signature | None = None
+    flows: bool = False
 
 
 class _Record(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -275,6 +278,7 @@ def emit_header(network_map: NetworkMap) -> bytes:
             lock=network_map.lock,
             unlock=network_map.lock_end,
             policy=network_map.policy,
+            flows=network_map.flow_log,
         )
     )
 
@@ -305,6 +309,7 @@ def _parse_header(blob: bytes, members: Mapping[NodeId, MemberRecord]) -> Networ
         relays=relays,
         policy=header.policy,
         names=names,
+        flow_log=header.flows,
         lock=header.lock,
         lock_end=header.unlock,
         members=tuple(members.values()),

@@ -52,6 +52,8 @@ class NetworkChange(RequestBody, frozen=True):
     name: Name | msgspec.UnsetType = msgspec.UNSET
     mtu: _Mtu | msgspec.UnsetType = msgspec.UNSET
     approval: Approval | msgspec.UnsetType = msgspec.UNSET
+    flow_log: bool | msgspec.UnsetType = msgspec.UNSET
+    """Whether members tell what they decide by the policy."""
 
 
 class MemberChange(RequestBody, frozen=True):
@@ -92,6 +94,8 @@ class NetworkDocument(msgspec.Struct, frozen=True):
     mtu: int
     approval: Approval
     psk_mode: PskMode
+    flow_log: bool
+    """Whether members tell what they decide by the policy (`GET .../flows`)."""
     revision: int
     members: int
     pending: int
@@ -108,6 +112,7 @@ class NetworkDocument(msgspec.Struct, frozen=True):
             mtu=network.mtu,
             approval=network.approval,
             psk_mode=network.psk_mode,
+            flow_log=network.flow_log,
             revision=network.revision,
             members=network.members,
             pending=network.pending,

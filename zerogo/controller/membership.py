@@ -24,6 +24,7 @@ from zerogo.control.coordinator_events import (
     CloseWanted,
     CoordinatorEvent,
     Elsewhere,
+    FlowsReported,
     LeaveWanted,
     LinksReported,
     MapWanted,
@@ -41,7 +42,7 @@ from zerogo.control.fellow_words import (
     Word,
 )
 from zerogo.control.introductions import told
-from zerogo.control.messages import LinksReport, RefusalCode, RelayTest
+from zerogo.control.messages import FlowsReport, LinksReport, RefusalCode, RelayTest
 from zerogo.control.relays import Servers
 from zerogo.controller.together import Together
 from zerogo.errors import ZeroGoError
@@ -94,6 +95,8 @@ class Membership:
         self.tell_fellows: Callable[[Word], object] = lambda word: None
         """Tells the other controllers of the same database, where there are any."""
         self.has_fellows = False
+        self.flows_reported: Callable[[NetworkId, NodeId, FlowsReport], object] = lambda network, node_id, report: None
+        """Takes what members here decided by the policy."""
         self.elsewhere: Callable[[NetworkId], dict[NodeId, Presence]] = lambda network: {}
         """Members that are connected to another controller."""
         self._known: Together[Registration, Outcome | None] = Together(
@@ -234,6 +237,8 @@ class Membership:
             case LinksReported(network, node_id, report):
                 if self.observer is not None:
                     self.observer.links_reported(network, node_id, report)
+            case FlowsReported(network, node_id, flows):
+                self.flows_reported(network, node_id, flows)
 
     def _came_or_went(self, event: MemberConnected | MemberDisconnected) -> None:
         network, node_id = event.network, event.node_id

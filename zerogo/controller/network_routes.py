@@ -62,7 +62,7 @@ async def get_network(desk: Desk, call: Call) -> Answer:
 
 
 async def change_network(desk: Desk, call: Call) -> Answer:
-    """Change name, MTU or approval."""
+    """Change name, MTU, approval, or whether a log of policy decisions is kept."""
     body = call.body
     assert isinstance(body, NetworkChange)
     changes: dict[str, str | int] = {

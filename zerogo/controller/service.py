@@ -36,6 +36,7 @@ from zerogo.controller.dispatch import api_resource
 from zerogo.controller.event_log import EventLog
 from zerogo.controller.exits import Exits
 from zerogo.controller.fellows import Fellows, carrier_of
+from zerogo.controller.flow_keeper import FlowKeeper
 from zerogo.controller.idempotency import Idempotency
 from zerogo.controller.link_book import LinkBook
 from zerogo.controller.link_rings import LinkRings
@@ -104,6 +105,7 @@ class ControllerService(MultiService):
         self._passwords: PasswordThreads | None = None
         self._membership: Membership | None = None
         self._exits: Exits | None = None
+        self._flows: FlowKeeper | None = None
         self._fellows: Fellows | None = None
         self._onion: OnionPresence | None = None
         self._seen: LoopingCall | None = None
@@ -150,8 +152,9 @@ class ControllerService(MultiService):
         self._passwords.start()
         if self._fellows is not None:
             self._fellows.start()
-        assert self._view is not None
+        assert self._view is not None and self._flows is not None
         self._view.start()
+        self._flows.start()
         if self._onion is not None and self._config.onion is not None:
             self._onion.start(self._reactor, self._config.onion, self.port)
         self._write_owner_file(state, owner_token)
@@ -171,6 +174,8 @@ class ControllerService(MultiService):
             self._exits.stop()
         if self._seen is not None and self._seen.running:
             self._seen.stop()
+        if self._flows is not None:
+            self._flows.stop()
         if self._view is not None:
             self._view.stop()
         closed = maybeDeferred(super().stopService)
@@ -216,6 +221,8 @@ class ControllerService(MultiService):
         coordinator = Coordinator(identity, self._rng, relays.access(self._config), self._configured_addresses())
         membership = Membership(coordinator, store, self._reactor, time.time, relays.servers(self._config))
         self._membership = membership
+        self._flows = FlowKeeper(store, self._reactor, time.time, self._config.flow_log_days * 86_400.0)
+        membership.flows_reported = self._flows.take
         carry = carrier_of(self._config, self._reactor)
         if carry is not None:
             self._fellows = Fellows(identity, carry, store, membership.heard, self._reactor, self._rng)

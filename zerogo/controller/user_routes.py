@@ -25,7 +25,7 @@ from zerogo.store.api_tokens import NewApiToken
 from zerogo.store.values import Role
 
 AREAS = ("networks", "members", "invites", "policy", "users", "tokens", "webhooks", "exits")
-READ_ONLY_AREAS = ("audit", "links", "events", "relays")
+READ_ONLY_AREAS = ("audit", "flows", "links", "events", "relays")
 SCOPES = (
     *(f"{area}:{verb}" for area in AREAS for verb in ("read", "write")),
     *(f"{area}:read" for area in READ_ONLY_AREAS),

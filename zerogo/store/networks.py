@@ -111,7 +111,7 @@ def change_network(
     unix_now: float,
     expected: str | None = None,
 ) -> StoredNetwork:
-    """Set `name`, `mtu` or `approval`; raises `NotFound`, `Stale`, `Conflict` or `ParseError`."""
+    """Set `name`, `mtu`, `approval` or `flow_log`; raises `NotFound`, `Stale`, `Conflict` or `ParseError`."""
     check_tag(find_network(connection, network).tag, expected)
     values: dict[str, str | int] = dict(changes)
     if "name" in values:
@@ -119,6 +119,8 @@ def change_network(
         check_name(name)
         _check_name_is_free(connection, name, network)
         values["name_key"] = name_key(name)
+    if "flow_log" in values:
+        values["flow_log"] = int(values["flow_log"])
     if values:
         connection.execute(update(tables.networks).where(tables.networks.c.id == str(network)).values(**values))
         raise_revision(connection, network)
@@ -214,6 +216,7 @@ def _network(row: Row[Any]) -> StoredNetwork:
         created_at=row.created_at,
         members=row.approved_count,
         pending=row.pending_count,
+        flow_log=bool(row.flow_log),
     )
 
 

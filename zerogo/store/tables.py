@@ -60,6 +60,7 @@ networks = Table(
     Column("revision", count_type(), nullable=False),
     Column("complete_since", count_type(), nullable=False),
     Column("created_at", time_type(), nullable=False),
+    Column("flow_log", Integer, nullable=False, server_default="0"),
     CheckConstraint("psk_mode IN ('managed', 'end-to-end')", name="psk_mode"),
     CheckConstraint("approval IN ('automatic', 'manual')", name="approval"),
     sqlite_strict=True,
@@ -282,6 +283,28 @@ link_history = Table(
     sqlite_strict=True,
 )
 """The course of a link in one hour since 1970: twelve times the floats of `zerogo.store.link_history`."""
+
+flow_log = Table(
+    "flow_log",
+    METADATA,
+    Column("number", count_type(), primary_key=True, autoincrement=False),
+    Column("network", Text, nullable=False),
+    Column("reporter", Text, nullable=False),
+    Column("at", time_type(), nullable=False),
+    Column("seconds", time_type(), nullable=False),
+    Column("peer", Text, nullable=False),
+    Column("is_outbound", Integer, nullable=False),
+    Column("protocol", Integer, nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("opened", count_type(), nullable=False),
+    Column("refused", count_type(), nullable=False),
+    ForeignKeyConstraint(["network"], ["networks.id"], ondelete="CASCADE"),
+    Index("ix_flow_log_network_number", "network", "number"),
+    Index("ix_flow_log_network_reporter_number", "network", "reporter", "number"),
+    Index("ix_flow_log_at", "at"),
+    sqlite_strict=True,
+)
+"""What members' data planes decided by the policy, as they told it (`zerogo.store.flow_log`)."""
 
 webhooks = Table(
     "webhooks",

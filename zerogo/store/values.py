@@ -74,6 +74,8 @@ class StoredNetwork:
     created_at: float
     members: int = 0
     pending: int = 0
+    flow_log: bool = False
+    """Whether members are asked what they decided by the policy."""
 
     @property
     def prefixes(self) -> tuple[str, ...]:
@@ -83,7 +85,7 @@ class StoredNetwork:
     @property
     def tag(self) -> str:
         """Another one where somebody changed what people can set."""
-        return content_tag(self.name, self.mtu, self.approval.value)
+        return content_tag(self.name, self.mtu, self.approval.value, self.flow_log)
 
 
 @frozen

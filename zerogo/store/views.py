@@ -71,6 +71,7 @@ class Views:
             lock=lock.public,
             lock_end=lock.end,
             policy=policy,
+            flow_log=bool(found.flow_log),
             members=members,
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zerogo.agent.commands import LocalCommands
+from zerogo.agent.flow_reports import REPORT_SECONDS
 from zerogo.agent.state_dir import FILTERS_FILE
 from zerogo.dataplane.interface import Counter
 from zerogo.test.agent.test_service import AgentTestCase
@@ -51,6 +53,27 @@ class PolicyTests(AgentTestCase):
         (report,) = self.peers(self.anna)
         assert report.policy is not None
         self.assertEqual((["everything"], []), (report.policy.we_may_open, report.policy.it_may_open))
+
+    def test_what_is_decided_is_told_where_a_log_is_kept_and_who_asks_is_told_so(self) -> None:
+        self.put("default: deny")
+        self.passes(self.bob, self.anna)
+        self.assertFalse(LocalCommands(self.bob.agent).status({}).flow_log)
+        self.controller.change(flow_log=True)
+        self.world.pass_time(11)
+        self.assertTrue(LocalCommands(self.bob.agent).status({}).flow_log)
+        self.passes(self.bob, self.anna)
+        self.world.pass_time(REPORT_SECONDS + 10, step=0.5)
+        (told,) = self.controller.flows
+        (row,) = told.report.rows
+        bob, anna = (machine.agent.identity.node_id for machine in (self.bob, self.anna))
+        self.assertEqual(
+            (bob, anna.raw, True, 0, 1), (told.node_id, row.peer, row.is_outbound, row.opened, row.refused)
+        )
+        self.controller.change(flow_log=False)
+        self.world.pass_time(1)
+        self.passes(self.bob, self.anna)
+        self.world.pass_time(2 * REPORT_SECONDS, step=0.5)
+        self.assertEqual([told], self.controller.flows)
 
     def test_without_a_controller_the_last_one_holds(self) -> None:
         self.put(ONE_WAY)

@@ -25,6 +25,7 @@ from zerogo.control.coordinator import Coordinator
 from zerogo.control.coordinator_events import (
     Admission,
     CloseWanted,
+    FlowsReported,
     LeaveWanted,
     LinksReported,
     MapWanted,
@@ -103,11 +104,13 @@ class ControllerInMemory:
         self.mtu = 1400
         self.policy = ""
         """Text of the network's policy; empty: it has none."""
+        self.flow_log = False
         self.lock: bytes | None = None
         self.lock_end: bytes | None = None
         self.psk = b"k" * 32
         self.links: dict[int, Link] = {}
         self.reports: list[LinksReported] = []
+        self.flows: list[FlowsReported] = []
         self._last = 0
         self._begin()
 
@@ -216,6 +219,8 @@ class ControllerInMemory:
                 self.pump.call(self.core.install, self._view())
             case LinksReported():
                 self.reports.append(event)
+            case FlowsReported():
+                self.flows.append(event)
             case LeaveWanted(_, node_id):
                 self.members.pop(node_id.raw, None)
             case _:
@@ -253,6 +258,7 @@ class ControllerInMemory:
             revision=self.revision,
             prefixes=("10.1.0.0/16", "fd00::/64"),
             mtu=self.mtu,
+            flow_log=self.flow_log,
             lock=self.lock,
             lock_end=self.lock_end,
             members=tuple(sorted(self.members.values(), key=lambda record: record.node_id)),

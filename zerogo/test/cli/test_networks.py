@@ -23,7 +23,7 @@ class PromptApi:
         self._case = case
 
     def call(self, method: str, path: str, body: object = None, if_match: str = "") -> Any:
-        headers = {"if_match": f'"{if_match}"'} if if_match else {}
+        headers = {"if_match": "*" if if_match == "*" else f'"{if_match}"'} if if_match else {}
         reply = self._case.call(method, path, body, **headers)
         if reply.status >= 400:
             raise ControllerRefused(reply.json["detail"])

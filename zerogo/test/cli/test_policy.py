@@ -6,8 +6,14 @@ import json
 
 from click.testing import Result
 
+from zerogo.cli.networks import networks
 from zerogo.cli.policy import policy
+from zerogo.control.messages import FlowRow, FlowsReport
+from zerogo.ids import NodeId
+from zerogo.store import flow_log, members
+from zerogo.store.flow_log import Told
 from zerogo.test.cli.test_networks import CommandCase
+from zerogo.test.store.stock import NOW
 
 SSH = "rules: [{from: ann, to: bob, ports: 22}]\n"
 
@@ -51,6 +57,25 @@ class PolicyTests(CommandCase):
         self.assertIn("everything", shown)
         self.assertEqual("nobody gains or loses access\n", self.given("default: allow", "diff", "-").stdout)
         self.assertIn("-default: allow\n+rules:", self.given(SSH, "diff", "-", "--text").stdout)
+
+    def test_what_was_decided_is_listed_with_names(self) -> None:
+        self.assertIn("home keeps no such log", self.invoke(policy, "flows").stderr)
+        self.assertIn("flow-log     True", self.run_ok(networks, "change", "home", "--flow-log"))
+        ann, bob = (self.agent_of(name) for name in ("ann", "bob"))
+        report = FlowsReport(60.0, [FlowRow(bob.raw, False, 6, 22, 0, 7), FlowRow(bob.raw, True, 1, 0, 1, 0)])
+        self.database.write(flow_log.keep, [Told(network=self.network, reporter=ann, at=NOW, report=report)])
+        heading, first, second = self.run_ok(policy, "flows").splitlines()
+        self.assertEqual(["UNTIL", "FROM", "TO", "WHAT", "OPENED", "REFUSED", "TOLD", "BY"], heading.split())
+        self.assertEqual(["ann", "bob", "icmp", "1", "0", "ann"], first.split()[1:])
+        self.assertEqual(["bob", "ann", "tcp", "22", "0", "7", "ann"], second.split()[1:])
+        self.assertEqual("nothing was told\n", self.run_ok(policy, "flows", "--opened", "--port", "22"))
+        (row,) = json.loads(self.run_ok(policy, "flows", "--refused", "--member", "bob", "--json"))
+        self.assertEqual(("in", 22, 7), (row["direction"], row["port"], row["refused"]))
+
+    def agent_of(self, name: str) -> NodeId:
+        found = self.database.read(members.name_owner, self.network, name)
+        assert found is not None
+        return NodeId.parse(found)
 
     def test_a_packet_is_explained(self) -> None:
         self.given(SSH, "set", "-")

@@ -19,6 +19,7 @@ class StatusTests(SynchronousTestCase):
         done = CliRunner().invoke(status)
         self.assertEqual(done.exit_code, 0)
         self.assertIn("network     home (pd5ac6ko)", done.output)
+        self.assertIn("flow log    not kept", done.output)
 
     def test_it_prints_json_with_all_counters(self) -> None:
         document = json.loads(CliRunner().invoke(status, ["--json"]).output)

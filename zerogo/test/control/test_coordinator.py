@@ -3,11 +3,19 @@ import struct
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.control.arrivals import ARRIVALS_BURST, UNPROVEN_PER_SOURCE_LIMIT
-from zerogo.control.connection import PUBLISHES_BURST, REPORTS_BURST, SIGNALS_BURST, ConnectionState, origin_of
+from zerogo.control.connection import (
+    FLOWS_BURST,
+    PUBLISHES_BURST,
+    REPORTS_BURST,
+    SIGNALS_BURST,
+    ConnectionState,
+    origin_of,
+)
 from zerogo.control.coordinator import UNPROVEN_SECONDS, Coordinator
 from zerogo.control.coordinator_events import (
     CapabilitiesChanged,
     CloseWanted,
+    FlowsReported,
     LeaveWanted,
     LinksReported,
     MapWanted,
@@ -16,7 +24,17 @@ from zerogo.control.coordinator_events import (
     RegistrationWanted,
 )
 from zerogo.control.member import MapUpdated, MemberState, PunchAt, Refused, Registered, SignalReceived
-from zerogo.control.messages import AgentFacts, LinkReport, LinkSample, LinksReport, Ping, RefusalCode, emit_message
+from zerogo.control.messages import (
+    AgentFacts,
+    FlowRow,
+    FlowsReport,
+    LinkReport,
+    LinkSample,
+    LinksReport,
+    Ping,
+    RefusalCode,
+    emit_message,
+)
 from zerogo.test.control.pair import CONTROLLER, NETWORK, NO_RELAYS, Pair, Wire, seeded
 
 PRESENCE = (MemberConnected, MemberDisconnected)
@@ -150,6 +168,16 @@ class CoordinatorTests(SynchronousTestCase):
         self.pair.run()
         told = self.events(LinksReported)
         self.assertEqual((len(told), told[-1].node_id), (REPORTS_BURST, node_id))
+        self.assertIs(ann.member.state, MemberState.MEMBER)
+
+    def test_what_members_decide_is_passed_on_and_not_too_often(self) -> None:
+        (ann,) = self.joined("ann")
+        report = FlowsReport(60.0, [FlowRow(bytes(10), True, 6, 443, 1, 0)])
+        for _ in range(50):
+            ann.member.report(report, self.pair.now)
+        self.pair.run()
+        told = FlowsReported(NETWORK, ann.member._identity.node_id, report)
+        self.assertEqual([told] * int(FLOWS_BURST), self.events(FlowsReported))
         self.assertIs(ann.member.state, MemberState.MEMBER)
 
     def test_a_node_that_waits_has_one_connection(self) -> None:

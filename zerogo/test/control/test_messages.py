@@ -38,6 +38,7 @@ MEMBER_MESSAGES = (
         gone=[NODE],
         about=m.AgentFacts("native", "per-destination", "random"),
     ),
+    m.FlowsReport(60.0, [m.FlowRow(NODE, True, 6, 443, 3, 0), m.FlowRow(NODE, False, 257, 0, 0, 9)], 1, 2),
     m.Pong(1),
     m.Resync(),
     m.Leave(),
@@ -95,6 +96,8 @@ class MessageTests(SynchronousTestCase):
             m.LinksReport(links=[m.LinkReport(NODE, "direct")] * (m.LINKS_LIMIT + 1)),
             m.LinksReport(samples=[m.LinkSample(NODE)] * (m.LINKS_LIMIT + 1)),
             m.LinksReport(gone=[NODE] * (m.LINKS_GONE_LIMIT + 1)),
+            m.FlowsReport(60.0, [m.FlowRow(NODE, True, 6, 443, 3, 0)] * (m.FLOWS_LIMIT + 1)),
+            m.FlowsReport(60.0, [m.FlowRow(NODE, True, 258, 443, 3, 0)]),
             m.Publish(caps=["x"] * 17),
             m.PunchRequest(bytes(11)),
         ):

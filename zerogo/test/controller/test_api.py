@@ -98,6 +98,7 @@ MAY = {
         "POST /networks/<string:network>/policy/check",
         "POST /networks/<string:network>/policy/preview",
         "GET /networks/<string:network>/policy/explain",
+        "GET /networks/<string:network>/flows",
         "GET /networks/<string:network>/policy/history",
         "GET /networks/<string:network>/policy/history/<string:revision>",
         "GET /users",
@@ -177,6 +178,7 @@ NOT_OPERATORS = {
     "GET /users/<string:user>",
     "GET /audit",
     "GET /audit/check",
+    "GET /networks/<string:network>/flows",
     "GET /exits/streams",
     "GET /exits/users/<string:user>/streams",
 }
