@@ -34,7 +34,7 @@ CONTROLLER_PORT = 9394
 STUN_PORT = 3478
 AGENT_PORT = 9993
 MESH_DEVICE = "zerogo0"
-_READY_SECONDS = 30.0
+_READY_SECONDS = 120.0
 _STOP_SECONDS = 8.0
 """After SIGTERM; then SIGKILL."""
 _FORWARDING = {"net/ipv4/ip_forward": "1", "net/ipv6/conf/all/forwarding": "1"}

@@ -2,8 +2,9 @@
 """One run of a scenario: build, start, wait until the mesh is up, play the time line, measure, judge, remove.
 
 The mesh is *up* when every check about pings and paths holds, or when `connect-limit` has passed since all agents had
-started. Then the time line
-begins. Loss and round-trip times are those of the last `settle` seconds; outages are those since the mesh was up.
+started. Then the time line begins. After it, and before the verdict, the mesh is given as long to be up again: a path
+may be left for some seconds because a busy machine answered late. Loss and round-trip times are those of the `settle`
+seconds and of the first such wait; outages are those since the mesh was up.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from zerogo.lab.verdict import judge
 _TICK_SECONDS = 0.1
 _VIEW_SECONDS = 0.5
 """How often agents are asked about their peers."""
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 """Given to agents to start on a busy machine, before `connect-limit` begins."""
 _STATE_CHECKS = (CheckKind.PING, CheckKind.PATH, CheckKind.DIRECT)
 _THROUGHPUT_SECONDS = 3
@@ -179,13 +180,17 @@ class _Run:
         self._spectator.phase("measuring")
         self._settled_at = time.time()
         self._wait(lambda: time.time() > self._settled_at + self._scenario.settle)
-        if self._scenario.actions:
-            limit = time.time() + self._scenario.connect_limit
-            self._wait(lambda: self._is_up() or time.time() > limit)
+        self._regain()
         self._settled_until = time.time()
 
-    def _judge(self, sealing: Sealing | None) -> Result:
+    def _regain(self) -> None:
+        """Until the mesh is up again, if it is not."""
         self._look(0.0)
+        limit = time.time() + self._scenario.connect_limit
+        self._wait(lambda: self._is_up() or time.time() > limit)
+
+    def _judge(self, sealing: Sealing | None) -> Result:
+        self._regain()
         pairs = self._pairs()
         joins = self._join_times()
         findings = Findings(
