@@ -197,6 +197,16 @@ class Demo:
 
 def play(demo: Demo) -> None:
     """All of it, in order."""
+    begin(demo)
+    exits = show_choices(demo)
+    show_browser(demo, exits)
+    show_refusals(demo)
+    show_breaks(demo, exits)
+    show_quota(demo)
+
+
+def begin(demo: Demo) -> None:
+    """Start everything."""
     demo.start("web", [sys.executable, "-m", "integration.demo_exits", "--serve"], "web")
     print("A controller with one user, and two gateways:")
     demo.controller()
@@ -209,6 +219,10 @@ def play(demo: Demo) -> None:
         demo.edge(host, token)
     is_everywhere = demo.until(lambda: [len(edge["gateways"]) for edge in demo.online("edges")] == [2] * 5)
     demo.check(is_everywhere, "each has a tunnel to the other gateway, too")
+
+
+def show_choices(demo: Demo) -> dict[str, str]:
+    """Which exit is taken; the address of each, by country."""
     print("curl, from behind the office's router:")
     for gate in GATEWAYS:
         exits = {country: demo.seen(f"alice-country-{country}", gate=gate) for country in EDGES.values()}
@@ -218,17 +232,34 @@ def play(demo: Demo) -> None:
     kept = {demo.seen("alice-session-k7") for _ in range(5)}
     demo.check(len(kept) == 1, "with a session, one exit")
     demo.check(demo.seen("alice-country-fr", proxy="http") == exits["fr"], "the same by the HTTP proxy")
-    if shutil.which("chromium"):
-        for kind in ("socks5", "http"):
-            shown = demo.browse(f"{kind}://{demo.lab.host('gate2').addresses[0]}:1080")
-            by = [address for address in exits.values() if f"{address}\n" in shown]
-            demo.check(len(by) == 1, f"Chromium with a proxy of the kind {kind} shows the page, by {by}")
+    return exits
+
+
+def show_browser(demo: Demo, exits: dict[str, str]) -> None:
+    """A page in Chromium, by both kinds of proxy."""
+    print("A browser, from behind the same router:")
+    if shutil.which("chromium") is None:
+        print("  left out: there is no Chromium here (Debian's package chromium)")
+        return
+    for kind in ("socks5", "http"):
+        shown = demo.browse(f"{kind}://{demo.lab.host('gate2').addresses[0]}:1080")
+        by = [address for address in exits.values() if f"{address}\n" in shown]
+        demo.check(len(by) == 1, f"Chromium with a proxy of the kind {kind} shows the page, by {by}")
+
+
+def show_refusals(demo: Demo) -> None:
+    """What cannot be had, and what curl is told."""
+    print("What is refused, and why:")
     status, _, complaint = demo.call("user", *demo.curl("alice-country-it", f"http://{demo.web}/"))
     demo.check(status == 97 and "(1)" in complaint, f"no exit in Italy: {complaint.strip()}")
     status, _, complaint = demo.call("user", *demo.curl("alice", "http://192.168.1.1/"))
     demo.check(status == 97 and "(2)" in complaint, f"the edges' own networks are closed: {complaint.strip()}")
     status, _, complaint = demo.call("user", *demo.curl("alice", f"http://{demo.web}:81/"))
     demo.check(status == 97 and "(5)" in complaint, f"a closed port is told as it is: {complaint.strip()}")
+
+
+def show_breaks(demo: Demo, exits: dict[str, str]) -> None:
+    """A line is cut, an edge is killed."""
     print("A site is cut off for 3 seconds in the middle of a download:")
     fetching = demo.download("alice-country-de", "cut")
     time.sleep(1.0)
@@ -243,19 +274,14 @@ def play(demo: Demo) -> None:
     victim = next(host for host, country in EDGES.items() if exits[country] == taken)
     subprocess.run(["kill", "-9", (demo.directory / victim / "edge.pid").read_text().strip()], check=True)
     began = time.monotonic()
-    demo.check(
-        bool(demo.seen("alice-session-k8")),
-        f"{victim} is dead; a new stream takes another exit, {time.monotonic() - began:.1f} s",
-    )
+    is_there = bool(demo.seen("alice-session-k8"))
+    demo.check(is_there, f"{victim} is dead; a new stream takes another exit, {time.monotonic() - began:.1f} s")
     fetching.kill()
     fetching.wait(10)
     part = (demo.directory / "killed").stat().st_size
     fetching = demo.download("alice-session-k8", "killed")
-    demo.check(
-        fetching.wait(60) == 0 and demo.is_whole("killed"),
-        f"curl -C - goes on at byte {part} by another exit; the hash is right",
-    )
-    show_quota(demo)
+    is_whole = fetching.wait(60) == 0 and demo.is_whole("killed")
+    demo.check(is_whole, f"curl -C - goes on at byte {part} by another exit; the hash is right")
 
 
 def show_quota(demo: Demo) -> None:
