@@ -163,6 +163,9 @@ class EdgeTunnel:
         if isinstance(note, Places):
             self._places_told(note)
 
+    def silence_changed(self, is_silent: bool) -> None:
+        """An edge has no choice of gateways for a stream."""
+
     def going_away(self, reason: Reason) -> None:
         """The gateway drains: it closes the connection when it is done."""
 

@@ -139,13 +139,13 @@ class Pool:
         return iter(self._all)
 
     def choose(self, demand: Demand, now: float) -> EdgeState | None:
-        """An edge for a stream; None where none fits. Ejected ones are taken where there is nothing else."""
+        """An edge for a stream; None where none fits. Ejected and silent ones are taken where there is nothing else."""
         if self.policy is Policy.P2C_PEAK_EWMA:
             drawn = self._draw_two(demand, now)
             if drawn is not None:
                 return drawn
         fitting = [state for state in self._searched(demand) if misfit(state, demand) is None]
-        healthy = [state for state in fitting if not state.is_ejected(now)]
+        healthy = [state for state in fitting if not state.is_avoided(now)]
         return self._pick(healthy or fitting)
 
     def explain(self, demand: Demand, now: float) -> Explanation:
@@ -153,7 +153,7 @@ class Pool:
         excluded: dict[str, int] = {}
         fitting: list[EdgeState] = []
         for state in self._all:
-            reason = misfit(state, demand) or ("ejected" if state.is_ejected(now) else None)
+            reason = misfit(state, demand) or _doubt(state, now)
             if reason is None:
                 fitting.append(state)
             else:
@@ -180,11 +180,11 @@ class Pool:
             return None
         if len(self._all) == 1:
             only = self._all[0]
-            return None if only.is_ejected(now) or misfit(only, demand) is not None else only
+            return None if only.is_avoided(now) or misfit(only, demand) is not None else only
         found: EdgeState | None = None
         for _ in range(DRAWS):
             state = self._all[int(self._chance() * len(self._all))]
-            if state is found or state.is_ejected(now) or misfit(state, demand) is not None:
+            if state is found or state.is_avoided(now) or misfit(state, demand) is not None:
                 continue
             if found is not None:
                 return min(found, state, key=EdgeState.cost)
@@ -218,6 +218,11 @@ class Pool:
 
         near = [state for state in fitting if state.rtt is None or state.rtt <= RTT_LIMIT_SECONDS]
         return min(near or fitting, key=varied)
+
+
+def _doubt(state: EdgeState, now: float) -> str | None:
+    """Why an edge that fits is taken only where there is nothing else."""
+    return "silent" if state.is_silent else "ejected" if state.is_ejected(now) else None
 
 
 def misfit(state: EdgeState, demand: Demand) -> str | None:

@@ -101,6 +101,8 @@ class EdgeState:
     is_draining: bool = False
     is_away: bool = False
     """Its carrier is broken and may come back."""
+    is_silent: bool = False
+    """It does not answer what was sent: avoided while there are others."""
     dial: float | None = None
     """Peak EWMA, seconds."""
     dial_at: float = 0.0
@@ -167,6 +169,10 @@ class EdgeState:
         """What one more stream would suffer: dial time and round trip, times those that wait already."""
         expected = (UNKNOWN_DIAL_SECONDS if self.dial is None else self.dial) + (self.rtt or 0.0)
         return expected * (self.in_flight + 1) * (1 + self.streams / max(1, self.profile.streams)) / self.profile.weight
+
+    def is_avoided(self, now: float) -> bool:
+        """Whether it is taken only where there is nothing else."""
+        return self.is_silent or self.is_ejected(now)
 
     def is_ejected(self, now: float) -> bool:
         """Whether it is left out; on probation it takes one stream at a time."""

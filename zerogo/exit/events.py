@@ -96,6 +96,13 @@ class NoteReceived:
 
 
 @frozen
+class SilenceChanged:
+    """Nothing answers what was sent, so who can should go elsewhere; or something has come again."""
+
+    is_silent: bool
+
+
+@frozen
 class CarrierSilent:
     """A ping was not answered: drop the carrier."""
 
@@ -116,4 +123,4 @@ MuxEvent = (
     | Writable
     | GoingAway
 )
-TunnelEvent = MuxEvent | RttMeasured | NoteReceived | CarrierSilent | TunnelLost
+TunnelEvent = MuxEvent | RttMeasured | NoteReceived | SilenceChanged | CarrierSilent | TunnelLost

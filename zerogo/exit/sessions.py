@@ -66,7 +66,7 @@ class Routes:
         hold = self._holds.get(key)
         if hold is not None and now < hold.ends_at:
             state = self._pool.get(hold.edge)
-            if state is not None and misfit(state, demand) is None:
+            if state is not None and misfit(state, demand) is None and (is_strict or not state.is_silent):
                 hold.used_at = now
                 self._holds.move_to_end(key)
                 return state
@@ -97,7 +97,7 @@ class Routes:
         return hold is None or now - hold.used_at >= LEASE_IDLE_SECONDS
 
     def _in_turn(self, user: str, demand: Demand, now: float) -> EdgeState | None:
-        fitting = [s for s in self._pool.states() if misfit(s, demand) is None and not s.is_ejected(now)]
+        fitting = [s for s in self._pool.states() if misfit(s, demand) is None and not s.is_avoided(now)]
         if not fitting:
             return self._pool.choose(demand, now)
         turn = self._turns.get(user, -1) + 1

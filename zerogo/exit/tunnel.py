@@ -18,6 +18,9 @@ again, and everything above, streams, credit, half-closes, is as if nothing had 
 Anything that arrives shows that the carrier lives. After a silence it is pinged, and given up without an answer: soon
 where something is under way, so that whoever waits for a dead edge does not wait for long, and patiently where nothing
 is. Whoever sends after a silence asks at once.
+
+Long before that, since all that is sent is acknowledged within `ACK_DELAY_SECONDS` and a round trip, it is known that
+nothing answers (`SilenceChanged`): new streams then go elsewhere, and those that are there wait.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from collections.abc import Iterator
 
 from zerogo.core import Deadline, TimerTable
 from zerogo.errors import ParseError
-from zerogo.exit.events import CarrierSilent, NoteReceived, RttMeasured, TunnelEvent, TunnelLost
+from zerogo.exit.events import CarrierSilent, NoteReceived, RttMeasured, SilenceChanged, TunnelEvent, TunnelLost
 from zerogo.exit.mux import Mux
 from zerogo.exit.notes import Note, emit_note, parse_note
 
@@ -62,6 +65,8 @@ UNKNOWN_RTT_SECONDS = 1.0
 LATE_SECONDS = 0.5
 """Whoever looks at the clock so late was held up itself, and gives the carrier another while."""
 ACK_DELAY_SECONDS = 0.25
+SILENCE_SECONDS = 0.75
+"""Beyond what an acknowledgement takes; then the other end is taken for silent."""
 ACK_BYTES = 256 * 1024
 ACK_PACKETS = 64
 """So much is acknowledged at once, less after the delay."""
@@ -82,6 +87,8 @@ class Tunnel:
         self.is_attached = False
         self.rtt: float | None = None
         """Seconds, smoothed."""
+        self.is_silent = False
+        """Whether what was sent should have been answered by now."""
         self._jitter = 0.8 + 0.2 * jitter
         # Seldom more than one in any of these lists; an empty deque takes 0.6 kB, and there are many idle tunnels.
         self._events: list[TunnelEvent] = []
@@ -149,6 +156,7 @@ class Tunnel:
         self._timers.cancel("grace")
         self._timers.cancel("ack")
         self._timers.cancel("pong")
+        self._set_silent(False)
         self._heard_at = self._used_at = now
         self._asked_at = now - PING_LEAST_SECONDS
         # The first one soon: the round trip is wanted.
@@ -158,14 +166,14 @@ class Tunnel:
         """The carrier is gone; the tunnel waits so long for another one."""
         if self.is_attached:
             self.is_attached = False
-            for timer in ("ping", "pong", "ack"):
+            for timer in ("ping", "pong", "ack", "silence"):
                 self._timers.cancel(timer)
             self._timers.set("grace", now + grace_seconds)
 
     def end(self) -> None:
         """All is over, in silence."""
         self.is_attached = False
-        for timer in ("ping", "pong", "ack", "grace"):
+        for timer in ("ping", "pong", "ack", "silence", "grace"):
             self._timers.cancel(timer)
         self.mux.abandon()
         self._log.clear()
@@ -182,6 +190,8 @@ class Tunnel:
         """Take a message; raises `ParseError`, after which the tunnel is of no use."""
         kind = message[:1]
         self._heard_at = now
+        if self.is_silent:
+            self._set_silent(False)
         if kind == PACKET:
             self._used_at = now
             self._received += 1
@@ -244,6 +254,8 @@ class Tunnel:
             self._is_ping_due = True
         self._log.append(message)
         self._log_bytes += len(message)
+        if not self.is_silent and not self._timers.is_set("silence"):
+            self._timers.set("silence", now + self._answer_seconds)
         return message
 
     def events(self) -> Iterator[TunnelEvent]:
@@ -267,6 +279,8 @@ class Tunnel:
                 self._is_ping_due = True
             elif timer == "pong":
                 self._doubt(now)
+            elif timer == "silence":
+                self._note_silence(now)
             else:
                 self.end()
                 self._events.append(TunnelLost())
@@ -317,6 +331,29 @@ class Tunnel:
             self._set_pong(now + PONG_LEAST_SECONDS)
             return
         self._events.append(CarrierSilent())
+
+    @property
+    def _answer_seconds(self) -> float:
+        """Until what was sent is acknowledged, generously."""
+        rtt = UNKNOWN_RTT_SECONDS if self.rtt is None else self.rtt
+        return SILENCE_SECONDS + ACK_DELAY_SECONDS + rtt + 4 * self._deviation
+
+    def _note_silence(self, now: float) -> None:
+        """Something was sent; it may be long acknowledged."""
+        if not self._log:
+            return
+        due_at = max(self._heard_at, self._logged_at) + self._answer_seconds
+        if now < due_at:
+            self._timers.set("silence", due_at)
+        elif now - due_at > LATE_SECONDS:
+            self._timers.set("silence", now + SILENCE_SECONDS)
+        else:
+            self._set_silent(True)
+
+    def _set_silent(self, is_silent: bool) -> None:
+        if is_silent != self.is_silent:
+            self.is_silent = is_silent
+            self._events.append(SilenceChanged(is_silent))
 
     def _set_ping(self, at: float) -> None:
         self._ping_due_at = at

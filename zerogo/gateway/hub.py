@@ -71,6 +71,13 @@ class GatewayTunnel:
         """For the choice."""
         self.state.note_rtt(seconds)
 
+    def silence_changed(self, is_silent: bool) -> None:
+        """New streams go elsewhere while the edge does not answer, and so do those that are being opened."""
+        self.state.is_silent = is_silent
+        if is_silent:
+            for opening in list(self.openings):
+                opening.edge_silent()
+
     def told(self, note: Note) -> None:
         """What the edge counted."""
         if isinstance(note, Tally):

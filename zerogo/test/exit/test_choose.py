@@ -97,6 +97,16 @@ class PoolTests(SynchronousTestCase):
         state.dial_succeeded(0.1, later)
         self.assertFalse(state.is_ejected(later))
 
+    def test_an_edge_that_does_not_answer_is_avoided_while_there_is_another(self) -> None:
+        edges = pool(count=2)
+        state, other = edges.get("e0"), edges.get("e1")
+        assert state is not None and other is not None
+        state.is_silent = True
+        self.assertEqual({chosen(edges.choose(WEB, 0.0)) for _ in range(20)}, {"e1"})
+        self.assertEqual(edges.explain(WEB, 0.0).excluded, {"silent": 1})
+        other.is_away = True
+        self.assertEqual(chosen(edges.choose(WEB, 0.0)), "e0")
+
     def test_an_ejected_edge_is_better_than_none_and_a_targets_fault_does_not_count(self) -> None:
         edges = pool(count=1)
         state = edges.get("e0")

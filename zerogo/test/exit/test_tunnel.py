@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.errors import ParseError
-from zerogo.exit.events import CarrierSilent, RttMeasured, TunnelLost
+from zerogo.exit.events import CarrierSilent, RttMeasured, SilenceChanged, TunnelLost
 from zerogo.exit.frames import Command
 from zerogo.exit.target import Target
 from zerogo.exit.tunnel import (
     ACK,
+    ACK_DELAY_SECONDS,
     GRACE_SECONDS,
     MESSAGE_BYTES,
     MESSAGE_LIMIT,
@@ -24,6 +25,7 @@ from zerogo.exit.tunnel import (
     PONG_LEAST_SECONDS,
     PONG_SECONDS,
     REPLAY_LIMIT,
+    SILENCE_SECONDS,
     Tunnel,
 )
 from zerogo.test.exit.wires import End, pair
@@ -124,6 +126,27 @@ class TunnelTests(SynchronousTestCase):
             self.live(quiet)
             self.wire.ends[0].mux.open(Command.CONNECT, TARGET, self.wire.now)
             self.assertLess(self.seconds_until_given_up(), 2 * PING_LEAST_SECONDS + PONG_LEAST_SECONDS)
+
+    def test_who_does_not_answer_is_said_to_be_silent_before_it_is_given_up_and_only_until_it_answers(self) -> None:
+        self.live(30.0)
+        gateway, edge = self.wire.ends
+        edge.mux.confirm = lambda *arguments: None  # type: ignore[method-assign]
+        gateway.mux.open(Command.CONNECT, TARGET, self.wire.now)
+        self.live(5.0)
+        self.assertFalse(gateway.tunnel.is_silent, "it answers, though it does not say what became of the stream")
+        gateway.mux.open(Command.CONNECT, TARGET, self.wire.now)
+        asked, began = [], self.wire.now
+        while not gateway.tunnel.is_silent and self.wire.now < began + 10:
+            asked += list(iter(lambda: gateway.tunnel.next_message(self.wire.now), None))
+            self.wire.now += 0.05
+            gateway.tunnel.handle_timer(self.wire.now)
+            gateway.take_events(self.wire.now)
+        self.assertLess(self.wire.now - began, SILENCE_SECONDS + ACK_DELAY_SECONDS + 0.2)
+        self.assertNotIn(CarrierSilent(), gateway.others)
+        edge.tunnel.receive(asked[0], self.wire.now)
+        self.live(1.0)
+        changes = [event.is_silent for event in gateway.others if isinstance(event, SilenceChanged)]
+        self.assertEqual(changes, [True, False])
 
     def test_an_idle_carrier_is_given_more_time(self) -> None:
         self.wire = pair()

@@ -51,6 +51,9 @@ class Owner:
     def open_requested(self, number: int, request: Open) -> None:
         self.requests.append((number, request))
 
+    def silence_changed(self, is_silent: bool) -> None:
+        """Not looked at."""
+
     def going_away(self, reason: Reason) -> None:
         self.is_away = True
 
