@@ -26,6 +26,7 @@ from zerogo.config.controller import ControllerConfig
 from zerogo.config.identity_file import IDENTITY_FILE, load_or_create_identity
 from zerogo.config.private_file import make_private_directory, read_private, write_private
 from zerogo.control.coordinator import Coordinator
+from zerogo.control.fellow_words import ForGateways, Word
 from zerogo.control.gateways import GatewayOffice
 from zerogo.control.token import ADDRESSES_LIMIT, controller_key_hash, emit_base32, join_host_port, split_host_port
 from zerogo.controller import relays
@@ -223,12 +224,13 @@ class ControllerService(MultiService):
         self._membership = membership
         self._flows = FlowKeeper(store, self._reactor, time.time, self._config.flow_log_days * 86_400.0)
         membership.flows_reported = self._flows.take
-        carry = carrier_of(self._config, self._reactor)
-        if carry is not None:
-            self._fellows = Fellows(identity, carry, store, membership.heard, self._reactor, self._rng)
-            membership.tell_fellows, membership.has_fellows = self._fellows.tell, True
         office, audit_seconds = GatewayOffice(identity, self._rng), self._config.exit_audit_days * 86_400.0
         self._exits = Exits(office, store, self._reactor, time.time, audit_seconds)
+        carry = carrier_of(self._config, self._reactor)
+        if carry is not None:
+            self._fellows = Fellows(identity, carry, store, self._heard, self._reactor, self._rng)
+            membership.tell_fellows, membership.has_fellows = self._fellows.tell, True
+            self._exits.tell_fellows = self._fellows.tell
         return Desk(
             store=store,
             members=membership,
@@ -257,6 +259,14 @@ class ControllerService(MultiService):
             unix_time=time.time,
             rng=self._rng,
         )
+
+    def _heard(self, word: Word) -> None:
+        """What another controller of the same database says; raises `ParseError`."""
+        assert self._membership is not None and self._exits is not None
+        if isinstance(word, ForGateways):
+            self._exits.heard(word)
+        else:
+            self._membership.heard(word)
 
     def _make_oidc(self) -> OidcDesk | None:
         config = self._config.oidc

@@ -12,7 +12,7 @@ from zerogo.exit.frames import Command
 from zerogo.exit.grant import Grant
 from zerogo.exit.greeting import Join, Refusal, Welcome
 from zerogo.exit.target import Target
-from zerogo.exit.tunnel import GRACE_SECONDS
+from zerogo.exit.tunnel import GRACE_SECONDS, PING
 from zerogo.gateway.hub import Hub
 from zerogo.gateway.tokens import TokenEdges
 from zerogo.ids import NodeId
@@ -92,6 +92,14 @@ class HubTests(SynchronousTestCase):
         self.hub.carrier_lost(driver, carrier)
         self.clock.advance(GRACE_SECONDS + 1)
         self.assertEqual((len(self.hub.pool), len(stream.happened), list(self.hub.tunnels)), (0, 1, []))
+
+    def test_an_edge_that_does_not_answer_is_left_alone_until_it_does(self) -> None:
+        _, driver, _ = self.come()
+        driver.open(Command.CONNECT, DEMAND.target, Stream())
+        self.clock.pump([0.1] * 22)
+        self.assertEqual(self.hub.explain(DEMAND).excluded, {"silent": 1})
+        driver.receive(PING + bytes(8))
+        self.assertEqual(self.hub.explain(DEMAND).excluded, {})
 
     def test_a_kick_ends_it_and_a_drain_takes_no_more(self) -> None:
         _, _, carrier = self.come()
