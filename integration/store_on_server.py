@@ -6,16 +6,18 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, insert, text
 
 from zerogo.control.connection import Registration
 from zerogo.ids import NodeId
 from zerogo.secret import Secret
-from zerogo.store import members, networks, postgresql, registrations, tables
+from zerogo.store import exit_tables, exit_usage, members, networks, postgresql, registrations, tables
 from zerogo.store.check import examine
 from zerogo.store.database import Database
 from zerogo.store.errors import DatabaseInUse, DatabaseNewer, JoinRefused, MigrationFailed, StoreFault
+from zerogo.store.exit_values import StreamFilter
 from zerogo.store.migrate import schema_of
+from zerogo.store.paging import Paging
 from zerogo.store.snapshot import examine_place, inspect, install, move, take
 from zerogo.test.store.stock import NOW, SERVER, StoreCase, open_database
 
@@ -156,17 +158,33 @@ class SnapshotTests(StoreCase):
         self.database.write(
             members.set_published, self.network, self.agent_id("ann"), ("aes", "chacha"), ("10.3.0.0/24",)
         )
+        for _ in range(3):
+            self.note_stream()
         self.database.close()
         file = self.path.with_name("moved.db")
         out = move(Secret(SERVER), file, self.path.parent)
         self.assertFalse([finding for finding in inspect(file, examine) if finding.is_fault])
         error = self.assertRaises(StoreFault, move, file, Secret(SERVER), self.path.parent)
         self.assertIn("is not empty", str(error))
-        open_database(self.path).close()
+        emptied = open_database(self.path)
+        # As in a database that was just made.
+        emptied.write(
+            lambda c: c.exec_driver_sql("SELECT setval(pg_get_serial_sequence('exit_streams', 'id'), 1, false)")
+        )
+        emptied.close()
         back = move(file, Secret(SERVER), self.path.parent)
         self.assertEqual(out, back)
         self.assertGreater(sum(held.rows for held in back.values()), 8)
         self.database = Database.open(Secret(SERVER), self.path.parent)
+        # Rows that the server numbers by itself go on where they were.
+        self.note_stream()
+        newest, *others = self.database.read(exit_usage.list_streams, StreamFilter(), Paging()).items
+        self.assertEqual((3, newest.number), (len(others), others[0].number + 1))
+
+    def note_stream(self) -> None:
+        words = dict.fromkeys(("gateway", "user", "source", "edge", "exit_address", "target", "command", "reason"), "x")
+        figures = dict.fromkeys(("ended_at", "seconds", "up", "down"), 1)
+        self.database.write(lambda c: c.execute(insert(exit_tables.exit_streams).values(**words, **figures)))
 
     def agent_id(self, name: str) -> NodeId:
         (found,) = [one for one in self.database.read(members.list_members, self.network) if one.name == name]

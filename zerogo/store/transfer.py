@@ -50,6 +50,7 @@ def copy_rows(source: Connection, target: Connection) -> dict[str, Digest]:
     for name, table in tables.items():
         for rows in _pieces(source, there[name]):
             target.execute(insert(table), rows)
+        _go_on_numbering(target, table)
     before = {name: digest(source, table) for name, table in there.items()}
     for name, table in tables.items():
         if digest(target, table) != before[name]:
@@ -94,6 +95,17 @@ def copy_to_file(source: Connection, path: Path) -> Path:
     finally:
         engine.dispose()
     return path
+
+
+def _go_on_numbering(connection: Connection, table: Table) -> None:
+    """PostgreSQL numbers rows by counters of their own, which know nothing of rows that came with their numbers."""
+    if connection.dialect.name != "postgresql":
+        return
+    for column in table.primary_key:
+        counter = connection.scalar(select(func.pg_get_serial_sequence(table.name, column.name)))
+        newest = None if counter is None else connection.scalar(select(func.max(column)))
+        if newest is not None:
+            connection.execute(select(func.setval(counter, newest)))
 
 
 def _tables(connection: Connection) -> dict[str, Table]:

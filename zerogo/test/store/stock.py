@@ -69,7 +69,7 @@ def _server_database(directory: Path) -> Database:
 
 def _empty(connection: Connection) -> None:
     names = [name for name in inspect(connection).get_table_names() if name != "alembic_version"]
-    connection.exec_driver_sql(f"TRUNCATE {', '.join(names)} CASCADE")
+    connection.exec_driver_sql(f"TRUNCATE {', '.join(names)} RESTART IDENTITY CASCADE")
 
 
 class StoreCase(SynchronousTestCase):
