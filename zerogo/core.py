@@ -81,6 +81,10 @@ class TimerTable(Generic[TimerKey]):
         key = min(self._at, key=self._at.__getitem__)
         return Deadline(self._at[key], str(key))
 
+    def next_at(self) -> float | None:
+        """When that is."""
+        return min(self._at.values(), default=None)
+
     def take_due(self, now: float) -> list[TimerKey]:
         """Remove and return the keys that are due, earliest first."""
         due = sorted((key for key, at in self._at.items() if at <= now), key=self._at.__getitem__)

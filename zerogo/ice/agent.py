@@ -227,6 +227,10 @@ class IceAgent:
         """The earliest deadline."""
         return self._timers.next()
 
+    def next_at(self) -> float | None:
+        """When that is."""
+        return self._timers.next_at()
+
     def transmits(self) -> Iterator[Transmit]:
         """Drain what is to be sent from the data socket."""
         return drain(self._transmits)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from attrs import Factory, define, evolve, field
+from attrs import Factory, define, field
 
 from zerogo.ice.checklist import far_address
 from zerogo.ids import Endpoint, RouteAddress
@@ -26,14 +26,17 @@ _FAILURES = (ChangeReason.DIED, ChangeReason.DECIDED)
 _TYPES = {PathKind.DIRECT: PathType.DIRECT, PathKind.PEER: PathType.PEER, PathKind.RELAY: PathType.SERVER}
 
 
-def facts_of(path: Path) -> Facts:
-    """What the scorer wants to know. The latency is the least of the last seconds: our own traffic does not count."""
+def facts_of(path: Path, loss: float | None = None) -> Facts:
+    """What the scorer wants to know. The latency is the least of the last seconds: our own traffic does not count.
+
+    :param loss: what to judge its loss by; None for what is certain.
+    """
     measured, destination = path.measurement, path.destination
     carriers = len(destination.hops) - 1 if isinstance(destination, RouteAddress) else 0
     return Facts(
         type=_TYPES[path.kind],
         latency=measured.smoothed if measured.minimum is None else measured.minimum,
-        loss=measured.certain_loss,
+        loss=measured.certain_loss if loss is None else loss,
         jitter=measured.jitter or 0.0,
         carriers=carriers,
         is_lan=path.kind is PathKind.DIRECT and path.remote_candidate == "host",
@@ -139,6 +142,11 @@ class PathChoice:
         """A key to sort paths by, the best first."""
         return self._option(path).rank
 
+    @property
+    def has_rival(self) -> bool:
+        """Whether something may soon take the place of the path in use."""
+        return self._preference.rival is not None
+
     def rival(self, paths: Iterable[Path]) -> Path | None:
         """What may soon take the place of the path in use, if it stays better."""
         return next((path for path in paths if path.destination == self._preference.rival), None)
@@ -165,8 +173,7 @@ class PathChoice:
     def _option(self, path: Path) -> Option[Endpoint]:
         """How a path competes: of loss the one in use has the benefit of the doubt, and its rivals have not."""
         measured = path.measurement
-        loss = measured.least_loss if path is self.active else measured.most_loss
-        facts = evolve(facts_of(path), loss=loss)
+        facts = facts_of(path, measured.least_loss if path is self.active else measured.most_loss)
         return Option(
             key=path.destination,
             facts=facts,

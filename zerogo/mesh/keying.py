@@ -104,8 +104,7 @@ class Keying:
 
     def next_at(self) -> float | None:
         """When `handle_timer` is wanted."""
-        deadline = self._timers.next()
-        return None if deadline is None else deadline.at
+        return self._timers.next_at()
 
     def set_destinations(self, destinations: tuple[Endpoint, ...], now: float) -> None:
         """Where the peer may be reached, best first; without any, an attempt stops."""

@@ -115,6 +115,10 @@ class Prober:
         probe.path.note_answer(probe.sent_at, now)
         return probe.path
 
+    def has_overdue(self, now: float) -> bool:
+        """Whether there is anything for `expire` to do."""
+        return any(probe.lost_at <= now for probe in self._outstanding.values()) or bool(self._lost)
+
     def expire(self, now: float, *, is_only: bool = False, least: int = 0) -> list[Path]:
         """Count overdue probes as lost; the paths that this kills, oldest probe first.
 

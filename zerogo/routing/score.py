@@ -16,6 +16,7 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from attrs import frozen
 
@@ -26,6 +27,8 @@ POINTS_PER_LOSS = 1000.0
 DIRECT_POINTS = 20.0
 SERVER_POINTS = -30.0
 UNMEASURED_LATENCY_SECONDS = 1.0
+SCORES_KEPT = 1024
+"""A path is judged many times between two answers to its probes."""
 _LAN_POINTS = 30.0
 _IPV6_POINTS = 1.5
 _CARRIER_POINTS = -15.0
@@ -120,12 +123,17 @@ class Scorer:
 
     def score(self, facts: Facts) -> Score:
         """What the path is worth, with its terms."""
-        terms = founding_terms(facts)
-        if self.extensions:
-            terms += tuple(Term(name, EXTENSIONS[name](facts)) for name in self.extensions)
-        raw = math.fsum([term.points for term in terms])
-        shown = tuple([term for term in terms if term.points or term.name == "base"])
-        return Score(min(max(raw, 0.0), BASE_POINTS), shown, raw)
+        return _score(self.extensions, facts)
+
+
+@lru_cache(SCORES_KEPT)
+def _score(extensions: tuple[str, ...], facts: Facts) -> Score:
+    terms = founding_terms(facts)
+    if extensions:
+        terms += tuple(Term(name, EXTENSIONS[name](facts)) for name in extensions)
+    raw = math.fsum([term.points for term in terms])
+    shown = tuple([term for term in terms if term.points or term.name == "base"])
+    return Score(min(max(raw, 0.0), BASE_POINTS), shown, raw)
 
 
 Rank = tuple[float, int, float]

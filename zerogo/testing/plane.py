@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from attrs import define, evolve, field
+from attrs import define, field
 
 from zerogo.dataplane.band import band_of, flow_hash
 from zerogo.dataplane.interface import (
@@ -76,6 +76,24 @@ class _Session:
 
 
 @define(eq=False)
+class _Tally:
+    bytes_in: int = 0
+    bytes_out: int = 0
+    datagrams_in: int = 0
+    datagrams_out: int = 0
+    forwarded_bytes: int = 0
+
+    def counters(self) -> PeerCounters:
+        return PeerCounters(
+            bytes_in=self.bytes_in,
+            bytes_out=self.bytes_out,
+            datagrams_in=self.datagrams_in,
+            datagrams_out=self.datagrams_out,
+            forwarded_bytes=self.forwarded_bytes,
+        )
+
+
+@define(eq=False)
 class _Peer:
     entry: PeerEntry | None = None
     plan: PathPlan | None = None
@@ -83,7 +101,7 @@ class _Peer:
     current: _Session | None = None
     next: _Session | None = None
     staged: deque[bytes] = field(factory=deque)
-    counters: PeerCounters = field(factory=PeerCounters)
+    tally: _Tally = field(factory=_Tally)
     sent_at: float = float("-inf")
     frame_received_at: float | None = None
     roamed_at: float = float("-inf")
@@ -212,7 +230,7 @@ class MemoryPlane:
     def counters(self) -> PlaneCounters:
         """What happened so far."""
         return PlaneCounters(
-            plane=dict(self._counts), peers={peer: each.counters for peer, each in self._peers.items()}
+            plane=dict(self._counts), peers={peer: each.tally.counters() for peer, each in self._peers.items()}
         )
 
     def close(self) -> None:
@@ -363,9 +381,7 @@ class MemoryPlane:
             self._counts[Counter.DROPPED_FORWARD_RATE] += 1
         elif self._hand_on(forward.onward(), Counter.DROPPED_FORWARD_NO_WAY):
             self._counts[Counter.FORWARD_CARRIED] += 1
-            counters = self._peers[peer].counters
-            carried = counters.forwarded_bytes + len(forward.datagram)
-            self._peers[peer].counters = evolve(counters, forwarded_bytes=carried)
+            self._peers[peer].tally.forwarded_bytes += len(forward.datagram)
 
     def _ways_of(self, plan: PathPlan, frame: bytes) -> tuple[Endpoint, ...]:
         """Where a frame goes: its flow's way, and the twin if it is of the real-time band."""
@@ -394,12 +410,8 @@ class MemoryPlane:
         if session is None or self._clock() - session.added_at >= REJECT_AFTER_SECONDS:
             return False
         entry.sent_at = self._clock()
-        counters = entry.counters
-        entry.counters = evolve(
-            counters,
-            datagrams_out=counters.datagrams_out + 1,
-            bytes_out=counters.bytes_out + (len(payload) if kind is Kind.ETHERNET else 0),
-        )
+        entry.tally.datagrams_out += 1
+        entry.tally.bytes_out += len(payload) if kind is Kind.ETHERNET else 0
         sealed = session.transport.seal(emit_inner(InnerHeader(kind)) + payload)
         for destination in destinations:
             self._send_out(destination, sealed)
@@ -440,10 +452,8 @@ class MemoryPlane:
         if entry.entry is None or frame[_MAC_BYTES : 2 * _MAC_BYTES] != entry.entry.mac.raw:
             self._counts[Counter.DROPPED_FOREIGN_SOURCE] += 1
             return
-        counters = entry.counters
-        entry.counters = evolve(
-            counters, datagrams_in=counters.datagrams_in + 1, bytes_in=counters.bytes_in + len(frame)
-        )
+        entry.tally.datagrams_in += 1
+        entry.tally.bytes_in += len(frame)
         entry.frame_received_at = self._clock()
         self._counts[Counter.TAP_FRAMES_OUT] += 1
         self._on_frame(peer, frame)
