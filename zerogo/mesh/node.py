@@ -36,7 +36,7 @@ from zerogo.mesh.outbox import Outbox
 from zerogo.mesh.peer import Peer
 from zerogo.mesh.relay import RelaySpec
 from zerogo.mesh.relays import Relays
-from zerogo.mesh.signal import Offer, is_relayed_signal, parse_relayed_signal
+from zerogo.mesh.signal import Offer, Relayed, is_relayed_signal, parse_relayed_signal
 from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import NodeCounters, PeerStatus, Refusal
 from zerogo.mesh.surroundings import Surroundings
@@ -205,14 +205,14 @@ class Node:
             peer.controller_connected(now)
             self._settle(peer, now)
 
-    def receive_signal(self, sender: NodeId, blob: bytes, now: float) -> None:
-        """A signal that the controller passed on. Never raises."""
+    def receive_signal(self, sender: NodeId, blob: bytes, now: float, *, place: Relayed | None = None) -> None:
+        """A signal that the controller passed on, or that came from an allocation of a relay. Never raises."""
         peer = self._directory.of_node(sender.raw)
         if peer is None:
             self._outbox.refuse(Refusal.UNKNOWN_SIGNAL_SENDER)
             return
         try:
-            peer.receive_signal(blob, now)
+            peer.receive_signal(blob, now, place=place)
         except ParseError:
             self._outbox.refuse(Refusal.MALFORMED_SIGNAL)
         self._settle(peer, now)
@@ -400,9 +400,9 @@ class Node:
 
     def _settle_relays(self, now: float) -> None:
         version = self._relays.version
-        for payload, channel in self._relays.settle(now):
+        for payload, channel, place in self._relays.settle(now):
             if is_relayed_signal(payload):
-                self._receive_relayed_signal(payload, now)
+                self._receive_relayed_signal(payload, place, now)
             elif channel is not None:
                 self._receive_own(payload, channel, now)
         if self._relays.version != version:
@@ -412,13 +412,13 @@ class Node:
                 self._settle(peer, now)
         self._arm_relays(now)
 
-    def _receive_relayed_signal(self, data: bytes, now: float) -> None:
+    def _receive_relayed_signal(self, data: bytes, place: Relayed, now: float) -> None:
         try:
             sender, blob = parse_relayed_signal(data)
         except ParseError:
             self._outbox.refuse(Refusal.MALFORMED_SIGNAL)
             return
-        self.receive_signal(sender, blob, now)
+        self.receive_signal(sender, blob, now, place=place)
 
     def _arm_relays(self, now: float) -> None:
         self._relays.is_touched = False
@@ -447,7 +447,7 @@ class Node:
             self._connected[peer.number] = None
         elif self._connected.pop(peer.number, SURROUNDINGS) is None:
             self._doubt_surroundings(DOUBT_GAP_SECONDS, now)
-        if peer.paths.is_in_doubt:
+        if peer.paths.take_doubt():
             self._doubt_surroundings(MISS_GAP_SECONDS, now)
         self._context.pace.connected = len(self._connected)
         if self._relays.is_touched:

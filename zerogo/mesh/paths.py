@@ -19,12 +19,13 @@ from attrs import define, evolve, field
 from zerogo.ids import ChannelAddress, Endpoint, NodeId, RouteAddress
 from zerogo.mesh.choice import PathChoice
 from zerogo.mesh.context import NodeContext
-from zerogo.mesh.doubt import SHARED_PROBES_UNTIL_LEFT, may_share, overtaken_by, probes_until_left
+from zerogo.mesh.doubt import SHARED_PROBES_UNTIL_LEFT, may_share
 from zerogo.mesh.events import PathKind, PathSelected, Way
 from zerogo.mesh.late_way import LateWay
 from zerogo.mesh.path import Path
 from zerogo.mesh.probing import Prober
 from zerogo.mesh.status import PathChange, PathStatus
+from zerogo.mesh.succession import Succession
 from zerogo.routing.links import LinkState
 from zerogo.routing.policy import Multipath
 
@@ -33,7 +34,6 @@ PATHS_LIMIT = 8
 ROUTES_LIMIT = 4
 """Ways through other members, per peer."""
 HISTORY_LIMIT = 16
-ROAMED_FOR_SECONDS = 5.0
 DROP_DEAD_AFTER_SECONDS = 60.0
 COMPARED_LIMIT = 2
 """Others that are asked as often as the path in use while that one is in doubt."""
@@ -56,8 +56,7 @@ class Paths:
     _paths: dict[Endpoint, Path] = field(factory=dict, init=False)
     _choice: PathChoice = field(init=False)
     _prober: Prober = field(init=False)
-    _roamed: Path | None = field(default=None, init=False)
-    _roamed_at: float = field(default=0.0, init=False)
+    _succession: Succession = field(init=False)
     _told: PathSelected | None = field(default=None, init=False)
     _beside: tuple[Path, ...] = field(default=(), init=False)
     """Paths that carry data beside the one in use."""
@@ -67,6 +66,8 @@ class Paths:
     _failed_routes: list[Hops] = field(factory=list, init=False)
     _proven_routes: list[Hops] = field(factory=list, init=False)
     _was_in_doubt: bool = field(default=False, init=False)
+    _was_left_in_doubt: bool = field(default=False, init=False)
+    """Whether a path was in doubt that is not in use any more, since `take_doubt`."""
     _compared: tuple[Path, ...] = field(default=(), init=False)
     """Paths that are asked as often as the one in use, to be judged by the same load."""
     _tested_until: float = field(default=-math.inf, init=False)
@@ -77,6 +78,7 @@ class Paths:
         """One prober for all paths of the peer."""
         self._prober = Prober(self._context, self._peer)
         self._choice = PathChoice(self._context.policy)
+        self._succession = Succession(self._prober, self._choice)
 
     @property
     def active(self) -> Path | None:
@@ -125,13 +127,20 @@ class Paths:
         active = self.active
         return active is not None and active.is_verified and self._prober.missing(active) > 0
 
+    def take_doubt(self) -> bool:
+        """Whether the path in use is in doubt, or the one before it was when it was left."""
+        is_doubted = self._was_left_in_doubt or self.is_in_doubt
+        self._was_left_in_doubt = False
+        return is_doubted
+
     def destinations(self) -> tuple[Endpoint, ...]:
         """Where a handshake may go: the path in use, the others that are usable, then those that only ICE believes in.
 
         The last kind matters after a restart of the peer: it answers checks, but no probe of a session it has lost.
         """
         worth = [path for path in self._paths.values() if path.is_usable or path.is_checked or _is_hope(path)]
-        worth.sort(key=lambda path: (path is not self.active, not path.is_usable, self._choice.rank(path)))
+        if len(worth) > 1:
+            worth.sort(key=lambda path: (path is not self.active, not path.is_usable, self._choice.rank(path)))
         return tuple(path.destination for path in worth)
 
     def propose(self, routes: Sequence[Hops], now: float) -> None:
@@ -246,6 +255,10 @@ class Paths:
         """One end has other addresses than before."""
         self._choice.forgive()
 
+    def peer_began_anew(self, now: float) -> None:
+        """The peer looks for this node anew: where the path in use is in doubt already, that is why."""
+        self._succession.peer_began_anew(now)
+
     def note_sent(self, total: int, now: float) -> bool:
         """The peer was sent `total` bytes of data so far; whether that makes it a busy one."""
         return self._prober.note_sent(total, now)
@@ -270,16 +283,13 @@ class Paths:
         """Drop all paths, and tell the data plane."""
         for path in list(self._paths.values()):
             self._drop(path)
-        self._roamed = None
+        self._succession.forget()
         self.tell()
 
     def handle_timer(self, now: float) -> None:
         """Judge overdue probes, send those that are due, drop what is long dead."""
-        least = SHARED_PROBES_UNTIL_LEFT if self._is_line_doubtful() else 0
-        for path in self._prober.expire(now, is_only=not self._has_better_news(), least=least):
-            if isinstance(path.destination, RouteAddress):
-                self._failed_routes.append(path.destination.hops)
-                self._drop(path)
+        if self._prober.has_overdue(now):
+            self._judge_overdue(now)
         self._prober.note_late(now)
         self._compare(now)
         for path in list(self._paths.values()):
@@ -288,6 +298,13 @@ class Paths:
             elif self.can_probe and path.next_probe_at <= now:
                 self._prober.probe(path, now, is_active=path is self.active or path in self._at_pace)
         self._prober.sound(self.active if self.can_probe else None, now)
+
+    def _judge_overdue(self, now: float) -> None:
+        least = SHARED_PROBES_UNTIL_LEFT if self._is_line_doubtful() else 0
+        for path in self._prober.expire(now, is_only=not self._has_better_news(), least=least):
+            if isinstance(path.destination, RouteAddress):
+                self._failed_routes.append(path.destination.hops)
+                self._drop(path)
 
     def next_at(self) -> float | None:
         """When `handle_timer` is wanted."""
@@ -299,12 +316,11 @@ class Paths:
 
     def choose(self, now: float) -> Path | None:
         """Decide which path is in use."""
-        if self._roamed is not None and now - self._roamed_at >= ROAMED_FOR_SECONDS:
-            self._roamed = None
-        successor = self._successor(now)
-        if successor is not None and successor.is_usable:
-            self._choice.force(successor, now)
-            self._roamed = None
+        self._was_left_in_doubt = self._was_left_in_doubt or self.is_in_doubt
+        heir = self._succession.heir(self._others(), now)
+        if heir is not None and heir.is_usable:
+            self._choice.force(heir, now)
+            self._succession.taken()
         before = self.history[-1].at if self.history else -math.inf
         self._limit_to_test(now)
         chosen = self._choice.choose(self._paths.values(), now)
@@ -318,9 +334,13 @@ class Paths:
         self._tested_until = now + seconds if seconds > 0 else -math.inf
 
     def _limit_to_test(self, now: float) -> None:
-        policy, relayed = self._context.policy, [path for path in self._paths.values() if path.kind is PathKind.RELAY]
+        policy = self._context.policy
+        if now >= self._tested_until or policy.disable_relay or not policy.relay_fallback:
+            self._choice.policy = policy
+            return
+        relayed = [path for path in self._paths.values() if path.kind is PathKind.RELAY]
         proven = [path for path in relayed if path.is_usable and path.is_verified]
-        if now >= self._tested_until or not proven or policy.disable_relay or not policy.relay_fallback:
+        if not proven:
             self._choice.policy = policy
             return
         self._choice.policy = evolve(policy, p2p_enabled=False)
@@ -348,7 +368,10 @@ class Paths:
 
         A rival that has been better from what was known of it has to be so at the same time and under the same load.
         """
-        others, before = self._others(), self._compared
+        before = self._compared
+        if not (before or self._was_in_doubt or self._choice.has_rival or self.is_in_doubt):
+            return
+        others = self._others()
         rival = self._choice.rival(others)
         doubted = sorted(others, key=self._choice.rank)[:COMPARED_LIMIT] if self.is_in_doubt else []
         self._compared = tuple(dict.fromkeys((*doubted, *(() if rival is None else (rival,)))))
@@ -375,19 +398,8 @@ class Paths:
         silent_since = None if self.active is None else self.active.silent_since
         return any(silent_since is None or path.answered_at > silent_since for path in self._others())
 
-    def _successor(self, now: float) -> Path | None:
-        """What takes the place of the path in use because that one has failed, though it is not dead yet."""
-        active = self.active
-        if active is None:
-            return self._roamed
-        roamed = self._roamed
-        if roamed is not None and self._prober.missing(active) >= probes_until_left(self._prober, active, roamed) - 1:
-            return roamed
-        others = [path for path in self._others() if path.is_verified]
-        return min(overtaken_by(self._prober, active, others, now), key=self._choice.rank, default=None)
-
     def _roam(self, path: Path, now: float) -> None:
-        self._roamed, self._roamed_at = path, now
+        self._succession.roamed(path, now)
         if not path.is_verified:
             path.next_probe_at = min(path.next_probe_at, now)
         if self.active is not None:
@@ -482,7 +494,6 @@ class Paths:
         del self._paths[path.destination]
         self._prober.forget(path)
         self._late = None if self._late is path else self._late
-        if self._roamed is path:
-            self._roamed = None
+        self._succession.forget(path)
         if self.active is path:
             self._choice.lost()

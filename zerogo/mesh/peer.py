@@ -24,7 +24,7 @@ from zerogo.mesh.meeting import Meeting
 from zerogo.mesh.paths import Paths
 from zerogo.mesh.relays import Relays
 from zerogo.mesh.search import Search
-from zerogo.mesh.signal import Offer, emit_relayed_signal
+from zerogo.mesh.signal import Offer, Relayed, emit_relayed_signal
 from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import PeerStatus, Refusal
 from zerogo.wire.control import Close, CloseReason, Probe, ProbeAnswer, emit_control, parse_control
@@ -76,6 +76,7 @@ class Peer:
         self.paths.moved()
         if self.search.is_begun:
             self.search.begin_anew(now)
+            self.search.signalling.hasten(now)
             self.paths.probe_all(now)
 
     def controller_connected(self, now: float) -> None:
@@ -83,14 +84,15 @@ class Peer:
         if self.search.is_begun and not self._is_well:
             self.search.controller_connected(now)
 
-    def receive_signal(self, blob: bytes, now: float) -> None:
-        """A signal of this peer; raises `ParseError`."""
+    def receive_signal(self, blob: bytes, now: float, *, place: Relayed | None = None) -> None:
+        """A signal of this peer, by the controller or from an allocation of a relay; raises `ParseError`."""
         known = self.search.signalling.remote_offer.candidates
-        is_anew = self.search.receive_signal(blob, now)
+        is_anew = self.search.receive_signal(blob, now, place=place)
         if self.search.signalling.remote_offer.candidates != known:
             self.paths.moved()
         if is_anew and self.state is PeerState.CONNECTED:
             self.search.ice.suspect(now)
+            self.paths.peer_began_anew(now)
             self.paths.probe_all(now)
             self._doubt(now)
 
@@ -149,6 +151,7 @@ class Peer:
         """Pass on what changed between the parts; returns what the ICE agent wants sent."""
         self._take_ice_events(now)
         self.search.punching.settle(self.search.ice)
+        self._signal_ahead()
         self._meet(now)
         if self.keying.has_session != self.paths.can_probe:
             if self.keying.has_session:
@@ -208,6 +211,18 @@ class Peer:
         for place in places:
             self._signal_by(place.channel)
             self.paths.relayed(place.channel, place.relay, now)
+
+    def _signal_ahead(self) -> None:
+        """Send what was told to the controller also where the peer is met, while we get an address there ourselves: who
+        is elsewhere has lost the controller as well, and that comes back later."""
+        blob = self.search.signalling.told
+        if blob is None:
+            return
+        theirs = self.search.signalling.remote_offer.relayed
+        places = [place for place in theirs if self._relays.is_without_address(place.relay)]
+        signal = emit_relayed_signal(self._context.identity.node_id, blob)
+        if not places or any([self._relays.send_ahead(place, signal) for place in places]):
+            self.search.signalling.told = None
 
     def _signal_by(self, channel: ChannelAddress) -> None:
         """Tell the peer what it needs for the way back, before anything else goes there: that beats the controller."""

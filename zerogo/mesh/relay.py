@@ -188,6 +188,13 @@ class Relay:
         channel = client.channel_of(peer)
         return None if channel is None else ChannelAddress(self._in_use.address, channel)
 
+    def send_ahead(self, peer: SocketAddress, payload: bytes) -> bool:
+        """Send to another allocation while ours is being asked for; False where that cannot be."""
+        ways = [way for way in self._ways.values() if way.client.send_ahead(peer, payload)]
+        for way in ways:
+            self._flush(way)
+        return bool(ways)
+
     def channel_of(self, peer: SocketAddress) -> ChannelAddress | None:
         """The channel that was bound to a peer."""
         channel = None if self._in_use is None else self._in_use.client.channel_of(peer)

@@ -73,6 +73,16 @@ class Relays:
             self._ready.append((self._early.pop(peer), channel))
         return channel
 
+    def is_without_address(self, name: str) -> bool:
+        """Whether the relay of that name is asked for an address, and lends us none yet."""
+        relay = self._relays.get(name)
+        return relay is not None and relay.is_begun and relay.relayed is None
+
+    def send_ahead(self, place: Relayed, payload: bytes) -> bool:
+        """Send to a peer's allocation although we have none there yet, but have asked for one; whether it went."""
+        relay = self._relays.get(place.relay)
+        return relay is not None and relay.send_ahead(place.address, payload)
+
     def take_ready(self) -> list[tuple[bytes, ChannelAddress]]:
         """Initiations that came before we knew whose they are, and how to answer them."""
         ready, self._ready = self._ready, []
@@ -170,14 +180,15 @@ class Relays:
         times = [self._race_at, *(relay.next_at() for relay in self._relays.values())]
         return min((at for at in times if at is not None), default=None)
 
-    def settle(self, now: float) -> list[tuple[bytes, ChannelAddress | None]]:
-        """Send and act; returns datagrams of peers that came outside of channels, and how to answer them."""
-        received: list[tuple[bytes, ChannelAddress | None]] = []
-        for relay in self._relays.values():
+    def settle(self, now: float) -> list[tuple[bytes, ChannelAddress | None, Relayed]]:
+        """Send and act; returns datagrams of peers that came outside of channels, how to answer them, and from which
+        allocation they came."""
+        received: list[tuple[bytes, ChannelAddress | None, Relayed]] = []
+        for name, relay in self._relays.items():
             for data in relay.settle(now):
                 channel = relay.channel_of(data.peer)
                 if channel is not None or is_relayed_signal(data.payload):
-                    received.append((data.payload, channel))
+                    received.append((data.payload, channel, Relayed(name, data.peer)))
                 else:
                     self._keep_early(data)
         self._settle_home(now)

@@ -23,7 +23,7 @@ from zerogo.mesh import reasons
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.credentials import PairSecrets
 from zerogo.mesh.punching import Punching
-from zerogo.mesh.signal import Offer
+from zerogo.mesh.signal import Offer, Relayed
 from zerogo.mesh.signalling import Hearing, Signalling
 from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import Refusal
@@ -123,9 +123,9 @@ class Search:
             self.signalling.changed(now)
             self.signalling.plan_punch(offer, now)
 
-    def receive_signal(self, blob: bytes, now: float) -> bool:
+    def receive_signal(self, blob: bytes, now: float, *, place: Relayed | None = None) -> bool:
         """A signal of the peer; True where it began anew, which begins the search here too. Raises `ParseError`."""
-        hearing = self.signalling.receive(blob, self._offer, now)
+        hearing = self.signalling.receive(blob, self._offer, now, place=place)
         if hearing is Hearing.STALE:
             return False
         self._was_heard = True
@@ -228,8 +228,8 @@ class Search:
                     self._begin(now)
                 case _Timer.AGAIN:
                     self.begin(now)
-        deadline = self.ice.next_timer()
-        if deadline is not None and deadline.at <= now:
+        checks_at = self.ice.next_at()
+        if checks_at is not None and checks_at <= now:
             self.ice.handle_timer(now)
         self.punching.handle_timer(self.ice, now)
         self._tell_window(now)
@@ -237,9 +237,7 @@ class Search:
 
     def next_at(self) -> float | None:
         """When `handle_timer` is wanted."""
-        own, checks = self._timers.next(), self.ice.next_timer()
-        times = [own.at if own else None, checks.at if checks else None]
-        times += [self.signalling.next_at(), self.punching.next_at()]
+        times = [self._timers.next_at(), self.ice.next_at(), self.signalling.next_at(), self.punching.next_at()]
         return min((at for at in times if at is not None), default=None)
 
     def next_try_in(self, now: float) -> float | None:

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import enum
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from zerogo.ice.prediction import PortWindow
 from zerogo.ids import NodeId
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.credentials import PairSecrets
 from zerogo.mesh.events import PunchWanted, SignalToSend
-from zerogo.mesh.signal import Offer, Signal, emit_signal, parse_signal
+from zerogo.mesh.signal import RELAYED_LIMIT, Offer, Relayed, Signal, emit_signal, parse_signal
 
 DEBOUNCE_SECONDS = 0.01
 PUNCH_PATIENCE_SECONDS = 0.3
@@ -50,6 +50,8 @@ class Signalling:
     """The newest signal of the peer."""
     window: PortWindow | None = field(default=None, init=False)
     """Where this end expects to be seen by the peer; told with each signal."""
+    told: bytes | None = field(default=None, init=False)
+    """The newest blob that the controller was given; its taker sets it back."""
     _sequence: int = field(default=0, init=False)
     _send_at: float | None = field(default=None, init=False)
     _punch_at: float | None = field(default=None, init=False)
@@ -82,9 +84,15 @@ class Signalling:
         if self._send_at is None:
             self._send_at = now + DEBOUNCE_SECONDS
 
-    def receive(self, blob: bytes, own: Offer, now: float) -> Hearing:
-        """Take a signal of the peer; `own` is what this end would tell. Raises `ParseError`."""
+    def receive(self, blob: bytes, own: Offer, now: float, *, place: Relayed | None = None) -> Hearing:
+        """Take a signal of the peer; `own` is what this end would tell. Raises `ParseError`.
+
+        :param place: the allocation of a relay that it came from; the peer may not know that one itself yet.
+        """
         signal = parse_signal(blob, self._secrets.signal_receive_key)
+        if place is not None and all(each.relay != place.relay for each in signal.offer.relayed):
+            offer = evolve(signal.offer, relayed=(*signal.offer.relayed, place)[:RELAYED_LIMIT])
+            signal = evolve(signal, offer=offer)
         before = self.remote
         if before is not None and before.epoch == signal.epoch and signal.sequence <= before.sequence:
             return Hearing.STALE
@@ -139,4 +147,5 @@ class Signalling:
     def _send(self, own: Offer) -> None:
         blob = self.compose(own)
         self._wants_answer = False
+        self.told = blob
         self._context.outbox.tell(SignalToSend(self._node_id, blob))

@@ -112,6 +112,31 @@ class BusyRebindTests(SynchronousTestCase):
         self.assertLess(self.worst(0.020), 0.3 + 4 * 0.020 + BETWEEN_FRAMES_SECONDS)
 
 
+class RelayTests(SynchronousTestCase):
+    """The controller is lost for 1.5 seconds, and a relay carries the word: 0.3 seconds, one round trip, some luck."""
+
+    def silence(self, seed: int, happens: Callable[[VirtualMesh, Member], None]) -> float:
+        """The longest at either end, of links of 10 ms."""
+        mesh, ann, bob = pair(seed, quality=LinkQuality(delay=0.010))
+        mesh.add_relay("relay")
+        mesh.start()
+        self.assertTrue(mesh.run_until_connected(5.0))
+        mesh.run_for(2.0)
+        self.talk(mesh, ann, bob, 1.2 + 0.03 * seed)
+        since = mesh.clock.now
+        happens(mesh, ann if seed % 2 else bob)
+        mesh.switchboard.lose(ann if seed % 2 else bob, 1.5)
+        self.talk(mesh, ann, bob, 1.2)
+        return max(longest_silence(member, since, mesh.clock.now) for member in (ann, bob))
+
+    talk = BusyRebindTests.talk
+
+    def test_the_relay_carries_the_word_that_the_controller_does_not(self) -> None:
+        for happens in (move, change_address, rebind):
+            found = [self.silence(seed, happens) for seed in range(3)]
+            self.assertLess(max(found), 0.3 + 4 * 0.010 + BETWEEN_FRAMES_SECONDS, happens.__name__)
+
+
 class DoubtTests(SynchronousTestCase):
     """What nobody tells a machine it finds out by asking when an answer is missing."""
 

@@ -275,6 +275,26 @@ class TurnClientTests(SynchronousTestCase):
         self.assertEqual((len(self.line.sent) - sent, self.line.seen[seen:]), (1, []))
         self.assertTrue(self.line.client.send(PEER, b"still"))
 
+    def test_what_is_sent_ahead_follows_the_request_for_an_address(self) -> None:
+        other = Line(self.bench, address=udp("192.0.2.8"))
+        other.start().client.permit(SocketAddress(RELAYED.host, 1), None, self.bench.now)
+        other.settle()
+        assert other.client.relayed is not None
+        self.line.client.start(self.bench.now)
+        self.assertFalse(self.line.client.send_ahead(other.client.relayed, b"too early: who asks has not been named"))
+        for request in list(self.line.client.transmits()):
+            for challenge in self.bench.from_client(request.payload, self.line.address):
+                self.line.from_server(challenge)
+        self.assertTrue(self.line.client.send_ahead(other.client.relayed, b"here I am"))
+        before = len(self.bench.to_clients)
+        self.line.settle()
+        for each in self.bench.to_clients[before:]:
+            other.from_server(each.payload)
+        other.settle()
+        assert self.line.client.relayed is not None
+        self.assertEqual(other.seen[-1], PeerData(self.line.client.relayed, b"here I am"))
+        self.assertFalse(self.line.client.send_ahead(other.client.relayed, b"the address is there"))
+
     def test_a_later_grant_takes_the_place_of_the_one_before(self) -> None:
         self.line.start()
         peer = SocketAddress("9.9.9.9", 1)

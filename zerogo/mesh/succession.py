@@ -1,0 +1,70 @@
+# -*- test-case-name: zerogo.test.mesh.test_succession -*-
+"""What takes the place of a path in use that has failed, though it is not dead yet: the heir of one peer's path.
+
+Three things may be known of the far end while the path in use misses answers, and each names an heir:
+
+* The peer is heard from another address. A probe that proves this one, or one missing answer fewer than usual, is
+  enough.
+* The peer has begun anew, as one does that is elsewhere or is mapped anew. Then what was found since, by its own word,
+  is where it is; nobody waits for more silence.
+* Another path answers while the one in use does not (`zerogo.mesh.doubt`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from attrs import define, field
+
+from zerogo.mesh.choice import PathChoice
+from zerogo.mesh.doubt import overtaken_by, probes_until_left
+from zerogo.mesh.path import Path
+from zerogo.mesh.probing import Prober
+
+ROAMED_FOR_SECONDS = 5.0
+
+
+@define(eq=False)
+class Succession:
+    """One peer's."""
+
+    _prober: Prober
+    _choice: PathChoice
+    _roamed: Path | None = field(default=None, init=False)
+    _roamed_at: float = field(default=0.0, init=False)
+    _anew_at: float = field(default=math.inf, init=False)
+
+    def roamed(self, path: Path, now: float) -> None:
+        """The peer was heard by a path that is not proven."""
+        self._roamed, self._roamed_at = path, now
+
+    def peer_began_anew(self, now: float) -> None:
+        """The peer looks for this node anew; that says something only while the path in use is in doubt."""
+        active = self._choice.active
+        self._anew_at = math.inf if active is None or active.silent_since is None else now
+
+    def forget(self, path: Path | None = None) -> None:
+        """The path is dropped; without one, all that are heirs."""
+        if path is None or self._roamed is path:
+            self._roamed = None
+
+    def heir(self, others: Sequence[Path], now: float) -> Path | None:
+        """What takes over at once, if it is of use; `others` are the usable paths beside the one in use."""
+        if self._roamed is not None and now - self._roamed_at >= ROAMED_FOR_SECONDS:
+            self._roamed = None
+        active, roamed = self._choice.active, self._roamed
+        if active is None:
+            return roamed
+        if roamed is not None and self._prober.missing(active) >= probes_until_left(self._prober, active, roamed) - 1:
+            return roamed
+        if active.silent_since is None:
+            self._anew_at = math.inf
+            return None
+        fresh = [path for path in others if path.is_checked and path.found_at >= self._anew_at]
+        proven = [path for path in others if path.is_verified]
+        return min(fresh or overtaken_by(self._prober, active, proven, now), key=self._choice.rank, default=None)
+
+    def taken(self) -> None:
+        """The heir is in use."""
+        self._roamed, self._anew_at = None, math.inf
