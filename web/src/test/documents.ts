@@ -12,6 +12,7 @@ export function network(about: Partial<Network> = {}): Network {
     mtu: 1400,
     approval: "automatic",
     psk_mode: "managed",
+    flow_log: false,
     revision: 7,
     members: 1,
     pending: 0,
