@@ -7,6 +7,9 @@ as hysteresis allows. One that fails again must have been better for a minute on
 fails within a minute after that, *flaps*, four times as long each further time, eight minutes at most. It is forgiven
 after it was used for ten minutes.
 
+A path that was taken again for want of another, within 3 seconds of its failure, and failed again, has not come back in
+between: that is one failure. All paths of a pair may miss an answer at one moment because a machine is busy.
+
 So a link that comes and goes makes three changes in its first minute: it is left, returned to, and left, of which the
 first and last must be at once and nobody can know better in between. After that each minute has two changes at most: a
 return comes a minute after the failure before it. One whose good times are short is left alone.
@@ -27,6 +30,7 @@ FLAP_WITHIN_SECONDS = 60.0
 PROOF_SECONDS = 60.0
 """No less than the window: a failure, the return, and the next failure are then never in one."""
 LONGEST_PROOF_SECONDS = 480.0
+SAME_FAILURE_SECONDS = 3.0
 MOST_FLAPS = 4
 """More make no difference."""
 FORGIVEN_AFTER_SECONDS = 600.0
@@ -68,6 +72,9 @@ class Damping(Generic[Key]):
         """The path in use failed."""
         record = self._record(old)
         used_for = now - record.returned_at
+        if used_for == math.inf and now - record.failed_at < SAME_FAILURE_SECONDS:
+            record.failed_at = now
+            return
         has_flapped = used_for < FLAP_WITHIN_SECONDS
         if used_for >= FORGIVEN_AFTER_SECONDS:
             record.flaps = 0

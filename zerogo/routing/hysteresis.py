@@ -3,7 +3,8 @@
 
 Usable paths are ordered by `zerogo.routing.score.rank`. While the path in use is usable, another one takes its place
 only when it has been cheaper by 15 % of the cost of the one in use, and by 5 ms at least, for 3 seconds on end, and
-when `damping` allows it. Between paths of one score that are not of one type the type decides instead of the cost.
+when `damping` allows it. Where that holds back the best one for failing often, the best of those that do not fail often
+may do so meanwhile. Between paths of one score that are not of one type the type decides instead of the cost.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Preference(Generic[Key]):
     """What is better than the path in use, but not for long enough yet."""
     _wins_at: float = field(default=0.0, init=False)
     """When the rival takes its place, if it stays better."""
-    _rival_since: float = field(default=0.0, init=False)
+    _better_since: dict[Key, float] = field(factory=dict, init=False)
     _damping: Damping[Key] = field(factory=Damping, init=False)
 
     def choose(self, options: Sequence[Option[Key]], now: float) -> Key | None:
@@ -79,8 +80,8 @@ class Preference(Generic[Key]):
             self._change(None, ChangeReason.LOST, now)
         elif active is None:
             self._change(best.key, ChangeReason.FIRST if self.active is None else ChangeReason.DIED, now)
-        elif self._has_won(active, best, now):
-            self._change(best.key, ChangeReason.BETTER, now)
+        else:
+            self._meet(active, self._rivals(active, best, options), now)
         return self.active
 
     def force(self, key: Key | None, now: float, reason: ChangeReason = ChangeReason.DECIDED) -> None:
@@ -90,25 +91,45 @@ class Preference(Generic[Key]):
     def forgive(self) -> None:
         """The network is another one: what came and went in the old one, or was better there, says nothing."""
         self._damping, self.rival = Damping(), None
+        self._better_since.clear()
 
     def next_at(self) -> float | None:
         """When a rival has been better for long enough, and nothing holds it back; None where there is none."""
         return None if self.rival is None else self._wins_at
 
-    def _has_won(self, active: Option[Key], best: Option[Key], now: float) -> bool:
-        if best.key == active.key or not _is_much_better(active, best):
+    def _rivals(self, active: Option[Key], best: Option[Key], options: Sequence[Option[Key]]) -> list[Option[Key]]:
+        """What is much better than the path in use: the best, and the best that does not fail often."""
+        if best.key == active.key:
+            return []
+        rivals = [best]
+        if self._damping.proof_seconds(best.key):
+            steady = (each for each in options if not self._damping.proof_seconds(each.key) and each.rank < active.rank)
+            second = min(steady, key=lambda option: option.rank, default=None)
+            rivals += [] if second is None else [second]
+        return [each for each in rivals if _is_much_better(active, each)]
+
+    def _meet(self, active: Option[Key], rivals: list[Option[Key]], now: float) -> None:
+        """Use the first of the rivals that has been better for long enough; else note which of them may be so first."""
+        self._better_since = {each.key: self._better_since.get(each.key, now) for each in rivals}
+        wins = [(self._wins_at_of(each.key, active), each.key) for each in rivals]
+        won = next((key for at, key in wins if at <= now), None)
+        if won is not None:
+            self._change(won, ChangeReason.BETTER, now)
+        elif wins:
+            self._wins_at, self.rival = min(wins, key=lambda win: win[0])
+        else:
             self.rival = None
-            return False
-        if self.rival != best.key:
-            self.rival, self._rival_since = best.key, now
-        self._wins_at = self._rival_since + HELD_FOR_SECONDS
-        if active.is_proven:
-            proven_at = self._rival_since + self._damping.proof_seconds(best.key)
-            self._wins_at = max(self._wins_at, proven_at, self._damping.allowed_at())
-        return now >= self._wins_at
+
+    def _wins_at_of(self, key: Key, active: Option[Key]) -> float:
+        since = self._better_since[key]
+        if not active.is_proven:
+            return since + HELD_FOR_SECONDS
+        proven_at = since + max(HELD_FOR_SECONDS, self._damping.proof_seconds(key))
+        return max(proven_at, self._damping.allowed_at())
 
     def _change(self, key: Key | None, reason: ChangeReason, now: float) -> None:
         self.rival = None
+        self._better_since.clear()
         if key == self.active:
             return
         if self.active is not None and reason in (ChangeReason.DIED, ChangeReason.DECIDED):

@@ -45,6 +45,15 @@ class DampingTests(SynchronousTestCase):
         self.damping.failed("direct", 705.0)
         self.assertEqual(self.damping.proof_seconds("direct"), 0.0)
 
+    def test_one_that_is_taken_for_want_of_another_and_fails_at_once_has_failed_once(self) -> None:
+        for moment in (0.0, 0.6):
+            self.damping.taken("direct", moment - 0.5, is_better=False)
+            self.damping.failed("direct", moment)
+        self.assertEqual(self.damping.proof_seconds("direct"), 0.0)
+        self.damping.taken("direct", 3.0, is_better=False)
+        self.damping.failed("direct", 6.0)
+        self.assertEqual(self.damping.proof_seconds("direct"), PROOF_SECONDS)
+
     def test_ten_good_minutes_are_forgiveness(self) -> None:
         self.flap(0.0)
         self.flap(61.0)

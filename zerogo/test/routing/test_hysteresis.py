@@ -67,6 +67,21 @@ class PreferenceTests(SynchronousTestCase):
         self.assertEqual(self.at(5.9 + PROOF_SECONDS, *both), "server")
         self.assertEqual(self.at(6.0 + PROOF_SECONDS, *both), "direct")
 
+    def test_one_that_is_held_back_does_not_stand_in_the_way_of_another(self) -> None:
+        server, often, other = option("server", 90, PathType.SERVER), option("often", 20), option("other", 21)
+        self.at(0.0, server)
+        for now in (1.0, 4.0, 5.0):
+            self.at(now, *[server, often][: 1 if now == 5.0 else 2])
+        self.at(6.0, server, often)
+        self.assertEqual(self.preference.next_at(), 6.0 + PROOF_SECONDS)
+        self.assertEqual(self.at(10.0, server, often, other), "server")
+        self.assertEqual((self.preference.rival, self.preference.next_at()), ("other", 10.0 + HELD_FOR_SECONDS))
+        # One that comes and goes does not have the one before begin anew.
+        self.at(11.0, server, often)
+        self.assertEqual((self.preference.rival, self.preference.next_at()), ("often", 6.0 + PROOF_SECONDS))
+        self.at(12.0, server, often, other)
+        self.assertEqual(self.at(12.0 + HELD_FOR_SECONDS, server, often, other), "other")
+
     def test_one_that_was_left_for_missing_answers_has_flapped_as_well_until_the_network_is_another_one(self) -> None:
         both = (option("server", 30, PathType.SERVER), option("direct", 20))
         self.at(0.0, both[0])
