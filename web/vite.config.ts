@@ -23,10 +23,11 @@ export default defineConfig({
       output: {
         codeSplitting: {
           groups: [
-            // What every page needs comes in few pieces; the pages and the larger widgets stay apart.
-            { name: "shell", test: /src\/(app|api|components)\/(?!TimeChart|decimated)/ },
+            // What the login needs is one small piece; what all pages need beside it comes in few; the pages and the
+            // larger widgets stay apart.
+            { name: "login", test: /src\/main\.tsx/, priority: 2 },
+            { name: "shell", test: /src\/(app|api|components)\/(?!TimeChart|decimated)/, priority: 1 },
             { name: "icons", test: /@ant-design\/icons/ },
-            { name: "react", test: /node_modules\/(react|react-dom|scheduler|react-router|@tanstack|i18next|react-i18next)\// },
           ],
         },
       },

@@ -2,7 +2,7 @@
 import { address, checkAccessible, checkWidth, openPage, screenshot } from "./browser.mjs";
 import { check, fact } from "./conversation.mjs";
 
-const LEAST_PAGES = 14;
+const LEAST_PAGES = 15;
 const DRAWN_SMALL = ["overview", "topology", "members", "policy", "account"];
 
 export async function looks(browser, page, network) {
@@ -12,7 +12,7 @@ export async function looks(browser, page, network) {
   const links = page.getByRole("navigation").getByRole("link");
   await links.nth(LEAST_PAGES - 2).waitFor();
   const menu = await links.evaluateAll((found) => found.map((link) => new URL(link.href).hash.slice(1)));
-  const pages = [...menu, `/n/${network}/topology?as=table`];
+  const pages = [...menu, `/n/${network}/topology?as=table`, "/exits?show=places", "/exits?show=live"];
   await fact("the menu leads to every page", () => check(pages.length >= LEAST_PAGES, pages.join(" ")));
   const nameOf = (path) => path.replace(/^\/(n\/\w+\/)?/, "").replace(/\W+/g, "-");
   for (const path of pages) {
@@ -65,5 +65,8 @@ async function open(page, path) {
   await page.goto(address(path));
   await page.getByRole("heading", { level: 1 }).first().waitFor();
   await page.locator(".ant-skeleton").first().waitFor({ state: "hidden" });
+  // What came may itself wait for more: a page for its drawing.
   await page.waitForTimeout(200);
+  await page.locator(".ant-skeleton").first().waitFor({ state: "hidden" });
+  await page.waitForTimeout(100);
 }

@@ -43,6 +43,11 @@ export function useHealth() {
   return useQuery({ queryKey: keys.health, queryFn: () => answer(api.GET("/health")) });
 }
 
+/** How people log in beside name and password. */
+export function useLoginMethods() {
+  return useQuery({ queryKey: ["login-methods"], queryFn: () => answer(api.GET("/auth/methods")) });
+}
+
 /** Show at once what a change answered, before the live connection tells of it. */
 export function putNetwork(cache: QueryClient, network: Network): void {
   cache.setQueryData<Network[]>(keys.networks, (known) => known && put(known, network, (one) => one.id));

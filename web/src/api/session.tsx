@@ -24,11 +24,14 @@ interface SessionState {
 
 let early: Promise<Session> | null = null;
 
-/** Asks who is logged in before the first page is drawn, which then need not wait for it. */
-export function askEarly(): void {
+/** Asks who is logged in before the first page is drawn, which then need not wait for it; whether somebody is. */
+export async function askEarly(): Promise<boolean> {
   early = askSession();
-  // It is told to the provider, which asks for it.
-  early.catch(() => undefined);
+  // Why not is told to the provider, which asks for it.
+  return early.then(
+    () => true,
+    () => false,
+  );
 }
 
 function askSession(): Promise<Session> {

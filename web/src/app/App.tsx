@@ -1,16 +1,14 @@
-import { StyleProvider } from "@ant-design/cssinjs";
+/**
+ * Who is logged in decides what is loaded: the login is small and drawn without Ant Design, so that it stands there at
+ * once; all that is inside is one piece, which is loaded while somebody types.
+ */
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { App as AntdApp, ConfigProvider } from "antd";
-import enUS from "antd/es/locale/en_US";
-import { useEffect, useMemo, useState, type ReactNode } from "react";
-import { useTranslation } from "react-i18next";
-import { RouterProvider } from "react-router";
-import { LiveProvider } from "@/api/liveState";
+import { lazy, Suspense, useEffect } from "react";
 import { Problem } from "@/api/problem";
-import { SessionProvider } from "@/api/session";
-import { PreferencesProvider, useMedia, usePreferences } from "./preferences";
-import { router } from "./router";
-import { themeOf } from "./theme";
+import { SessionProvider, useSession } from "@/api/session";
+import { LoginPage } from "./login/LoginPage";
+import { Unreachable } from "./login/Unreachable";
+import { PreferencesProvider } from "./preferences";
 
 const cache = new QueryClient({
   defaultOptions: {
@@ -29,45 +27,47 @@ function isPassing(problem: Problem): boolean {
   return problem.status === 0 || problem.status === 429 || problem.status >= 500;
 }
 
+const loadInside = () => import("./Inside");
+const Inside = lazy(loadInside);
+/** After which the login is drawn, and the rest may be loaded. */
+const DRAWN_MILLISECONDS = 400;
+const KNOWN_AS = "zerogo.was-inside";
+
+/** Loads the rest as soon as somebody is known to be logged in; who was inside in this browser probably still is. */
+export function loadEarly(isLoggedIn: Promise<boolean>): void {
+  if (localStorage.getItem(KNOWN_AS) !== null) void loadInside();
+  else void isLoggedIn.then((is) => (is ? loadInside() : null));
+}
+
 export function App() {
   return (
     <PreferencesProvider>
-      <Appearance>
-        <QueryClientProvider client={cache}>
-          <SessionProvider>
-            <LiveProvider>
-              <RouterProvider router={router} />
-            </LiveProvider>
-          </SessionProvider>
-        </QueryClientProvider>
-      </Appearance>
+      <QueryClientProvider client={cache}>
+        <SessionProvider>
+          <Entrance />
+        </SessionProvider>
+      </QueryClientProvider>
     </PreferencesProvider>
   );
 }
 
-export function Appearance({ children }: { children: ReactNode }) {
-  const { isDark } = usePreferences();
-  const hasMotion = !useMedia("(prefers-reduced-motion: reduce)");
-  const theme = useMemo(() => themeOf(isDark, hasMotion), [isDark, hasMotion]);
-  return (
-    <StyleProvider layer>
-      <ConfigProvider theme={theme} locale={useAntdLocale()} button={{ autoInsertSpace: false }}>
-        <AntdApp component={false}>{children}</AntdApp>
-      </ConfigProvider>
-    </StyleProvider>
-  );
-}
-
-function useAntdLocale() {
-  const { i18n } = useTranslation();
-  const [locale, setLocale] = useState(enUS);
+function Entrance() {
+  const { user, problem } = useSession();
+  const isKnown = user !== undefined;
+  const isInside = Boolean(user);
   useEffect(() => {
-    let isWanted = true;
-    const wanted = i18n.language === "zh-CN" ? import("antd/es/locale/zh_CN") : Promise.resolve({ default: enUS });
-    void wanted.then((found) => isWanted && setLocale(found.default));
-    return () => {
-      isWanted = false;
-    };
-  }, [i18n.language]);
-  return locale;
+    if (!isKnown) return;
+    if (isInside) localStorage.setItem(KNOWN_AS, "");
+    else localStorage.removeItem(KNOWN_AS);
+    const timer = setTimeout(() => void loadInside(), DRAWN_MILLISECONDS);
+    return () => clearTimeout(timer);
+  }, [isKnown, isInside]);
+  if (problem !== null && !isKnown) return <Unreachable />;
+  if (!isKnown) return <div aria-busy="true" />;
+  if (!isInside) return <LoginPage />;
+  return (
+    <Suspense fallback={<div aria-busy="true" />}>
+      <Inside />
+    </Suspense>
+  );
 }

@@ -7,6 +7,8 @@ import { initReactI18next } from "react-i18next";
 
 export const LANGUAGES = ["en", "zh-CN"] as const;
 export type Language = (typeof LANGUAGES)[number];
+/** Each in itself. */
+export const LANGUAGE_NAMES: Record<Language, string> = { en: "English", "zh-CN": "简体中文" };
 
 const PIECES = {
   en: () => import("../locales/en"),

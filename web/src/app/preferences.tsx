@@ -1,6 +1,5 @@
 /** Light, dark, or as the system is; kept in this browser. */
 import { createContext, useCallback, useContext, useLayoutEffect, useMemo, useState, useSyncExternalStore, type ReactNode } from "react";
-import { variablesClass } from "./theme";
 
 export const APPEARANCES = ["system", "light", "dark"] as const;
 export type Appearance = (typeof APPEARANCES)[number];
@@ -13,6 +12,11 @@ interface Preferences {
 
 const STORED_AS = "zerogo.appearance";
 const PreferencesContext = createContext<Preferences | null>(null);
+
+/** The class below which Ant Design's variables are set; the whole page has it. */
+export function variablesClass(isDark: boolean): string {
+  return isDark ? "zerogo-dark" : "zerogo-light";
+}
 
 export function PreferencesProvider({ children }: { children: ReactNode }) {
   const [appearance, setChosen] = useState(stored);

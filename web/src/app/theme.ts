@@ -3,6 +3,7 @@
  * (--ant-color-..., --path-...), never a colour of their own.
  */
 import { theme as antd, type ThemeConfig } from "antd";
+import { variablesClass } from "./preferences";
 
 const SANS =
   '"Inter Variable", system-ui, -apple-system, "Segoe UI", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif';
@@ -56,11 +57,6 @@ const LIGHT_STATES = {
   colorErrorBg: "#fcefed",
   colorErrorBorder: "#efb9b3",
 };
-
-/** The class below which Ant Design's variables are set; the whole page has it. */
-export function variablesClass(isDark: boolean): string {
-  return isDark ? "zerogo-dark" : "zerogo-light";
-}
 
 export function themeOf(isDark: boolean, hasMotion: boolean): ThemeConfig {
   const palette = isDark ? DARK : LIGHT;

@@ -1,12 +1,12 @@
-import { CheckOutlined, CopyOutlined } from "@ant-design/icons";
-import { Button, Tooltip } from "antd";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import styles from "./CopyText.module.css";
 
 const SHOWN_MILLISECONDS = 1500;
+const SHEETS = "M9 9h11v11H9z M15 9V4H4v11h5";
+const TICK = "m4 12.5 5.5 5.5L20 6.5";
 
-/** Text that people take elsewhere, with a button that copies it. */
+/** Text that people take elsewhere, with a button that copies it. The login has it too, so it is without Ant Design. */
 export function CopyText({ text, isBlock = false }: { text: string; isBlock?: boolean }) {
   const { t } = useTranslation();
   const [isCopied, setCopied] = useState(false);
@@ -19,15 +19,17 @@ export function CopyText({ text, isBlock = false }: { text: string; isBlock?: bo
   return (
     <span className={isBlock ? styles.block : styles.inline}>
       <span className={`code ${styles.text}`}>{text}</span>
-      <Tooltip title={label}>
-        <Button
-          type="text"
-          size="small"
-          aria-label={label}
-          icon={isCopied ? <CheckOutlined /> : <CopyOutlined />}
-          onClick={() => void copy(text).then(() => setCopied(true))}
-        />
-      </Tooltip>
+      <button
+        type="button"
+        className={styles.button}
+        aria-label={label}
+        title={label}
+        onClick={() => void copy(text).then(() => setCopied(true))}
+      >
+        <svg width="15" height="15" viewBox="0 0 24 24" fill="none" stroke="currentColor" strokeWidth="2" aria-hidden>
+          <path d={isCopied ? TICK : SHEETS} strokeLinejoin="round" strokeLinecap="round" />
+        </svg>
+      </button>
     </span>
   );
 }

@@ -7,6 +7,9 @@ import { usePreferences } from "@/app/preferences";
 import { decimated, type Points } from "./decimated";
 import styles from "./TimeChart.module.css";
 
+/** That are shown at least. */
+const SECONDS_LEAST = 60;
+
 export interface Series {
   label: string;
   /** A CSS variable with the colour. */
@@ -20,7 +23,7 @@ interface Props {
   values: readonly (readonly (number | null)[])[];
   series: readonly Series[];
   format: (value: number) => string;
-  /** How much time is shown, up to the newest value. */
+  /** How much time is shown at most, up to the newest value. */
   seconds: number;
   /** The whole in words, for who does not see it. */
   summary: string;
@@ -73,8 +76,14 @@ function put(plot: uPlot, points: Points, seconds: number): void {
 /** What a chart of this width can show of it. */
 function drawable(points: Points, seconds: number, width: number): uPlot.AlignedData {
   const end = points.time.at(-1) ?? 0;
-  const { time, columns } = decimated(points, end - seconds, end, Math.max(1, width * devicePixelRatio));
+  const begin = beginOf(points.time[0] ?? 0, end, seconds);
+  const { time, columns } = decimated(points, begin, end, Math.max(1, width * devicePixelRatio));
   return [time, ...columns] as uPlot.AlignedData;
+}
+
+/** A chart begins where its values begin, if that is later: a link that is a minute old is not a stroke at its end. */
+function beginOf(first: number, last: number, seconds: number): number {
+  return Math.max(last - seconds, Math.min(first, last - SECONDS_LEAST));
 }
 
 /** Where nobody points at a moment, the legend says how it is now. */
@@ -104,7 +113,7 @@ function optionsOf({ element, series, format, seconds, height, cursor }: Drawn):
     cursor: { points: { size: 7 }, drag: { setScale: false }, ...(cursor ? { sync: { key: cursor } } : {}) },
     legend: { show: true, live: true },
     scales: {
-      x: { range: (_plot, _first, last) => [last - seconds, last] },
+      x: { range: (_plot, first, last) => [beginOf(first, last, seconds), last] },
       y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.12 : 1] },
     },
     axes: [

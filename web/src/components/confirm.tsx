@@ -29,7 +29,7 @@ export function useConfirm(): (question: Question) => void {
         okText: question.action,
         okButtonProps: { ...dangerous, disabled: question.typed !== undefined },
         cancelText: t("action.cancel"),
-        autoFocusButton: "cancel",
+        focusable: { autoFocusButton: "cancel" },
         content: (
           <Consequences
             question={question}

@@ -1,5 +1,4 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { Alert, Button, Form, Input } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { answer, api } from "@/api/client";
@@ -7,15 +6,10 @@ import { keys } from "@/api/queries";
 import { useSession } from "@/api/session";
 import { CopyText } from "@/components/CopyText";
 import { useProblemText } from "@/components/problemText";
-import styles from "./LoginPage.module.css";
-
-interface Fields {
-  secret: string;
-  name: string;
-  password: string;
-}
+import { Field, Form, PasswordField, type Complaints } from "./Form";
 
 const PASSWORD_LEAST = 10;
+const SECRET_LIMIT = 100;
 const SECRET_COMMAND = "cat /var/lib/zerogo/controller/bootstrap-secret";
 
 /** Makes the first user, with the secret that the controller wrote at its first start, and logs them in. */
@@ -25,48 +19,53 @@ export function BootstrapForm() {
   const cache = useQueryClient();
   const problemText = useProblemText();
   const [failure, setFailure] = useState<string | null>(null);
-  const [isBusy, setBusy] = useState(false);
-  const submit = async (fields: Fields) => {
-    setBusy(true);
+  const send = async ({ secret = "", name = "", password = "" }: Readonly<Record<string, string>>) => {
     setFailure(null);
     try {
-      await answer(api.POST("/bootstrap", { body: fields }));
+      await answer(api.POST("/bootstrap", { body: { secret, name, password } }));
       cache.removeQueries({ queryKey: keys.health });
-      await logIn(fields.name, fields.password);
+      await logIn(name, password);
     } catch (error) {
       setFailure(problemText(error));
-    } finally {
-      setBusy(false);
     }
   };
+  const check = (typed: Readonly<Record<string, string>>): Complaints => ({
+    ...(!typed["secret"]?.trim() && { secret: t("bootstrap.secretMissing") }),
+    ...(!typed["name"]?.trim() && { name: t("login.nameMissing") }),
+    ...((typed["password"] ?? "").length < PASSWORD_LEAST && {
+      password: t("bootstrap.passwordShort", { least: PASSWORD_LEAST }),
+    }),
+  });
   return (
-    <Form<Fields> layout="vertical" requiredMark={false} onFinish={submit}>
-      {failure !== null && <Alert className={styles.alert} type="error" title={failure} role="alert" />}
-      <Form.Item
-        name="secret"
-        label={t("bootstrap.secret")}
-        extra={
-          <div className={styles.command}>
-            <CopyText text={SECRET_COMMAND} isBlock />
-          </div>
-        }
-        rules={[{ required: true, whitespace: true, message: t("bootstrap.secretMissing") }]}
-      >
-        <Input size="large" autoComplete="off" autoFocus spellCheck={false} className="code" maxLength={100} />
-      </Form.Item>
-      <Form.Item name="name" label={t("login.name")} rules={[{ required: true, message: t("login.nameMissing") }]}>
-        <Input size="large" autoComplete="username" maxLength={63} />
-      </Form.Item>
-      <Form.Item
-        name="password"
-        label={t("login.password")}
-        rules={[{ required: true, min: PASSWORD_LEAST, message: t("bootstrap.passwordShort", { least: PASSWORD_LEAST }) }]}
-      >
-        <Input.Password size="large" autoComplete="new-password" maxLength={256} />
-      </Form.Item>
-      <Button type="primary" size="large" block htmlType="submit" loading={isBusy}>
-        {t("bootstrap.submit")}
-      </Button>
+    <Form check={check} send={send} failure={failure} submit={t("bootstrap.submit")}>
+      {(complaints) => (
+        <>
+          <Field
+            name="secret"
+            label={t("bootstrap.secret")}
+            complaint={complaints["secret"]}
+            note={<CopyText text={SECRET_COMMAND} isBlock />}
+            className="code"
+            autoComplete="off"
+            autoFocus
+            spellCheck={false}
+            maxLength={SECRET_LIMIT}
+          />
+          <Field
+            name="name"
+            label={t("login.name")}
+            complaint={complaints["name"]}
+            autoComplete="username"
+            maxLength={63}
+          />
+          <PasswordField
+            name="password"
+            label={t("login.password")}
+            complaint={complaints["password"]}
+            autoComplete="new-password"
+          />
+        </>
+      )}
     </Form>
   );
 }

@@ -36,3 +36,21 @@ test("a code is asked for where the user has a second factor", async () => {
   await logIn();
   await expect.poll(() => askedFor("POST /auth/session").length).toBe(2);
 });
+
+test("what is missing is said at its field, and nothing is sent", async () => {
+  answering({ "GET /auth/session": () => new Refusal(401, "unauthorized") });
+  await renderPage(<LoginForm />, "/", "/");
+  await logIn();
+  expect(screen.getByLabelText("Name")).toHaveAccessibleDescription("Who are you?");
+  expect(screen.getByLabelText("Name")).toHaveFocus();
+  expect(screen.getByLabelText("Password")).toBeInvalid();
+  expect(askedFor("POST /auth/session")).toEqual([]);
+});
+
+test("a password is shown where somebody asks for it", async () => {
+  await show();
+  expect(screen.getByLabelText("Password")).toHaveAttribute("type", "password");
+  await user.click(screen.getByRole("button", { name: "Show what is typed" }));
+  expect(screen.getByLabelText("Password")).toHaveAttribute("type", "text");
+  expect(screen.getByLabelText("Password")).toHaveValue("correct horse battery");
+});

@@ -1,16 +1,9 @@
-import { Alert, Button, Form, Input } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Problem } from "@/api/problem";
 import { useSession } from "@/api/session";
 import { useProblemText } from "@/components/problemText";
-import styles from "./LoginPage.module.css";
-
-interface Fields {
-  name: string;
-  password: string;
-  code?: string;
-}
+import { Field, Form, PasswordField, type Complaints } from "./Form";
 
 const SECOND_FACTOR = "second-factor";
 const CODE_LIMIT = 40;
@@ -21,42 +14,55 @@ export function LoginForm({ name }: { name?: string }) {
   const { logIn } = useSession();
   const problemText = useProblemText();
   const [failure, setFailure] = useState<string | null>(null);
-  const [isBusy, setBusy] = useState(false);
   const [wantsCode, setWantsCode] = useState(false);
-  const submit = async (fields: Fields) => {
-    setBusy(true);
+  const send = async (typed: Readonly<Record<string, string>>) => {
     setFailure(null);
     try {
-      await logIn(fields.name, fields.password, fields.code?.trim());
+      await logIn(typed["name"] ?? "", typed["password"] ?? "", typed["code"]?.trim());
     } catch (error) {
       const isFirstAsked = Problem.ofUnknown(error).code === SECOND_FACTOR && !wantsCode;
       setWantsCode(wantsCode || isFirstAsked);
       setFailure(isFirstAsked ? null : problemText(error));
-    } finally {
-      setBusy(false);
     }
   };
+  const check = (typed: Readonly<Record<string, string>>): Complaints => ({
+    ...(!typed["name"]?.trim() && { name: t("login.nameMissing") }),
+    ...(!typed["password"] && { password: t("login.passwordMissing") }),
+  });
   return (
-    <Form<Fields> layout="vertical" requiredMark={false} onFinish={submit} initialValues={{ name }}>
-      {failure !== null && <Alert className={styles.alert} type="error" title={failure} role="alert" />}
-      <Form.Item name="name" label={t("login.name")} rules={[{ required: true, message: t("login.nameMissing") }]}>
-        <Input size="large" autoComplete="username" autoFocus={name === undefined} maxLength={63} />
-      </Form.Item>
-      <Form.Item
-        name="password"
-        label={t("login.password")}
-        rules={[{ required: true, message: t("login.passwordMissing") }]}
-      >
-        <Input.Password size="large" autoComplete="current-password" autoFocus={name !== undefined} maxLength={256} />
-      </Form.Item>
-      {wantsCode && (
-        <Form.Item name="code" label={t("login.code")} extra={t("login.codeWhy")}>
-          <Input size="large" className="code" autoComplete="one-time-code" autoFocus maxLength={CODE_LIMIT} />
-        </Form.Item>
+    <Form check={check} send={send} failure={failure} submit={t("login.submit")}>
+      {(complaints) => (
+        <>
+          <Field
+            name="name"
+            label={t("login.name")}
+            complaint={complaints["name"]}
+            defaultValue={name}
+            autoComplete="username"
+            autoFocus={name === undefined}
+            maxLength={63}
+          />
+          <PasswordField
+            name="password"
+            label={t("login.password")}
+            complaint={complaints["password"]}
+            autoComplete="current-password"
+            autoFocus={name !== undefined}
+          />
+          {wantsCode && (
+            <Field
+              name="code"
+              label={t("login.code")}
+              complaint={undefined}
+              note={t("login.codeWhy")}
+              className="code"
+              autoComplete="one-time-code"
+              autoFocus
+              maxLength={CODE_LIMIT}
+            />
+          )}
+        </>
       )}
-      <Button type="primary" size="large" block htmlType="submit" loading={isBusy}>
-        {t("login.submit")}
-      </Button>
     </Form>
   );
 }

@@ -1,9 +1,8 @@
-/** The first page: log in, or, once, make the first user. */
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { AppearanceControl, LanguageControl } from "../shell/Controls";
-import { Mark } from "../shell/Brand";
+import { Mark } from "../shell/Mark";
 import { BootstrapForm } from "./BootstrapForm";
+import { LoginControls } from "./LoginControls";
 import { LoginForm } from "./LoginForm";
 import { ProviderLogin, ProviderRefusal } from "./ProviderLogin";
 import { useIsClaimed } from "./claimed";
@@ -15,15 +14,16 @@ export function LoginPage() {
   const [chosen, setChosen] = useState<"login" | "bootstrap" | null>(null);
   const shown = chosen ?? (isClaimed === false ? "bootstrap" : "login");
   const isLogin = shown === "login";
+  const title = t(isLogin ? "login.title" : "bootstrap.title");
+  useEffect(() => {
+    document.title = title;
+  }, [title]);
   return (
     <main className={styles.page}>
-      <div className={styles.controls}>
-        <LanguageControl />
-        <AppearanceControl />
-      </div>
+      <LoginControls />
       <div className={styles.card}>
         <Mark size={44} />
-        <h1 className={styles.title}>{t(isLogin ? "login.title" : "bootstrap.title")}</h1>
+        <h1 className={styles.title}>{title}</h1>
         <p className={styles.text}>{t(isLogin ? "login.text" : "bootstrap.text")}</p>
         <ProviderRefusal />
         {isLogin ? <LoginForm /> : <BootstrapForm />}

@@ -1,5 +1,5 @@
 import { screen } from "@testing-library/react";
-import { expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { answering, Refusal } from "@/test/fakeApi";
 import { renderPage } from "@/test/renderPage";
 import { LoginPage } from "./LoginPage";
@@ -12,8 +12,11 @@ async function show(oidc: typeof PROVIDER | null, address: string): Promise<void
     "GET /auth/methods": () => ({ oidc }),
     "GET /health": () => ({ status: "ok", version: "0.1.0", has_users: true }),
   });
-  await renderPage(<LoginPage />, "/", address);
+  window.history.replaceState(null, "", address);
+  await renderPage(<LoginPage />, "/", "/");
 }
+
+afterEach(() => window.history.replaceState(null, "", "/"));
 
 test("where the controller has a provider, its login is offered", async () => {
   await show(PROVIDER, "/");

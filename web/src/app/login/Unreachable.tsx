@@ -1,10 +1,9 @@
-import { DisconnectOutlined } from "@ant-design/icons";
-import { Button } from "antd";
 import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import { useSession } from "@/api/session";
-import { EmptyState } from "@/components/EmptyState";
 import { useProblemText } from "@/components/problemText";
+import { Mark } from "../shell/Mark";
+import styles from "./LoginPage.module.css";
 
 const AGAIN_MILLISECONDS = 3000;
 
@@ -18,13 +17,15 @@ export function Unreachable() {
     return () => clearTimeout(timer);
   }, [problem, retry]);
   return (
-    <main>
-      <EmptyState
-        icon={<DisconnectOutlined />}
-        title={t("query.failed")}
-        text={problem ? problemText(problem) : undefined}
-        action={<Button onClick={retry}>{t("action.retry")}</Button>}
-      />
+    <main className={styles.page}>
+      <div className={styles.card} role="status">
+        <Mark size={44} />
+        <h1 className={styles.title}>{t("query.failed")}</h1>
+        {problem && <p className={styles.text}>{problemText(problem)}</p>}
+        <button type="button" className={styles.other} onClick={retry}>
+          {t("action.retry")}
+        </button>
+      </div>
     </main>
   );
 }

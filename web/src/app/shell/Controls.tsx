@@ -4,10 +4,8 @@ import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import { useSession } from "@/api/session";
 import { useProblemText } from "@/components/problemText";
-import { chooseLanguage, LANGUAGES } from "../i18n";
+import { chooseLanguage, LANGUAGE_NAMES, LANGUAGES } from "../i18n";
 import { APPEARANCES, usePreferences } from "../preferences";
-
-const LANGUAGE_NAMES = { en: "English", "zh-CN": "简体中文" };
 
 /** Language, appearance and who is logged in. */
 export function Controls() {
@@ -20,7 +18,7 @@ export function Controls() {
   );
 }
 
-export function LanguageControl() {
+function LanguageControl() {
   const { t, i18n } = useTranslation();
   const items = LANGUAGES.map((language) => ({
     key: language,
@@ -32,7 +30,7 @@ export function LanguageControl() {
   );
 }
 
-export function AppearanceControl() {
+function AppearanceControl() {
   const { t } = useTranslation();
   const { appearance, setAppearance } = usePreferences();
   const items = APPEARANCES.map((one) => ({ key: one, label: t(`appearance.${one}`), onClick: () => setAppearance(one) }));

@@ -1,16 +1,13 @@
-/** The frame around all pages: menu, network, live state, and the login where nobody is logged in. */
+/** The frame around all pages: menu, network and live state. */
 import { MenuOutlined } from "@ant-design/icons";
 import { Button, Drawer, Skeleton } from "antd";
 import { Suspense, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Outlet, useLocation } from "react-router";
-import { useSession } from "@/api/session";
 import { useMedia } from "../preferences";
 import { rememberNetwork, lastNetwork } from "../lastNetwork";
 import { useNetworkId } from "../paths";
 import { ExpiredDialog } from "../login/ExpiredDialog";
-import { LoginPage } from "../login/LoginPage";
-import { Unreachable } from "../login/Unreachable";
 import { Brand } from "./Brand";
 import { LiveBanner, LiveMark } from "./LiveMark";
 import { Controls } from "./Controls";
@@ -18,10 +15,6 @@ import { Sidebar } from "./Sidebar";
 import styles from "./Shell.module.css";
 
 export function Shell() {
-  const { user, problem } = useSession();
-  if (problem !== null && user === undefined) return <Unreachable />;
-  if (user === undefined) return <div aria-busy="true" />;
-  if (user === null) return <LoginPage />;
   return (
     <>
       <Frame />

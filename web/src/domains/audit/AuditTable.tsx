@@ -1,6 +1,8 @@
+import { useQueryClient, type QueryClient } from "@tanstack/react-query";
 import { Table, type TableColumnsType } from "antd";
 import { useTranslation } from "react-i18next";
-import { useNetworks } from "@/api/queries";
+import type { Member } from "@/api/documents";
+import { keys, useNetworks } from "@/api/queries";
 import { CopyText } from "@/components/CopyText";
 import { FactList } from "@/components/FactList";
 import { formatTime } from "@/components/format";
@@ -59,12 +61,13 @@ export function AuditTable({ lines }: { lines: AuditLine[] }) {
 
 function What({ line }: { line: AuditLine }) {
   const { t, i18n } = useTranslation("audit");
+  const cache = useQueryClient();
   const action = i18n.exists(`audit:action.${line.action}`) ? t(`action.${line.action}`) : line.action;
   return (
     <div>
       <div className={styles.action}>
         <span className={styles.verb}>{action}</span>
-        <Name>{line.subject}</Name>
+        <Name>{memberName(cache, line) ?? line.subject}</Name>
       </div>
       <div className={styles.actor}>
         <Name>{line.actor}</Name>
@@ -72,6 +75,12 @@ function What({ line }: { line: AuditLine }) {
       </div>
     </div>
   );
+}
+
+/** What a member is called that a line is about, where it is still there: the live connection tells all members. */
+function memberName(cache: QueryClient, line: AuditLine): string | undefined {
+  const members = cache.getQueryData<Member[]>(keys.members(line.network));
+  return members?.find((one) => one.id === line.subject)?.name;
 }
 
 function Whole({ line }: { line: AuditLine }) {

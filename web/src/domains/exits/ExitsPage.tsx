@@ -1,11 +1,14 @@
-/** Exits: who may use them, what carries them, and what is open at this moment. */
+/** Exits: who may use them, what carries them, and who went where. */
 import { Tabs } from "antd";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
 import { Page, Section } from "@/components/Page";
+import { Denials } from "./Denials";
 import { ExitUsers } from "./ExitUsers";
+import { ExplainChoice } from "./ExplainChoice";
 import { LiveStreams } from "./LiveStreams";
 import { Packages } from "./Packages";
+import { PastStreams } from "./PastStreams";
 import { Places } from "./Places";
 
 export default function ExitsPage() {
@@ -23,8 +26,27 @@ export default function ExitsPage() {
           items={[
             { key: "users", label: t("tab.users"), children: <ExitUsers /> },
             { key: "packages", label: t("tab.packages"), children: <Packages /> },
-            { key: "places", label: t("tab.places"), children: <Places /> },
-            { key: "live", label: t("tab.live"), children: <LiveStreams /> },
+            {
+              key: "places",
+              label: t("tab.places"),
+              children: (
+                <>
+                  <Places />
+                  <ExplainChoice />
+                  <Denials />
+                </>
+              ),
+            },
+            {
+              key: "live",
+              label: t("tab.live"),
+              children: (
+                <>
+                  <LiveStreams />
+                  <PastStreams />
+                </>
+              ),
+            },
           ]}
         />
       </Section>

@@ -2,6 +2,8 @@
  * What gateways say of their open streams. The API hands their documents on as they are, so each may be of another
  * version: what is not as expected is left out, and never breaks the page.
  */
+import { numberOf, recordOf, textOf } from "./documents";
+
 export interface LiveStream {
   gateway: string;
   number: number;
@@ -42,16 +44,4 @@ function streamOf(gateway: string, one: Record<string, unknown>): LiveStream {
     up: numberOf(one["up"]),
     down: numberOf(one["down"]),
   };
-}
-
-function recordOf(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
-
-function numberOf(value: unknown): number {
-  return typeof value === "number" && Number.isFinite(value) ? value : 0;
 }

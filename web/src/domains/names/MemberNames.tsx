@@ -5,11 +5,10 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { memberPath } from "@/app/paths";
 import { useMembers } from "@/api/queries";
-import { CopyText } from "@/components/CopyText";
 import { Name } from "@/components/Name";
+import { useNameColumns } from "./nameColumns";
 import type { MemberName } from "./names";
 import styles from "./NamesPage.module.css";
-import { Addresses } from "./NameTable";
 
 const ROWS = 20;
 /** With fewer, there is nothing to search. */
@@ -26,26 +25,7 @@ export function MemberNames({ network, names }: { network: string; names: Member
     .filter((one) => [one.full_name, ...one.addresses].some((part) => part.includes(wanted)))
     .sort((one, other) => (one.full_name < other.full_name ? -1 : 1));
   const columns: TableColumnsType<MemberName> = [
-    {
-      title: t("column.name"),
-      key: "name",
-      render: (_, { full_name, addresses }) => (
-        <>
-          <span className={styles.whole}>
-            <CopyText text={full_name} />
-          </span>
-          <span className={styles.below}>
-            <Addresses addresses={addresses} />
-          </span>
-        </>
-      ),
-    },
-    {
-      title: t("column.addresses"),
-      key: "addresses",
-      responsive: ["sm"],
-      render: (_, { addresses }) => <Addresses addresses={addresses} />,
-    },
+    ...useNameColumns<MemberName>(),
     {
       title: t("column.member"),
       key: "member",

@@ -1,9 +1,9 @@
 import { Button, Table, type TableColumnsType } from "antd";
 import { useTranslation } from "react-i18next";
 import { useConfirm } from "@/components/confirm";
-import { CopyText } from "@/components/CopyText";
 import { useNotices } from "@/components/notice";
 import { RelativeTime } from "@/components/RelativeTime";
+import { useNameColumns } from "./nameColumns";
 import { useNameActions, type OwnName } from "./names";
 import styles from "./NamesPage.module.css";
 
@@ -20,26 +20,7 @@ interface Props {
 export function NameTable({ network, names, onEdit }: Props) {
   const { t } = useTranslation("names");
   const columns: TableColumnsType<OwnName> = [
-    {
-      title: t("column.name"),
-      key: "name",
-      render: (_, { full_name, addresses }) => (
-        <>
-          <span className={styles.whole}>
-            <CopyText text={full_name} />
-          </span>
-          <span className={styles.below}>
-            <Addresses addresses={addresses} />
-          </span>
-        </>
-      ),
-    },
-    {
-      title: t("column.addresses"),
-      key: "addresses",
-      responsive: ["sm"],
-      render: (_, { addresses }) => <Addresses addresses={addresses} />,
-    },
+    ...useNameColumns<OwnName>(),
     {
       title: t("column.made"),
       key: "made",
@@ -63,18 +44,6 @@ export function NameTable({ network, names, onEdit }: Props) {
       dataSource={names}
       pagination={{ pageSize: ROWS, hideOnSinglePage: true, showSizeChanger: false }}
     />
-  );
-}
-
-export function Addresses({ addresses }: { addresses: string[] }) {
-  return (
-    <span className={styles.addresses}>
-      {addresses.map((address) => (
-        <span key={address} className="code">
-          {address}
-        </span>
-      ))}
-    </span>
   );
 }
 

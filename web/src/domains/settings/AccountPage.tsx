@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import { answer, api } from "@/api/client";
 import { useHealth } from "@/api/queries";
 import { useSession } from "@/api/session";
-import { chooseLanguage, LANGUAGES, type Language } from "@/app/i18n";
+import { chooseLanguage, LANGUAGE_NAMES, LANGUAGES, type Language } from "@/app/i18n";
 import { APPEARANCES, usePreferences } from "@/app/preferences";
 import { useConfirm } from "@/components/confirm";
 import { FactList } from "@/components/FactList";
@@ -12,8 +12,6 @@ import { Page, Section } from "@/components/Page";
 import styles from "./AccountPage.module.css";
 import { PasswordForm } from "./PasswordForm";
 import { SecondFactor } from "./SecondFactor";
-
-const LANGUAGE_NAMES: Record<Language, string> = { en: "English", "zh-CN": "简体中文" };
 
 export default function AccountPage() {
   const { t } = useTranslation("settings");

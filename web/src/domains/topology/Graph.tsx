@@ -17,6 +17,7 @@ import { graphStyle } from "./graphStyle";
 import { layOutMore, type Place } from "./layout";
 import { foldedAtFirst, groupNode, pictureOf, type Picture, type Shown } from "./picture";
 import { putPicture } from "./putPicture";
+import { useHeld } from "./useHeld";
 import styles from "./Graph.module.css";
 
 interface Props {
@@ -85,9 +86,10 @@ export default function Graph({ network, members, links, height, hidden = NONE, 
     if (core && box.current) core.style(graphStyle(box.current));
   }, [core, isDark]);
 
+  const isHeld = useHeld(core);
   useEffect(() => {
-    if (core) draw(core, network, picture);
-  }, [core, network, picture]);
+    if (core && !isHeld) draw(core, network, picture);
+  }, [core, network, picture, isHeld]);
 
   useEffect(() => {
     if (core) mark(core, search, chosen);

@@ -71,7 +71,7 @@ export function graphStyle(root: HTMLElement): StylesheetJson {
         ...(DASHES[path] ? { "line-style": "dashed" as const, "line-dash-pattern": DASHES[path] } : {}),
       },
     })),
-    { selector: 'edge[path = "direct"]', style: { "line-opacity": 0.42 } },
+    { selector: 'edge[path = "direct"]', style: { "line-opacity": 0.6 } },
     { selector: 'edge.dense[path = "direct"]', style: { "line-opacity": 0.13 } },
     { selector: ".dimmed", style: { opacity: 0.12 } },
     { selector: "edge.hovered", style: { "line-opacity": 1, "underlay-opacity": 0.15, "underlay-color": accent } },

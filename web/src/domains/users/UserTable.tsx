@@ -3,12 +3,14 @@ import { Button, Dropdown, Select, Table, Tag, type MenuProps, type TableColumns
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Role, User } from "@/api/documents";
+import { useLoginMethods } from "@/api/queries";
 import { useSession } from "@/api/session";
 import { isolated } from "@/components/isolated";
 import { Name } from "@/components/Name";
 import { useNotices } from "@/components/notice";
 import { RelativeTime } from "@/components/RelativeTime";
 import { useRequest } from "@/components/useRequest";
+import { IdentityDialog } from "./IdentityDialog";
 import { PasswordDialog } from "./PasswordDialog";
 import { useUserQuestions } from "./userQuestions";
 import styles from "./UsersPage.module.css";
@@ -100,7 +102,9 @@ function UserMenu({ user }: { user: User }) {
   const actions = useUserActions();
   const notices = useNotices();
   const questions = useUserQuestions();
+  const provider = useLoginMethods().data?.oidc;
   const [isSetting, setSetting] = useState(false);
+  const [isLinking, setLinking] = useState(false);
   const words = { name: isolated(user.name) };
   const enable = () =>
     void actions
@@ -109,6 +113,15 @@ function UserMenu({ user }: { user: User }) {
       .catch(notices.failed);
   const items: MenuProps["items"] = [
     { key: "password", label: t("action.password"), onClick: () => setSetting(true) },
+    ...(provider
+      ? [
+          {
+            key: "identity",
+            label: t("action.identity", { provider: isolated(provider.name) }),
+            onClick: () => setLinking(true),
+          },
+        ]
+      : []),
     user.is_disabled
       ? { key: "enable", label: t("action.enable"), onClick: enable }
       : { key: "disable", label: t("action.disable"), danger: true, onClick: () => questions.disable(user) },
@@ -120,6 +133,9 @@ function UserMenu({ user }: { user: User }) {
         <Button type="text" size="small" icon={<EllipsisOutlined aria-hidden />} aria-label={t("action.menu", words)} />
       </Dropdown>
       {isSetting && <PasswordDialog user={user} onClose={() => setSetting(false)} />}
+      {isLinking && provider && (
+        <IdentityDialog user={user} provider={provider.name} onClose={() => setLinking(false)} />
+      )}
     </>
   );
 }

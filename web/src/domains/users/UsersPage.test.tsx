@@ -18,7 +18,10 @@ const user = (about: Partial<User>): User => ({
 
 beforeEach(() => {
   loggedInAs("admin");
-  answering({ "GET /users": () => page([user({ id: "user1", name: "anna", role: "admin" }), user({})]) });
+  answering({
+    "GET /users": () => page([user({ id: "user1", name: "anna", role: "admin" }), user({})]),
+    "GET /auth/methods": () => ({ oidc: null }),
+  });
 });
 
 const show = () => renderPage(<UsersPage />, "/users", "/users");

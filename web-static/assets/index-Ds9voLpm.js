@@ -1,1 +1,0 @@
-import{Di as e,na as t,ta as n,w as r,z as i}from"./shell-EH4NXV6P.js";var a=t(),o=n(),s=document.getElementById(`root`);if(s===null)throw Error(`index.html has no #root`);e(),await i(),(0,a.createRoot)(s).render((0,o.jsx)(r,{}));
