@@ -74,6 +74,12 @@ class Path:
         """Whether frames may be sent this way."""
         return self.is_alive and (self.is_checked or self.is_verified)
 
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it is dead, and nothing else says that it works: ICE would not tell again of a pair that it holds for
+        working all along, nor the relay of a channel."""
+        return not self.is_alive and not self.is_checked
+
     def die(self, now: float) -> None:
         """Take the path for dead; a probe that is answered brings it back."""
         self.is_alive, self.has_failed, self.died_at = False, True, now

@@ -293,7 +293,7 @@ class Paths:
         self._prober.note_late(now)
         self._compare(now)
         for path in list(self._paths.values()):
-            if not path.is_alive and now >= path.died_at + DROP_DEAD_AFTER_SECONDS:
+            if path.is_given_up and now >= path.died_at + DROP_DEAD_AFTER_SECONDS:
                 self._drop(path)
             elif self.can_probe and path.next_probe_at <= now:
                 self._prober.probe(path, now, is_active=path is self.active or path in self._at_pace)
@@ -309,7 +309,7 @@ class Paths:
     def next_at(self) -> float | None:
         """When `handle_timer` is wanted."""
         times = [path.next_probe_at for path in self._paths.values()] if self.can_probe else []
-        times += [path.died_at + DROP_DEAD_AFTER_SECONDS for path in self._paths.values() if not path.is_alive]
+        times += [path.died_at + DROP_DEAD_AFTER_SECONDS for path in self._paths.values() if path.is_given_up]
         times += [at for at in (self._prober.next_at(), self._choice.next_at()) if at is not None]
         times += [self._tested_until] if self._choice.policy is not self._context.policy else []
         return min(times, default=None)

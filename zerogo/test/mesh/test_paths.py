@@ -233,10 +233,46 @@ class PathsTests(SynchronousTestCase):
 
     def test_a_path_that_stays_dead_is_dropped(self) -> None:
         self.found(ONE)
+        self.run_until(1.0)
         self.answering.clear()
+        self.run_until(20.0)
+        self.paths.lost(ONE, self.now)
         self.run_until(100.0)
         self.assertEqual(len(self.paths), 0)
         self.assertIsNone(self.paths.next_at())
+
+    def test_a_dead_path_that_ice_holds_for_working_is_asked_for_ever_and_used_again_when_it_answers(self) -> None:
+        relay = ChannelAddress(SocketAddress.of("198.51.100.1", 3478), 0x4000)
+        self.found(ONE)
+        self.paths.relayed(relay, "fra", self.now)
+        self.answering[:] = [ONE, relay]
+        self.run_until(10.0)
+        self.answering[:] = [relay]
+        self.run_until(200.0)
+        self.assertEqual(self.selected[-1], relay)
+        self.answering[:] = [ONE]
+        self.run_until(220.0)
+        self.assertEqual(self.selected[-1], ONE)
+        self.run_until(400.0)
+        self.answering[:] = [relay]
+        self.run_until(420.0)
+        self.assertEqual(self.selected[-1], relay)
+
+    def test_when_all_miss_an_answer_at_one_moment_a_direct_path_is_back_within_seconds(self) -> None:
+        for stall in (0.3, 0.6, 1.0, 2.0, 4.0, 9.0):
+            self.setUp()
+            relay = ChannelAddress(SocketAddress.of("198.51.100.1", 3478), 0x4000)
+            self.found(ONE)
+            self.found(TWO)
+            self.paths.relayed(relay, "fra", self.now)
+            everybody = [ONE, TWO, relay]
+            self.answering[:] = everybody
+            self.run_until(10.0)
+            self.answering.clear()
+            self.run_until(10.0 + stall)
+            self.answering[:] = everybody
+            self.run_until(20.0 + stall)
+            self.assertIn(self.selected[-1], (ONE, TWO), stall)
 
     def test_an_address_that_was_only_heard_of_is_used_after_it_answered(self) -> None:
         self.found(ONE)
