@@ -17,6 +17,8 @@ be; the exit status is 1 where one of these does not come.
     hard x hard             relay
     without UDP             relay, by TCP or TLS
     one carrier             direct with hairpin, relay without
+
+Where it says relay, another member will do, which may be nearer as long as the relay is slow.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from collections.abc import Callable, Sequence
 
 from attrs import define, field
 
+from integration.stream import peer_report
 from zerogo.lab.laboratory import Lab
 from zerogo.lab.loader import parse_scenario
 from zerogo.lab.prober import Prober, Target
@@ -95,7 +98,7 @@ sites:
 """
 INTERNETS = {"single": SINGLE, "twice": TWICE, "carriers": CARRIERS, "both": BOTH, "ipv6": IPV6}
 _WITH_IPV6 = ("both", "ipv6")
-DIRECT, RELAY = "direct", "relay"
+DIRECT, PEER, RELAY = "direct", "peer", "relay"
 _HARD = ("sequential", "random", "block")
 _STRICT = ("port", "double", "hairpin", "carried")
 LIMIT_SECONDS = 60.0
@@ -158,7 +161,7 @@ class Meeting:
         views = (here, there)
         self.path = next((view.path for view in views if view.path != DIRECT), DIRECT)
         self.reason = next((view.reason for view in views if view.reason), "")
-        if self.path == self.expected:
+        if self.path == self.expected or (self.path, self.expected) == (PEER, RELAY):
             self.reached = seconds
             times = [view.seconds_to_direct for view in views if view.seconds_to_direct is not None]
             self.direct = max(times) if len(times) == 2 and self.expected == DIRECT else None
@@ -221,12 +224,31 @@ def run(internet: str, write: Callable[[str], object], *, keep: bool = False) ->
         contextlib.closing(Prober(lab)) as prober,
     ):
         meetings = Run(internet, lab, mesh, prober).go()
-    for line in [*table(internet, meetings), *summary(internet, meetings)]:
+        stories = [line for meeting in meetings if not meeting.is_well for line in story(mesh, meeting.pair)]
+    for line in [*table(internet, meetings), *summary(internet, meetings), *stories]:
         write(line)
     if keep:
         write(f"logs: {lab.directory}")
     write(f"{internet}: {len(meetings)} pairs in {time.monotonic() - began:.0f} s")
     return all(meeting.is_well for meeting in meetings)
+
+
+def story(mesh: Mesh, pair: Pair) -> list[str]:
+    """What both ends know of a pair that is not what it should be: the ways there are, and how they came and went."""
+    lines = []
+    for one, other in (pair, pair[::-1]):
+        report = peer_report(mesh, one, other)
+        if report is None:
+            lines.append(f"{one} says nothing of {other}")
+            continue
+        ways = [
+            f"{way.kind} {way.address}{'' if way.is_alive else ' dead'}{' in use' if way.is_active else ''}"
+            for way in report.paths
+        ]
+        past = [f"{change.age_seconds:.1f} s ago {change.kind or 'none'}: {change.reason}" for change in report.changes]
+        lines.append(f"{one} of {other}: {report.state} {report.reason}; {', '.join(ways) or 'no way'}")
+        lines += [f"    {line}" for line in past]
+    return lines
 
 
 def _seconds(value: float | None) -> str:
