@@ -17,10 +17,12 @@ from twisted.web.client import Agent, BrowserLikePolicyForHTTPS
 from zerogo.config.controller import ControllerConfig
 from zerogo.config.load import parse
 from zerogo.control.channel import CONTROL, FRAME_LIMIT
+from zerogo.control.coordinator_events import FlowsReported
+from zerogo.control.messages import FlowRow, FlowsReport
 from zerogo.control.token import JoinToken
 from zerogo.controller.service import BOOTSTRAP_FILE, DESCRIPTORS, OWNER_FILE, ControllerService
 from zerogo.errors import EnvironmentFault
-from zerogo.ids import SocketAddress
+from zerogo.ids import NetworkId, NodeId, SocketAddress
 from zerogo.test.net.certificates import write_certificate
 
 reactor: Any = installed
@@ -51,8 +53,8 @@ class ControllerCase(TestCase):
     def stop(self) -> Any:
         return self.service.stopService() if self.service.running else None
 
-    async def request(self, method: str, path: str, body: object = None) -> Any:
-        headers = {"Authorization": f"Bearer {self.owner['token']}"}
+    async def request(self, method: str, path: str, body: object = None, headers: Any = None) -> Any:
+        headers = {"Authorization": f"Bearer {self.owner['token']}"} | (headers or {})
         url = f"{self.owner['url']}/api/v1{path}"
         response = await treq.request(method, url, json=body, headers=headers, persistent=False)
         return await response.json()
@@ -71,6 +73,18 @@ class ControllerServiceTests(ControllerCase):
         protocol: Any = await TCP4ClientEndpoint(reactor, "127.0.0.1", self.service.port).connect(factory)
         self.addCleanup(self.hang_up, protocol)
         return protocol
+
+    async def test_what_members_decided_comes_to_the_api(self) -> None:
+        (home,) = (await self.request("GET", "/networks"))["items"]
+        path = f"/networks/{home['id']}"
+        await self.request("PATCH", path, {"flow_log": True}, {"If-Match": "*"})
+        membership, flows = self.service._membership, self.service._flows
+        assert membership is not None and flows is not None
+        report = FlowsReport(60.0, [FlowRow(b"b" * 10, True, 17, 53, 2, 0)])
+        membership._on_event(FlowsReported(NetworkId.parse(home["id"]), NodeId(b"a" * 10), report))
+        await flows._write()
+        (row,) = (await self.request("GET", f"{path}/flows"))["items"]
+        self.assertEqual((row["protocol"], row["port"], row["opened"]), ("udp", 53, 2))
 
     async def test_the_first_start_makes_a_network_and_the_files(self) -> None:
         found = (await self.request("GET", "/networks"))["items"]
