@@ -151,7 +151,7 @@ class Meeting:
     def is_well(self) -> bool:
         """Whether the pair is what it should be; two ends that predict may also have had to stay with the relay."""
         both_predict = all(name.startswith("sequential") for name in self.pair)
-        is_there = self.reached is not None or (both_predict and self.path == RELAY)
+        is_there = self.reached is not None or (both_predict and self.path in (PEER, RELAY))
         return is_there and self.first_ping is not None
 
     def look(self, here: PeerView | None, there: PeerView | None, seconds: float) -> None:
