@@ -86,8 +86,8 @@ bench: setup ## the figures of docs/BENCHMARKS.md (root)
 	@.ci/bench-packages
 	@failed=; for bench in idle join reach relay "plane --json build/plane.json --plot build/plane.png"; do echo "== $$bench"; $(BIN)/python -m integration.bench.$$bench || failed=1; done; test -z "$$failed"
 
-bench-control: setup ## a controller with 1,000 agents on loopback: changes, joins, REST, restart, memory (about four minutes)
-	@$(BIN)/python -m integration.bench.control
+bench-control: setup ## a controller with 1,000 agents on loopback: changes, joins, REST, restart, memory; one of two killed (about five minutes)
+	@failed=; $(BIN)/python -m integration.bench.control || failed=1; $(BIN)/trial integration.test_controllers || failed=1; test -z "$$failed"
 
 bench-exits: setup ## exits beside microsocks and chisel, where they are installed; a gateway with a crowd of edges
 	@.ci/bench-packages
