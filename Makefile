@@ -79,7 +79,7 @@ bench-routing: setup ## failover of routes in the lab, and what duplicate mode l
 soak-sim: setup ## routes in 100,000 simulated networks that change (about an hour of one core)
 	@seq 0 1000 99000 | xargs -P $$(nproc) -I{} $(BIN)/python -m zerogo.testing.routing_sim {} 1000
 
-soak-nat: setup ## every kind of NAT against every other one in virtual time, 2,000 seeds each (about two hours of one core)
+soak-nat: setup ## every kind of NAT against every other one in virtual time, 2,000 seeds each, beside the goals (about an hour of one core)
 	@$(BIN)/python -m zerogo.testing.matrix --seeds 2000 --jobs 2
 
 bench: setup ## the figures of docs/BENCHMARKS.md (root)

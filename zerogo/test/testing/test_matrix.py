@@ -7,6 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.testing.matrix import PLACES, Cell, Goal, Outcome, Verdict, cells, judge, main
 
 SEEDS = range(16)
+MEDIAN_SECONDS = 0.35
+"""Of few seeds, for cells that are wanted sooner."""
 
 
 class MatrixTests(SynchronousTestCase):
@@ -17,7 +19,8 @@ class MatrixTests(SynchronousTestCase):
         chosen = [cell for cell in cells() if cell.one.name == one]
         self.assertTrue(chosen)
         verdicts = [judge(cell, SEEDS) for cell in chosen]
-        self.assertEqual([verdict.row() for verdict in verdicts if verdict.complaint], [])
+        slow = [each for each in verdicts if each.percentile(0.5) > max(each.cell.goal.median, MEDIAN_SECONDS)]
+        self.assertEqual([each.row() for each in verdicts if each.failure or each in slow], [])
 
     def test_open(self) -> None:
         self.check("open")
@@ -76,4 +79,5 @@ class VerdictTests(SynchronousTestCase):
     def test_the_command_prints_a_row_for_each_cell_and_a_sum(self) -> None:
         lines: list[str] = []
         self.assertEqual(main(["--seeds", "1", "--only", "one home"], lines.append), 0)
+        self.assertIn("100% 0.15 1.00", lines[1])
         self.assertEqual([line.split()[0] for line in lines], ["pair", "one", "1"])
