@@ -63,9 +63,12 @@ class Demand:
 
     def allows(self, profile: EdgeProfile) -> bool:
         """Whether the edge is one of those that may be used."""
-        lists = ((self.regions, profile.region), (self.countries, profile.country), (self.edges, profile.edge))
-        has_zone = not self.zones or bool(profile.tags.intersection(self.zones))
-        return has_zone and all(not names or found in names for names, found in lists)
+        return (
+            (not self.zones or not profile.tags.isdisjoint(self.zones))
+            and (not self.regions or profile.region in self.regions)
+            and (not self.countries or profile.country in self.countries)
+            and (not self.edges or profile.edge in self.edges)
+        )
 
 
 @frozen

@@ -17,7 +17,7 @@ import math
 from attrs import define, field, frozen
 
 from zerogo.exit.greeting import Join
-from zerogo.exit.username import Wish
+from zerogo.exit.username import ANYWHERE, Wish
 
 DECAY_SECONDS = 10.0
 EJECT_FAILURES = 5
@@ -79,6 +79,8 @@ class EdgeProfile:
 
     def mismatch(self, wish: Wish) -> str | None:
         """The key of `wish` that it does not meet; None where it meets all."""
+        if wish is ANYWHERE:
+            return None
         for key in ("country", "region", "city", "asn"):
             wanted = getattr(wish, key)
             if wanted and getattr(self, key) != wanted:

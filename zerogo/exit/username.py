@@ -49,12 +49,16 @@ class Wish:
     is_strict: bool = False
 
 
+ANYWHERE = Wish()
+"""Of those who wish for nothing."""
+
+
 @frozen
 class UserName:
     """A user name that has been taken apart."""
 
     name: str
-    wish: Wish = Wish()
+    wish: Wish = ANYWHERE
 
 
 def _label(value: str) -> str:
@@ -112,6 +116,8 @@ def parse_username(text: str) -> UserName:
         raise ParseError("a user name has 1 to 64 letters and digits before the first hyphen")
     if len(words) % 2:
         raise ParseError(f"the key {words[-1][:20]!r} in the user name has no value")
+    if not words:
+        return UserName(name)
     found: dict[str, object] = {}
     for key, value in zip(words[::2], words[1::2], strict=True):
         known = _KEYS.get(key.lower())

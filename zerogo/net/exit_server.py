@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import autobahn.util
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.websocket import USES_NVX
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
@@ -45,6 +46,10 @@ UNADMITTED_ENOUGH = 512
 here get through their handshake in time."""
 
 _log = Logger(namespace="zerogo.exit.server")
+
+# Autobahn colours the words of its log lines before it knows that nobody is shown them: forty calls for each edge that
+# joins. Where there is no click, it does not.
+autobahn.util._HAS_CLICK = False
 
 
 class EdgeHub(Protocol):
