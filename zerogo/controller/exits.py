@@ -361,12 +361,12 @@ class Exits:
         except ZeroGoError as error:
             _log.error("Settings could not be sent: {reason}", reason=str(error))
             return
-        self._settings = settings
-        self._tell_all(self._with_loads(settings))
         known = {place.gateway for place in settings.places}
         for gateway in self._office.present:
             if str(gateway) not in known:
                 await self._turn_away(gateway)
+        self._settings = settings
+        self._tell_all(self._with_loads(settings))
 
     async def _turn_away(self, gateway: NodeId) -> None:
         """A gateway that is not among those read: it was removed at another controller, or joined meanwhile."""

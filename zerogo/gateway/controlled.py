@@ -163,6 +163,11 @@ class Controlled:
 
     # ----- the link
 
+    @property
+    def was_admitted(self) -> bool:
+        """Whether the controller ever took us in. Whom it removes afterwards does not come back by the old token."""
+        return bool(self._settings.places)
+
     def greeting(self) -> Enter:
         """Who we are."""
         return self._greeting(self._book.revision)

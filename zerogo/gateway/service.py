@@ -211,7 +211,7 @@ class GatewayService(Service):
                 region=config.region,
                 edges_limit=config.edges,
                 revision=revision,
-                secret=token.secret,
+                secret=None if self.controlled is None or self.controlled.was_admitted else token.secret,
             ),
             served_seconds=config.served_hours * 3600.0,
             clock=self._reactor,

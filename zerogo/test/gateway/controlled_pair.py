@@ -146,7 +146,11 @@ class Gateway:
         self.controlled = Controlled(
             Parts(self.book, self.meter, self.edges, self.files, self.denials),
             greeting=lambda revision: Enter(
-                signing=self.identity.signing_public, boot=boot, name=name, revision=revision, secret=secret
+                signing=self.identity.signing_public,
+                boot=boot,
+                name=name,
+                revision=revision,
+                secret=None if self.controlled.was_admitted else secret,
             ),
             served_seconds=3600.0,
             clock=case.clock,

@@ -155,6 +155,10 @@ class AccountTests(ControlledCase):
         self.database.write(exit_gateways.delete_gateway, gateway, "another controller", NOW)
         self.wait(2.0)
         self.assertEqual(self.exits.presence(), {})
+        self.one.wire.cut()
+        self.one.wire.connect()
+        self.settle()
+        self.assertEqual(self.exits.presence(), {}, "it does not come back by the token that it joined with")
 
     def test_a_rate_is_divided_among_the_gateways_where_the_user_is(self) -> None:
         two = self.gateway("two")
