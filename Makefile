@@ -36,7 +36,7 @@ demo-routing: setup ## a hub with P2P, and A reaching C through B, as drawn and 
 	@$(BIN)/zerogo lab run hub
 	@$(BIN)/zerogo lab run line
 
-demo-exits: setup ## users, gateways and five edges behind NATs, with curl, on this machine (root)
+demo-exits: setup ## users, two gateways and five edges behind NATs, with curl and Chromium, on this machine (root)
 	@$(BIN)/python -m integration.demo_exits
 
 test: setup ## the whole suite: lint, types, layers, crates, dashboard, unit tests and, as root, the tests in network namespaces

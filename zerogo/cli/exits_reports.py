@@ -147,14 +147,16 @@ def _live(gateways: dict[str, dict[str, list[dict[str, object]]]], user: str | N
 @json_option
 def explain(username: str, target: str, state_dir: Path | None, as_json: bool) -> None:
     """Which edge each gateway would take for USERNAME (as in alice-country-de) to TARGET, and why."""
-    query = urlencode({"username": username, "target": target})
-    found = controller_api(state_dir).call("GET", f"/exits/select/explain?{query}")["gateways"]
+    query, api = urlencode({"username": username, "target": target}), controller_api(state_dir)
+    found = api.call("GET", f"/exits/select/explain?{query}")["gateways"]
     if as_json:
         print_json(found)
         return
     if not found:
         click.echo("no gateway is here")
-    for gateway, document in found.items():
+    names = {one["id"]: one["name"] for one in api.items("/exits/gateways")}
+    for gateway_id, document in found.items():
+        gateway = names.get(gateway_id) or gateway_id
         if document is None or "error" in document:
             click.echo(f"{gateway}: {'no answer' if document is None else document['error']}")
             continue
