@@ -8,7 +8,7 @@ import { decimated, type Points } from "./decimated";
 import styles from "./TimeChart.module.css";
 
 /** That are shown at least. */
-const SECONDS_LEAST = 60;
+const SECONDS_LEAST = 20;
 
 export interface Series {
   label: string;

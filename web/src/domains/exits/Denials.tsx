@@ -31,7 +31,7 @@ export function Denials() {
   const denials = useDenials();
   return (
     <>
-      <h3 className={styles.heading}>{t("denials.title")}</h3>
+      <h2 className={styles.heading}>{t("denials.title")}</h2>
       <p className={styles.why}>{t("denials.why")}</p>
       {mayChange && <NewDenialForm />}
       <QueryState query={denials}>

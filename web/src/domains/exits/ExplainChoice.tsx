@@ -28,7 +28,7 @@ export function ExplainChoice() {
   });
   return (
     <>
-      <h3 className={styles.heading}>{t("explain.title")}</h3>
+      <h2 className={styles.heading}>{t("explain.title")}</h2>
       <p className={styles.why}>{t("explain.why")}</p>
       <Form<Fields>
         className={styles.line}

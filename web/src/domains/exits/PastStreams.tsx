@@ -26,7 +26,7 @@ export function PastStreams() {
   };
   return (
     <>
-      <h3 className={styles.heading}>{t("past.title")}</h3>
+      <h2 className={styles.heading}>{t("past.title")}</h2>
       <p className={styles.why}>{t("past.why")}</p>
       <Form<Question>
         form={form}

@@ -30,7 +30,7 @@ export function Places() {
   return (
     <>
       <div className={styles.head}>
-        <h3>{t("places.gateways")}</h3>
+        <h2>{t("places.gateways")}</h2>
         {join("gateway")}
       </div>
       <QueryState query={gateways}>
@@ -43,7 +43,7 @@ export function Places() {
         }
       </QueryState>
       <div className={styles.head}>
-        <h3>{t("places.edges")}</h3>
+        <h2>{t("places.edges")}</h2>
         {join("edge")}
       </div>
       <QueryState query={edges}>

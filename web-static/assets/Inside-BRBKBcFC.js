@@ -1,0 +1,1 @@
+export{w as default}from"./shell-cgBE1B8o.js";
