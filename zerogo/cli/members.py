@@ -132,6 +132,20 @@ def tag(chosen: _Chosen, member: str, tags: tuple[str, ...], state_dir: Path | N
 
 @members.command()
 @click.argument("member")
+@click.argument("addresses", nargs=-1, required=True)
+@state_dir_option
+@network_option
+@click.pass_obj
+def address(
+    chosen: _Chosen, member: str, addresses: tuple[str, ...], state_dir: Path | None, network: str | None
+) -> None:
+    """Give MEMBER these ADDRESSES of the network's ranges; of a family that is not named it keeps its own."""
+    changed = chosen.within(state_dir, network).change(member, {"addresses": list(addresses)})
+    click.echo(f"{changed['name']} has {' '.join(changed['addresses'])}")
+
+
+@members.command()
+@click.argument("member")
 @click.argument("name")
 @state_dir_option
 @network_option

@@ -63,6 +63,10 @@ class MemberChange(RequestBody, frozen=True):
     state: Literal["approved", "denied", "blocked"] | msgspec.UnsetType = msgspec.UNSET
     is_bridge: bool | msgspec.UnsetType = msgspec.UNSET
     tags: _Tags | msgspec.UnsetType = msgspec.UNSET
+    addresses: Annotated[list[Annotated[str, Meta(max_length=45)]], Meta(max_length=2)] | msgspec.UnsetType = (
+        msgspec.UNSET
+    )
+    """In place of those that it holds; a family that is left out stays as it is."""
 
 
 class SubnetDecision(RequestBody, frozen=True):

@@ -31,7 +31,7 @@ async def get_member(desk: Desk, call: Call) -> Answer:
 
 
 async def change_member(desk: Desk, call: Call) -> Answer:
-    """Approve, deny, block, rename, tag, or let be a bridge; the member and its network are told at once."""
+    """Approve, deny, block, rename, tag, let be a bridge, or give addresses; all are told at once."""
     body = call.body
     assert isinstance(body, MemberChange)
     given = msgspec.structs.asdict(body).items()

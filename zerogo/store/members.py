@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Row, Select, bindparam, delete, select, tuple
 
 from zerogo.control.netmap import MemberRecord, check_name
 from zerogo.control.subnets import SUBNETS_LIMIT
+from zerogo.errors import ParseError
 from zerogo.ids import MacAddress, NetworkId, NodeId
 from zerogo.store import audit, networks, subnets, tables
-from zerogo.store.addresses import assign_addresses, release_addresses
+from zerogo.store.addresses import assign_addresses, choose_address, release_addresses
 from zerogo.store.errors import Conflict, NotFound, check_tag
 from zerogo.store.networks import name_key
 from zerogo.store.paging import Paging, Piece
@@ -170,7 +171,7 @@ def change_member(
     unix_now: float,
     expected: str | None = None,
 ) -> StoredMember:
-    """Set `name`, `is_bridge`, `tags` and `state`, all or nothing; raises `NotFound`, `Stale`, `Conflict`,
+    """Set `name`, `is_bridge`, `tags`, `addresses` and `state`, all or nothing; raises `NotFound`, `Stale`, `Conflict`,
     `JoinRefused` or `ParseError`."""
     found = _existing(connection, network, node_id)
     check_tag(found.tag, expected)
@@ -186,7 +187,9 @@ def change_member(
         values["is_bridge"] = int(bool(changes["is_bridge"]))
     if "tags" in changes:
         values["tags"] = " ".join(checked_tags(changes["tags"]))
-    if values:
+    if "addresses" in changes:
+        _choose_addresses(connection, found, changes["addresses"], unix_now)
+    if values or "addresses" in changes:
         update_member(connection, found, **values, revision=networks.raise_revision(connection, network))
         detail = " ".join(f"{key}={value}" for key, value in changes.items())
         audit.record(connection, actor, "member.change", unix_now, network=network, subject=str(node_id), detail=detail)
@@ -194,6 +197,16 @@ def change_member(
     if decide is not None:
         return decide(connection, network, node_id, actor, unix_now)
     return _existing(connection, network, node_id)
+
+
+def _choose_addresses(connection: Connection, found: StoredMember, wanted: Sequence[str], unix_now: float) -> None:
+    if not found.addresses:
+        raise Conflict(f"{found.name} has no addresses: it must be a member first")
+    prefixes = networks.find_network(connection, found.network).prefixes
+    if len({":" in address for address in wanted}) != len(wanted):
+        raise ParseError("a member has one address of each family")
+    for address in wanted:
+        choose_address(connection, found.network, found.node_id, address, prefixes, unix_now)
 
 
 _DECISIONS = {

@@ -127,7 +127,7 @@ class StoredMember:
     @property
     def tag(self) -> str:
         """Another one where somebody changed what people can set."""
-        return content_tag(self.name, self.state.value, self.is_bridge, self.tags)
+        return content_tag(self.name, self.state.value, self.is_bridge, self.tags, self.addresses)
 
 
 @frozen(kw_only=True)

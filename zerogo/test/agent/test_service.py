@@ -353,6 +353,20 @@ class ChangeTests(AgentTestCase):
         self.assertTrue(self.are_connected(anna, bob))
         self.assertEqual([place.mtu for place in (anna.devices[-1].opened + anna.devices[0].opened)], [1300, 1400])
 
+    def test_another_address_in_the_network_is_taken_over_without_joining_anew(self) -> None:
+        anna, bob = self.pair()
+        node_id = anna.agent.identity.node_id
+        given = evolve(self.controller.members[node_id.raw], addresses=("10.1.0.99", "fd00::99"))
+        self.controller.members[node_id.raw] = given
+        self.controller.change()
+        self.controller.pump.call(self.controller.core.reconsider, NETWORK, node_id)
+        self.world.pass_time(1)
+        self.world.until(lambda: self.are_connected(anna, bob))
+        self.assertTrue(self.are_connected(anna, bob))
+        self.assertEqual(self.status(anna).addresses, ["10.1.0.99", "fd00::99"])
+        self.assertEqual(anna.devices[-1].opened[0].addresses, ("10.1.0.99/16", "fd00::99/64"))
+        self.assertEqual(self.peers(bob)[0].addresses, ["10.1.0.99", "fd00::99"])
+
     def test_a_moved_machine_is_reached_again(self) -> None:
         anna, bob = self.pair()
         anna.change_address("198.51.100.7")

@@ -95,6 +95,17 @@ class NetworksTests(CommandCase):
         self.run_ok(networks, "show", "one")
         self.assertIsNone(self.state_dirs[-1])
 
+    def test_a_member_is_given_another_address(self) -> None:
+        self.join("ann")
+        self.assertEqual("ann has 10.9.0.5 fd00:9::1\n", self.run_ok(members, "address", "ann", "10.9.0.5"))
+        self.assertIn("none of the addresses", self.refusal(members, "address", "ann", "10.8.0.5"))
+
+    def test_settings_of_a_network_are_changed(self) -> None:
+        shown = self.run_ok(networks, "change", "home", "--name", "house", "--mtu", "1380", "--approval", "manual")
+        for line in ("name         house", "mtu          1380", "approval     manual", "flow-log     False"):
+            self.assertIn(line, shown)
+        self.assertEqual(2, self.invoke(networks, "change", "house").exit_code)
+
 
 class InviteTests(CommandCase):
     def test_the_line_can_be_pasted_into_a_shell(self) -> None:

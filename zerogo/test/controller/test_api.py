@@ -488,8 +488,16 @@ class MemberRouteTests(ApiCase):
     def test_only_the_named_properties_can_be_set(self) -> None:
         """CVE-2026-27899: a record's other fields must not be reachable through an edit."""
         agent = self.join("ann")
-        for change in ({"addresses": ["10.9.0.5"]}, {"network": "x"}, {"static_public": "x"}, {"id": "x"}):
+        outside = {"addresses": ["10.8.0.5"]}
+        for change in ({"mac": "x"}, {"network": "x"}, {"static_public": "x"}, {"id": "x"}, outside):
             self.assertEqual(self.call("PATCH", self.members_path(agent.node_id), change).status, 422)
+
+    def test_a_member_is_given_another_address_which_nobody_else_has(self) -> None:
+        ann, bob = self.join("ann"), self.join("bob")
+        reply = self.call("PATCH", self.members_path(ann.node_id), {"addresses": ["10.9.0.5"]})
+        self.assertEqual((200, ["10.9.0.5", "fd00:9::1"]), (reply.status, reply.json["addresses"]))
+        self.assertIn(("decided", self.network, ann.node_id), self.told.said)
+        self.assertEqual(409, self.call("PATCH", self.members_path(bob.node_id), {"addresses": ["10.9.0.5"]}).status)
 
     def test_a_member_of_another_network_is_not_found_through_this_one(self) -> None:
         agent = self.join("ann")
