@@ -369,6 +369,9 @@ class AgentService(Service):
         return admitted
 
     def _use_map(self, network_map: NetworkMap) -> None:
+        if self._is_leaving:
+            # The last map is without us: nothing is to be begun anew for it.
+            return
         network_map = self._admitted(network_map)
         ports = self.presence.ports
         self.presence.use_map(network_map, self.membership.psk, self._sheet)

@@ -172,7 +172,7 @@ class Relay:
         if way is None:
             return False
         way.was_heard = True
-        if not way.is_stream and not any(each.is_stream for each in self._ways.values()):
+        if not (way.is_stream or self._failures or any(each.is_stream for each in self._ways.values())):
             self._want_streams(False)
         way.client.receive_datagram(data, source, now)
         return True
@@ -312,6 +312,9 @@ class Relay:
         if self._in_use is None and not self._ways and self._is_begun:
             delay = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
             self._failures += 1
+            if not way.is_stream and code != Code.UNAUTHENTICATED:
+                # What stands in the way may belong to our address, which a stream does not come from.
+                self._want_streams(True)
             self._timers.set(_Timer.RETRY, now + (REFUSED_RETRY_SECONDS if code == Code.UNAUTHENTICATED else delay))
 
     def _lost(self, way: _Way, now: float) -> None:

@@ -243,8 +243,9 @@ class TurnClient:
         return True
 
     def close(self, now: float) -> None:
-        """Give the address back: one datagram, whose answer nobody waits for."""
-        if self.relayed is not None and not self._is_closed:
+        """Give the address back, also the one whose loan is on its way: one datagram, whose answer nobody waits for."""
+        is_asked = any(each.method is TurnMethod.ALLOCATE and each.key is not None for each in self._requests.values())
+        if (self.relayed is not None or is_asked) and not self._is_closed:
             self._request(TurnMethod.REFRESH, (Lifetime(0),), None, now)
             self._flush(now)
         self._end()

@@ -125,7 +125,12 @@ class RequestDesk:
         if existing is not None:
             if existing.transaction_id == request.transaction_id and existing.user == admitted.account.user:
                 return _lent(existing, now)
-            raise Refusal(Code.ALLOCATION_MISMATCH, "there is an allocation")
+            if existing.user == admitted.account.user:
+                raise Refusal(Code.ALLOCATION_MISMATCH, "there is an allocation")
+            # Its nonce proves that this user is the one who receives at this address: a NAT has given the mapping of
+            # another machine, or of another identity on the same one, to this user. RFC 8656 section 7.2 would have
+            # it wait until the allocation of whoever cannot be reached there any more has run out.
+            self.end(existing, "its address is another user's by now")
         if self._ledger.is_waiting(client):
             return None
         self._check_draining(client)

@@ -33,7 +33,7 @@ from zerogo.turn.client_events import (
 from zerogo.turn.credentials import timed_password, timed_username
 from zerogo.turn.events import ToPeer
 from zerogo.turn.grant import emit_grant
-from zerogo.turn.message import TurnMethod, emit_channel_data, parse
+from zerogo.turn.message import TurnMethod, emit_channel_data, is_channel_data, parse
 
 SERVER = SocketAddress(OWN, 3478)
 RELAYED = SocketAddress(OWN, 50000)
@@ -217,6 +217,17 @@ class TurnClientTests(SynchronousTestCase):
         again.start()
         self.assertIsInstance(again.seen[0], Allocated)
         self.assertEqual(self.bench.server.allocations, 1)
+
+    def test_address_whose_loan_is_on_its_way_is_given_back_too(self) -> None:
+        def is_loan(data: bytes) -> bool:
+            return not is_channel_data(data) and parse(data).get(XorRelayedAddress) is not None
+
+        self.line.loses = is_loan
+        self.line.start()
+        self.assertEqual((self.line.seen, self.bench.server.allocations), ([], 1))
+        self.line.client.close(self.bench.now)
+        self.line.settle()
+        self.assertEqual(self.bench.server.allocations, 0)
 
     def test_successor_needs_no_challenge(self) -> None:
         self.line.start()

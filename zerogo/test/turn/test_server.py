@@ -141,6 +141,13 @@ class LifeTests(SynchronousTestCase):
         for method in (TurnMethod.REFRESH, TurnMethod.CREATE_PERMISSION, TurnMethod.CHANNEL_BIND):
             self.assertEqual(bob.code(method, Lifetime(0)), 441)
 
+    def test_address_that_is_another_users_by_now_is_no_obstacle(self) -> None:
+        bob = BenchClient(self.bench, self.alice.address, "bob", "password of bob")
+        self.assertEqual(bob.allocate(), 0)
+        self.assertEqual(self.bench.server.allocations, 1)
+        self.assertEqual([each.user for each in self.bench.seen if isinstance(each, AllocationEnded)], ["alice"])
+        self.assertEqual(self.alice.code(TurnMethod.REFRESH), 441)
+
     def test_connection_that_closes_takes_its_allocation_with_it(self) -> None:
         client = ClientAddress(1, ClientTransport.TCP, SocketAddress("192.0.2.9", 5))
         self.assertEqual(BenchClient(self.bench, client).allocate(), 0)
