@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.controller.test_api -*-
+# -*- test-case-name: zerogo.test.controller.test_member_routes -*-
 """Routes about members: who they are, whether they are here, and what people decide about them."""
 
 from __future__ import annotations
