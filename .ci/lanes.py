@@ -69,11 +69,13 @@ def run_module(root: Path, module: str, scratch: Path) -> Outcome:
 
 def run_all(root: Path, package: str, *, alone: Sequence[str], longest: Sequence[str], scratch: Path) -> list[Outcome]:
     """All modules of the package: those in `alone` first, one at a time, then the others beside each other, and of
-    these the `longest` first, since one that begins last is waited for. A few that failed are tried a second time."""
+    these the `longest` first, in their order, since one that begins last is waited for. A few that failed are tried a
+    second time."""
     found = modules(root, package)
     outcomes = [run_module(root, module, scratch) for module in found if module in alone]
     with ThreadPoolExecutor(LANES) as pool:
-        rest = sorted((module for module in found if module not in alone), key=lambda module: module not in longest)
+        rest = [module for module in (*longest, *found) if module in found and module not in alone]
+        rest = list(dict.fromkeys(rest))
         outcomes += pool.map(lambda module: run_module(root, module, scratch), rest)
     failed = [outcome for outcome in outcomes if outcome.status != 0]
     if len(failed) > SECOND_TRIES:

@@ -4,6 +4,8 @@ A step that is a check (ruff, mypy, the layers) counts as one; where there is no
 to build/suite/summary as one plain line, `N passed, N failed, N skipped`. The exit status is 0 only where nothing
 failed. On CI (CI=true) a test in network namespaces that was skipped counts as failed: there everything it needs must
 be there.
+
+Steps in which nothing hangs on how fast this machine is go on beside each other.
 """
 
 from __future__ import annotations
@@ -14,7 +16,10 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,8 +62,22 @@ MATRIX = re.compile(r"^pair of .*?^\w+: \d+ pairs in .*?$", re.M | re.S)
 ALONE = ("integration.netns.test_matrix", "integration.netns.test_narrow")
 """Modules whose tests are about seconds."""
 LONGEST = tuple(
-    f"integration.netns.test_{name}" for name in ("dashboard", "native_dataplane", "dataplane", "routing", "hub")
+    f"integration.{name}"
+    for name in (
+        "netns.test_mixed_dataplane",
+        "netns.test_dashboard",
+        "netns.test_dataplane",
+        "netns.test_routing",
+        "netns.test_native_dataplane",
+        "test_turn_coturn",
+        "test_api",
+        "test_controller_kill",
+        "netns.test_subnets",
+        "test_postgresql",
+        "test_onion",
+    )
 )
+"""Those of more than 40 seconds, the longest first."""
 
 
 def run(command: list[str], log: Path, directory: Path = ROOT) -> int:
@@ -137,15 +156,40 @@ def trial_figures(printed: str, status: int) -> Figures:
     return Figures(passed, failed, counts.get("skips", 0))
 
 
-def web(log: Path) -> Figures:
+def web(log: Path, wait: Callable[[], object] = lambda: None) -> Figures:
     """The dashboard: types, lints, tests, and whether web-static is made of web; skipped without Node, except on CI."""
-    result = dashboard.run(ROOT, log)
+    result = dashboard.run(ROOT, log, wait)
     if result.is_missing:
         return Figures(failed=1) if ON_CI else Figures(skipped=1)
     return Figures(result.passed, result.failed)
 
 
 STEPS = {"rust": rust, "web": web, "unit": unit, "netns": netns}
+BESIDE = ("lint", "type", "layers", "rust", "web")
+
+
+class Outcome(NamedTuple):
+    """What became of one step."""
+
+    figures: Figures
+    seconds: float
+
+
+def measured(step: str, *arguments: Callable[[], object]) -> Outcome:
+    """Run a step."""
+    log = OUTPUT / f"{step}.log"
+    log.unlink(missing_ok=True)
+    started = time.monotonic()
+    figures = check(step, log) if step in CHECKS else STEPS[step](log, *arguments)
+    return Outcome(figures, time.monotonic() - started)
+
+
+def begin(steps: list[str], pool: ThreadPoolExecutor) -> dict[str, Future[Outcome]]:
+    """Have those steps begin that go on beside each other; the last part of `web` waits for the others."""
+    begun = {step: pool.submit(measured, step) for step in steps if step in BESIDE and step != "web"}
+    if "web" in steps:
+        begun["web"] = pool.submit(measured, "web", partial(wait_for, list(begun.values())))
+    return begun
 
 
 def report(figures: Figures, seconds: float, log: Path) -> None:
@@ -161,16 +205,18 @@ def main(steps: list[str]) -> int:
     """Run the steps; the exit status."""
     OUTPUT.mkdir(parents=True, exist_ok=True)
     totals: list[Figures] = []
-    for step in steps:
-        log = OUTPUT / f"{step}.log"
-        log.unlink(missing_ok=True)
-        print(f"  {step:<7} ", end="", flush=True)
-        started = time.monotonic()
-        totals.append(check(step, log) if step in CHECKS else STEPS[step](log))
-        report(totals[-1], time.monotonic() - started, log)
-        if step == "netns":
-            print("\n\n".join(MATRIX.findall(log.read_text(encoding="utf-8", errors="replace"))))
-        sys.stdout.flush()
+    with ThreadPoolExecutor(len(BESIDE)) as pool:
+        begun = begin(steps, pool)
+        # Those that measure time, and those that use all cores, have to wait for the others.
+        for step in sorted(steps, key=lambda step: step not in begun):
+            print(f"  {step:<7} ", end="", flush=True)
+            outcome = begun[step].result() if step in begun else measured(step)
+            totals.append(outcome.figures)
+            log = OUTPUT / f"{step}.log"
+            report(*outcome, log)
+            if step == "netns":
+                print("\n\n".join(MATRIX.findall(log.read_text(encoding="utf-8", errors="replace"))))
+            sys.stdout.flush()
     total = add(totals)
     (OUTPUT / "summary").write_text(f"{total}\n", encoding="utf-8")
     return 1 if total.failed else 0

@@ -243,7 +243,7 @@ def story(mesh: Mesh, pair: Pair) -> list[str]:
             continue
         ways = [
             f"{way.kind} {way.address}{'' if way.is_alive else ' dead'}{' in use' if way.is_active else ''}"
-            for way in report.paths
+            for way in report.paths[:3]
         ]
         past = [f"{change.age_seconds:.1f} s ago {change.kind or 'none'}: {change.reason}" for change in report.changes]
         lines.append(f"{one} of {other}: {report.state} {report.reason}; {', '.join(ways) or 'no way'}")
