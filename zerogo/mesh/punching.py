@@ -8,7 +8,7 @@ the ICE agent like any other. A direct pair ends all of it, also while it begins
 
     0        plain checks of both ends, at the moment that the controller has set
     0.25 s   the hard end opens 8 side sockets and sounds its NAT; one round trip later the peer is told
-    0.6 s    where ports are random: 56 or 248 further ones; the easy end sends 1,000 probes a second, at most 1,536
+    0.6 s    where ports are random: 56 or 248 further ones; the easy end sends 1,000 probes a second, at most 1,472
     3.75 s   what found nothing ends; the hard end begins again after 5, 10, 20 and then every 40 seconds, and
              where many ports were tried, after 5, 15, 30, 60, 60 and then every 300
 """
