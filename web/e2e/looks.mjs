@@ -65,8 +65,7 @@ async function open(page, path) {
   await page.goto(address(path));
   await page.getByRole("heading", { level: 1 }).first().waitFor();
   await page.locator(".ant-skeleton").first().waitFor({ state: "hidden" });
-  // What came may itself wait for more: a page for its drawing.
+  // What came may itself wait for more: this page for its drawing. Only a picture of it depends on that.
+  if (path.endsWith("/topology")) await page.locator("canvas").first().waitFor().catch(() => undefined);
   await page.waitForTimeout(200);
-  await page.locator(".ant-skeleton").first().waitFor({ state: "hidden" });
-  await page.waitForTimeout(100);
 }
