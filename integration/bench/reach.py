@@ -6,8 +6,9 @@ Run as root, about half a minute a pair. A pair has a guest that leaves the netw
 each round. Times run from the moment that the maps of both agents name the other, so they hold neither the start of
 programs nor joining, but all else: gathering, signals by the controller, relays, checks, the handshake. Site to site
 and back takes 80 ms here. `roaming` does to a running pair what travel and providers do, and takes the longest
-silence of pings sent every 10 ms. The exit status is 1 where a pair never answered, or took another path than it
-should.
+silence of pings sent every 10 ms, from the moment that the network is there again: the lab takes some tens of
+milliseconds to make another one, and more on a busy machine. The exit status is 1 where a pair never answered, or took
+another path than it should.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ LIMIT_SECONDS = 40.0
 QUIET_SECONDS = 3.0
 """A pair has had its path for so long before anything is done to it."""
 WATCH_SECONDS = 5.0
-"""From what is done until the longest silence is read off."""
+"""After what is done, until the longest silence is read off."""
 
 
 @frozen
@@ -112,12 +113,12 @@ class Standing:
         self.mesh.rejoin(GUEST)
 
     def silence_after(self, move: Callable[[Lab], None]) -> float:
-        """The longest silence, in seconds, that something done to the running pair makes."""
+        """The longest silence, in seconds, after something was done to the running pair."""
         time.sleep(QUIET_SECONDS)
-        began = time.time()
         move(self.lab)
+        moved = time.time()
         time.sleep(WATCH_SECONDS)
-        outage = self.prober.series[PAIR].figures(began, began + WATCH_SECONDS).outage
+        outage = self.prober.series[PAIR].figures(moved, moved + WATCH_SECONDS).outage
         return WATCH_SECONDS if outage is None else outage
 
     def _aim(self) -> None:

@@ -175,7 +175,12 @@ class Lab:
         self._announce(fresh_site)
         for host in [host for host in self._hosts.values() if host.site == name]:
             generation = host.generation + (1 if fresh_site.site.nat.value == "open" else 0)
-            self._readdress(plan_host(host.host, fresh_site, host.slot, host.number, self.prefix, generation))
+            fresh = plan_host(host.host, fresh_site, host.slot, host.number, self.prefix, generation)
+            if (fresh.ipv4, fresh.ipv6) != (host.ipv4, host.ipv6):
+                self._readdress(fresh)
+            else:
+                # Behind a NAT nothing shows it: the host's own network stays as it is.
+                self._hosts[host.host.name] = fresh
 
     def move(self, name: str, to: str) -> None:
         """A host leaves its site and joins another, as a laptop does."""
