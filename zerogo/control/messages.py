@@ -284,6 +284,7 @@ class RelayPassword(msgspec.Struct, frozen=True):
     relay: _RelayName
     user: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
     password: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    nonce: Annotated[bytes, msgspec.Meta(max_length=128)] = b""
 
     def __repr__(self) -> str:
         return f"RelayPassword(relay={self.relay!r}, user={self.user!r})"

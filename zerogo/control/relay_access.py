@@ -26,10 +26,12 @@ from zerogo.secret import Secret
 from zerogo.turn.client import TurnCredential
 from zerogo.turn.credentials import timed_password, timed_username
 from zerogo.turn.grant import emit_grant
+from zerogo.turn.nonce import NONCE_SECONDS, hand_out
 
-CREDENTIAL_SECONDS = 4 * 3600.0
-"""With renewal at half of it, relays go on for two hours at least while the controller is away."""
-RENEW_SECONDS = CREDENTIAL_SECONDS / 2
+CREDENTIAL_SECONDS = 3600.0
+"""So long a member that was removed can use the relays."""
+RENEW_SECONDS = NONCE_SECONDS - 60.0
+"""So often, a member's nonce is always fresh, and relays go on for 51 minutes at least while the controller is away."""
 GRANT_SECONDS = 3600.0
 
 
@@ -52,9 +54,15 @@ class RelayAccess:
         """The credentials of a node; None where there is no relay."""
         if not self._secrets:
             return None
-        username = timed_username(str(node_id), self._unix_time() + CREDENTIAL_SECONDS)
+        now = self._unix_time()
+        username = timed_username(str(node_id), now + CREDENTIAL_SECONDS)
         entries = [
-            RelayPassword(each.relay, username, timed_password(each.secret, username).reveal())
+            RelayPassword(
+                each.relay,
+                username,
+                timed_password(each.secret, username).reveal(),
+                hand_out(each.secret, username, now),
+            )
             for each in self._secrets
         ]
         return RelayPasswords(CREDENTIAL_SECONDS, entries)
@@ -78,7 +86,7 @@ class RelayAccess:
 def credentials_of(message: RelayPasswords, now: float) -> tuple[RelayCredential, ...]:
     """What a member is told, by its own clock."""
     return tuple(
-        RelayCredential(each.relay, TurnCredential(each.user, Secret(each.password)), now + message.seconds)
+        RelayCredential(each.relay, TurnCredential(each.user, Secret(each.password), each.nonce), now + message.seconds)
         for each in message.relays
     )
 

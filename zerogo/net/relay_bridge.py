@@ -13,7 +13,9 @@ messages go to every one that is connected; the first from which an answer comes
 is lost, all are dialled again, after `REDIAL_SECONDS`.
 
 What is carried is datagrams: while the connection is full they are dropped, and little may wait in it, because what
-waits is late. Only datagrams from our own data sockets are taken.
+waits is late. TURN's requests are not dropped with them: without a channel nothing that comes after is of use, and what
+is cut off in the middle of a burst is the request that the burst began with. Only whole messages from our own data
+sockets are taken: one wrong length, and the relay would wait inside it for ever.
 """
 
 from __future__ import annotations
@@ -38,12 +40,15 @@ from zope.interface import implementer
 from zerogo.errors import ParseError
 from zerogo.ids import SocketAddress
 from zerogo.net.tcp import repeat_soon
-from zerogo.turn.framing import StreamFramer
+from zerogo.turn.framing import StreamFramer, is_message
+from zerogo.turn.message import is_channel_data
 
 LOOPBACK = "127.0.0.1"
 REDIAL_SECONDS = (0.2, 1.0, 2.0, 5.0, 15.0, 30.0)
 WAITING_BYTES = 32 * 1024
 """In a connection, before datagrams are dropped: 50 ms at 5 Mbit/s."""
+REQUEST_BYTES = 32 * 1024
+"""As many more of requests, while there is no room: 250 of them."""
 FIRST_DATAGRAMS_LIMIT = 8
 DATAGRAM_BYTES = 2048
 
@@ -71,6 +76,8 @@ class BridgeCounters:
     """Datagrams from other sockets than ours."""
     dropped: int = 0
     """Datagrams for which there was no room, or no connection."""
+    unfit: int = 0
+    """Datagrams that are no messages of TURN."""
     malformed: int = 0
     """Connections that held something else than TURN."""
     distrusted: int = 0
@@ -88,11 +95,14 @@ class _Stream(Protocol):
         self.is_ready = False
         self._bridge = bridge
         self._framer = StreamFramer()
+        self._spare = REQUEST_BYTES
 
     def send(self, datagram: bytes) -> bool:
         """Send one message; False where there is no room."""
         if self.is_full:
-            return False
+            if is_channel_data(datagram) or len(datagram) > self._spare:
+                return False
+            self._spare -= len(datagram)
         self.transport.write(datagram + bytes(-len(datagram) % 4))
         return True
 
@@ -139,7 +149,7 @@ class _Stream(Protocol):
 
     def resumeProducing(self) -> None:
         """There is room again."""
-        self.is_full = False
+        self.is_full, self._spare = False, REQUEST_BYTES
 
     def stopProducing(self) -> None:
         """The connection is closing."""
@@ -235,6 +245,8 @@ class RelayBridge:
         """Something came to the loopback address."""
         if host != LOOPBACK or port not in self._data_ports():
             self.counters.foreign += 1
+        elif not is_message(datagram):
+            self.counters.unfit += 1
         elif self._kept is not None:
             self.counters.dropped += not self._kept.send(datagram)
         elif len(self._first) < FIRST_DATAGRAMS_LIMIT:

@@ -21,9 +21,10 @@ from zerogo.testing.clock import seeded_bytes
 from zerogo.testing.internet import Host, Internet
 from zerogo.turn.allocation import ClientAddress, ClientTransport
 from zerogo.turn.client import TurnCredential
-from zerogo.turn.credentials import TimedUsers, timed_password, timed_username
+from zerogo.turn.credentials import REALM, TimedUsers, timed_password, timed_username
 from zerogo.turn.events import RelayReleased, RelayWanted, ToClient, ToPeer
 from zerogo.turn.gate import PeerGate
+from zerogo.turn.nonce import hand_out
 from zerogo.turn.quota import Quota
 from zerogo.turn.server import ServerSettings, TurnServer
 
@@ -67,14 +68,14 @@ class VirtualRelay:
     def credential(self, user: str) -> TurnCredential:
         """What the controller would give to a member."""
         username = timed_username(user, self._unix_time() + CREDENTIAL_SECONDS)
-        return TurnCredential(username, timed_password(SECRET, username))
+        return TurnCredential(username, timed_password(SECRET, username), hand_out(SECRET, username, self._unix_time()))
 
     def start(self) -> None:
         """A fresh process."""
         own = self.host.addresses[0]
         gate = PeerGate(rule=AddressRule(()), own_hosts=(own,), secrets=(SECRET,), unix_time=self._unix_time)
         settings = ServerSettings(
-            realm="test", authority=TimedUsers((SECRET,)), gate=gate, quota=Quota(channels=1000, permissions=1000)
+            realm=REALM, authority=TimedUsers((SECRET,)), gate=gate, quota=Quota(channels=1000, permissions=1000)
         )
         self.server = TurnServer(settings, self._rng, self._unix_time, BindingResponder())
         self.host.sockets[TURN_PORT] = self._receive

@@ -2,12 +2,14 @@
 """A TURN client core, RFC 8656: borrows an address from a relay and exchanges data with peers through it.
 
     start -> Allocate -> 401 with realm and nonce -> Allocate with credentials -> Allocated
+             (on a stream, where the credential came with a nonce, with credentials at once)
     permit, bind -> CreatePermission, ChannelBind, renewed for as long as they are wanted
     send -> ChannelData where a channel is bound, else a Send indication where there is a permission
 
-Requests are repeated on UDP and sent once on streams. A nonce that has become stale is replaced and the request sent
-anew; so is a credential, with `set_credential`, while the allocation lives on. The first request is padded, so that a
-relay that answers a stranger within the strangers' bytes can answer it.
+Requests are repeated, on streams rarely: a stream loses nothing, but what leads to it may (`zerogo.net.relay_bridge`).
+A nonce that has become stale is replaced and the request sent anew; so is a credential, with `set_credential`, while
+the allocation lives on. The first request is padded, so that a relay that answers a stranger within the strangers'
+bytes can answer it.
 
 Answers count only with the transaction id of an open request and, but for 401 and 438, with the credential's
 integrity. What the relay passes on from peers is as trustworthy as any datagram from the internet.
@@ -60,6 +62,7 @@ from zerogo.turn.client_events import (
     PeerPermitted,
     PeerRefused,
 )
+from zerogo.turn.credentials import REALM
 from zerogo.turn.errors import Code
 from zerogo.turn.message import (
     CHANNEL_FIRST,
@@ -73,7 +76,7 @@ from zerogo.turn.message import (
 
 DATAGRAM_SCHEDULE = (0.2, 0.4, 0.8, 1.6, 1.6)
 """Seconds of patience after each send on UDP: gives up after 4.6 s."""
-STREAM_SCHEDULE = (8.0,)
+STREAM_SCHEDULE = (1.0, 2.0, 5.0)
 CHECK_SCHEDULE = (0.25, 0.35, 0.6)
 """Of `check`: a relay that does not answer is given up after 1.2 s."""
 RENEW_PEER_SECONDS = 240.0
@@ -93,6 +96,9 @@ class TurnCredential:
 
     username: str
     password: Secret
+    nonce: bytes = field(default=b"", repr=False)
+    """For the first request on a connection (`zerogo.turn.nonce`), with `realm`; empty: the relay is asked for one."""
+    realm: str = REALM
 
 
 @define
@@ -155,7 +161,8 @@ class TurnClient:
         self._rng = rng
         self._is_stream = is_stream
         self._wants_ipv6 = wants_ipv6
-        self._login = _Login()
+        self._login = _Login(credential.realm, credential.nonce) if is_stream and credential.nonce else _Login()
+        self._is_guess = self._login.realm is not None  # neither realm nor nonce was told by the relay itself
         self._is_closed = False
         self._has_cleared = False
         self._requests: dict[bytes, _Request] = {}
@@ -330,6 +337,7 @@ class TurnClient:
             self._receive_error(request, message, error, raw, now)
         elif message.message_class is MessageClass.SUCCESS and self._is_authentic(request, raw):
             del self._requests[message.transaction_id]
+            self._is_guess = False
             self._succeed(request, message, now)
 
     def _is_authentic(self, request: _Request, raw: bytes) -> bool:
@@ -341,11 +349,12 @@ class TurnClient:
 
     def _receive_error(self, request: _Request, message: Message, error: ErrorCode, raw: bytes, now: float) -> None:
         realm, nonce = message.get(Realm), message.get(Nonce)
-        is_challenge = error.code == Code.STALE_NONCE or (error.code == Code.UNAUTHENTICATED and request.key is None)
+        is_unasked = request.key is None or self._is_guess
+        is_challenge = error.code == Code.STALE_NONCE or (error.code == Code.UNAUTHENTICATED and is_unasked)
         if is_challenge and realm is not None and nonce is not None and request.attempts < ATTEMPTS:
             del self._requests[message.transaction_id]
             is_young = now - self._login.told_at < YOUNG_NONCE_SECONDS
-            self._login = _Login(realm.text, nonce.nonce, now)
+            self._login, self._is_guess = _Login(realm.text, nonce.nonce, now), False
             if request.is_check and is_young:
                 # The nonce is bound to our address. It cannot be too old, so our address is another, or the relay is.
                 self._lose("the relay does not know this address")

@@ -23,6 +23,8 @@ from zerogo.secret import Secret
 from zerogo.stun.integrity import long_term_key
 
 USERNAME_CHARACTERS = 128
+REALM = "zerogo"
+"""Of a relay whose configuration does not name another."""
 _TIMED = re.compile(r"(?P<expiry>[0-9]{1,12})(:(?P<user>.{1,100}))?", re.ASCII | re.DOTALL)
 
 

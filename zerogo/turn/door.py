@@ -3,24 +3,26 @@
 
 Three outcomes. `Admitted`: the integrity holds with a key of the named user and the nonce is ours and fresh. A
 `Challenge`: 401 for a request without integrity or with a wrong one, 438 for a nonce that is not ours or is old, each
-with a new nonce. None: what no honest client sends (integrity without a name, realm or nonce) is not answered at all.
+with a new nonce. On a connection, a nonce that somebody with the relay's secret has handed out is as good. None: what
+no honest client sends (integrity without a name, realm or nonce) is not answered at all.
 The nonce is judged before the key, so nobody learns from a forged address whether a user exists.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from attrs import frozen
 
 from zerogo.core import RandomBytes
+from zerogo.secret import Secret
 from zerogo.stun.attributes import Nonce, Realm, Username
 from zerogo.stun.integrity import Integrity
 from zerogo.stun.message import Message, check_integrity, integrity_of
 from zerogo.turn.allocation import ClientAddress
 from zerogo.turn.credentials import Account, Authority
 from zerogo.turn.errors import Code
-from zerogo.turn.nonce import NonceIssuer
+from zerogo.turn.nonce import NonceIssuer, is_handed_out
 
 
 @frozen
@@ -44,11 +46,19 @@ class Challenge:
 class Door:
     """Judges requests. `unix_time` gives Unix seconds; credentials that are limited in time need them."""
 
-    def __init__(self, realm: str, authority: Authority, rng: RandomBytes, unix_time: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        realm: str,
+        authority: Authority,
+        rng: RandomBytes,
+        unix_time: Callable[[], float],
+        secrets: Sequence[Secret] = (),
+    ) -> None:
         self.realm = realm
         self._authority = authority
         self._nonces = NonceIssuer(rng)
         self._unix_time = unix_time
+        self._secrets = tuple(secrets)
 
     def judge(self, request: Message, raw: bytes, client: ClientAddress, now: float) -> Admitted | Challenge | None:
         """Who sent `request`, whose bytes are `raw`."""
@@ -58,7 +68,8 @@ class Door:
         username, realm, nonce = request.get(Username), request.get(Realm), request.get(Nonce)
         if username is None or realm is None or nonce is None:
             return None
-        if not self._nonces.is_fresh(nonce.nonce, str(client), now):
+        is_handed_out = client.is_stream and self._is_handed_out(nonce.nonce, username.text)
+        if not is_handed_out and not self._nonces.is_fresh(nonce.nonce, str(client), now):
             return self._challenge(Code.STALE_NONCE, client, now)
         if realm.text == self.realm:
             for account in self._authority.accounts(username.text, self.realm, self._unix_time()):
@@ -66,6 +77,9 @@ class Door:
                     kind = Integrity.SHA1 if integrity is Integrity.SHA1 else Integrity.SHA256
                     return Admitted(account, kind)
         return self._challenge(Code.UNAUTHENTICATED, client, now)
+
+    def _is_handed_out(self, nonce: bytes, username: str) -> bool:
+        return is_handed_out(self._secrets, nonce, username, self._unix_time())
 
     def _challenge(self, code: Code, client: ClientAddress, now: float) -> Challenge:
         return Challenge(code, self.realm, self._nonces.issue(str(client), now))

@@ -18,6 +18,17 @@ FRAME_LIMIT = 16 * 1024
 _COOKIE = MAGIC_COOKIE.to_bytes(4, "big")
 
 
+def is_message(data: bytes) -> bool:
+    """Whether these bytes are one message, no more and no less, but for padding: what may go into a stream."""
+    if len(data) < CHANNEL_HEADER_BYTES:
+        return False
+    length = int.from_bytes(data[2:4], "big")
+    if data[0] >> 6 == 1:
+        size = CHANNEL_HEADER_BYTES + length
+        return len(data) in (size, size + -size % 4)
+    return data[0] >> 6 == 0 and data[4:8] == _COOKIE and length % 4 == 0 and len(data) == HEADER_BYTES + length
+
+
 class StreamFramer:
     """The receiving end of one stream."""
 

@@ -139,7 +139,7 @@ class TurnServer:
         self.counters = ServerCounters()
         self._rng = rng
         self._binding = binding
-        self._door = Door(settings.realm, settings.authority, rng, unix_time)
+        self._door = Door(settings.realm, settings.authority, rng, unix_time, settings.gate.secrets)
         self._ledger = Ledger(settings.quota, rng, settings.make_bandwidth)
         self._permits_flows = settings.permits_flows
         self._outputs: deque[Output] = deque()

@@ -51,7 +51,9 @@ CONTROLLER_MESSAGES = (
     m.MapUnchanged(3),
     m.SignalFrom(NODE, b"blob"),
     m.Punch(NODE, 12.5),
-    m.RelayPasswords(14400.0, [m.RelayPassword("here", "1700014400:aaaaaaaaaaaaaaaa", "cGFzc3dvcmQ=")]),
+    m.RelayPasswords(
+        14400.0, [m.RelayPassword("here", "1700014400:aaaaaaaaaaaaaaaa", "cGFzc3dvcmQ=", b"ZVPxAAAAAAAAAAAA")]
+    ),
     m.PeerGrants(NODE, bytes((8, 8, 4, 4)), 3600.0, [m.RelayGrant("here", bytes(range(20)))]),
     m.Ping(1),
     m.Watch(60.0, 1.0, 64),

@@ -28,6 +28,7 @@ from zerogo.test.control.pair import CONTROLLER, KEY_HASH, NETWORK, Pair, Wire
 from zerogo.test.control.test_netmap import RECORDS, make_map
 from zerogo.turn.credentials import TimedUsers
 from zerogo.turn.grant import is_granted
+from zerogo.turn.nonce import NONCE_SECONDS, is_handed_out
 
 UNIX = 1_700_000_000.0
 SECRET = Secret("0f1e2d3c4b5a69788796a5b4c3d2e1f0")
@@ -106,6 +107,13 @@ class AccessTests(SynchronousTestCase):
         self.assertFalse(is_granted([SECRET], there.grant, str(self.NODE), address, UNIX))
         self.assertFalse(is_granted([SECRET], here.grant, str(self.NODE), address, UNIX + GRANT_SECONDS))
 
+    def test_a_nonce_for_connections_comes_with_the_password(self) -> None:
+        passwords = ACCESS.passwords(self.NODE)
+        assert passwords is not None
+        for told, entry in zip(credentials_of(passwords, 0.0), passwords.relays, strict=True):
+            self.assertEqual(told.credential.nonce, entry.nonce)
+        self.assertTrue(is_handed_out([SECRET], passwords.relays[0].nonce, passwords.relays[0].user, UNIX))
+
     def test_addresses_that_are_not_of_the_internet_get_none(self) -> None:
         for source in ("127.0.0.1", "10.0.0.1", "fe80::1%eth0", "::1", "fd00::1", "a.name", "", "2002:7f00:1::"):
             self.assertIsNone(ACCESS.grants(self.NODE, self.PEER, source))
@@ -148,7 +156,8 @@ class ChannelTests(SynchronousTestCase):
         kinds = [type(event) for event in self.ann.events]
         self.assertLess(kinds.index(RelayCredentials), kinds.index(MapUpdated))
 
-    def test_they_are_renewed_at_half_their_life(self) -> None:
+    def test_they_are_renewed_long_before_they_end(self) -> None:
+        self.assertLess(RENEW_SECONDS, min(CREDENTIAL_SECONDS / 2, NONCE_SECONDS))
         before = len(self.told(self.ann, RelayCredentials))
         self.pair.now += RENEW_SECONDS - 5.0
         for wire in (self.ann, self.bob):  # the silence of a time that was skipped

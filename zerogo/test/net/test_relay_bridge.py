@@ -23,8 +23,16 @@ from zerogo.control.relays import RelayPlace
 from zerogo.errors import ParseError
 from zerogo.ids import SocketAddress
 from zerogo.net.proxy import CONNECT_SECONDS, ProxiedEndpoint, Proxy, ProxyRefused, proxy_of
-from zerogo.net.relay_bridge import FIRST_DATAGRAMS_LIMIT, LOOPBACK, REDIAL_SECONDS, RelayBridge, StreamWay
+from zerogo.net.relay_bridge import (
+    FIRST_DATAGRAMS_LIMIT,
+    LOOPBACK,
+    REDIAL_SECONDS,
+    REQUEST_BYTES,
+    RelayBridge,
+    StreamWay,
+)
 from zerogo.net.relay_dial import stream_ways, trusts_pin
+from zerogo.stun.server import binding_request
 from zerogo.test.net.certificates import write_certificate
 from zerogo.turn.message import emit_channel_data
 
@@ -32,6 +40,7 @@ DATA_PORT = 9993
 BRIDGE = SocketAddress(LOOPBACK, 40001)
 QUESTION = emit_channel_data(0x4000, b"question")
 ANSWER = emit_channel_data(0x4000, b"answer")
+REQUEST = binding_request(bytes)
 
 
 class Transport(StringTransport):
@@ -151,6 +160,27 @@ class RelayBridgeTests(SynchronousTestCase):
         transport.protocol.resumeProducing()
         self.send(QUESTION)
         self.assertEqual(transport.value(), QUESTION)
+
+    def test_full_stream_still_takes_requests_for_they_are_what_the_rest_needs(self) -> None:
+        transport = self.tcp.accept()
+        transport.protocol.dataReceived(ANSWER + bytes(-len(ANSWER) % 4))
+        transport.protocol.pauseProducing()
+        self.send(REQUEST)
+        self.assertEqual(transport.value(), REQUEST)
+        for _ in range(REQUEST_BYTES // len(REQUEST)):
+            self.send(REQUEST)
+        self.assertLessEqual(len(transport.value()), REQUEST_BYTES)
+        self.assertEqual(self.bridge.counters.dropped, 1)
+        transport.protocol.resumeProducing()
+        transport.protocol.pauseProducing()
+        self.send(REQUEST)
+        self.assertEqual(self.bridge.counters.dropped, 1)
+
+    def test_what_would_break_the_stream_never_goes_into_it(self) -> None:
+        transport = self.tcp.accept()
+        for datagram in (QUESTION[:-1], QUESTION + bytes(8), REQUEST[:-4], b"\x93" + bytes(40), b""):
+            self.send(datagram)
+        self.assertEqual((transport.value(), self.bridge.counters.unfit), (b"", 5))
 
     def test_lost_stream_is_told_and_dialled_again(self) -> None:
         transport = self.tcp.accept()

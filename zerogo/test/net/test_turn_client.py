@@ -13,7 +13,7 @@ from zerogo.net.turn_client import TurnClientStream
 from zerogo.secret import Secret
 from zerogo.stun.attributes import ErrorCode
 from zerogo.stun.message import Message, MessageClass, emit
-from zerogo.turn.client import TurnClient, TurnCredential
+from zerogo.turn.client import STREAM_SCHEDULE, TurnClient, TurnCredential
 from zerogo.turn.client_events import AllocateFailed, ClientEvent
 from zerogo.turn.message import TurnMethod, parse
 
@@ -33,11 +33,13 @@ class TurnClientStreamTests(SynchronousTestCase):
         self.stream.makeConnection(self.transport)
         return parse(self.transport.value())
 
-    def test_it_asks_when_connected_and_once(self) -> None:
+    def test_it_asks_when_connected_and_once_more_after_a_second(self) -> None:
         self.assertEqual(self.connect().method, TurnMethod.ALLOCATE)
         sent = self.transport.value()
-        self.clock.advance(5)
+        self.clock.advance(0.99)
         self.assertEqual(self.transport.value(), sent)
+        self.clock.advance(0.02)
+        self.assertEqual(self.transport.value(), 2 * sent)
 
     def test_answers_are_put_together(self) -> None:
         request = self.connect()
@@ -48,7 +50,7 @@ class TurnClientStreamTests(SynchronousTestCase):
 
     def test_silence_is_given_up(self) -> None:
         self.connect()
-        self.clock.advance(8)
+        self.clock.pump(STREAM_SCHEDULE)
         self.assertEqual([type(each) for each in self.seen], [AllocateFailed])
 
     def test_lost_connection_is_told(self) -> None:

@@ -6,7 +6,7 @@ import ipaddress
 import random
 from collections.abc import Callable
 
-from attrs import define, field
+from attrs import define, evolve, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -17,9 +17,9 @@ from zerogo.secret import Secret
 from zerogo.stun.attributes import ErrorCode, XorMappedAddress
 from zerogo.stun.message import Message, MessageClass, emit
 from zerogo.test.turn.bench import OWN, SECRET, UNIX, Bench, udp
-from zerogo.turn.allocation import ClientAddress
+from zerogo.turn.allocation import ClientAddress, ClientTransport
 from zerogo.turn.attributes import Data, Lifetime, XorPeerAddress, XorRelayedAddress
-from zerogo.turn.client import TurnClient, TurnCredential
+from zerogo.turn.client import STREAM_SCHEDULE, TurnClient, TurnCredential
 from zerogo.turn.client_events import (
     Allocated,
     AllocateFailed,
@@ -31,13 +31,16 @@ from zerogo.turn.client_events import (
     PeerRefused,
 )
 from zerogo.turn.credentials import timed_password, timed_username
+from zerogo.turn.errors import Code
 from zerogo.turn.events import ToPeer
 from zerogo.turn.grant import emit_grant
 from zerogo.turn.message import TurnMethod, emit_channel_data, is_channel_data, parse
+from zerogo.turn.nonce import NONCE_SECONDS, hand_out
 
 SERVER = SocketAddress(OWN, 3478)
 RELAYED = SocketAddress(OWN, 50000)
 PEER = SocketAddress("8.8.8.8", 7000)
+TCP = ClientAddress(0, ClientTransport.TCP, SocketAddress("192.0.2.1", 4000))
 ALICE = TurnCredential("alice", Secret("password of alice"))
 
 
@@ -58,7 +61,8 @@ class Line:
     sent: list[bytes] = field(factory=list)
 
     def __attrs_post_init__(self) -> None:
-        self.client = TurnClient(SERVER, self.credential, random.Random(6).randbytes)
+        rng, is_stream = random.Random(6).randbytes, self.address.is_stream
+        self.client = TurnClient(SERVER, self.credential, rng, is_stream=is_stream)
 
     def settle(self) -> None:
         while outputs := list(self.client.transmits()):
@@ -158,6 +162,36 @@ class TurnClientTests(SynchronousTestCase):
         line.from_peer(b"late")
         self.assertEqual(line.seen[2:], [])
         self.assertFalse(line.client.send(PEER, b"out"))
+
+    def handed_out(self, realm: str = "realm", age: float = 0.0) -> TurnCredential:
+        name = timed_username("alice", self.bench.unix() + 3600)
+        nonce = hand_out(SECRET, name, self.bench.unix() - age)
+        return TurnCredential(name, timed_password(SECRET, name), nonce, realm)
+
+    def test_nonce_that_was_handed_out_spares_the_challenge_on_a_stream(self) -> None:
+        line = Line(self.bench, self.handed_out(), address=TCP).start()
+        self.assertEqual(([type(each) for each in line.seen], len(line.sent)), ([Allocated], 1))
+
+    def test_nonce_that_is_too_old_or_for_another_realm_costs_one_challenge(self) -> None:
+        for number, credential in enumerate((self.handed_out(age=NONCE_SECONDS + 1), self.handed_out("elsewhere"))):
+            line = Line(self.bench, credential, address=evolve(TCP, listener=number)).start()
+            self.assertEqual(([type(each) for each in line.seen], len(line.sent)), ([Allocated], 2))
+
+    def test_nonce_that_was_handed_out_proves_no_address_of_a_datagram(self) -> None:
+        credential = self.handed_out()
+        line = Line(self.bench, credential).start()
+        self.assertEqual(len(line.sent), 2)
+        stream = TurnClient(SERVER, credential, random.Random(6).randbytes, is_stream=True)
+        stream.start(self.bench.now)
+        (request,) = stream.transmits()
+        (answer,) = self.bench.from_client(request.payload, udp(port=4001))
+        self.assertEqual(parse(answer).get(ErrorCode), ErrorCode(Code.STALE_NONCE))
+
+    def test_requests_on_a_stream_are_repeated_but_rarely(self) -> None:
+        line = Line(self.bench, self.handed_out(), address=TCP, loses=lambda data: True).start()
+        line.pass_time(sum(STREAM_SCHEDULE) + 0.1)
+        self.assertEqual(len(line.sent), len(STREAM_SCHEDULE))
+        self.assertEqual([type(each) for each in line.seen], [AllocateFailed])
 
     def test_lost_datagrams_are_sent_again(self) -> None:
         chance = random.Random(8)

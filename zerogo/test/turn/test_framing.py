@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.errors import ParseError
 from zerogo.stun.message import Message, MessageClass, emit
 from zerogo.turn.attributes import Data
-from zerogo.turn.framing import FRAME_LIMIT, StreamFramer
+from zerogo.turn.framing import FRAME_LIMIT, StreamFramer, is_message
 from zerogo.turn.message import TurnMethod, emit_channel_data, parse_channel_data
 
 
@@ -42,6 +42,24 @@ class StreamFramerTests(SynchronousTestCase):
             except ParseError:
                 self.assertEqual(framer.buffered, 0)
             self.assertLess(framer.buffered, 64 + 4)
+
+    @given(st.one_of(st.binary(max_size=60), st.binary(max_size=40).map(stun)), st.booleans(), st.integers(-3, 5))
+    @settings(deadline=None, max_examples=200)
+    def test_what_is_taken_for_a_message_leaves_nothing_unfinished_in_a_stream(
+        self, data: bytes, is_channel_data: bool, longer: int
+    ) -> None:
+        data = emit_channel_data(0x4001, data) if is_channel_data else data
+        data = data[:longer] if longer < 0 else data + bytes(longer)
+        if is_message(data):
+            framer = StreamFramer()
+            self.assertEqual((len(framer.receive(data + bytes(-len(data) % 4))), framer.buffered), (1, 0))
+
+    def test_messages_are_told_from_parts_of_them_and_from_what_is_none(self) -> None:
+        for whole in (stun(b"data"), emit_channel_data(0x4001, b"abc"), emit_channel_data(0x4001, b"abc", True)):
+            self.assertTrue(is_message(whole))
+            self.assertEqual((is_message(whole[:-4]), is_message(whole + bytes(4))), (False, False))
+        for other in (b"", b"\x40\x01", b"\x93" + bytes(40), b"GET / HTTP/1.1\r\n"):
+            self.assertFalse(is_message(other))
 
     def test_padding_is_waited_for_and_removed(self) -> None:
         framer = StreamFramer()
