@@ -112,6 +112,10 @@ class PeerReport(msgspec.Struct, frozen=True, kw_only=True):
     handshake_age_seconds: float | None
     seconds_to_direct: float | None
     next_try_in_seconds: float | None
+    seconds_to_offer: float | None = None
+    """Until it had told of itself, of `seconds_to_direct`."""
+    seconds_to_checks: float | None = None
+    """Until both ends began their checks, of the same."""
     offer: OfferReport = OfferReport()
     """What it told of itself."""
     changes: list[ChangeReport] = []
@@ -273,6 +277,8 @@ def peer_report(
         paths=[path_report(path) for path in peer.paths],
         handshake_age_seconds=_age(peer.handshake_age),
         seconds_to_direct=_age(peer.seconds_to_direct),
+        seconds_to_offer=_age(peer.seconds_to_offer),
+        seconds_to_checks=_age(peer.seconds_to_checks),
         next_try_in_seconds=_age(peer.next_try_in),
         offer=offer_report(peer.theirs),
         changes=[_change_report(change, peer.at) for change in peer.history],

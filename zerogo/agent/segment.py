@@ -36,6 +36,7 @@ from zerogo.dataplane.plan import path_plan
 from zerogo.ids import NodeId, SideAddress, SocketAddress
 from zerogo.mesh.events import (
     ControlToSend,
+    DatagramToSend,
     HandshakeMarkChanged,
     NodeEvent,
     PathSelected,
@@ -309,6 +310,8 @@ class Segment:
                     self._log_path(event)
             case ControlToSend(peer, payload, destination):
                 self._plane.send_control(peer, payload, destination)
+            case DatagramToSend(destination, payload):
+                self._transmit(Transmit(destination, payload))
             case SignalToSend(to, blob):
                 _log.debug("A signal goes to {node}, {size} bytes", node=str(to), size=len(blob))
                 self._signalling.signal(to, blob)

@@ -375,13 +375,15 @@ class AgentService(Service):
         network_map = self._admitted(network_map)
         ports = self.presence.ports
         self.presence.use_map(network_map, self.membership.psk, self._sheet)
+        # Before what takes time on this machine: answers of servers take longest.
+        self._find_servers()
         if self.mapping is not None and ports != self.presence.ports:
             self.mapping.look()
         self.subnets.use_map(network_map, self.presence.device_name)
         own = network_map.member(self.identity.node_id)
         self.names.use_map(network_map, self.presence.device_name, () if own is None else own.addresses)
         self._look_soon()
-        self._find_servers()
+        self._find_outside()
 
     def _refused(self, sentence: str, is_final: bool) -> None:
         self.pending = ""
@@ -428,6 +430,7 @@ class AgentService(Service):
         self.controller.look([host for host in before if host not in hosts])
         if hosts:
             self._find_servers()
+            self._find_outside()
 
     def _find_servers(self) -> None:
         network_map = self.presence.network_map
@@ -441,6 +444,11 @@ class AgentService(Service):
             except ParseError:
                 _log.debug("The map names a STUN server that is none: {text}", text=text)
         self._host.resolve(places).addCallback(self._use_stun_servers)
+
+    def _find_outside(self) -> None:
+        network_map = self.presence.network_map
+        if network_map is None:
+            return
         relays = [(each.host, each.udp or each.tcp or each.tls) for each in network_map.relays if each.host]
         controllers = [(each.host, each.port) for each in self.controller.addresses]
         self._host.resolve([*controllers, *relays]).addCallback(self._use_outside)

@@ -124,7 +124,8 @@ def _more(peer: PeerReport, explanation: Explanation, names: Mapping[str, str]) 
         if path.score:
             lines.append(f"  score {path.score}")
     if peer.seconds_to_direct is not None:
-        lines.append(f"the first direct path was found after {peer.seconds_to_direct:.2f} s")
+        signals = f", {peer.seconds_to_offer:.2f} s of them for signals" if peer.seconds_to_offer is not None else ""
+        lines.append(f"the first direct path was found after {peer.seconds_to_direct:.2f} s{signals}")
     if peer.next_try_in_seconds is not None:
         lines.append(f"next try in {peer.next_try_in_seconds:.0f} s")
     return lines

@@ -24,8 +24,9 @@ from zerogo.control.relay_access import RelayAccess
 from zerogo.errors import ParseError
 from zerogo.ids import NODE_ID_BYTES, NetworkId, NodeId
 
-PUNCH_MARGIN = 0.05
-"""Seconds between the later arrival of a punch message and the moment it names."""
+PUNCH_MARGIN = 0.02
+"""Seconds between the later arrival of a punch message and the moment it names: what messages are late by at times. An
+end that begins later than the other is let in by the other's NAT."""
 FELLOW_SECONDS = 0.01
 """What a message between controllers is assumed to take."""
 FAR_ONE_WAY = 0.25

@@ -96,5 +96,7 @@ def view_of(peer: PeerReport, asked_at: float) -> PeerView:
         address=path.address,
         rtt=None if path.rtt_ms is None else path.rtt_ms / 1000,
         seconds_to_direct=peer.seconds_to_direct,
+        seconds_to_offer=peer.seconds_to_offer,
+        seconds_to_checks=peer.seconds_to_checks,
         known_since=known_since,
     )

@@ -42,6 +42,8 @@ class PeerView:
     """Where its datagrams go."""
     rtt: float | None = None
     seconds_to_direct: float | None = None
+    seconds_to_offer: float | None = None
+    seconds_to_checks: float | None = None
     known_since: float | None = None
     """When its map named the peer, seconds since 1970; too early by as long as the agent took to say so."""
     reason: str = ""

@@ -11,10 +11,11 @@ from __future__ import annotations
 from zerogo.errors import ParseError
 from zerogo.ice.binding import addressed_ufrag
 from zerogo.ice.checklist import far_address
-from zerogo.ids import Endpoint, SocketAddress
+from zerogo.ids import Endpoint, NodeId, SocketAddress
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.directory import GATHERER, Directory
 from zerogo.mesh.peer import Peer
+from zerogo.mesh.signal import BySignal
 from zerogo.mesh.status import Refusal
 from zerogo.mesh.surroundings import Surroundings
 from zerogo.noise.admission import Admission, CookieDemanded
@@ -23,6 +24,13 @@ from zerogo.noise.exchange import ReceivedInitiation, Responder
 from zerogo.stun.message import MessageClass, parse
 from zerogo.wire.datagram import DatagramKind, classify
 from zerogo.wire.handshake import parse_cookie_reply, parse_response
+
+_CONTROLLER = SocketAddress("::", 0)
+
+
+def _proof_address(source: Endpoint | BySignal) -> SocketAddress:
+    """What cookies are made for; all that the controller carries comes from one place."""
+    return _CONTROLLER if isinstance(source, BySignal) else far_address(source)
 
 
 class Door:
@@ -41,6 +49,18 @@ class Door:
                 return self._receive_stun(data, source, surroundings, now)
             case DatagramKind.INITIATION:
                 return self._receive_initiation(data, source, now)
+            case DatagramKind.RESPONSE:
+                return self._receive_response(data, now)
+            case DatagramKind.COOKIE_REPLY:
+                return self._receive_cookie_reply(data, now)
+            case _:
+                return self._refuse(Refusal.UNKNOWN_DATAGRAM)
+
+    def receive_signalled(self, data: bytes, sender: NodeId, now: float) -> Peer | None:
+        """Take a handshake datagram that the controller passed on; the peer that has to be settled. Never raises."""
+        match classify(data):
+            case DatagramKind.INITIATION:
+                return self._receive_initiation(data, BySignal(sender), now)
             case DatagramKind.RESPONSE:
                 return self._receive_response(data, now)
             case DatagramKind.COOKIE_REPLY:
@@ -73,9 +93,9 @@ class Door:
         peer.search.receive_message(message, data, source, now)
         return peer
 
-    def _receive_initiation(self, data: bytes, source: Endpoint, now: float) -> Peer | None:
+    def _receive_initiation(self, data: bytes, source: Endpoint | BySignal, now: float) -> Peer | None:
         try:
-            demanded = self._admission.admit(data, far_address(source), now)
+            demanded = self._admission.admit(data, _proof_address(source), now)
             if demanded is not None:
                 return self._demand(demanded, source)
             received = self._responder.consume_initiation(data)
@@ -86,15 +106,15 @@ class Door:
         except NotAuthentic:
             return self._refuse(Refusal.FORGED_HANDSHAKE)
         peer = self._directory.with_key(received.remote_static)
-        if peer is None:
+        if peer is None or (isinstance(source, BySignal) and peer.spec.node_id != source.node_id):
             return self._refuse(Refusal.UNKNOWN_PEER)
         return self._answer(peer, received, data, source, now)
 
     def _answer(
-        self, peer: Peer, received: ReceivedInitiation, data: bytes, source: Endpoint, now: float
+        self, peer: Peer, received: ReceivedInitiation, data: bytes, source: Endpoint | BySignal, now: float
     ) -> Peer | None:
         try:
-            demanded = self._admission.check_fresh(received, data, far_address(source), now)
+            demanded = self._admission.check_fresh(received, data, _proof_address(source), now)
         except Replayed:
             return self._refuse(Refusal.REPLAYED_INITIATION)
         if demanded is not None:
@@ -128,7 +148,7 @@ class Door:
         number = self._context.indexes.owner(local_index)
         return None if number is None else self._directory.numbered(number)
 
-    def _demand(self, demanded: CookieDemanded, source: Endpoint) -> Peer | None:
+    def _demand(self, demanded: CookieDemanded, source: Endpoint | BySignal) -> Peer | None:
         self._context.outbox.send(source, demanded.reply)
         return self._refuse(Refusal.COOKIE_DEMANDED)
 

@@ -3,10 +3,11 @@
 
 Most map to one verb of the data plane (`zerogo.dataplane.interface`): `PeerAdded` and `PeerChanged` to `set_peer`,
 `PeerRemoved` to `remove_peer`, `SessionReady` to `add_session`, `SessionRetired` to `retire_session`, `PathSelected` to
-`set_path`, `ControlToSend` to `send_control`. Three are about the controller: `SignalToSend`, `PunchWanted` and
-`SurroundingsDoubted`; three about sockets that are opened for hard NATs: `SideSocketsWanted`, `SideSocketKept` (which
-becomes `add_side_socket`) and `SideSocketsDropped`. `RelayStreamWanted` and `RelayStreamUnwanted` are for whoever can
-dial TCP and TLS. `HandshakeMarkChanged` goes to the disk; `PeerStateChanged` is for the log and for people.
+`set_path`, `ControlToSend` to `send_control`, `DatagramToSend` to `send_datagram`. Three are about the controller:
+`SignalToSend`, `PunchWanted` and `SurroundingsDoubted`; three about sockets that are opened for hard NATs:
+`SideSocketsWanted`, `SideSocketKept` (which becomes `add_side_socket`) and `SideSocketsDropped`. `RelayStreamWanted`
+and `RelayStreamUnwanted` are for whoever can dial TCP and TLS. `HandshakeMarkChanged` goes to the disk;
+`PeerStateChanged` is for the log and for people.
 """
 
 from __future__ import annotations
@@ -126,6 +127,15 @@ class ControlToSend:
 
 
 @frozen
+class DatagramToSend:
+    """Send a datagram from the data socket before the events that follow are acted on: a relay has to be told of a
+    channel before anything goes into it."""
+
+    destination: Endpoint
+    payload: bytes
+
+
+@frozen
 class SignalToSend:
     """Have the controller pass `blob` to that node."""
 
@@ -207,6 +217,7 @@ NodeEvent = (
     | SessionRetired
     | PathSelected
     | ControlToSend
+    | DatagramToSend
     | SignalToSend
     | PunchWanted
     | SurroundingsDoubted

@@ -2,16 +2,20 @@
 """The handshakes and sessions of one peer: when to begin, when to try again, when to renew, when to stop.
 
 One attempt is in flight at a time, and only its answer counts: the responder has forgotten all but the newest session
-too. The end that *leads* begins as soon as there is a destination; the other one takes over when it has no session
-`TAKEOVER_SECONDS` later. Tries follow each other after 0.25, 0.5, 1 and 2 seconds (but never before two round trips),
-then every 5 seconds with jitter; after 90 there is a pause of 60. Sessions are renewed by their initiator after 120
-seconds, by the responder if that has not happened at 165 (WireGuard's figures). `slots` mirrors what the data plane
-holds.
+too. Before there is any path, the controller carries the datagrams (`BySignal`), so that the first path that is found
+finds the session ready; what went there and is not answered when a path is found is sent there after the first delay. A
+peer that was not heard of, and may be off, is sent one such datagram and no more until it is. The end that *leads*
+begins as soon as there is a destination; the other one takes over when it has no session `TAKEOVER_SECONDS` later, and
+so does a leader that the peer has opened a session with. Tries follow each other after 0.25, 0.5, 1 and 2 seconds (but
+never before two round trips), then every 5 seconds with jitter; after 90 there is a pause of 60. Sessions are renewed
+by their initiator after 120 seconds, by the responder if that has not happened at 165 (WireGuard's figures). `slots`
+mirrors what the data plane holds.
 """
 
 from __future__ import annotations
 
 import enum
+import math
 
 from attrs import define, field, frozen
 
@@ -20,6 +24,7 @@ from zerogo.errors import RemoteError
 from zerogo.ids import Endpoint
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.events import SessionReady, SessionRetired
+from zerogo.mesh.signal import BySignal
 from zerogo.mesh.slots import SessionRecord, SessionSlots
 from zerogo.mesh.status import Refusal
 from zerogo.noise.exchange import Initiator, ReceivedInitiation, Responder
@@ -28,6 +33,12 @@ from zerogo.wire.handshake import Suite
 
 TAKEOVER_SECONDS = 1.0
 FIRST_RETRIES_SECONDS = (0.25, 0.5, 1.0, 2.0)
+LEFT_SECONDS = 0.5
+"""For an initiation that is expected of the peer."""
+HEARD_RETRY_SECONDS = 0.5
+"""From a try that the peer may have been too early for, or off, until the next once it is heard."""
+SIGNALLED_RETRY_SECONDS = 1.0
+"""Least time between tries by the controller, which may be far from both ends."""
 RETRY_SECONDS = 5.0
 RETRY_JITTER_SECONDS = 0.333
 GIVE_UP_AFTER_SECONDS = 90.0
@@ -60,6 +71,10 @@ class _Attempt:
     local_index: int
     follows_cookie: bool
     """Whether it was made because a cookie came, before its time."""
+    made_at: float
+    is_signalled: bool
+    is_blind: bool
+    """Whether it was made by way of the controller before the peer was heard of."""
 
 
 @define(eq=False)
@@ -78,14 +93,17 @@ class Keying:
     established_at: float | None = field(default=None, init=False)
     round_trip: float = field(default=0.0, init=False)
     """Of the best destination, seconds, where it was measured."""
+    is_heard: bool = field(default=False, init=False)
+    """Whether the peer has told something by way of the controller."""
     _timers: TimerTable[_Timer] = field(factory=TimerTable, init=False)
-    _destinations: tuple[Endpoint, ...] = field(default=(), init=False)
+    _destinations: tuple[Endpoint | BySignal, ...] = field(default=(), init=False)
     _attempt: _Attempt | None = field(default=None, init=False)
     _tries: int = field(default=0, init=False)
     _begun_at: float = field(default=0.0, init=False)
     _cookie: tuple[bytes, float] | None = field(default=None, init=False)
     _last_initiation_at: float | None = field(default=None, init=False)
     _is_fresh: bool = field(default=False, init=False)
+    _left_until: float = field(default=-math.inf, init=False)
 
     @property
     def has_session(self) -> bool:
@@ -106,14 +124,23 @@ class Keying:
         """When `handle_timer` is wanted."""
         return self._timers.next_at()
 
-    def set_destinations(self, destinations: tuple[Endpoint, ...], now: float) -> None:
+    def set_destinations(self, destinations: tuple[Endpoint | BySignal, ...], now: float) -> None:
         """Where the peer may be reached, best first; without any, an attempt stops."""
-        self._destinations = destinations
+        attempt, self._destinations = self._attempt, destinations
         if not destinations:
             self._drop_attempt()
             self._timers.cancel(_Timer.BEGIN)
+        elif attempt is not None and attempt.is_signalled and not self._is_signalled:
+            self._timers.set(_Timer.RETRY, max(now, attempt.made_at + FIRST_RETRIES_SECONDS[0]))
+        elif attempt is not None and attempt.is_blind and self.is_heard:
+            self._timers.set(_Timer.RETRY, max(now, attempt.made_at + HEARD_RETRY_SECONDS))
         elif not self.has_session and not self.is_busy:
-            self._timers.set(_Timer.BEGIN, now if self.leads else now + TAKEOVER_SECONDS)
+            is_first = (self._is_signalled or self.leads) and self.slots.next is None
+            self._timers.set(_Timer.BEGIN, max(now if is_first else now + TAKEOVER_SECONDS, self._left_until))
+
+    def leave_to_peer(self, now: float) -> None:
+        """The peer is about to open a session: two at once would cost more time than one."""
+        self._left_until = now + LEFT_SECONDS
 
     def renew(self, now: float) -> None:
         """Agree on fresh keys, whatever there is."""
@@ -173,7 +200,9 @@ class Keying:
         if is_news and not self._attempt.follows_cookie:
             self._try(now, follows_cookie=True)
 
-    def respond(self, responder: Responder, received: ReceivedInitiation, source: Endpoint, now: float) -> None:
+    def respond(
+        self, responder: Responder, received: ReceivedInitiation, source: Endpoint | BySignal, now: float
+    ) -> None:
         """Answer an authentic, fresh initiation of this peer."""
         last, self._last_initiation_at = self._last_initiation_at, now
         if last is not None and now - last < INITIATION_GAP_SECONDS:
@@ -228,19 +257,26 @@ class Keying:
         initiator = Initiator(
             context.identity, self._remote_static, context.network, context.psk, self.suite, context.rng
         )
-        self._attempt = _Attempt(initiator, context.indexes.allocate(self._peer), follows_cookie)
+        index = context.indexes.allocate(self._peer)
+        is_blind = self._is_signalled and not self.is_heard
+        self._attempt = _Attempt(initiator, index, follows_cookie, now, self._is_signalled, is_blind)
         timestamp = context.timestamps.next(now, context.outbox)
         datagram = initiator.create_initiation(self._attempt.local_index, timestamp, cookie=self._fresh_cookie(now))
         count = 1 if self._tries < _SINGLE_TRIES else _RACED_DESTINATIONS
         for destination in self._destinations[:count]:
             context.outbox.send(destination, datagram)
-        self._timers.set(_Timer.RETRY, now + self._retry_delay())
+        self._timers.set(_Timer.RETRY, now + (GIVE_UP_AFTER_SECONDS if is_blind else self._retry_delay()))
         self._tries += 1
 
     def _retry_delay(self) -> float:
         if self._tries < len(FIRST_RETRIES_SECONDS):
-            return max(FIRST_RETRIES_SECONDS[self._tries], 2 * self.round_trip)
+            least = SIGNALLED_RETRY_SECONDS if self._is_signalled else 2 * self.round_trip
+            return max(FIRST_RETRIES_SECONDS[self._tries], least)
         return RETRY_SECONDS + RETRY_JITTER_SECONDS * self._context.fraction()
+
+    @property
+    def _is_signalled(self) -> bool:
+        return isinstance(self._destinations[0], BySignal)
 
     def _fresh_cookie(self, now: float) -> bytes | None:
         if self._cookie is None or now - self._cookie[1] >= COOKIE_LIFETIME_SECONDS:

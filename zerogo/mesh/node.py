@@ -36,7 +36,7 @@ from zerogo.mesh.outbox import Outbox
 from zerogo.mesh.peer import Peer
 from zerogo.mesh.relay import RelaySpec
 from zerogo.mesh.relays import Relays
-from zerogo.mesh.signal import Offer, Relayed, is_relayed_signal, parse_relayed_signal
+from zerogo.mesh.signal import Offer, Relayed, is_relayed_signal, is_signalled_handshake, parse_relayed_signal
 from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import NodeCounters, PeerStatus, Refusal
 from zerogo.mesh.surroundings import Surroundings
@@ -210,6 +210,11 @@ class Node:
         peer = self._directory.of_node(sender.raw)
         if peer is None:
             self._outbox.refuse(Refusal.UNKNOWN_SIGNAL_SENDER)
+            return
+        if is_signalled_handshake(blob):
+            found = self._door.receive_signalled(blob, sender, now)
+            if found is not None:
+                self._settle(found, now)
             return
         try:
             peer.receive_signal(blob, now, place=place)

@@ -15,12 +15,13 @@ from attrs import define, field
 
 from zerogo.core import Transmit, drain
 from zerogo.ids import Endpoint
-from zerogo.mesh.events import ControlToSend, NodeEvent, PunchWanted, SignalToSend
+from zerogo.mesh.events import ControlToSend, DatagramToSend, NodeEvent, PunchWanted, SignalToSend
+from zerogo.mesh.signal import BySignal
 from zerogo.mesh.status import NodeCounters, Refusal
 
 TRANSMITS_LIMIT = 16384
 LOSSY_EVENTS_LIMIT = 16384
-_LOSSY = (ControlToSend, SignalToSend, PunchWanted)
+_LOSSY = (ControlToSend, DatagramToSend, SignalToSend, PunchWanted)
 
 
 @define(eq=False)
@@ -31,12 +32,19 @@ class Outbox:
     _events: deque[NodeEvent] = field(factory=deque, init=False)
     _refusals: dict[Refusal, int] = field(factory=lambda: dict.fromkeys(Refusal, 0), init=False)
 
-    def send(self, destination: Endpoint, payload: bytes) -> None:
-        """Send a datagram from the data socket."""
+    def send(self, destination: Endpoint | BySignal, payload: bytes) -> None:
+        """Send a datagram from the data socket, or have the controller carry it."""
+        if isinstance(destination, BySignal):
+            self.tell(SignalToSend(destination.node_id, payload))
+            return
         if len(self._transmits) >= TRANSMITS_LIMIT:
             self.refuse(Refusal.OUTPUT_OVERFLOW)
             return
         self._transmits.append(Transmit(destination, payload))
+
+    def send_ahead(self, destination: Endpoint, payload: bytes) -> None:
+        """Send a datagram from the data socket before what is told after it takes effect."""
+        self.tell(DatagramToSend(destination, payload))
 
     def tell(self, event: NodeEvent) -> None:
         """Tell the driver something."""

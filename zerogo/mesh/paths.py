@@ -48,11 +48,12 @@ def _is_hope(path: Path) -> bool:
 
 @define(eq=False)
 class Paths:
-    """One peer's. `can_probe` says whether there is a session to probe in."""
+    """One peer's. `can_probe` says whether there is a session, `is_awaited` whether there is one to be confirmed."""
 
     _context: NodeContext
     _peer: int
     can_probe: bool = field(default=False, init=False)
+    is_awaited: bool = field(default=False, init=False)
     _paths: dict[Endpoint, Path] = field(factory=dict, init=False)
     _choice: PathChoice = field(init=False)
     _prober: Prober = field(init=False)
@@ -412,7 +413,7 @@ class Paths:
         return self._new(destination, local, remote, now)
 
     def _selected(self) -> PathSelected:
-        path, policy = self.active if self.can_probe else None, self._context.policy
+        path, policy = self.active if self.can_probe or self.is_awaited else None, self._context.policy
         self._beside = ()
         if path is None:
             return PathSelected(peer=self._peer, destination=None, mtu=0)

@@ -24,7 +24,7 @@ from zerogo.mesh.meeting import Meeting
 from zerogo.mesh.paths import Paths
 from zerogo.mesh.relays import Relays
 from zerogo.mesh.search import Search
-from zerogo.mesh.signal import Offer, Relayed, emit_relayed_signal
+from zerogo.mesh.signal import BySignal, Offer, Relayed, emit_relayed_signal
 from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import PeerStatus, Refusal
 from zerogo.wire.control import Close, CloseReason, Probe, ProbeAnswer, emit_control, parse_control
@@ -88,6 +88,8 @@ class Peer:
         """A signal of this peer, by the controller or from an allocation of a relay; raises `ParseError`."""
         known = self.search.signalling.remote_offer.candidates
         is_anew = self.search.receive_signal(blob, now, place=place)
+        if is_anew and self.search.signalling.remote_offer.relayed and not self._relays.relayed:
+            self.keying.leave_to_peer(now)
         if self.search.signalling.remote_offer.candidates != known:
             self.paths.moved()
         if is_anew and self.state is PeerState.CONNECTED:
@@ -153,6 +155,7 @@ class Peer:
         self.search.punching.settle(self.search.ice)
         self._signal_ahead()
         self._meet(now)
+        self.paths.is_awaited = self.keying.slots.next is not None
         if self.keying.has_session != self.paths.can_probe:
             if self.keying.has_session:
                 self.paths.start_probing(now)
@@ -180,6 +183,8 @@ class Peer:
             paths=paths,
             handshake_age=None if established_at is None else now - established_at,
             seconds_to_direct=self.search.seconds_to_direct,
+            seconds_to_offer=self.search.seconds_to_offer,
+            seconds_to_checks=self.search.seconds_to_checks,
             next_try_in=self.search.next_try_in(now),
             at=now,
             history=tuple(self.paths.history),
@@ -228,15 +233,31 @@ class Peer:
         """Tell the peer what it needs for the way back, before anything else goes there: that beats the controller."""
         blob = self.search.compose_signal()
         if blob is not None:
-            self._context.outbox.send(channel, emit_relayed_signal(self._context.identity.node_id, blob))
+            self._context.outbox.send_ahead(channel, emit_relayed_signal(self._context.identity.node_id, blob))
 
     def _settle_paths(self, now: float) -> None:
         active = self.paths.choose(now)
         self.paths.handle_timer(now)
         self.paths.tell()
-        self.keying.set_destinations(self.paths.destinations(), now)
+        self.keying.is_heard = self.search.signalling.remote is not None
+        self.keying.set_destinations(self.paths.destinations() or self._by_signal(), now)
         if active is not None and active.measurement.smoothed is not None:
             self.keying.round_trip = active.measurement.smoothed
+
+    def _by_signal(self) -> tuple[BySignal, ...]:
+        """While a peer is looked for, keys are agreed on by way of the controller, as signals go."""
+        is_wanted = self.search.is_begun and not self.search.failure and (self.keying.is_busy or self._opens)
+        return (BySignal(self.spec.node_id),) if is_wanted else ()
+
+    @property
+    def _opens(self) -> bool:
+        """Whether this end begins. Who opens a session may use it first, and the end that is at a relay already is the
+        one that learns last of a common place there; where both are or neither is, it is the one that leads."""
+        is_at_relay = bool(self._relays.relayed)
+        if not self.keying.is_heard:
+            return self.leads and (is_at_relay or not self._relays.are_any)
+        is_peer_at_relay = bool(self.search.signalling.remote_offer.relayed)
+        return self.leads if is_at_relay == is_peer_at_relay else is_at_relay
 
     def _settle_state(self, now: float) -> None:
         state = self._current_state()

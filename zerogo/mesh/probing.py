@@ -23,6 +23,8 @@ from zerogo.wire.control import Probe, emit_control
 from zerogo.wire.transport import OVERHEAD_BYTES
 
 FAST_SECONDS = 0.2
+BINDING_SECONDS = 0.1
+"""After the first probe by a relay, which the peer has perhaps not yet been told of, and so cannot hear."""
 DOUBTED_SECONDS = 0.1
 STALL_SECONDS = 0.05
 """A probe that is judged later than this after its time is given so much longer, once."""
@@ -80,8 +82,11 @@ class Prober:
         path.next_probe_at = now + self._interval(path, now, is_active=is_active)
 
     def sound(self, path: Path | None, now: float) -> None:
-        """Send the padded probes that are due on the path in use; None where there is none."""
-        self._sounded = path
+        """Send the padded probes that are due on the path in use; None where there is none.
+
+        A relay's is left until it has answered: ten long probes would hold up the first frames on a new connection.
+        """
+        self._sounded = path = None if path is None or (path.is_relayed and not path.is_verified) else path
         if path is None:
             return
         for size in path.path_mtu.due(now, path.measurement):
@@ -213,6 +218,8 @@ class Prober:
         if not path.is_alive:
             is_recent = now - path.died_at < RECENTLY_DEAD_SECONDS
             return DEAD_FAST_SECONDS if is_recent else STANDBY_SECONDS
+        if path.is_relayed and not path.is_verified and now - path.found_at < BINDING_SECONDS:
+            return BINDING_SECONDS
         if path.measurement.unanswered and is_active:
             return DOUBTED_SECONDS
         if path.measurement.unanswered or (is_active and is_young) or not (path.is_verified or path.is_checked):

@@ -25,7 +25,7 @@ from zerogo.turn.client import TurnClient, TurnCredential
 from zerogo.turn.client_events import Allocated, AllocateFailed, AllocationLost, PeerData, PeerRefused
 from zerogo.turn.errors import Code
 
-STREAMS_AFTER_SECONDS = 0.03
+STREAMS_AFTER_SECONDS = 0.01
 """Less than most relays' round trip: when the relay is heard by UDP after all, a connection is half open at most."""
 KEEPALIVE_SECONDS = 20.0
 KEEPALIVE_JITTER_SHARE = 0.2
@@ -69,6 +69,8 @@ class _Way:
     was_heard: bool = False
     is_surplus: bool = False
     """Whether what it may still be lent is given back at once."""
+    is_closed: bool = False
+    """Whether the driver's stream is gone, and another one under way."""
 
 
 @define(eq=False)
@@ -86,6 +88,8 @@ class Relay:
     _ways: dict[SocketAddress, _Way] = field(factory=dict, init=False)
     _in_use: _Way | None = field(default=None, init=False)
     _wants_streams: bool = field(default=False, init=False)
+    _is_stream_spent: bool = field(default=False, init=False)
+    """Whether the stream that the driver has is of no use any more, though it is not closed."""
     _wants_ipv6: bool = field(default=False, init=False)
     _failures: int = field(default=0, init=False)
     _udp_tries: int = field(default=0, init=False)
@@ -158,6 +162,7 @@ class Relay:
         """That stream is gone."""
         way = self._ways.get(address)
         if way is not None and way.is_stream:
+            way.is_closed = True
             way.client.connection_lost(now)
 
     def doubt(self, now: float) -> None:
@@ -256,6 +261,8 @@ class Relay:
         self._timers.cancel(_Timer.RETRY)
         if self._credential is None:
             return
+        if self._is_stream_spent:
+            self._want_streams(False)
         self._start_udp(now)
         if self.spec.has_streams:
             if not self.spec.addresses:
@@ -307,6 +314,7 @@ class Relay:
             self._wants_ipv6 = True
             self._start(way.address, now, is_stream=way.is_stream)
             return
+        self._spend(way)
         if self._in_use is None:
             self.failure = reason
         if self._in_use is None and not self._ways and self._is_begun:
@@ -319,6 +327,7 @@ class Relay:
 
     def _lost(self, way: _Way, now: float) -> None:
         self._ways.pop(way.address, None)
+        self._spend(way)
         if way is not self._in_use:
             return
         self._in_use = None
@@ -328,6 +337,11 @@ class Relay:
             self._run(_Way(way.address, way.client.successor(), way.is_stream), now)
         self._try_all(now)
 
+    def _spend(self, way: _Way) -> None:
+        """A way is over that we did not end: what is tried next by a stream is tried by another one."""
+        if way.is_stream and not way.is_closed:
+            self._is_stream_spent = True
+
     def _close(self, way: _Way, now: float) -> None:
         way.client.close(now)
         self._flush(way)
@@ -335,7 +349,7 @@ class Relay:
 
     def _flush(self, way: _Way) -> None:
         for transmit in way.client.transmits():
-            self._context.outbox.send(transmit.destination, transmit.payload)
+            self._context.outbox.send_ahead(transmit.destination, transmit.payload)
 
     def _refresh(self, way: _Way, now: float) -> None:
         way.client.refresh(now)
@@ -352,6 +366,6 @@ class Relay:
 
     def _want_streams(self, wanted: bool) -> None:
         if wanted != self._wants_streams and (self.spec.has_streams or not wanted):
-            self._wants_streams = wanted
+            self._wants_streams, self._is_stream_spent = wanted, False
             name = self.spec.name
             self._context.outbox.tell(RelayStreamWanted(name) if wanted else RelayStreamUnwanted(name))

@@ -53,6 +53,11 @@ class Relays:
         return self._home
 
     @property
+    def are_any(self) -> bool:
+        """Whether the network has relays."""
+        return bool(self._relays)
+
+    @property
     def relayed(self) -> tuple[Relayed, ...]:
         """Our relayed addresses, the one at home first."""
         found = [Relayed(name, relay.relayed) for name, relay in self._relays.items() if relay.relayed is not None]

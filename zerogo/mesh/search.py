@@ -63,6 +63,10 @@ class Search:
     """Why the last search found nothing; empty while one goes on."""
     began_at: float | None = field(default=None, init=False)
     """When the peer began to be looked for that is not found yet, or was found last."""
+    seconds_to_offer: float | None = field(default=None, init=False)
+    """From then until the peer had told all that it knows of where it may be reached."""
+    seconds_to_checks: float | None = field(default=None, init=False)
+    """Until the checks began, at the moment that the controller had set for both."""
     seconds_to_direct: float | None = field(default=None, init=False)
     _offer: Offer = field(factory=Offer, init=False)
     _was_heard: bool = field(default=False, init=False)
@@ -129,6 +133,8 @@ class Search:
         if hearing is Hearing.STALE:
             return False
         self._was_heard = True
+        if self.seconds_to_offer is None and self.signalling.remote_offer.is_complete:
+            self.seconds_to_offer = self._seconds(now)
         if self._context.policy.p2p_enabled:
             for candidate in self.signalling.remote_offer.candidates:
                 self.ice.add_remote_candidate(candidate, now)
@@ -183,8 +189,8 @@ class Search:
         self.pair_found()
         self._failures = 0
         self._timers.cancel(_Timer.AGAIN)
-        if self.seconds_to_direct is None and self.began_at is not None:
-            self.seconds_to_direct = now - self.began_at
+        if self.seconds_to_direct is None:
+            self.seconds_to_direct = self._seconds(now)
 
     def fail(self, reason: str, now: float) -> None:
         """Nothing was found, for this reason; search again later."""
@@ -216,6 +222,7 @@ class Search:
         for timer in self._timers.take_due(now):
             match timer:
                 case _Timer.START:
+                    self.seconds_to_checks = self.seconds_to_checks or self._seconds(now)
                     if self._context.policy.p2p_enabled:
                         self.punching.begin(self._offer, self.signalling.remote_offer, now)
                     if not is_well_connected:
@@ -248,6 +255,7 @@ class Search:
     def lost(self, now: float) -> None:
         """The peer was connected and is not."""
         self.began_at, self.seconds_to_direct = now, None
+        self.seconds_to_offer = self.seconds_to_checks = None
 
     def events(self) -> Iterator[IceEvent]:
         """Drain what the ICE agent found."""
@@ -257,6 +265,9 @@ class Search:
         """Drain the checks and answers of the ICE agent, and what goes out for hard NATs."""
         yield from self.ice.transmits()
         yield from self.punching.transmits(self.ice, now)
+
+    def _seconds(self, now: float) -> float | None:
+        return None if self.began_at is None else now - self.began_at
 
     def _tell_window(self, now: float) -> None:
         window, told = self.punching.window, self.signalling.window

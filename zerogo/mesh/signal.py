@@ -32,6 +32,7 @@ from zerogo.ice.nature import NatMapping as NatMapping
 from zerogo.ice.nature import PortPattern as PortPattern
 from zerogo.ice.prediction import FIRST_PORT, LAST_PORT, PortWindow
 from zerogo.ids import NODE_ID_BYTES, NodeId, SocketAddress
+from zerogo.wire.datagram import DatagramKind, classify
 
 SIGNAL_VERSION = 1
 CANDIDATES_LIMIT = 24
@@ -44,6 +45,14 @@ RELAYED_LIMIT = 4
 _CANDIDATE_TEXT_LIMIT = 160
 _HEAD = bytes([SIGNAL_VERSION])
 _RELAYED_HEAD = b"\x94"
+
+
+@frozen
+class BySignal:
+    """Where a handshake datagram goes that the controller carries to a member, or came from: it takes the place of a
+    signal (docs/PROTOCOL.md, section 11.1)."""
+
+    node_id: NodeId
 
 
 @frozen
@@ -160,6 +169,11 @@ def parse_signal(blob: bytes, key: bytes) -> Signal:
         wants_answer=decoded.a,
         window=_parse_window(decoded.w),
     )
+
+
+def is_signalled_handshake(blob: bytes) -> bool:
+    """Whether what the controller passed on is a handshake datagram; those begin unlike any signal."""
+    return classify(blob) in (DatagramKind.INITIATION, DatagramKind.RESPONSE, DatagramKind.COOKIE_REPLY)
 
 
 def emit_relayed_signal(sender: NodeId, blob: bytes) -> bytes:

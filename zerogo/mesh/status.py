@@ -67,6 +67,10 @@ class PeerStatus:
     """From the moment the peer was added, or lost, to its first direct path with a session."""
     next_try_in: float | None
     """Seconds until a peer that is not connected is tried again."""
+    seconds_to_offer: float | None = None
+    """From the same moment until the peer had told all that it knows of where it may be reached."""
+    seconds_to_checks: float | None = None
+    """Until both ends began their checks."""
     at: float = 0.0
     """When this was so, monotonic seconds."""
     history: tuple[PathChange, ...] = ()

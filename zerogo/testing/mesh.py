@@ -31,6 +31,7 @@ from zerogo.dataplane.plan import path_plan
 from zerogo.ids import MacAddress, NetworkId, NodeId, SideAddress, SocketAddress
 from zerogo.mesh.events import (
     ControlToSend,
+    DatagramToSend,
     HandshakeMarkChanged,
     NodeEvent,
     PathKind,
@@ -385,6 +386,8 @@ class Member:
                 self.plane.set_path(peer, path_plan(event))
             case ControlToSend(peer, payload, destination):
                 self.plane.send_control(peer, payload, destination)
+            case DatagramToSend(destination, payload):
+                self._transmit(Transmit(destination, payload))
             case SignalToSend(to, blob):
                 self.mesh.switchboard.signal(self.identity.node_id, to, blob)
             case PunchWanted(to):

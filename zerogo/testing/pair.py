@@ -84,12 +84,15 @@ class DrivenCore(Generic[EventType]):
             return
         self._is_draining = True
         for _ in range(ROUNDS_LIMIT):
-            for transmit in self.core.transmits():
-                self._send(transmit)
+            # Events before datagrams, as `zerogo.net.pump` does.
             event = next(iter(self.core.events()), None)
-            if event is None:
+            if event is not None:
+                self._on_event(event)
+                continue
+            transmit = next(iter(self.core.transmits()), None)
+            if transmit is None:
                 break
-            self._on_event(event)
+            self._send(transmit)
         else:
             raise LocalError("a core does not come to rest")
         self._is_draining = False

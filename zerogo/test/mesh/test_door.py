@@ -9,6 +9,7 @@ from zerogo.ice.binding import Check, emit_check
 from zerogo.ids import SocketAddress
 from zerogo.mesh import Node, NodeSettings, Refusal
 from zerogo.mesh.credentials import derive_pair_secrets
+from zerogo.mesh.events import SignalToSend
 from zerogo.noise.exchange import Initiator, Responder
 from zerogo.stun.attributes import Username
 from zerogo.stun.integrity import Integrity
@@ -54,6 +55,21 @@ class DoorTests(SynchronousTestCase):
             **changed,
         }
         return Initiator(**values)  # type: ignore[arg-type]
+
+    def test_an_initiation_that_the_controller_carried_is_answered_the_same_way(self) -> None:
+        initiator = self.initiator()
+        self.node.receive_signal(BOB.node_id, self.initiation(initiator), 1.0)
+        [answer] = [event for event in self.node.events() if isinstance(event, SignalToSend)]
+        self.assertEqual((answer.to, list(self.node.transmits())), (BOB.node_id, []))
+        keys, _ = initiator.consume_response(answer.blob)
+        self.assertTrue(keys.is_initiator)
+
+    def test_what_the_controller_carried_for_one_member_is_not_taken_for_another(self) -> None:
+        self.node.update_peers([spec(BOB), spec(EVE)], 1.0)
+        list(self.node.events())
+        self.node.receive_signal(EVE.node_id, self.initiation(self.initiator()), 1.0)
+        self.assertEqual([], [event for event in self.node.events() if isinstance(event, SignalToSend)])
+        self.assertEqual(self.node.counters().refusals[Refusal.UNKNOWN_PEER], 1)
 
     def test_what_is_of_no_family_is_counted(self) -> None:
         for data in (b"", b"\x17\x03\x01", b"\x40\0\0\0", b"\x93" + bytes(40), b"GET / HTTP/1.1\r\n\r\n"):

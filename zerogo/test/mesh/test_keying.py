@@ -7,19 +7,22 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.core import Transmit
 from zerogo.ids import SocketAddress
 from zerogo.mesh.context import NodeContext
-from zerogo.mesh.events import HandshakeMarkChanged, SessionReady, SessionRetired
+from zerogo.mesh.events import HandshakeMarkChanged, SessionReady, SessionRetired, SignalToSend
 from zerogo.mesh.keying import (
     BEGIN_AGAIN_SECONDS,
     GIVE_UP_AFTER_SECONDS,
+    HEARD_RETRY_SECONDS,
     INITIATION_GAP_SECONDS,
     NO_ANSWER,
     NOT_AUTHENTIC,
     REKEY_AFTER_SECONDS,
     REKEY_JITTER_SECONDS,
     RESPONDER_REKEY_AFTER_SECONDS,
+    SIGNALLED_RETRY_SECONDS,
     TAKEOVER_SECONDS,
     Keying,
 )
+from zerogo.mesh.signal import BySignal
 from zerogo.mesh.slots import REJECT_AFTER_SECONDS
 from zerogo.mesh.status import Refusal
 from zerogo.noise.cookie import CookieIssuer
@@ -103,6 +106,52 @@ class KeyingTests(SynchronousTestCase):
         [datagram] = self.initiate(9.0)
         self.respond(datagram, 9.01)
         self.assertEqual(self.bob.next_at(), 9.01 + TAKEOVER_SECONDS)
+
+    def test_before_there_is_a_path_the_controller_carries_both_datagrams(self) -> None:
+        self.ann.set_destinations((BySignal(BOB.node_id),), 10.0)
+        self.ann.handle_timer(10.0)
+        self.assertEqual([], self.sent(self.anns))
+        [asked] = drained(self.anns, SignalToSend)
+        assert isinstance(asked, SignalToSend)
+        received = self.responder.consume_initiation(asked.blob)
+        self.bob.respond(self.responder, received, BySignal(ANN.node_id), 10.1)
+        [answer] = drained(self.bobs, SignalToSend)
+        assert isinstance(answer, SignalToSend)
+        self.assertEqual((asked.to, answer.to), (BOB.node_id, ANN.node_id))
+        self.finish(answer.blob, 10.2)
+        self.assertTrue(self.ann.has_session)
+
+    def test_a_try_by_the_controller_is_made_again_on_the_first_path(self) -> None:
+        self.ann.is_heard = True
+        self.ann.set_destinations((BySignal(BOB.node_id),), 10.0)
+        self.ann.handle_timer(10.0)
+        self.assertEqual(self.ann.next_at(), 10.0 + SIGNALLED_RETRY_SECONDS)
+        self.ann.set_destinations((THERE,), 10.1)
+        self.assertEqual(self.ann.next_at(), 10.25)
+        self.ann.handle_timer(10.25)
+        self.assertEqual([each.destination for each in self.sent(self.anns)], [THERE])
+
+    def test_a_peer_that_was_not_heard_of_is_tried_once_and_again_when_it_is(self) -> None:
+        by_signal = (BySignal(BOB.node_id),)
+        self.ann.set_destinations(by_signal, 10.0)
+        self.ann.handle_timer(10.0)
+        for at in (10.5, 20.0, 60.0):
+            self.ann.set_destinations(by_signal, at)
+            self.ann.handle_timer(at)
+        self.assertEqual(len(drained(self.anns, SignalToSend)), 1)
+        self.ann.is_heard = True
+        self.ann.set_destinations(by_signal, 60.1)
+        self.ann.handle_timer(60.1)
+        self.assertEqual(len(drained(self.anns, SignalToSend)), 1)
+        self.assertEqual(self.ann.next_at(), 60.1 + SIGNALLED_RETRY_SECONDS)
+
+    def test_a_peer_that_is_heard_soon_after_a_try_is_left_time_to_answer_it(self) -> None:
+        by_signal = (BySignal(BOB.node_id),)
+        self.ann.set_destinations(by_signal, 10.0)
+        self.ann.handle_timer(10.0)
+        self.ann.is_heard = True
+        self.ann.set_destinations(by_signal, 10.1)
+        self.assertEqual(self.ann.next_at(), 10.0 + HEARD_RETRY_SECONDS)
 
     def test_tries_become_rarer_and_go_to_more_destinations(self) -> None:
         self.ann.set_destinations((THERE, *OTHERS), 0.0)

@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.ids import ChannelAddress, SocketAddress
 from zerogo.mesh.events import PathKind
+from zerogo.testing.internet import LinkQuality
 from zerogo.testing.mesh import Member, VirtualMesh
 from zerogo.testing.nat import FULL_CONE, PORT_RESTRICTED, SYMMETRIC_RANDOM
 
@@ -143,6 +144,44 @@ class HomeTests(SynchronousTestCase):
             self.assertTrue(ann.inbox)
             self.assertLess(mesh.clock.now - began, 0.5)
 
+    def test_ping_to_one_who_joins_without_udp_is_answered_within_five_round_trips_and_a_half(self) -> None:
+        """TCP, an address of the relay, what tells the peer of it, the ping: all at 80 ms from site to site and back,
+        whichever end leads."""
+        leads = []
+        for seed in (0, 2):
+            mesh = VirtualMesh(seed, LinkQuality(delay=0.020))
+            mesh.stream_delay = mesh.switchboard.delay = 0.040
+            mesh.add_relay("near")
+            ann = mesh.add_member("ann", PORT_RESTRICTED)
+            mesh.start()
+            mesh.run_for(5.0)
+            bob = mesh.add_member("bob")
+            bob.firewall = everything
+            leads.append(ann.identity.static_public < bob.identity.static_public)
+            bob.start()
+            ann.update_peers()
+            began = mesh.clock.now
+            while not bob.inbox and mesh.clock.now < began + 1.0:
+                ann.send(bob, b"ping")
+                mesh.run_for(0.01)
+            bob.send(ann, b"pong")
+            mesh.run_for(0.085)
+            self.assertTrue(ann.inbox)
+            self.assertLess(mesh.clock.now - began, 5.5 * 0.080)
+        self.assertEqual(sorted(leads), [False, True])
+
+    def test_relay_knows_a_channel_before_anything_goes_into_it(self) -> None:
+        """Also where the session is older than the channel, so that there is something to send at once."""
+        mesh = VirtualMesh(1)
+        mesh.switchboard.delay = 0.001
+        relay = mesh.add_relay("near")
+        for name in ("ann", "bob"):
+            mesh.add_member(name, SYMMETRIC_RANDOM).firewall = everything
+        mesh.start()
+        self.assertTrue(mesh.run_until_connected(1.0))
+        mesh.run_for(0.2)
+        self.assertEqual(relay.server.counters.unpermitted, 0)
+
     def test_stream_is_given_up_when_the_relay_is_heard_by_udp_before_it_is_there(self) -> None:
         mesh, ann, bob = self.homes(udp_is_blocked=False)
         mesh.stream_delay = 0.06
@@ -152,6 +191,18 @@ class HomeTests(SynchronousTestCase):
             self.assertTrue(member.streams)
             relays = list(member.node._relays._relays.values())
             self.assertEqual([way.is_stream for relay in relays for way in relay._ways.values()], [False])
+
+    def test_stream_that_has_fallen_silent_is_replaced_by_another(self) -> None:
+        mesh, ann, bob = self.homes(udp_is_blocked=True)
+        del mesh.relays["west"]
+        mesh.start()
+        self.assertTrue(mesh.run_until_connected(1.0))
+        for bridge in bob.streams:
+            bob.streams[bridge] = lambda data: None
+        mesh.run_for(60.0)
+        ann.send(bob, b"hello")
+        mesh.run_for(0.2)
+        self.assertEqual(bob.received(ann), [b"hello"])
 
     def test_udp_takes_over_when_it_works_again(self) -> None:
         mesh, ann, bob = self.homes(udp_is_blocked=True)

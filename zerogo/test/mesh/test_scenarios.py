@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.mesh import PeerState, Refusal
 from zerogo.mesh.events import PathSelected, PeerStateChanged
+from zerogo.mesh.keying import REKEY_AFTER_SECONDS
 from zerogo.noise.exchange import Initiator
 from zerogo.noise.identity import Identity
 from zerogo.testing.clock import seeded_bytes
@@ -392,7 +393,7 @@ class FloodTests(SynchronousTestCase):
         mesh.internet.on_datagram = lambda source, destination, payload: recorded.append(payload)
         mesh.start()
         self.assertTrue(mesh.run_until_connected(5.0))
-        mesh.run_for(1.0)
+        mesh.run_for(REKEY_AFTER_SECONDS + 3.0)
         mesh.internet.on_datagram = None
         initiations = [payload for payload in recorded if payload[0] == 0x90]
         self.assertTrue(initiations)
