@@ -27,6 +27,7 @@ from attrs import define, field, frozen
 from zerogo.lab.laboratory import Lab
 from zerogo.lab.loader import parse_scenario
 from zerogo.lab.prober import Prober, Target
+from zerogo.lab.result import PeerView
 from zerogo.lab.roles import MESH_DEVICE, Mesh
 
 HOME, GUEST = "home", "guest"
@@ -60,11 +61,13 @@ class Case:
     ping_goal: float
     direct_goal: float | None = None
     family: str = "ipv4"
+    is_plain: bool = False
+    """Whether the goal for the direct path is what comes on top of signalling."""
 
 
 CASES = (
-    Case("plain", "port-restricted", "port-restricted", "direct", 1.0, 0.15),
-    Case("ipv6", "port-restricted", "port-restricted", "direct", 1.0, 0.15, "ipv6"),
+    Case("plain", "port-restricted", "port-restricted", "direct", 1.0, 0.15, is_plain=True),
+    Case("ipv6", "port-restricted", "port-restricted", "direct", 1.0, 0.15, "ipv6", is_plain=True),
     Case("prediction", "port-restricted", "symmetric-sequential", "direct", 1.0, 1.0),
     Case("birthday", "port-restricted", "symmetric-random", "direct", 1.0, 3.5),
     Case("hopeless", "symmetric-random", "symmetric-random", "relay", 1.0),
@@ -78,6 +81,38 @@ MOVES: dict[str, Callable[[Lab], None]] = {
 }
 
 
+@frozen(kw_only=True)
+class Met:
+    """What a pair took, seconds, as the slower end says; None for what it did not come to."""
+
+    ping: float
+    direct: float | None
+    """From the beginning of the search, as are the next two."""
+    offer: float | None
+    """Until both ends had all candidates of the other: STUN, and signals by the controller."""
+    checks: float | None
+    """Until the moment that the controller set for both."""
+
+    @property
+    def punching(self) -> float | None:
+        """Of the way to the direct path, what is not signalling."""
+        return None if self.direct is None or self.offer is None else self.direct - self.offer
+
+
+def met(ping: float, views: Sequence[PeerView]) -> Met:
+    """What both ends say."""
+
+    def slower(times: list[float | None]) -> float | None:
+        return max((each for each in times if each is not None), default=None)
+
+    return Met(
+        ping=ping,
+        direct=slower([view.seconds_to_direct for view in views]),
+        offer=slower([view.seconds_to_offer for view in views]),
+        checks=slower([view.seconds_to_checks for view in views]),
+    )
+
+
 @define
 class Standing:
     """A lab with one pair in it."""
@@ -87,9 +122,8 @@ class Standing:
     prober: Prober
     _known: float = field(default=0.0, init=False)
 
-    def meet(self, path: str) -> tuple[float, float | None]:
-        """Wait for the first answer and for the path; seconds to each, the latter as the slower end says, None for a
-        path that is not direct. Raises `TimeoutError`."""
+    def meet(self, path: str) -> Met:
+        """Wait for the first answer and for the path. Raises `TimeoutError`."""
         self._known = 0.0
         limit = time.time() + LIMIT_SECONDS
         while time.time() < limit:
@@ -101,9 +135,7 @@ class Standing:
                 self._known = max(self._known, *known)
             first = self.prober.series[PAIR].first_answer_at if PAIR in self.prober.series else None
             if first is not None and len(known) == 2 and {view.path for view in views if view is not None} == {path}:
-                times = [view.seconds_to_direct for view in views if view is not None]
-                direct = max((each for each in times if each is not None), default=None)
-                return max(0.0, first - self._known), direct if path == "direct" else None
+                return met(max(0.0, first - self._known), [view for view in views if view is not None])
             time.sleep(0.1)
         raise TimeoutError(f"no {path} path with an answer in {LIMIT_SECONDS:.0f} s")
 
@@ -143,15 +175,29 @@ def standing(name: str, home: str, guest: str, family: str) -> Iterator[Standing
 
 def measure(case: Case, rounds: int) -> dict[str, list[float]]:
     """Seconds of each round. Raises `TimeoutError`."""
-    pings, directs = [], []
+    rounds_met: list[Met] = []
     with standing(case.name, case.home, case.guest, case.family) as pair:
         pair.meet(case.path)
         for _ in range(rounds):
             pair.again()
-            ping, direct = pair.meet(case.path)
-            pings.append(ping)
-            directs += [] if direct is None else [direct]
-    return {"ping": pings, "direct": directs}
+            rounds_met.append(pair.meet(case.path))
+    found: dict[str, Sequence[float | None]] = {
+        "ping": [each.ping for each in rounds_met],
+        "direct": [each.direct for each in rounds_met],
+        "offer": [each.offer for each in rounds_met],
+        "checks": [each.checks for each in rounds_met],
+        "punching": [each.punching for each in rounds_met],
+    }
+    return {name: [each for each in times if each is not None] for name, times in found.items()}
+
+
+def rows(goal: float, *, is_plain: bool) -> Iterator[tuple[str, str, float | None]]:
+    """What is printed of the direct path: title, figure, goal. The goal of pairs that need no guessing is one for what
+    comes after the signals."""
+    yield "to the direct path", "direct", None if is_plain else goal
+    yield "  of it signals", "offer", None
+    yield "  of it until the common moment", "checks", None
+    yield "  of it all but signals", "punching", goal if is_plain else None
 
 
 def roam(rounds: int) -> dict[str, list[float]]:
@@ -193,7 +239,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             continue
         print(line(f"{case.name}: to the first ping", found["ping"], case.ping_goal), flush=True)
         if case.direct_goal is not None:
-            print(line(f"{case.name}: to the direct path", found["direct"], case.direct_goal), flush=True)
+            for what, name, goal in rows(case.direct_goal, is_plain=case.is_plain):
+                print(line(f"{case.name}: {what}", found[name], goal), flush=True)
     if "roaming" in names:
         found = figures["roaming"] = roam(wanted.rounds)
         for title, times in found.items():
