@@ -17,35 +17,21 @@ const { values, positionals } = parseArgs({
 });
 const roots = positionals.length > 0 ? positionals : [built];
 
-async function framesWhileDragged(browser, url, { nodes, linksOfEach, isGrouped = false, isNode = false, isLive = false }) {
+async function framesWhileDragged(browser, url, { nodes, linksOfEach, isGrouped = false, isNode = false }) {
   const context = await browser.newContext(SIZE);
   const found = syntheticNetwork(nodes, linksOfEach);
   // Without tags there are no groups that would be drawn as one node.
   if (!isGrouped) found.members = found.members.map((member) => ({ ...member, tags: [] }));
-  const { page, live } = await stage(context, url, found);
+  const { page } = await stage(context, url, found);
   await page.goto(`${url}#/n/${NETWORK}/topology`);
   await page.locator("canvas").first().waitFor();
   await page.waitForTimeout(2000);
   const box = await page.locator("canvas").first().boundingBox();
   // The first member stands in the middle; between the middle and the corner there is nothing.
   const from = isNode ? { x: box.x + box.width / 2, y: box.y + box.height / 2 } : { x: box.x + 30, y: box.y + 30 };
-  const timer = isLive && setInterval(() => live.send(allLinksChanged(found.links)), LIVE_MILLISECONDS);
   const frames = await moved(page, from);
-  clearInterval(timer);
   await context.close();
   return frames;
-}
-
-/** As often as the controller tells of changes, and all links at once. */
-const LIVE_MILLISECONDS = 500;
-let revision = 1;
-
-function allLinksChanged(links) {
-  const changes = links.map((link) => {
-    const value = { ...link, received_bytes_per_second: 10 ** (Math.random() * 7), reported_at: new Date().toISOString() };
-    return { kind: "link", network_id: NETWORK, id: `${link.a} ${link.b}`, value };
-  });
-  return { t: "changes", revision: ++revision, changes };
 }
 
 async function framesOfNothing(browser) {
@@ -136,7 +122,6 @@ const FIGURES = [
   ["an empty page, frames/s", framesOfNothing],
   ["200 nodes, 1,500 links, the whole moved, frames/s", (...at) => framesWhileDragged(...at, { nodes: 200, linksOfEach: 10 })],
   ["200 nodes, 1,500 links, a node moved, frames/s", (...at) => framesWhileDragged(...at, { nodes: 200, linksOfEach: 10, isNode: true })],
-  ["200 nodes, all of 1,500 links changing twice a second, a node moved, frames/s", (...at) => framesWhileDragged(...at, { nodes: 200, linksOfEach: 10, isNode: true, isLive: true })],
   ["1,000 nodes, 1,500 links, frames/s", (...at) => framesWhileDragged(...at, { nodes: 1000, linksOfEach: 12 })],
   ["1,000 nodes in 8 groups, frames/s", (...at) => framesWhileDragged(...at, { nodes: 1000, linksOfEach: 12, isGrouped: true })],
   ["a day of one link, 86,400 seconds in three charts, longest task, ms", dayOfALink],
