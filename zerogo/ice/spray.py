@@ -24,8 +24,8 @@ from zerogo.ice.prediction import PortWindow
 from zerogo.ids import SocketAddress
 
 PROBES_LIMIT = 1472
-"""Of one spray. A fan of 256 sockets is hit with a probability of 99.7 %; with its 512 checks, and 64 datagrams to sound
-the NAT before, that makes 2,048."""
+"""Of one spray. A fan of 256 sockets is hit with a probability of 99.7 %; with its 512 checks, and 64 datagrams that
+sound the NAT before, that makes 2,048."""
 NARROW_PORTS = 128
 """Windows of at most so many ports are tried several times."""
 NARROW_ROUNDS = 5
