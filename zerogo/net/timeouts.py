@@ -27,6 +27,7 @@ class Timeouts(Generic[Item]):
         self._due = due
         self._ends: dict[Item, float] = {}
         self._call: IDelayedCall | None = None
+        self._is_looking = False
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -35,7 +36,8 @@ class Timeouts(Generic[Item]):
         """From now on; what is there already begins anew."""
         self._ends.pop(item, None)
         self._ends[item] = self.clock.seconds() + self._seconds
-        if self._call is None:
+        # While items are given to `due`, the next look has to be at the first entry, which may not be this one.
+        if self._call is None and not self._is_looking:
             self._call = self.clock.callLater(self._seconds, self._look)
 
     def discard(self, item: Item) -> None:
@@ -50,7 +52,7 @@ class Timeouts(Generic[Item]):
             self._call = None
 
     def _look(self) -> None:
-        self._call = None
+        self._call, self._is_looking = None, True
         now = self.clock.seconds()
         while self._ends:
             item, at = next(iter(self._ends.items()))
@@ -58,6 +60,7 @@ class Timeouts(Generic[Item]):
                 break
             del self._ends[item]
             guarded("a time limit", self._due, item)
-        if self._ends and self._call is None:
+        self._is_looking = False
+        if self._ends:
             first = next(iter(self._ends.values()))
             self._call = self.clock.callLater(max(0.0, first - now), self._look)

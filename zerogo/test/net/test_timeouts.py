@@ -39,6 +39,22 @@ class TimeoutsTests(SynchronousTestCase):
         self.clock.advance(10)
         self.assertEqual((self.due, len(again)), (["a", "a"], 1))
 
+    def test_what_is_added_from_within_the_call_delays_nothing_else(self) -> None:
+        def begin_another(item: str) -> None:
+            self.due.append(item)
+            if item == "a":
+                timeouts.add("c")
+
+        timeouts: Timeouts[str] = Timeouts(self.clock, 10.0, begin_another)
+        timeouts.add("a")
+        self.clock.advance(1)
+        timeouts.add("b")
+        self.clock.advance(9)
+        self.clock.advance(1)
+        self.assertEqual(self.due, ["a", "b"])
+        self.clock.advance(9)
+        self.assertEqual((self.due, self.clock.getDelayedCalls()), (["a", "b", "c"], []))
+
     def test_a_bug_in_one_leaves_the_others_their_turn(self) -> None:
         def fail(item: str) -> None:
             self.due.append(item)

@@ -54,6 +54,12 @@ class DampingTests(SynchronousTestCase):
         self.damping.failed("direct", 6.0)
         self.assertEqual(self.damping.proof_seconds("direct"), PROOF_SECONDS)
 
+    def test_one_that_fails_on_and_on_for_want_of_another_fails_often(self) -> None:
+        for moment in (0.0, 2.0, 4.0):
+            self.damping.taken("direct", moment - 0.5, is_better=False)
+            self.damping.failed("direct", moment)
+        self.assertEqual(self.damping.proof_seconds("direct"), PROOF_SECONDS)
+
     def test_ten_good_minutes_are_forgiveness(self) -> None:
         self.flap(0.0)
         self.flap(61.0)
