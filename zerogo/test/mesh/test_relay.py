@@ -6,8 +6,8 @@ from __future__ import annotations
 from attrs import define, field
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.ids import SocketAddress
-from zerogo.mesh.events import RelayStreamUnwanted, RelayStreamWanted
+from zerogo.ids import Endpoint, SocketAddress
+from zerogo.mesh.events import DatagramToSend, RelayStreamUnwanted, RelayStreamWanted
 from zerogo.mesh.relay import Relay, RelaySpec
 from zerogo.secret import Secret
 from zerogo.test.mesh.parts import context
@@ -35,15 +35,21 @@ class Line:
         outbox = self.relay._context.outbox
         for _ in range(8):
             self.relay.settle(self.bench.now)
-            for sent in outbox.transmits():
-                assert isinstance(sent.destination, SocketAddress)
-                is_stream = sent.destination == STREAM
-                self.bench.has_free_ports = is_stream or not self.refuses_udp
-                for answer in self.bench.from_client(sent.payload, BY_STREAM if is_stream else udp()):
-                    self.relay.receive(answer, sent.destination, self.bench.now)
             for event in outbox.events():
-                if isinstance(event, RelayStreamWanted | RelayStreamUnwanted):
+                if isinstance(event, DatagramToSend):
+                    self.carry(event.destination, event.payload)
+                elif isinstance(event, RelayStreamWanted | RelayStreamUnwanted):
                     self.wants.append(isinstance(event, RelayStreamWanted))
+            for sent in outbox.transmits():
+                self.carry(sent.destination, sent.payload)
+
+    def carry(self, destination: Endpoint, payload: bytes) -> None:
+        """To the relay, and its answers back."""
+        assert isinstance(destination, SocketAddress)
+        is_stream = destination == STREAM
+        self.bench.has_free_ports = is_stream or not self.refuses_udp
+        for answer in self.bench.from_client(payload, BY_STREAM if is_stream else udp()):
+            self.relay.receive(answer, destination, self.bench.now)
 
     def pass_time(self, seconds: float) -> None:
         end = self.bench.now + seconds
