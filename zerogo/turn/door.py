@@ -3,8 +3,9 @@
 
 Three outcomes. `Admitted`: the integrity holds with a key of the named user and the nonce is ours and fresh. A
 `Challenge`: 401 for a request without integrity or with a wrong one, 438 for a nonce that is not ours or is old, each
-with a new nonce. On a connection, a nonce that somebody with the relay's secret has handed out is as good. None: what
-no honest client sends (integrity without a name, realm or nonce) is not answered at all.
+with a new nonce. On a connection, a nonce that somebody with the relay's secret has handed out is as good, but only on
+the first one that it came by with an authentic request (`zerogo.turn.nonce_uses`). None: what no honest client sends
+(integrity without a name, realm or nonce) is not answered at all.
 The nonce is judged before the key, so nobody learns from a forged address whether a user exists.
 """
 
@@ -23,6 +24,7 @@ from zerogo.turn.allocation import ClientAddress
 from zerogo.turn.credentials import Account, Authority
 from zerogo.turn.errors import Code
 from zerogo.turn.nonce import NonceIssuer, is_handed_out
+from zerogo.turn.nonce_uses import NonceUses
 
 
 @frozen
@@ -57,6 +59,7 @@ class Door:
         self.realm = realm
         self._authority = authority
         self._nonces = NonceIssuer(rng)
+        self._uses = NonceUses()
         self._unix_time = unix_time
         self._secrets = tuple(secrets)
 
@@ -68,18 +71,27 @@ class Door:
         username, realm, nonce = request.get(Username), request.get(Realm), request.get(Nonce)
         if username is None or realm is None or nonce is None:
             return None
-        is_handed_out = client.is_stream and self._is_handed_out(nonce.nonce, username.text)
-        if not is_handed_out and not self._nonces.is_fresh(nonce.nonce, str(client), now):
+        may_use = self._may_use(nonce.nonce, username.text, client, now)
+        if not may_use and not self._nonces.is_fresh(nonce.nonce, str(client), now):
             return self._challenge(Code.STALE_NONCE, client, now)
         if realm.text == self.realm:
             for account in self._authority.accounts(username.text, self.realm, self._unix_time()):
                 if check_integrity(raw, account.key):
+                    if may_use:
+                        self._uses.use(nonce.nonce, client, now)
                     kind = Integrity.SHA1 if integrity is Integrity.SHA1 else Integrity.SHA256
                     return Admitted(account, kind)
         return self._challenge(Code.UNAUTHENTICATED, client, now)
 
-    def _is_handed_out(self, nonce: bytes, username: str) -> bool:
-        return is_handed_out(self._secrets, nonce, username, self._unix_time())
+    def connection_lost(self, client: ClientAddress) -> None:
+        """The connection of a client is closed."""
+        self._uses.connection_lost(client)
+
+    def _may_use(self, nonce: bytes, username: str, client: ClientAddress, now: float) -> bool:
+        """Whether this nonce was handed out and is good on this connection."""
+        if not client.is_stream or not is_handed_out(self._secrets, nonce, username, self._unix_time()):
+            return False
+        return self._uses.may_use(nonce, client, now)
 
     def _challenge(self, code: Code, client: ClientAddress, now: float) -> Challenge:
         return Challenge(code, self.realm, self._nonces.issue(str(client), now))

@@ -12,9 +12,9 @@ Who shares the relay's secret hands out nonces too, which spare a client the rou
     nonce = base64url( Unix seconds 4 | BLAKE2s-64(key, Unix seconds 4 | user name) )
     key   = BLAKE2s-256(secret), person zg-nonce
 
-They say nothing about an address, so they are for connections only, where TCP has proven it, and for that user name
-only. Whoever reads a connection without TLS can repeat its first request within the ten minutes that a nonce is good:
-that lends an address to nobody who could use it, out of the user's quota.
+They say nothing about an address, so they are for connections only, where TCP has proven it, for that user name only,
+and each for the first connection that an authentic request came by with it (`zerogo.turn.nonce_uses`): who overhears
+that request cannot repeat it on another.
 """
 
 from __future__ import annotations

@@ -163,6 +163,7 @@ class TurnServer:
 
     def client_lost(self, client: ClientAddress, now: float) -> None:
         """The connection of a client is closed: its allocation ends."""
+        self._door.connection_lost(client)
         self._ledger.cancel_waiting(client)
         allocation = self._ledger.of_client(client, now)
         if allocation is not None:
