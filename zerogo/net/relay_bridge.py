@@ -49,7 +49,8 @@ WAITING_BYTES = 32 * 1024
 """In a connection, before datagrams are dropped: 50 ms at 5 Mbit/s."""
 REQUEST_BYTES = 32 * 1024
 """As many more of requests, while there is no room: 250 of them."""
-FIRST_DATAGRAMS_LIMIT = 8
+FIRST_BYTES = WAITING_BYTES
+"""So much of what is sent before the relay's first answer is kept, for connections that come about later."""
 DATAGRAM_BYTES = 2048
 
 _log = Logger(namespace="zerogo.net.relay_bridge")
@@ -211,6 +212,7 @@ class RelayBridge:
         self._streams: dict[_Stream, None] = {}
         self._kept: _Stream | None = None
         self._first: list[bytes] = []
+        self._first_bytes = 0
         self._is_told = False
         self._tries = 0
         self._redial: IDelayedCall | None = None
@@ -249,8 +251,9 @@ class RelayBridge:
             self.counters.unfit += 1
         elif self._kept is not None:
             self.counters.dropped += not self._kept.send(datagram)
-        elif len(self._first) < FIRST_DATAGRAMS_LIMIT:
+        elif self._first_bytes + len(datagram) <= FIRST_BYTES:
             self._first.append(datagram)
+            self._first_bytes += len(datagram)
             for stream in self._streams:
                 if stream.is_ready:
                     stream.send(datagram)
@@ -320,9 +323,13 @@ class RelayBridge:
         is_later = any(call.active() for call in self._later)
         return not (self._streams or self._dialling or self._kept or is_later)
 
+    def _forget_first(self) -> None:
+        self._first.clear()
+        self._first_bytes = 0
+
     def _keep(self, stream: _Stream) -> None:
         self._kept, self._tries = stream, 0
-        self._first.clear()
+        self._forget_first()
         _log.info("The relay is reached by {what}", what=stream.way.what)
         for call in self._later:
             if call.active():
@@ -334,7 +341,7 @@ class RelayBridge:
                 other.close()
 
     def _all_lost(self) -> None:
-        self._first.clear()
+        self._forget_first()
         if self._is_stopped:
             return
         if self._is_told:

@@ -112,6 +112,7 @@ class _Request:
     key: bytes | None
     schedule: tuple[float, ...]
     attempts: int = 1
+    host_ahead: str = ""  # that a permission was asked for right behind it
 
     @property
     def is_check(self) -> bool:
@@ -238,21 +239,21 @@ class TurnClient:
 
     def send_ahead(self, peer: SocketAddress, payload: bytes) -> bool:
         """Send data to another allocation of the relay right behind the request for ours, which the relay takes first:
-        a round trip earlier than `Allocated` lets it go. It may get lost, and nothing tells. False, with nothing sent,
-        where no such request with credentials is out.
+        a round trip earlier than `Allocated` lets it go. It may get lost, and nothing tells. False, with nothing sent:
+        no such request with credentials is out.
         """
-        requests = self._requests.values()
-        if not any(each.method is TurnMethod.ALLOCATE and each.key is not None for each in requests):
+        asked = self._asked()
+        if asked is None:
             return False
-        _, _, permission = self._signed(TurnMethod.CREATE_PERMISSION, (XorPeerAddress(peer),))
-        self._put(permission)
+        if not self._is_stream or asked.host_ahead != peer.host:  # of datagrams, one that is lost takes one along
+            asked.host_ahead = peer.host
+            self._put(self._signed(TurnMethod.CREATE_PERMISSION, (XorPeerAddress(peer),))[2])
         self._put_indication(XorPeerAddress(peer), Data(payload))
         return True
 
     def close(self, now: float) -> None:
         """Give the address back, also the one whose loan is on its way: one datagram, whose answer nobody waits for."""
-        is_asked = any(each.method is TurnMethod.ALLOCATE and each.key is not None for each in self._requests.values())
-        if (self.relayed is not None or is_asked) and not self._is_closed:
+        if (self.relayed is not None or self._asked() is not None) and not self._is_closed:
             self._request(TurnMethod.REFRESH, (Lifetime(0),), None, now)
             self._flush(now)
         self._end()
@@ -323,6 +324,11 @@ class TurnClient:
         """Drain what has happened."""
         return drain(self._events)
 
+    def _asked(self) -> _Request | None:
+        """The request for an address that is out with credentials."""
+        asked = (each for each in self._requests.values() if each.method is TurnMethod.ALLOCATE)
+        return next((each for each in asked if each.key is not None), None)
+
     def _receive_stun(self, message: Message, raw: bytes, now: float) -> None:
         if message.message_class is MessageClass.INDICATION and message.method == TurnMethod.DATA:
             peer, data = message.get(XorPeerAddress), message.get(Data)
@@ -359,14 +365,8 @@ class TurnClient:
                 # The nonce is bound to our address. It cannot be too old, so our address is another, or the relay is.
                 self._lose("the relay does not know this address")
                 return
-            self._request(
-                request.method,
-                request.attributes,
-                request.peer,
-                now,
-                attempts=request.attempts + 1,
-                schedule=request.schedule,
-            )
+            attempts, schedule = request.attempts + 1, request.schedule
+            self._request(request.method, request.attributes, request.peer, now, attempts=attempts, schedule=schedule)
         elif error.code == Code.UNAUTHENTICATED or request.key is None or self._is_authentic(request, raw):
             del self._requests[message.transaction_id]
             is_former = request.method is TurnMethod.ALLOCATE and error.code == Code.ALLOCATION_MISMATCH

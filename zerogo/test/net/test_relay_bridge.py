@@ -24,7 +24,7 @@ from zerogo.errors import ParseError
 from zerogo.ids import SocketAddress
 from zerogo.net.proxy import CONNECT_SECONDS, ProxiedEndpoint, Proxy, ProxyRefused, proxy_of
 from zerogo.net.relay_bridge import (
-    FIRST_DATAGRAMS_LIMIT,
+    FIRST_BYTES,
     LOOPBACK,
     REDIAL_SECONDS,
     REQUEST_BYTES,
@@ -146,10 +146,22 @@ class RelayBridgeTests(SynchronousTestCase):
 
     def test_what_is_sent_before_an_answer_is_bounded(self) -> None:
         transport = self.tcp.accept()
-        for _ in range(FIRST_DATAGRAMS_LIMIT + 3):
+        room = FIRST_BYTES // len(QUESTION)
+        for _ in range(room + 3):
             self.send(QUESTION)
-        self.assertEqual(len(transport.value()), FIRST_DATAGRAMS_LIMIT * len(QUESTION))
+        self.assertEqual(len(transport.value()), room * len(QUESTION))
         self.assertEqual(self.bridge.counters.dropped, 3)
+
+    def test_there_is_room_again_before_the_next_answer_when_a_stream_was_lost(self) -> None:
+        transport = self.tcp.accept()
+        for _ in range(FIRST_BYTES // len(QUESTION)):
+            self.send(QUESTION)
+        transport.protocol.dataReceived(ANSWER + bytes(-len(ANSWER) % 4))
+        transport.abortConnection()
+        self.reactor.advance(REDIAL_SECONDS[0])
+        transport = self.tcp.accept()
+        self.send(QUESTION)
+        self.assertEqual((transport.value(), self.bridge.counters.dropped), (QUESTION, 0))
 
     def test_full_stream_drops_datagrams(self) -> None:
         transport = self.tcp.accept()

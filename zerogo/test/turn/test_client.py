@@ -177,6 +177,14 @@ class TurnClientTests(SynchronousTestCase):
             line = Line(self.bench, credential, address=evolve(TCP, listener=number)).start()
             self.assertEqual(([type(each) for each in line.seen], len(line.sent)), ([Allocated], 2))
 
+    def test_nonce_that_an_earlier_connection_came_with_costs_one_challenge(self) -> None:
+        credential = self.handed_out()
+        for port, sent in ((4001, 1), (4002, 2)):
+            address = evolve(TCP, address=SocketAddress("192.0.2.1", port))
+            line = Line(self.bench, credential, address=address).start()
+            self.assertEqual(([type(each) for each in line.seen], len(line.sent)), ([Allocated], sent))
+            self.bench.server.client_lost(address, self.bench.now)
+
     def test_nonce_that_was_handed_out_proves_no_address_of_a_datagram(self) -> None:
         credential = self.handed_out()
         line = Line(self.bench, credential).start()
@@ -339,6 +347,20 @@ class TurnClientTests(SynchronousTestCase):
         assert self.line.client.relayed is not None
         self.assertEqual(other.seen[-1], PeerData(self.line.client.relayed, b"here I am"))
         self.assertFalse(self.line.client.send_ahead(other.client.relayed, b"the address is there"))
+
+    def test_one_permission_is_asked_for_ahead_on_a_stream_for_it_is_for_a_host(self) -> None:
+        for address, permissions in ((TCP, 1), (udp(), 3)):
+            client = Line(self.bench, self.handed_out(), address=address).client
+            client.start(self.bench.now)
+            if not address.is_stream:
+                for request in list(client.transmits()):
+                    for challenge in self.bench.from_client(request.payload, address):
+                        client.receive_datagram(challenge, SERVER, self.bench.now)
+            for port in (50001, 50002, 50003):
+                self.assertTrue(client.send_ahead(SocketAddress(OWN, port), b"here I am"))
+            methods = [parse(each.payload).method for each in client.transmits()]
+            self.assertEqual(methods.count(TurnMethod.CREATE_PERMISSION), permissions)
+            self.assertEqual(methods.count(TurnMethod.SEND), 3)
 
     def test_a_later_grant_takes_the_place_of_the_one_before(self) -> None:
         self.line.start()
