@@ -59,7 +59,7 @@ class Relays:
         self._specs: list[RelaySpec] = []
         self._credentials: dict[str, TurnCredential] = {}
         self._bridges: dict[str, Bridge] = {}
-        self._streams: dict[str, None] = {}
+        self._streams: dict[str, str] = {}
         self._round = 0
 
     def attach(self, user: RelayUser) -> None:
@@ -101,7 +101,7 @@ class Relays:
         self._bridges[relay].start()
 
     def _stream_opened(self, user: RelayUser, relay: str, address: SocketAddress) -> None:
-        self._streams[str(address)] = None
+        self._streams[str(address)] = relay
         user.relay_stream_opened(relay, address)
 
     def _stream_closed(self, user: RelayUser, relay: str, address: SocketAddress) -> None:
@@ -117,6 +117,7 @@ class Relays:
         bridge = self._bridges.pop(relay, None)
         if bridge is not None:
             bridge.stop()
+        self._streams = {address: name for address, name in self._streams.items() if name != relay}
 
     def stop(self) -> None:
         """Close the bridges; what is known stays known."""

@@ -90,6 +90,16 @@ class RelaysTests(SynchronousTestCase):
         relays.stream_unwanted("near")
         self.assertEqual([bridge.is_running for bridge in self.bridges], [False])
 
+    def test_address_of_a_stream_is_forgotten_with_its_bridge_and_that_of_another_relay_is_not(self) -> None:
+        relays = self.relays()
+        relays.attach(self.user)
+        other = SocketAddress("127.0.0.1", 40001)
+        for number, (relay, address) in enumerate([("near", BRIDGE), ("plain", other)]):
+            relays.stream_wanted(relay)
+            self.bridges[number].opened(address)
+        relays.stream_unwanted("near")
+        self.assertEqual([relays.is_stream(str(each)) for each in (BRIDGE, other)], [False, True])
+
     def test_bridges_end_with_their_user(self) -> None:
         relays = self.relays()
         relays.attach(self.user)
