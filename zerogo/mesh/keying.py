@@ -213,8 +213,9 @@ class Keying:
             self._timers.set(_Timer.BEGIN, now + TAKEOVER_SECONDS)
         local_index = self._context.indexes.allocate(self._peer)
         datagram, keys = responder.create_response(received, local_index)
-        self._context.outbox.send(source, datagram)
+        # By the controller, the answer is an event as well, and the peer may use the session as soon as it has it.
         self._add(keys, now)
+        self._context.outbox.send(source, datagram)
 
     def confirmed(self, local_index: int, now: float) -> bool:
         """The data plane saw the first authentic datagram of a session; False where that is old news."""

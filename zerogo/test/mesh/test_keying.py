@@ -84,6 +84,13 @@ class KeyingTests(SynchronousTestCase):
         self.assertTrue(self.ann.take_fresh())
         self.assertFalse(self.ann.take_fresh())
 
+    def test_the_session_is_told_before_the_answer_that_goes_by_the_controller(self) -> None:
+        [datagram] = self.initiate(10.0)
+        received = self.responder.consume_initiation(datagram)
+        self.bob.respond(self.responder, received, BySignal(ANN.node_id), 10.0)
+        told = [type(event) for event in drained(self.bobs, SessionReady, SignalToSend)]
+        self.assertEqual(told, [SessionReady, SignalToSend])
+
     def test_the_responder_may_not_send_before_confirmation(self) -> None:
         [datagram] = self.initiate(10.0)
         self.respond(datagram, 10.0)
