@@ -19,18 +19,22 @@ from zerogo.mesh.signal import BySignal
 from zerogo.mesh.status import Refusal
 from zerogo.mesh.surroundings import Surroundings
 from zerogo.noise.admission import Admission, CookieDemanded
+from zerogo.noise.cookie import HandshakeSource
 from zerogo.noise.errors import NotAuthentic, Replayed, TooManyInitiations
 from zerogo.noise.exchange import ReceivedInitiation, Responder
+from zerogo.routing.allowance import Allowance
 from zerogo.stun.message import MessageClass, parse
 from zerogo.wire.datagram import DatagramKind, classify
 from zerogo.wire.handshake import parse_cookie_reply, parse_response
 
-_CONTROLLER = SocketAddress("::", 0)
+SIGNALLED_RATE, SIGNALLED_BURST = 50.0, 1024.0
+"""Initiations by the controller, of all members, that are looked at: their answers take half of the signals that it
+passes on for us at most, so there is room for our own."""
 
 
-def _proof_address(source: Endpoint | BySignal) -> SocketAddress:
-    """What cookies are made for; all that the controller carries comes from one place."""
-    return _CONTROLLER if isinstance(source, BySignal) else far_address(source)
+def _proof_source(source: Endpoint | BySignal) -> HandshakeSource:
+    """What cookies are made for; the controller vouches for the members that it carries for."""
+    return source.node_id if isinstance(source, BySignal) else far_address(source)
 
 
 class Door:
@@ -41,6 +45,7 @@ class Door:
         self._directory = directory
         self._admission = Admission(context.network, context.identity.static_public, context.rng)
         self._responder = Responder(context.identity, context.network, context.psk, context.rng)
+        self._signalled = Allowance(SIGNALLED_RATE, SIGNALLED_BURST)
 
     def receive(self, data: bytes, source: Endpoint, surroundings: Surroundings, now: float) -> Peer | None:
         """Take one datagram; the peer that has to be settled. Never raises."""
@@ -60,7 +65,7 @@ class Door:
         """Take a handshake datagram that the controller passed on; the peer that has to be settled. Never raises."""
         match classify(data):
             case DatagramKind.INITIATION:
-                return self._receive_initiation(data, BySignal(sender), now)
+                return self._receive_signalled_initiation(data, sender, now)
             case DatagramKind.RESPONSE:
                 return self._receive_response(data, now)
             case DatagramKind.COOKIE_REPLY:
@@ -93,9 +98,18 @@ class Door:
         peer.search.receive_message(message, data, source, now)
         return peer
 
+    def _receive_signalled_initiation(self, data: bytes, sender: NodeId, now: float) -> Peer | None:
+        """Each may draw a signal of ours, and who sends too many of those loses the controller."""
+        peer = self._directory.of_node(sender.raw)
+        if peer is None:
+            return self._refuse(Refusal.UNKNOWN_PEER)
+        if not (peer.signalled.take(1, now) and self._signalled.take(1, now)):
+            return self._refuse(Refusal.TOO_MANY_INITIATIONS)
+        return self._receive_initiation(data, BySignal(sender), now)
+
     def _receive_initiation(self, data: bytes, source: Endpoint | BySignal, now: float) -> Peer | None:
         try:
-            demanded = self._admission.admit(data, _proof_address(source), now)
+            demanded = self._admission.admit(data, _proof_source(source), now)
             if demanded is not None:
                 return self._demand(demanded, source)
             received = self._responder.consume_initiation(data)
@@ -114,7 +128,7 @@ class Door:
         self, peer: Peer, received: ReceivedInitiation, data: bytes, source: Endpoint | BySignal, now: float
     ) -> Peer | None:
         try:
-            demanded = self._admission.check_fresh(received, data, _proof_address(source), now)
+            demanded = self._admission.check_fresh(received, data, _proof_source(source), now)
         except Replayed:
             return self._refuse(Refusal.REPLAYED_INITIATION)
         if demanded is not None:

@@ -27,6 +27,7 @@ from zerogo.mesh.search import Search
 from zerogo.mesh.signal import BySignal, Offer, Relayed, emit_relayed_signal
 from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import PeerStatus, Refusal
+from zerogo.routing.allowance import Allowance
 from zerogo.wire.control import Close, CloseReason, Probe, ProbeAnswer, emit_control, parse_control
 from zerogo.wire.handshake import Suite
 from zerogo.wire.links import LinkAdvert, LinkRequest
@@ -35,6 +36,8 @@ DOUBT_SECONDS = 0.7
 """A peer that began anew, or whose paths died, has lost its keys if it answers no probe in this time."""
 FOLLOWER_DOUBT_SECONDS = 1.2
 """The same at the end that does not lead, so that both do not open handshakes at once."""
+SIGNALLED_RATE, SIGNALLED_BURST = 2.0, 8.0
+"""Initiations of one peer by the controller that are looked at."""
 
 
 @define(eq=False)
@@ -54,6 +57,8 @@ class Peer:
     keying: Keying = field(init=False)
     paths: Paths = field(init=False)
     meeting: Meeting = field(init=False)
+    signalled: Allowance = field(factory=lambda: Allowance(SIGNALLED_RATE, SIGNALLED_BURST), init=False)
+    """Of the peer's initiations that come by the controller."""
     _doubt_at: float | None = field(default=None, init=False)
     _told_reason: str = field(default="", init=False)
     _was_direct: bool = field(default=False, init=False)

@@ -187,10 +187,14 @@ def is_relayed_signal(data: bytes) -> bool:
 
 
 def parse_relayed_signal(data: bytes) -> tuple[NodeId, bytes]:
-    """Who claims to have sent it, and the blob, which is yet to be checked; raises `ParseError`."""
-    if not is_relayed_signal(data) or len(data) <= 1 + NODE_ID_BYTES:
+    """Who claims to have sent it, and the blob, which is yet to be checked; raises `ParseError`.
+
+    A handshake is none: its answer would go by the controller, to a member that anyone at the relay can name.
+    """
+    blob = data[1 + NODE_ID_BYTES :]
+    if not is_relayed_signal(data) or not blob or is_signalled_handshake(blob):
         raise ParseError("not a relayed signal")
-    return NodeId(data[1 : 1 + NODE_ID_BYTES]), data[1 + NODE_ID_BYTES :]
+    return NodeId(data[1 : 1 + NODE_ID_BYTES]), blob
 
 
 def _parse_candidates(texts: Sequence[str]) -> tuple[Candidate, ...]:

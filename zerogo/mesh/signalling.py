@@ -52,6 +52,8 @@ class Signalling:
     """Where this end expects to be seen by the peer; told with each signal."""
     told: bytes | None = field(default=None, init=False)
     """The newest blob that the controller was given; its taker sets it back."""
+    _places: dict[str, Relayed] = field(factory=dict, init=False)
+    """Where the peer was heard from in its epoch, by relay, at relays where it has named no address itself."""
     _sequence: int = field(default=0, init=False)
     _send_at: float | None = field(default=None, init=False)
     _punch_at: float | None = field(default=None, init=False)
@@ -90,18 +92,29 @@ class Signalling:
         :param place: the allocation of a relay that it came from; the peer may not know that one itself yet.
         """
         signal = parse_signal(blob, self._secrets.signal_receive_key)
-        if place is not None and all(each.relay != place.relay for each in signal.offer.relayed):
-            offer = evolve(signal.offer, relayed=(*signal.offer.relayed, place)[:RELAYED_LIMIT])
-            signal = evolve(signal, offer=offer)
         before = self.remote
-        if before is not None and before.epoch == signal.epoch and signal.sequence <= before.sequence:
-            return Hearing.STALE
-        self.remote = signal
         is_new = before is None or before.epoch != signal.epoch
+        if before is not None and not is_new and signal.sequence <= before.sequence:
+            if place is None or signal.sequence < before.sequence or place.relay in self._places:
+                return Hearing.STALE
+            if any(each.relay == place.relay for each in signal.offer.relayed):
+                return Hearing.STALE
+        if is_new:
+            self._places.clear()
+        self.remote = self._placed(signal, place)
         if signal.wants_answer:
             self.changed(now)
         self.plan_punch(own, now)
         return Hearing.NEW_EPOCH if is_new else Hearing.MORE
+
+    def _placed(self, signal: Signal, place: Relayed | None) -> Signal:
+        """With the addresses that the peer was heard from in this epoch and does not name; its own word goes first."""
+        if place is not None and (place.relay in self._places or len(self._places) < RELAYED_LIMIT):
+            self._places[place.relay] = place
+        for each in signal.offer.relayed:
+            self._places.pop(each.relay, None)
+        relayed = (*signal.offer.relayed, *self._places.values())[:RELAYED_LIMIT]
+        return evolve(signal, offer=evolve(signal.offer, relayed=relayed))
 
     def plan_punch(self, own: Offer, now: float) -> None:
         """Something changed at one end: have the controller start both, once for each pair of epochs."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 from attrs import frozen
 
 from zerogo.core import RandomBytes
-from zerogo.ids import NetworkId, SocketAddress
-from zerogo.noise.cookie import CookieIssuer, HandshakeLimiter, check_mac1
+from zerogo.ids import NetworkId
+from zerogo.noise.cookie import CookieIssuer, HandshakeLimiter, HandshakeSource, check_mac1
 from zerogo.noise.errors import StaleInitiation, TooManyInitiations
 from zerogo.noise.exchange import ReceivedInitiation
 from zerogo.noise.timestamp import ReplayGuard
@@ -35,7 +35,7 @@ class Admission:
         self._limiter = HandshakeLimiter()
         self._guard = ReplayGuard()
 
-    def admit(self, datagram: bytes, source: SocketAddress, now: float) -> CookieDemanded | None:
+    def admit(self, datagram: bytes, source: HandshakeSource, now: float) -> CookieDemanded | None:
         """Decide before any Diffie-Hellman: None says go on, `CookieDemanded` says answer with that and stop.
 
         Raises `ParseError`, `NotAuthentic` (mac1) and, under load, `TooManyInitiations`.
@@ -48,11 +48,11 @@ class Admission:
         if not self._issuer.has_valid_mac2(datagram, source, now):
             return CookieDemanded(self._issuer.reply(datagram, initiation.sender_index, source, now))
         if not self._limiter.allows(source, now):
-            raise TooManyInitiations(f"{source.host} sends too many initiations")
+            raise TooManyInitiations(f"{source} sends too many initiations")
         return None
 
     def check_fresh(
-        self, received: ReceivedInitiation, datagram: bytes, source: SocketAddress, now: float
+        self, received: ReceivedInitiation, datagram: bytes, source: HandshakeSource, now: float
     ) -> CookieDemanded | None:
         """Decide about an authentic initiation of a member: None says answer it, `CookieDemanded` as in `admit`.
 

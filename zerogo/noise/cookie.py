@@ -9,7 +9,7 @@ it do Diffie-Hellman. Cookies are MACs over the source under a secret of the res
     mac1 key    BLAKE2s-256(network id 5 | receiver's X25519 key 32), person `zg-mac1`
     cookie key  BLAKE2s-256(network id 5 | responder's X25519 key 32), person `zg-cooky`
     mac1, mac2  BLAKE2s-128 keyed with the mac1 key, with the cookie
-    cookie      BLAKE2s-128 keyed with the secret, over the address (4 or 16 bytes) and the port (2)
+    cookie      BLAKE2s-128 keyed with the secret, over the address (4 or 16 bytes) and the port (2), or the node id
     reply       XChaCha20-Poly1305 of the cookie under the cookie key; associated data: mac1 of what it answers
 """
 
@@ -27,7 +27,7 @@ from nacl.bindings import (
 from nacl.exceptions import CryptoError
 
 from zerogo.core import RandomBytes
-from zerogo.ids import NetworkId, SocketAddress
+from zerogo.ids import NetworkId, NodeId, SocketAddress
 from zerogo.noise.errors import NotAuthentic
 from zerogo.wire.handshake import COOKIE_BYTES, COOKIE_NONCE_BYTES, MAC_BYTES, CookieReply, emit_cookie_reply
 
@@ -44,6 +44,8 @@ LOAD_RATE = 100.0
 LOAD_BURST = 50
 LOAD_SECONDS = 1.0
 NO_MAC = bytes(MAC_BYTES)
+HandshakeSource = SocketAddress | NodeId
+"""Where an initiation came from, or the member that the controller vouches for where it carried it."""
 
 
 def mac1_key(network: NetworkId, receiver_static: bytes) -> bytes:
@@ -86,7 +88,7 @@ class CookieIssuer:
         self._secrets: list[bytes] = []
         self._rotate_at = float("-inf")
 
-    def reply(self, datagram: bytes, receiver_index: int, source: SocketAddress, now: float) -> bytes:
+    def reply(self, datagram: bytes, receiver_index: int, source: HandshakeSource, now: float) -> bytes:
         """The cookie reply to an initiation whose mac1 is right; `receiver_index` is the initiation's sender index."""
         nonce = self._rng(COOKIE_NONCE_BYTES)
         mac1 = datagram[-2 * MAC_BYTES : -MAC_BYTES]
@@ -94,16 +96,16 @@ class CookieIssuer:
         sealed = crypto_aead_xchacha20poly1305_ietf_encrypt(cookie, mac1, nonce, self._key)
         return emit_cookie_reply(CookieReply(receiver_index, nonce, sealed))
 
-    def has_valid_mac2(self, datagram: bytes, source: SocketAddress, now: float) -> bool:
-        """Whether mac2 of this initiation was made with a cookie of ours for this very address and port."""
+    def has_valid_mac2(self, datagram: bytes, source: HandshakeSource, now: float) -> bool:
+        """Whether mac2 of this initiation was made with a cookie of ours for this very source."""
         covered, mac2 = datagram[:-MAC_BYTES], datagram[-MAC_BYTES:]
         if mac2 == NO_MAC:
             return False
         cookies = [_cookie(secret, source) for secret in self._current_secrets(now)]
         return any([hmac.compare_digest(mac(cookie, covered), mac2) for cookie in cookies])
 
-    def is_valid_cookie(self, cookie: bytes, source: SocketAddress, now: float) -> bool:
-        """Whether this is a cookie of ours for this very address and port, not older than twice the lifetime."""
+    def is_valid_cookie(self, cookie: bytes, source: HandshakeSource, now: float) -> bool:
+        """Whether this is a cookie of ours for this very source, not older than twice the lifetime."""
         if len(cookie) != COOKIE_BYTES:
             return False
         return any([hmac.compare_digest(_cookie(secret, source), cookie) for secret in self._current_secrets(now)])
@@ -120,9 +122,15 @@ class CookieIssuer:
         return "<CookieIssuer>"
 
 
-def _cookie(secret: bytes, source: SocketAddress) -> bytes:
-    place = ipaddress.ip_address(source.host).packed + source.port.to_bytes(2, "big")
-    return hashlib.blake2s(place, key=secret, digest_size=COOKIE_BYTES).digest()
+def _cookie(secret: bytes, source: HandshakeSource) -> bytes:
+    return hashlib.blake2s(_place(source), key=secret, digest_size=COOKIE_BYTES).digest()
+
+
+def _place(source: HandshakeSource) -> bytes:
+    """6, 10 or 18 bytes: the length tells which it is."""
+    if isinstance(source, NodeId):
+        return source.raw
+    return ipaddress.ip_address(source.host).packed + source.port.to_bytes(2, "big")
 
 
 @frozen
@@ -171,8 +179,8 @@ class HandshakeLimiter:
         """Whether initiations must carry mac2; stays so for a second after the last one too many."""
         return now < self._loaded_until
 
-    def allows(self, source: SocketAddress, now: float) -> bool:
-        """Take one from the budget of this source (its IPv4 address, or IPv6 /64); False where it is used up."""
+    def allows(self, source: HandshakeSource, now: float) -> bool:
+        """Take one from the budget of this source (IPv4 address, IPv6 /64, or node id); False where it is used up."""
         key = _source_key(source)
         bucket = self._sources.pop(key, None)
         if bucket is None:
@@ -198,6 +206,8 @@ class HandshakeLimiter:
         return len(self._sources)
 
 
-def _source_key(source: SocketAddress) -> bytes:
+def _source_key(source: HandshakeSource) -> bytes:
+    if isinstance(source, NodeId):
+        return source.raw
     packed = ipaddress.ip_address(source.host).packed
     return packed[:8] if len(packed) == 16 else packed

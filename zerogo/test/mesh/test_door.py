@@ -9,8 +9,12 @@ from zerogo.ice.binding import Check, emit_check
 from zerogo.ids import SocketAddress
 from zerogo.mesh import Node, NodeSettings, Refusal
 from zerogo.mesh.credentials import derive_pair_secrets
+from zerogo.mesh.door import SIGNALLED_BURST
 from zerogo.mesh.events import SignalToSend
+from zerogo.mesh.peer import SIGNALLED_BURST as PEER_BURST
+from zerogo.noise.cookie import LOAD_BURST
 from zerogo.noise.exchange import Initiator, Responder
+from zerogo.noise.identity import Identity
 from zerogo.stun.attributes import Username
 from zerogo.stun.integrity import Integrity
 from zerogo.stun.message import Message, MessageClass, Method, emit
@@ -70,6 +74,48 @@ class DoorTests(SynchronousTestCase):
         self.node.receive_signal(EVE.node_id, self.initiation(self.initiator()), 1.0)
         self.assertEqual([], [event for event in self.node.events() if isinstance(event, SignalToSend)])
         self.assertEqual(self.node.counters().refusals[Refusal.UNKNOWN_PEER], 1)
+
+    def answered(self, initiation: bytes, sender: Identity = BOB, now: float = 1.0) -> list[bytes]:
+        """What Ann has the controller carry back to `sender`."""
+        self.node.receive_signal(sender.node_id, initiation, now)
+        return [each.blob for each in self.node.events() if isinstance(each, SignalToSend) and each.blob[0] >= 0x90]
+
+    def test_a_member_that_sends_too_many_by_the_controller_is_not_answered_and_another_one_is(self) -> None:
+        self.node.update_peers([spec(BOB), spec(EVE)], 1.0)
+        datagram = self.initiation(self.initiator())
+        for _ in range(int(PEER_BURST)):
+            self.answered(datagram)
+        self.assertEqual(self.node.counters().refusals[Refusal.TOO_MANY_INITIATIONS], 0)
+        fresh = self.initiator().create_initiation(2, b"\2" * 12)
+        self.assertEqual(self.answered(fresh), [])
+        self.assertEqual(self.node.counters().refusals[Refusal.TOO_MANY_INITIATIONS], 1)
+        self.assertEqual(len(self.answered(self.initiation(self.initiator(local=EVE)), EVE)), 1)
+        self.assertEqual(len(self.answered(fresh, now=2.0)), 1)
+
+    def test_all_members_together_draw_so_many_answers_by_the_controller_and_no_more(self) -> None:
+        members = [Identity.generate(self.rng) for _ in range(int(SIGNALLED_BURST / PEER_BURST) + 1)]
+        self.node.update_peers([spec(member) for member in members], 1.0)
+        # With a right mac1 and nothing behind it: under load, each is worth a cookie reply.
+        datagram = self.initiation(self.initiator(local=EVE))
+        drawn = sum(len(self.answered(datagram, member)) for member in members for _ in range(int(PEER_BURST)))
+        self.assertEqual(drawn, int(SIGNALLED_BURST) - LOAD_BURST)
+
+    def test_under_load_a_cookie_by_the_controller_is_for_one_member_and_so_is_its_budget(self) -> None:
+        self.node.update_peers([spec(BOB), spec(EVE)], 1.0)
+        stranger = self.initiation(self.initiator(local=Identity.generate(self.rng)))
+        for _ in range(LOAD_BURST + 1):
+            self.node.receive_datagram(stranger, SOURCE, 1.0)
+        cookies = {}
+        for member in (BOB, EVE):
+            initiator = self.initiator(local=member)
+            [reply] = self.answered(self.initiation(initiator), member)
+            cookies[member.node_id] = initiator.consume_cookie_reply(reply)
+        with_eves = self.initiator().create_initiation(2, b"\2" * 12, cookie=cookies[EVE.node_id])
+        [reply] = self.answered(with_eves)
+        self.assertEqual(reply[0], 0x92)
+        with_own = self.initiator().create_initiation(3, b"\3" * 12, cookie=cookies[BOB.node_id])
+        [response] = self.answered(with_own)
+        self.assertEqual(response[0], 0x91)
 
     def test_what_is_of_no_family_is_counted(self) -> None:
         for data in (b"", b"\x17\x03\x01", b"\x40\0\0\0", b"\x93" + bytes(40), b"GET / HTTP/1.1\r\n\r\n"):

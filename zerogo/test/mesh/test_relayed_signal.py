@@ -48,6 +48,11 @@ class RelayedSignalTests(SynchronousTestCase):
         with self.assertRaises(ParseError):
             parse_relayed_signal(emit_relayed_signal(NODE, b""))
 
+    def test_a_handshake_datagram_is_none(self) -> None:
+        for first in (b"\x90", b"\x91", b"\x92"):
+            with self.assertRaises(ParseError):
+                parse_relayed_signal(emit_relayed_signal(NODE, first + bytes(200)))
+
     @given(st.binary(max_size=64))
     @settings(deadline=None, max_examples=200)
     def test_garbage_is_a_parse_error(self, data: bytes) -> None:

@@ -10,7 +10,7 @@ from zerogo.ids import SocketAddress
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.credentials import derive_pair_secrets
 from zerogo.mesh.events import PunchWanted, SignalToSend
-from zerogo.mesh.signal import Offer
+from zerogo.mesh.signal import Offer, Relayed
 from zerogo.mesh.signalling import (
     DEBOUNCE_SECONDS,
     PUNCH_GAP_SECONDS,
@@ -23,6 +23,8 @@ from zerogo.test.mesh.parts import ANN, BOB, NETWORK, context, drained
 
 SOME = Offer(candidates=(Candidate.host(SocketAddress.of("192.0.2.1", 1)),))
 ALL = Offer(candidates=SOME.candidates, is_complete=True)
+HEARD = Relayed("near", SocketAddress.of("192.0.2.9", 50001))
+NAMED = Relayed("near", SocketAddress.of("192.0.2.9", 50002))
 
 
 class SignallingTests(SynchronousTestCase):
@@ -77,6 +79,41 @@ class SignallingTests(SynchronousTestCase):
         self.bob.changed(4.0)
         [third] = self.blobs(self.bob, self.bobs, ALL, 4.01)
         self.assertIs(self.ann.receive(third, ALL, 5.0), Hearing.MORE)
+
+    def test_a_place_that_the_peer_was_heard_from_is_kept_for_the_epoch(self) -> None:
+        self.bob.begin(1.0)
+        self.ann.receive(self.bob.compose(SOME), ALL, 1.1, place=HEARD)
+        self.assertEqual(self.ann.remote_offer.relayed, (HEARD,))
+        self.assertIs(self.ann.receive(self.bob.compose(ALL), ALL, 1.2), Hearing.MORE)
+        self.assertEqual((self.ann.remote_offer.relayed, self.ann.remote_offer.is_complete), ((HEARD,), True))
+        self.bob.begin(2.0)
+        self.ann.receive(self.bob.compose(ALL), ALL, 2.1)
+        self.assertEqual(self.ann.remote_offer.relayed, ())
+
+    def test_the_address_that_the_peer_names_takes_the_place_of_the_one_it_was_heard_from(self) -> None:
+        self.bob.begin(1.0)
+        self.ann.receive(self.bob.compose(SOME), ALL, 1.1, place=HEARD)
+        self.ann.receive(self.bob.compose(Offer(relayed=(NAMED,))), ALL, 1.2)
+        self.assertEqual(self.ann.remote_offer.relayed, (NAMED,))
+        self.ann.receive(self.bob.compose(SOME), ALL, 1.3)
+        self.assertEqual(self.ann.remote_offer.relayed, ())
+
+    def test_a_copy_by_a_relay_tells_the_place_though_the_controller_was_faster(self) -> None:
+        self.bob.begin(1.0)
+        old, blob = self.bob.compose(SOME), self.bob.compose(SOME)
+        self.ann.receive(blob, ALL, 1.1)
+        self.assertIs(self.ann.receive(old, ALL, 1.2, place=HEARD), Hearing.STALE)
+        self.assertIs(self.ann.receive(blob, ALL, 1.2, place=HEARD), Hearing.MORE)
+        self.assertEqual(self.ann.remote_offer.relayed, (HEARD,))
+        self.assertIs(self.ann.receive(blob, ALL, 1.3, place=NAMED), Hearing.STALE)
+        self.assertEqual(self.ann.remote_offer.relayed, (HEARD,))
+
+    def test_a_copy_by_a_relay_tells_nothing_where_the_peer_names_its_address_there(self) -> None:
+        self.bob.begin(1.0)
+        blob = self.bob.compose(Offer(relayed=(NAMED,)))
+        self.ann.receive(blob, ALL, 1.1)
+        self.assertIs(self.ann.receive(blob, ALL, 1.2, place=HEARD), Hearing.STALE)
+        self.assertEqual(self.ann.remote_offer.relayed, (NAMED,))
 
     def test_the_end_that_leads_asks_once_when_both_have_all(self) -> None:
         self.ann.begin(1.0)

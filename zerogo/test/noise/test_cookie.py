@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.ids import SocketAddress
+from zerogo.ids import NodeId, SocketAddress
 from zerogo.noise.cookie import (
     LOAD_BURST,
     LOAD_SECONDS,
@@ -140,6 +140,11 @@ class SourceRateTests(SynchronousTestCase):
         self._taken("2001:db8:0:1::1", 0.0)
         self.assertEqual(self._taken("2001:db8:0:1:ffff::2", 0.0), 0)
         self.assertEqual(self._taken("2001:db8:0:2::1", 0.0), SOURCE_BURST)
+
+    def test_members_that_the_controller_carries_for_count_each(self) -> None:
+        ann, bob = NodeId(bytes(9) + b"a"), NodeId(bytes(9) + b"b")
+        self.assertEqual(sum(self.limiter.allows(ann, 0.0) for _ in range(30)), SOURCE_BURST)
+        self.assertEqual(sum(self.limiter.allows(bob, 0.0) for _ in range(30)), SOURCE_BURST)
 
     def test_the_table_is_bounded_and_empties_itself(self) -> None:
         hosts = [f"10.{number >> 8}.{number & 255}.1" for number in range(SOURCES_LIMIT + 500)]
