@@ -75,6 +75,7 @@ class Splice:
         self._is_over = False
         self._calls: list[IDelayedCall] = []
         driver.own(number, self)
+        self._is_producer = True
         transport.registerProducer(self, True)
 
     # ----- the connection
@@ -208,6 +209,8 @@ class Splice:
     def _finish_if_empty(self) -> None:
         if self._is_fin_received and not self._held and not self._is_over and not self._is_write_closed:
             self._is_write_closed = True
+            # A transport with a full buffer asks its producer for more once that is written, and forgets to close.
+            self._unregister()
             if self._translate is not None:
                 tail = self._translate(b"")
                 if tail:
@@ -234,8 +237,13 @@ class Splice:
             # The connection may outlive the stream, and nobody else would have it read again.
             self._stopped_by = 0
             self._transport.resumeProducing()
-        self._transport.unregisterProducer()
+        self._unregister()
         self._counted.closed(reason)
+
+    def _unregister(self) -> None:
+        if self._is_producer:
+            self._is_producer = False
+            self._transport.unregisterProducer()
 
     # ----- reading the connection
 

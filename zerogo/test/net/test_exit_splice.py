@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+from typing import Any
+
+from twisted.internet.protocol import Protocol
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.exit.frames import Command
@@ -9,6 +14,7 @@ from zerogo.exit.rate import RateLimit
 from zerogo.exit.reason import Reason
 from zerogo.exit.stream import INITIAL_CREDIT
 from zerogo.exit.target import Target
+from zerogo.net.exit_socket import StreamSocket
 from zerogo.net.exit_splice import Counted, Splice
 from zerogo.test.net.exit_link import Link, Stream, Transport
 
@@ -86,6 +92,27 @@ class SpliceTests(SynchronousTestCase):
         self.assertFalse(self.transport.is_write_closed)
         self.splice.resumeProducing()
         self.assertEqual((self.transport.value(), self.transport.is_write_closed), (b"last words", True))
+
+    def test_the_end_reaches_a_reader_that_was_too_slow_for_the_last_piece(self) -> None:
+        near, far = socket.socketpair()
+        self.addCleanup(near.close)
+        self.addCleanup(far.close)
+        far.setblocking(False)
+        reactor: Any = MemoryReactorClock()
+        transport: Any = StreamSocket(near, Protocol(), ("",), None, 0, reactor)
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        transport.bufferSize = 4096
+        Splice(self.link.gateway, self.number, transport)
+        sent = bytes(100_000)
+        self.link.edge.write(self.number, sent)
+        self.link.edge.call(self.link.edge.tunnel.mux.finish, self.number)
+        self.link.settle()
+        self.assertTrue(transport._isSendBufferFull())
+        got = b""
+        while reactor.getWriters():
+            self.assertIsNone(transport.doWrite())
+            got += far.recv(len(sent))
+        self.assertEqual((len(got), far.recv(1)), (len(sent), b""))
 
     def test_broken_is_not_finished_in_either_direction(self) -> None:
         self.splice.connection_lost(is_clean=False)
