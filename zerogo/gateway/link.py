@@ -1,4 +1,4 @@
-# -*- test-case-name: zerogo.test.gateway.test_controlled -*-
+# -*- test-case-name: zerogo.test.gateway.test_link -*-
 """A gateway's connection to its controller: the channel that agents use, for another purpose, kept up for ever."""
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class LinkOwner(Protocol):
     def told(self, message: OfficeMessage) -> None: ...
 
     def heard(self) -> None:
-        """The controller is there: anything came."""
+        """The controller is there, and we are its gateway: anything came. Whom it refuses has no controller."""
 
 
 class ControllerLink:
@@ -126,7 +126,8 @@ class ControllerLink:
         self.reason = reason
 
     def _take(self, message: OfficeMessage) -> None:
-        self._owner.heard()
+        if self.is_here or isinstance(message, Admitted):
+            self._owner.heard()
         match message:
             case Ping(number):
                 self.send(Pong(number))
@@ -138,6 +139,7 @@ class ControllerLink:
                 self._owner.admitted()
             case Refused(sentence, is_final):
                 _log.error("the controller refuses this gateway: {reason}", reason=sentence, is_final=is_final)
+                self.is_here = False
                 self.reason = sentence
             case _:
                 self._owner.told(message)
