@@ -86,7 +86,7 @@ def drain(state_dir: Path | None, gateway: str, undo: bool) -> None:
 @click.argument("gateway")
 @click.pass_obj
 def delete_gateway(state_dir: Path | None, gateway: str) -> None:
-    """Turn GATEWAY away from now on."""
+    """Turn GATEWAY away from now on; the token that it joined with is good for nobody any more."""
     api = controller_api(state_dir)
     found = _find(api, "gateways", gateway)
     api.call("DELETE", f"/exits/gateways/{found['id']}")

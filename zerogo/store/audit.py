@@ -70,6 +70,13 @@ def list_lines(connection: Connection, paging: Paging) -> Piece[AuditLine]:
     return Piece.cut(found, paging, lambda line: (line.number,))
 
 
+def newest_detail(connection: Connection, action: str, subject: str) -> str:
+    """What was noted when this was last done to `subject`; empty where it never was."""
+    where = (tables.audit.c.action == action) & (tables.audit.c.subject == subject)
+    query = select(tables.audit.c.detail).where(where).order_by(tables.audit.c.number.desc()).limit(1)
+    return connection.scalar(query) or ""
+
+
 def check_chain(connection: Connection) -> Verdict:
     """Compute all hashes again."""
     number, before = 0, ""

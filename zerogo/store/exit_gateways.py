@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -23,6 +24,8 @@ from zerogo.store.paging import Paging, Piece
 KEYS_LIMIT = 64
 KEY_ID_BYTES = 5
 DENIED_LIMIT = 10_000
+_JOIN, _KEY = "exit-gateway.join", "key="
+"""What the audit log says of a gateway that joined, and with which key."""
 _gateways, _edges, _keys = exit_tables.exit_gateways, exit_tables.exit_edges, exit_tables.exit_keys
 _leases = exit_tables.exit_leases
 
@@ -77,10 +80,12 @@ def enter(
     """A gateway with a proven key wants in: one that is known, or one with a key to join. None: neither."""
     row = connection.execute(select(_gateways).where(_gateways.c.id == str(gateway))).first()
     if row is None:
-        if said.secret is None or not _is_good(connection, KeyKind.GATEWAY, said.secret, unix_now):
+        key_id = None if said.secret is None else _find_good(connection, KeyKind.GATEWAY, said.secret, unix_now)
+        if key_id is None:
             return None
         _add_gateway(connection, gateway, static_public, said, unix_now)
-        audit.record(connection, f"gateway:{gateway}", "exit-gateway.join", unix_now, subject=str(gateway))
+        subject, detail = str(gateway), f"{_KEY}{key_id}"
+        audit.record(connection, f"gateway:{gateway}", _JOIN, unix_now, subject=subject, detail=detail)
         return find_gateway(connection, gateway)
     if row.boot != said.boot:
         # What it had leased and had not told before it was stopped: no byte of it can pass any more.
@@ -125,10 +130,18 @@ def change_gateway(
 def delete_gateway(
     connection: Connection, gateway: NodeId, actor: str, unix_now: float, expected: str | None = None
 ) -> None:
-    """Remove a gateway with its leases; raises `NotFound` or `Stale`."""
+    """Remove a gateway with its leases, and the key that it joined with; raises `NotFound` or `Stale`.
+
+    Whoever has its files has the key, and could join with it under another name. Other gateways that joined with the
+    same key stay: they need none any more.
+    """
     check_tag(find_gateway(connection, gateway).tag, expected)
     connection.execute(delete(_gateways).where(_gateways.c.id == str(gateway)))
     audit.record(connection, actor, "exit-gateway.delete", unix_now, subject=str(gateway))
+    joined = audit.newest_detail(connection, _JOIN, str(gateway))
+    # It may have expired, or been revoked.
+    with contextlib.suppress(NotFound):
+        delete_key(connection, joined.removeprefix(_KEY), actor, unix_now)
 
 
 # ----- edges
@@ -228,9 +241,9 @@ def _denied(connection: Connection) -> list[str]:
     return [row.id for row in connection.execute(query)]
 
 
-def _is_good(connection: Connection, kind: KeyKind, secret: bytes, unix_now: float) -> bool:
+def _find_good(connection: Connection, kind: KeyKind, secret: bytes, unix_now: float) -> str | None:
     where = (_keys.c.secret_hash == hash_secret(secret)) & (_keys.c.kind == kind.value)
-    return connection.scalar(select(_keys.c.id).where(where & (_keys.c.expires_at > unix_now))) is not None
+    return connection.scalar(select(_keys.c.id).where(where & (_keys.c.expires_at > unix_now)))
 
 
 def _add_gateway(connection: Connection, gateway: NodeId, static_public: bytes, said: Enter, unix_now: float) -> None:

@@ -1,12 +1,12 @@
 from zerogo.control.gateway_messages import EdgeHere, Enter
 from zerogo.ids import NodeId
-from zerogo.store import exit_gateways
+from zerogo.store import audit, exit_gateways
 from zerogo.store.errors import NotFound
 from zerogo.store.exit_values import KeyKind
 from zerogo.store.paging import Paging
 from zerogo.test.store.stock import NOW, StoreCase
 
-ONE = NodeId(b"1" * 10)
+ONE, TWO, THREE = (NodeId(name * 10) for name in (b"1", b"2", b"3"))
 EDGE = EdgeHere(edge="e" * 16, name="kiel", country="de", address="198.51.100.1", consent_at=NOW - 5)
 
 
@@ -15,9 +15,9 @@ class GatewayTests(StoreCase):
         key, secret = self.database.write(exit_gateways.create_key, kind, lifetime, "tester", self.rng, NOW)
         return key.key_id, secret
 
-    def enter(self, secret: bytes | None, now: float = NOW) -> bool:
+    def enter(self, secret: bytes | None, now: float = NOW, gateway: NodeId = ONE) -> bool:
         said = Enter(signing=bytes(32), boot=b"boot-one", name="fra", addresses=["192.0.2.1:9396"], secret=secret)
-        return self.database.write(exit_gateways.enter, ONE, bytes(32), said, now) is not None
+        return self.database.write(exit_gateways.enter, gateway, bytes(32), said, now) is not None
 
     def test_a_gateway_joins_with_a_key_of_its_kind_and_needs_none_after(self) -> None:
         self.assertFalse(self.enter(None))
@@ -29,6 +29,17 @@ class GatewayTests(StoreCase):
         self.assertTrue(self.enter(None))
         self.database.write(exit_gateways.delete_gateway, ONE, "tester", NOW)
         self.assertFalse(self.enter(secret))
+
+    def test_whoever_has_the_files_of_a_removed_gateway_cannot_join_with_its_key(self) -> None:
+        (key_id, secret), (_, another) = self.key(KeyKind.GATEWAY), self.key(KeyKind.GATEWAY)
+        self.assertTrue(self.enter(secret) and self.enter(secret, gateway=TWO))
+        self.database.write(exit_gateways.delete_gateway, ONE, "tester", NOW)
+        self.assertFalse(self.enter(secret))
+        self.assertFalse(self.enter(secret, gateway=THREE))
+        self.assertTrue(self.enter(None, gateway=TWO), "the others need no key any more")
+        lines = self.database.read(audit.list_lines, Paging()).items
+        self.assertIn(("exit-key.delete", key_id), [(line.action, line.subject) for line in lines])
+        self.assertTrue(self.enter(another), "a new token lets it in again")
 
     def test_gateways_are_told_good_keys_of_edges_denied_edges_and_each_other(self) -> None:
         self.enter(self.key(KeyKind.GATEWAY)[1])
