@@ -2,7 +2,8 @@
 """When this machine's links are looked at and told, and what lends the reports their sentences.
 
 Housekeeping calls `look` every ten seconds. While somebody looks at the controller, `look` plans itself at the interval
-that was asked for, and stops when that is over: nobody pays while nobody looks.
+that was asked for, and stops when that is over: nobody pays while nobody looks. A path that changes meanwhile is told
+without waiting for the interval.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from zerogo.control.messages import AgentFacts, LinksReport
 from zerogo.dataplane.interface import PeerCounters
 from zerogo.mesh.status import PeerStatus
 from zerogo.reach.pair import explain
+
+CHANGE_SECONDS = 0.1
+"""While somebody looks, what changed waits for so long for more that changes with it."""
 
 
 class Links:
@@ -51,6 +55,11 @@ class Links:
         """Somebody looks at the controller, or nobody does any more."""
         self._reporter.watched(watch, self._clock.seconds())
         self.look()
+
+    def changed(self) -> None:
+        """A peer is reached another way, or not any more."""
+        if self._due is not None and self._due.getTime() > self._clock.seconds() + CHANGE_SECONDS:
+            self._due.reset(CHANGE_SECONDS)
 
     def look(self) -> None:
         """Tell what changed."""

@@ -209,7 +209,7 @@ class AgentService(Service):
             relays=self.relays,
             failed=self.fail,
         )
-        self.presence.peers_changed = self._look_soon
+        self.presence.peers_changed = self._peers_changed
         self.links = Links(
             host.reactor,
             self.presence,
@@ -455,6 +455,10 @@ class AgentService(Service):
 
     def _use_outside(self, places: list[SocketAddress]) -> None:
         self.subnets.use_outside(place.host for place in places if not ipaddress.ip_address(place.host).is_loopback)
+        self._look_soon()
+
+    def _peers_changed(self) -> None:
+        self.links.changed()
         self._look_soon()
 
     def _look_soon(self) -> None:

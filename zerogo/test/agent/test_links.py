@@ -45,6 +45,22 @@ class LinksTests(SynchronousTestCase):
         self.assertEqual(len(looks), 6)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_a_change_is_told_at_once_while_somebody_looks(self) -> None:
+        looks: list[float] = []
+        self.presence.segment.peers = lambda: looks.append(self.clock.seconds()) or [PEER]
+        self.links.changed()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.links.watched(Watched(5.0, 1.0, 64))
+        self.clock.advance(0.5)
+        self.links.changed()
+        self.links.changed()
+        self.clock.pump([0.05] * 3)
+        self.assertEqual(len(looks), 2)
+        self.clock.advance(0.92)
+        self.links.changed()
+        self.clock.pump([0.05] * 3)
+        self.assertEqual(len(looks), 3)
+
     def test_what_could_not_be_told_is_told_as_the_whole_later(self) -> None:
         self.is_connected = False
         self.links.look()
