@@ -8,7 +8,8 @@ fails within a minute after that, *flaps*, four times as long each further time,
 after it was used for ten minutes.
 
 A path that was taken again for want of another, within 3 seconds of its failure, and failed again, has not come back in
-between: that is one failure, but one that goes on for longer than these 3 seconds is more. All paths of a pair may miss an answer at one moment because a machine is busy.
+between: that is one failure, but one that goes on for longer than these 3 seconds is more. All paths of a pair may miss
+an answer at one moment because a machine is busy.
 
 So a link that comes and goes makes three changes in its first minute: it is left, returned to, and left, of which the
 first and last must be at once and nobody can know better in between. After that each minute has two changes at most: a
