@@ -153,3 +153,5 @@ class Pushes:
             self._timers.set(Round(network), now)
         else:
             del self._rounds[network]
+            # One is set still where members left meanwhile, so that all who are to be told were told in one go.
+            self._timers.cancel(Round(network))

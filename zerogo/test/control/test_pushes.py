@@ -59,6 +59,18 @@ class PushesTests(SynchronousTestCase):
             self.turn()
         self.assertTrue(all(self.told()))
 
+    def test_a_map_that_all_are_told_at_once_ends_the_round_before(self) -> None:
+        self.patch(pushes, "AT_ONCE", 5)
+        self.change("other")
+        self.assertTrue(self.pair.coordinator._timers.is_set(Round(NETWORK)))
+        for wire in self.wires[:3]:
+            self.pair.disconnect(wire)
+        self.pair.now += 0.2
+        self.change("another")
+        self.assertEqual(self.told(), [False] * 3 + [True] * 5)
+        self.assertFalse(self.pair.coordinator._timers.is_set(Round(NETWORK)))
+        self.turn()
+
     def test_who_leaves_meanwhile_is_left_out(self) -> None:
         self.change("other")
         for wire in self.wires[3:5]:
