@@ -367,7 +367,7 @@ class Coordinator:
                     connection.facts = message.about or connection.facts
                     self._events.append(LinksReported(who.network, who.node_id, message))
             case FlowsReport():
-                if connection.flows.take(now):
+                if self._keeps_flow_log(who.network) and connection.flows.take(now):
                     self._events.append(FlowsReported(who.network, who.node_id, message))
             case Publish(caps, nets):
                 if not connection.publishes.take(now):
@@ -385,6 +385,10 @@ class Coordinator:
                 self._events.append(LeaveWanted(who.network, who.node_id))
             case _:
                 pass
+
+    def _keeps_flow_log(self, network: NetworkId) -> bool:
+        publication = self._pushes.published(network)
+        return publication is not None and publication.keeps_flow_log
 
     def _present_member(self, network: NetworkId, node_id: NodeId) -> Connection | None:
         return self._present.get(network, {}).get(node_id)

@@ -72,6 +72,11 @@ class Publication:
         return self._view.network_map.revision
 
     @property
+    def keeps_flow_log(self) -> bool:
+        """Whether members were told that the network keeps a log of what they decide by the policy."""
+        return self._view.network_map.flow_log
+
+    @property
     def signed(self) -> SignedMap:
         """The published map."""
         return self._signed

@@ -6,13 +6,14 @@ What the store does not take is not kept: nothing follows from it. Each controll
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from zerogo.control.messages import FlowsReport
+from zerogo.control.messages import FLOWS_LIMIT, FlowsReport
 from zerogo.errors import ZeroGoError
 from zerogo.ids import NetworkId, NodeId
 from zerogo.store import flow_log
@@ -22,7 +23,8 @@ from zerogo.store.threads import StoreAccess
 WRITE_SECONDS = 5.0
 FORGET_SECONDS = 600.0
 ROWS_WAITING = 50_000
-"""Beyond it a report is dropped."""
+ROWS_OF_MEMBER = 2 * (FLOWS_LIMIT + 1)
+"""Of those: a report comes in a minute, more from who dials anew all the time. What goes beyond either is dropped."""
 
 _log = Logger(namespace="zerogo.controller.flows")
 
@@ -38,7 +40,7 @@ class FlowKeeper:
         self._unix_time = unix_time
         self._kept_seconds = kept_seconds
         self._waiting: list[Told] = []
-        self._rows = 0
+        self._rows: Counter[tuple[NetworkId, NodeId]] = Counter()
         self._forgot_at = clock.seconds()
         self._writes = LoopingCall(self._write)
         self._writes.clock = clock
@@ -54,12 +56,13 @@ class FlowKeeper:
 
     def take(self, network: NetworkId, node_id: NodeId, report: FlowsReport) -> None:
         """A member told what it decided."""
-        if self._rows < ROWS_WAITING:
-            self._rows += len(report.rows) + 1
+        rows, member = len(report.rows) + 1, (network, node_id)
+        if self._rows.total() + rows <= ROWS_WAITING and self._rows[member] + rows <= ROWS_OF_MEMBER:
+            self._rows[member] += rows
             self._waiting.append(Told(network=network, reporter=node_id, at=self._unix_time(), report=report))
 
     async def _write(self) -> None:
-        waiting, self._waiting, self._rows = self._waiting, [], 0
+        waiting, self._waiting, self._rows = self._waiting, [], Counter()
         try:
             if waiting:
                 await self._store.write(flow_log.keep, waiting)

@@ -82,6 +82,7 @@ class Pair:
         self.events: list[object] = []
         self.answers = True
         """Whether registrations are admitted at once."""
+        self.flow_log = False
         self._last = 0
 
     def agent(self, name: str, delay: float = 0.0) -> Wire:
@@ -135,6 +136,7 @@ class Pair:
             prefixes=("10.1.0.0/24",),
             stun_servers=(":3478",),
             members=tuple(self.records.values()),
+            flow_log=self.flow_log,
         )
         return MapView(
             network_map=network_map,

@@ -171,6 +171,7 @@ class CoordinatorTests(SynchronousTestCase):
         self.assertIs(ann.member.state, MemberState.MEMBER)
 
     def test_what_members_decide_is_passed_on_and_not_too_often(self) -> None:
+        self.pair.flow_log = True
         (ann,) = self.joined("ann")
         report = FlowsReport(60.0, [FlowRow(bytes(10), True, 6, 443, 1, 0)])
         for _ in range(50):
@@ -178,6 +179,13 @@ class CoordinatorTests(SynchronousTestCase):
         self.pair.run()
         told = FlowsReported(NETWORK, ann.member._identity.node_id, report)
         self.assertEqual([told] * int(FLOWS_BURST), self.events(FlowsReported))
+        self.assertIs(ann.member.state, MemberState.MEMBER)
+
+    def test_what_members_decide_is_ignored_where_no_log_is_kept(self) -> None:
+        (ann,) = self.joined("ann")
+        ann.member.report(FlowsReport(60.0, [FlowRow(bytes(10), True, 6, 443, 1, 0)]), self.pair.now)
+        self.pair.run()
+        self.assertEqual([], self.events(FlowsReported))
         self.assertIs(ann.member.state, MemberState.MEMBER)
 
     def test_a_node_that_waits_has_one_connection(self) -> None:

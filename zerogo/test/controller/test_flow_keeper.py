@@ -18,7 +18,7 @@ from zerogo.store.paging import Paging
 from zerogo.test.controller.stock import PromptStore
 from zerogo.test.store.stock import NOW, StoreCase
 
-ANN = NodeId(b"a" * 10)
+ANN, BOB = NodeId(b"a" * 10), NodeId(b"b" * 10)
 REPORT = FlowsReport(60.0, [FlowRow(b"b" * 10, True, 6, 80, 1, 0)])
 
 
@@ -49,6 +49,19 @@ class FlowKeeperTests(StoreCase):
             self.keeper.take(self.network, ANN, REPORT)
         self.clock.advance(WRITE_SECONDS)
         self.assertEqual(3, self.rows())
+
+    def test_a_member_that_tells_much_leaves_room_for_others(self) -> None:
+        self.patch(flow_keeper, "ROWS_WAITING", 8)
+        self.patch(flow_keeper, "ROWS_OF_MEMBER", 4)
+        for _ in range(10):
+            self.keeper.take(self.network, ANN, REPORT)
+        self.keeper.take(self.network, BOB, REPORT)
+        self.clock.advance(WRITE_SECONDS)
+        told = self.database.read(flow_log.page_flows, self.network, FlowFilter(), Paging()).items
+        self.assertEqual([str(BOB), str(ANN), str(ANN)], [one.reporter for one in told])
+        self.keeper.take(self.network, ANN, REPORT)
+        self.clock.advance(WRITE_SECONDS)
+        self.assertEqual(4, self.rows())
 
     def test_a_store_that_fails_ends_nothing(self) -> None:
         write = self.store.write
