@@ -30,6 +30,7 @@ from zerogo.control.member import (
     MapUpdated,
     Member,
     MemberEvent,
+    MemberState,
     PunchAt,
     Refused,
     Registered,
@@ -76,8 +77,8 @@ class Agent:
         self.welcomes: list[Registered] = []
         self.refusal: Refused | None = None
         self.last_event: MemberEvent | None = None
-        self.interruptions = 0
-        """Connections that ended before the controller had answered."""
+        self.is_deaf = False
+        """Whether it hears no answer to its registration."""
         member = Member(
             identity=self.identity, key_hash=token.key_hash, network=token.network, name=name, rng=os.urandom
         )
@@ -115,10 +116,11 @@ class Agent:
 
     def receive_message(self, data: bytes) -> None:
         self.received_bytes += len(data)
+        if self.is_deaf and self.member.state is MemberState.REGISTERING:
+            return
         self._pump.call(self.member.receive_message, data)
 
     def disconnected(self, reason: str) -> None:
-        self.interruptions += not self.is_decided
         self.is_connected = False
         self._pump.call(self.member.disconnected)
 
