@@ -60,6 +60,8 @@ class Demand:
     edges: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     """Edges tried already."""
+    must_answer: bool = False
+    """Whether edges that are silent do not fit either, though there is no other."""
 
     def allows(self, profile: EdgeProfile) -> bool:
         """Whether the edge is one of those that may be used."""
@@ -237,6 +239,8 @@ def misfit(state: EdgeState, demand: Demand) -> str | None:
         return "full"
     if profile.edge in demand.excluded:
         return "tried"
+    if demand.must_answer and state.is_silent:
+        return "silent"
     if not demand.allows(profile):
         return "not-allowed"
     unmet = profile.mismatch(demand.wish)

@@ -52,6 +52,10 @@ class Attempts:
             self.first_reason = reason
         if reason not in EDGE_FAULTS or (reason is Reason.CARRIER_LOST and is_payload_gone):
             return False
+        return self.are_left(now)
+
+    def are_left(self, now: float) -> bool:
+        """Whether there are tries and time for another edge."""
         return len(self.tried) < TRIES and now - self.began_at < LIMIT_SECONDS
 
     def verdict(self, reason: Reason) -> Reason:

@@ -6,6 +6,10 @@ user. When the edge is gone, a strict session fails and any other one takes a ne
 is a session of the user's that begins anew every so many minutes; `custom` leases an edge that no other user with this
 mode has, until it was idle for `LEASE_IDLE_SECONDS`; `polling` goes round all edges. Bounded: the session that was idle
 longest makes room.
+
+An edge that is silent keeps those who named it or have it for themselves: `manual`, strict sessions, `custom`. Other
+sessions move where another edge answers, and stay where none does: then it is most likely the gateway's own line. A
+question that is answered None changes no session and no lease.
 """
 
 from __future__ import annotations
@@ -43,14 +47,13 @@ class Routes:
         return len(self._holds)
 
     def edge_for(self, grant: Grant, demand: Demand, now: float) -> EdgeState | None:
-        """An edge for a stream of that user; None where none fits."""
+        """An edge for a stream of that user, and from then on for the session; None where none fits."""
         if demand.wish.session:
             key, seconds = (grant.user, demand.wish.session), demand.wish.minutes * 60.0
             return self._held(key, seconds, demand, now, is_strict=demand.wish.is_strict)
         match grant.route.mode:
             case RouteMode.MANUAL:
-                state = self._pool.get(grant.route.edge)
-                return None if state is None or misfit(state, demand) is not None else state
+                return self._fitting(grant.route.edge, demand)
             case RouteMode.TIMED:
                 return self._held((grant.user, "-timed"), grant.route.minutes * 60.0, demand, now)
             case RouteMode.CUSTOM:
@@ -65,32 +68,36 @@ class Routes:
     ) -> EdgeState | None:
         hold = self._holds.get(key)
         if hold is not None and now < hold.ends_at:
-            state = self._pool.get(hold.edge)
-            if state is not None and misfit(state, demand) is None and (is_strict or not state.is_silent):
-                hold.used_at = now
+            kept = self._fitting(hold.edge, demand)
+            is_doubtful = kept is not None and kept.is_silent and not is_strict
+            other = self._pool.choose(evolve(demand, must_answer=True), now) if is_doubtful else None
+            if other is not None:
+                return self._hold(key, other, seconds, now)
+            if kept is not None or is_strict:
                 self._holds.move_to_end(key)
-                return state
-            if is_strict:
-                return None
+                return kept
         state = self._pool.choose(demand, now)
-        if state is not None:
-            self._keep(key, _Hold(state.profile.edge, now + seconds, used_at=now))
-        return state
+        return None if state is None else self._hold(key, state, seconds, now)
 
     def _leased_edge(self, key: tuple[str, str], demand: Demand, now: float) -> EdgeState | None:
         hold = self._holds.get(key)
-        if hold is not None:
-            state = self._pool.get(hold.edge)
-            if state is not None and now - hold.used_at < LEASE_IDLE_SECONDS and misfit(state, demand) is None:
+        if hold is not None and now - hold.used_at < LEASE_IDLE_SECONDS:
+            kept = self._fitting(hold.edge, demand)
+            if kept is not None:
                 hold.used_at = now
-                return state
-            self._release(key)
+            if kept is not None or demand.must_answer:
+                return kept
         taken = tuple(edge for edge, by in self._leased.items() if not self._is_free(edge, by, now))
         chosen = self._pool.choose(evolve(demand, excluded=demand.excluded + taken), now)
         if chosen is not None:
+            self._release(key)
             self._keep(key, _Hold(chosen.profile.edge, float("inf"), is_lease=True, used_at=now))
             self._leased[chosen.profile.edge] = key
         return chosen
+
+    def _fitting(self, edge: str, demand: Demand) -> EdgeState | None:
+        state = self._pool.get(edge)
+        return None if state is None or misfit(state, demand) is not None else state
 
     def _is_free(self, edge: str, by: tuple[str, str], now: float) -> bool:
         hold = self._holds.get(by)
@@ -103,6 +110,10 @@ class Routes:
         turn = self._turns.get(user, -1) + 1
         self._turns[user] = turn
         return fitting[turn % len(fitting)]
+
+    def _hold(self, key: tuple[str, str], state: EdgeState, seconds: float, now: float) -> EdgeState:
+        self._keep(key, _Hold(state.profile.edge, now + seconds))
+        return state
 
     def _keep(self, key: tuple[str, str], hold: _Hold) -> None:
         self._holds[key] = hold

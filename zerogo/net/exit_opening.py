@@ -125,21 +125,20 @@ class Opening:
             self._failed(Reason.CARRIER_LOST, "")
 
     def edge_silent(self) -> None:
-        """The edge does not answer. Where nothing was sent along and there is another edge, that one is asked; the one
-        that is silent may have begun, and is told that it is not wanted any more."""
-        if self._edge is None or self._is_over or self._early:
+        """The edge does not answer. Where nothing was sent along and another one answers, that one is asked; the one
+        that is silent may have begun, and is told that it is not wanted any more. Else all stays as it is."""
+        if self._edge is None or self._is_over or self._early or not self._attempts.are_left(self._clock.seconds()):
             return
-        if not self._attempts.may_retry(Reason.CARRIER_LOST, False, self._clock.seconds()):
-            return
-        other = self._another_edge()
-        if other is not None and not other.state.is_silent:
+        other = self._another_edge(must_answer=True)
+        if other is not None:
             self._give_up_edge(Reason.CARRIER_LOST, is_edges_fault=False)
             self._ask(other)
 
-    def _another_edge(self) -> EdgeTunnel | None:
+    def _another_edge(self, *, must_answer: bool = False) -> EdgeTunnel | None:
+        """The next edge; whom it is given must take it, for the user's session has moved there."""
         demand = self._demand
         if self.tried:
-            demand = evolve(demand, excluded=demand.excluded + self.tried)
+            demand = evolve(demand, excluded=demand.excluded + self.tried, must_answer=must_answer)
         return self._choice.edge_for(self._grant, demand)
 
     def _try(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.exit.choose import Demand, Policy, Pool
@@ -72,3 +73,44 @@ class RoutesTests(SynchronousTestCase):
         self.assertIsNone(self.edge("late", demand(), 1.0, route))
         self.assertEqual(self.edge("u3", demand(), 1.0, route), leased[3])
         self.assertIsNotNone(self.edge("late", demand(), LEASE_IDLE_SECONDS + 0.5, route))
+
+    def test_a_session_leaves_a_silent_edge_where_another_answers_but_strict_manual_and_custom_stay(self) -> None:
+        manual, custom = Route(mode=RouteMode.MANUAL, edge="e7"), Route(mode=RouteMode.CUSTOM)
+        cases = (
+            (demand("a"), None, True),
+            (demand(), Route(mode=RouteMode.TIMED), True),
+            (demand("b", is_strict=True), None, False),
+            (demand(), manual, False),
+            (demand(), custom, False),
+        )
+        for wanted, route, moves in cases:
+            first = self.edge("bob", wanted, 0.0, route)
+            self.silence(*(state.profile.edge for state in self.pool.states()))
+            found = {self.edge("bob", wanted, 1.0, route) for _ in range(10)}
+            self.assertEqual(found, {first}, "none answers")
+            self.silence(first)
+            self.assertEqual(self.edge("bob", wanted, 2.0, route) != first, moves, route)
+
+    def test_a_question_that_is_answered_none_moves_no_session_and_no_lease(self) -> None:
+        custom = Route(mode=RouteMode.CUSTOM)
+        for wanted, route in ((demand("a"), None), (demand(), Route(mode=RouteMode.TIMED)), (demand(), custom)):
+            first = self.edge("bob", wanted, 0.0, route)
+            assert first is not None
+            self.silence(*(state.profile.edge for state in self.pool.states()))
+            asked = evolve(wanted, excluded=(first,), must_answer=True)
+            self.assertIsNone(self.edge("bob", asked, 1.0, route))
+            self.silence()
+            self.assertEqual({self.edge("bob", wanted, 2.0, route) for _ in range(10)}, {first})
+        self.assertNotIn(first, [self.edge(f"u{n}", demand(), 3.0, custom) for n in range(19)])
+
+    def test_a_lease_is_not_given_away_for_a_stream_that_nothing_else_can_take(self) -> None:
+        custom = Route(mode=RouteMode.CUSTOM)
+        leased = [self.edge(f"u{n}", demand(), 0.0, custom) for n in range(20)]
+        assert leased[0] is not None
+        self.assertIsNone(self.edge("u0", evolve(demand(), excluded=(leased[0],)), 1.0, custom))
+        self.assertIsNone(self.edge("late", demand(), 2.0, custom))
+        self.assertEqual(self.edge("u0", demand(), 3.0, custom), leased[0])
+
+    def silence(self, *edges: str | None) -> None:
+        for state in self.pool.states():
+            state.is_silent = state.profile.edge in edges

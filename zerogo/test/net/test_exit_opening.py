@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.exit.choose import Demand
+from zerogo.exit.choose import Demand, misfit
 from zerogo.exit.edges import EJECT_FAILURES, EdgeProfile, EdgeState
 from zerogo.exit.frames import Command
 from zerogo.exit.grant import Grant
@@ -39,7 +39,7 @@ class OpeningTests(SynchronousTestCase):
         self.opening = Opening(self, Grant(user="u"), DEMAND, self, self.limits)
 
     def edge_for(self, grant: Grant, demand: Demand) -> Edge | None:
-        return next((edge for edge in self.edges if edge.state.profile.edge not in demand.excluded), None)
+        return next((edge for edge in self.edges if misfit(edge.state, demand) is None), None)
 
     def opening_failed(self, reason: Reason) -> None:
         self.counted.append(reason)
@@ -119,6 +119,9 @@ class OpeningTests(SynchronousTestCase):
         self.begin()
         self.opening.edge_silent()
         self.assertEqual((self.opening.tried, self.failed), (("e0",), []))
+        del self.edges[1:]
+        self.refuse(0, Reason.POLICY)
+        self.assertEqual(self.failed, [Reason.POLICY], "what the edge says in the end is told")
 
     def test_an_edge_that_keeps_failing_is_said_to_be_unstable_once(self) -> None:
         del self.edges[1:]
