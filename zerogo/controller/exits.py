@@ -4,7 +4,8 @@
 What one gateway reports and asks is done in its order, one unit of work after the other. A change of an account goes
 out as soon as it is stored. Once a second the accounts' revision and the settings are compared with what was sent, so
 that what went wrong, was changed by another controller of the same database, or is over by itself, is sent then. While
-the store fails, batches of usage stay unacknowledged at their gateways, which send them again.
+the store fails, batches of usage stay unacknowledged at their gateways, which send them again. Until then their
+requests for credit have no answer, since what they say they hold leaves out what is in a batch.
 """
 
 from __future__ import annotations
@@ -92,6 +93,8 @@ class Exits:
         self._revision = -1
         """Of the accounts that gateways were sent last; -1: nobody was sent any."""
         self._locks: dict[NodeId, DeferredLock] = {}
+        self._unstored: dict[NodeId, int] = {}
+        """Gateways whose last batch could not be stored -> the connection it came on. The next begins with a batch."""
         self._sending = DeferredLock()
         self._asked: dict[int, Deferred[bytes]] = {}
         self._asked_last = 0
@@ -271,11 +274,15 @@ class Exits:
             await self._store.write(exit_usage.store_usage, *work)
         except ZeroGoError as error:
             _log.error("Usage of {gateway} is not stored: {reason}", gateway=str(event.gateway), reason=str(error))
+            self._unstored[event.gateway] = event.connection
             return
+        self._unstored.pop(event.gateway, None)
         self._pump.call(self._office.send, event.connection, Acked(event.usage.number))
         self.shown_changed()
 
     async def _lease(self, event: LeaseWanted) -> None:
+        if self._unstored.get(event.gateway) == event.connection:
+            return
         gateways = len(self._office.present)
         try:
             work = (event.gateway, event.request, gateways, self._unix_time())

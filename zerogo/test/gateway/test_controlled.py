@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from typing import Any
 
 from twisted.internet.defer import fail
 
@@ -252,6 +253,29 @@ class QuotaTests(ControlledCase):
         self.assertEqual(self.user().used, 0)
         self.wait(6.0)
         self.assertEqual(self.user().used, 1000)
+
+    def test_while_batches_are_not_stored_no_credit_is_leased_on_top_of_what_they_say(self) -> None:
+        write, store = self.exits._store.write, self.exits._store
+
+        def refuse(unit: Any, *work: Any) -> Any:
+            return fail(Conflict("the disk is full")) if unit is exit_usage.store_usage else write(unit, *work)
+
+        live = self.gateways[0].open()
+        self.settle()
+        self.patch(store, "write", refuse)
+        for _ in range(20):
+            for _ in range(7):
+                live.send(100_000)
+            self.wait(1.0)
+        self.assertLess(live.passed, self.size)
+        self.assertIsNone(live.killed)
+        self.patch(store, "write", write)
+        for _ in range(60):
+            live.send(100_000)
+            self.wait(1.0)
+        self.assertEqual(live.killed, Reason.QUOTA)
+        self.assertTrue(self.size <= live.passed <= self.size + PIECE_BYTES, live.passed)
+        self.assertEqual(self.user().used, live.passed)
 
     def test_a_larger_package_lets_the_user_in_again_at_once_and_a_smaller_one_cuts_off(self) -> None:
         live = self.gateways[0].open()
