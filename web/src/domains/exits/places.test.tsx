@@ -109,7 +109,17 @@ test("a gateway of another version breaks nothing", () => {
   expect(choices[2]).toMatchObject({ chosen: "", excluded: [["port", 0]], candidates: [{ edge: "", rttMilliseconds: null }] });
 });
 
+test("who went where is not asked for an operator, who may not know", async () => {
+  await show("places");
+  await screen.findByLabelText("Addresses");
+  await user.click(screen.getByRole("tab", { name: "Streams" }));
+  await expect.poll(() => askedFor("GET /exits/live").length).toBe(1);
+  expect(screen.queryByLabelText("Left from the address")).toBeNull();
+  expect(askedFor("GET /exits/streams")).toEqual([]);
+});
+
 test("who left from an address at a moment is asked of the API", async () => {
+  loggedInAs("auditor");
   answering({ "GET /exits/streams": () => page([STREAM]) });
   await show("live");
   fill(await screen.findByLabelText("Left from the address"), "203.0.113.9");
