@@ -23,7 +23,7 @@ from zerogo.mesh.doubt import SHARED_PROBES_UNTIL_LEFT, may_share
 from zerogo.mesh.events import PathKind, PathSelected, Way
 from zerogo.mesh.late_way import LateWay
 from zerogo.mesh.path import Path
-from zerogo.mesh.probing import Prober
+from zerogo.mesh.probing import TAKEN_SECONDS, Prober
 from zerogo.mesh.status import PathChange, PathStatus
 from zerogo.mesh.succession import Succession
 from zerogo.routing.links import LinkState
@@ -186,9 +186,7 @@ class Paths:
 
     def relayed(self, channel: ChannelAddress, relay: str, now: float) -> None:
         """The peer is met at a relay: this channel may be used."""
-        path = self._paths.get(channel)
-        if path is None:
-            path = self._new(channel, "relay", "relay", now, PathKind.RELAY, relay)
+        path = self._paths.get(channel) or self._new(channel, "relay", "relay", now, PathKind.RELAY, relay)
         path.is_checked = True
         path.revive(now)
 
@@ -488,6 +486,8 @@ class Paths:
         return False
 
     def _note_change(self, path: Path | None) -> None:
+        if path is not None:  # What was planned for it is a standby's next probe.
+            path.next_probe_at = min(path.next_probe_at, self._choice.changed_at + TAKEN_SECONDS)
         kind, way = (None, "") if path is None else (path.kind, path.relay or str(path.destination))
         self.history.append(PathChange(self._choice.changed_at, kind, way, self._choice.reason.value))
 

@@ -30,6 +30,8 @@ STALL_SECONDS = 0.05
 """A probe that is judged later than this after its time is given so much longer, once."""
 ONLY_PATH_FACTOR = 3
 """Where there is nothing to change over to, patience costs nothing."""
+TAKEN_SECONDS = 0.3
+"""After a standby came into use, which may have been planned to be probed much later."""
 YOUNG_SECONDS = 2.0
 YOUNG_STANDBY_SECONDS = 0.5
 STANDBY_SECONDS = 5.0

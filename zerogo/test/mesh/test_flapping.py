@@ -15,7 +15,7 @@ class FlappingTests(SynchronousTestCase):
     """The direct path of two homes, who talk, is there for 5 seconds and away for 2; a relay is well."""
 
     def setUp(self) -> None:
-        self.mesh = VirtualMesh(5, LinkQuality(delay=0.005))
+        self.mesh = VirtualMesh(4, LinkQuality(delay=0.005))
         self.mesh.add_relay("relay")
         self.ann, self.bob = (self.mesh.add_member(name, PORT_RESTRICTED) for name in ("ann", "bob"))
         self.mesh.start()

@@ -83,6 +83,20 @@ class RelayedPairTests(SynchronousTestCase):
         mesh.run_for(30.0)
         self.assertTrue(mesh.is_connected())
 
+    def test_direct_path_that_dies_right_after_a_test_of_the_relay_is_noticed_as_soon_as_any_other(self) -> None:
+        mesh = self.mesh(PORT_RESTRICTED, PORT_RESTRICTED)
+        mesh.start()
+        mesh.run_for(4.0)
+        for seconds in (30.0, 0.0):
+            for member, peer in ((self.ann, self.bob), (self.bob, self.ann)):
+                member.node.test_relay(peer.identity.node_id, seconds, mesh.clock.now + member.clock_ahead)
+            mesh.run_for(1.5)
+        self.assertEqual(kind(self.ann, self.bob), PathKind.DIRECT)
+        relay = mesh.relays["near"].host.addresses[0]
+        self.ann.firewall = self.bob.firewall = lambda to: to.host != relay
+        mesh.run_for(1.5)
+        self.assertEqual(kind(self.ann, self.bob), PathKind.RELAY)
+
     def test_direct_path_that_dies_is_replaced_by_the_relay(self) -> None:
         mesh = self.mesh(PORT_RESTRICTED, PORT_RESTRICTED)
         mesh.start()
