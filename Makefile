@@ -73,7 +73,8 @@ unit: setup ## the tests that need neither root nor a network
 netns: setup ## the tests in network namespaces (root)
 	@$(BIN)/python .ci/suite.py netns
 
-bench-routing: setup ## failover of routes in the lab, and what duplicate mode loses (root)
+bench-routing: setup ## failover of routes in the lab, what duplicate mode loses, what a member carries (root)
+	@$(BIN)/python -m integration.bench.carried
 	@$(BIN)/python -m integration.bench.routing
 
 soak-sim: setup ## routes in 100,000 simulated networks that change (about an hour of one core)
