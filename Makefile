@@ -74,8 +74,8 @@ netns: setup ## the tests in network namespaces (root)
 	@$(BIN)/python .ci/suite.py netns
 
 bench-routing: setup ## failover of routes in the lab, what duplicate mode loses, what a member carries (root)
-	@$(BIN)/python -m integration.bench.carried
 	@$(BIN)/python -m integration.bench.routing
+	@$(BIN)/python -m integration.bench.carried
 
 soak-sim: setup ## routes in 100,000 simulated networks that change (about an hour of one core)
 	@seq 0 1000 99000 | xargs -P $$(nproc) -I{} $(BIN)/python -m zerogo.testing.routing_sim {} 1000
