@@ -18,9 +18,8 @@ from collections.abc import Iterator, Sequence
 
 from integration.bench.measure import iperf, iperf_server
 from zerogo.dataplane.choice import make_plane
-from zerogo.dataplane.interface import DatagramReceived, Offloads, PathPlan, SessionConfirmed
-from zerogo.ids import RouteAddress
-from zerogo.test.dataplane.kernel import End, Host, Wire, join, open_end, session_pair, wait_until
+from zerogo.dataplane.interface import Offloads
+from zerogo.test.dataplane.kernel import End, Host, Wire, join_line, open_end
 from zerogo.testing.internet import LinkQuality
 from zerogo.testing.mesh import VirtualMesh
 from zerogo.testing.nat import PORT_RESTRICTED
@@ -43,23 +42,7 @@ def line() -> Iterator[list[End]]:
         for host in wire.hosts:
             ends.append(open_end(make_plane("native"), host, Offloads()))
             opened.callback(ends[-1].plane.close)
-        left, middle, far = ends
-        middle.plane.set_forwarding(1 << 34)
-        join(left, middle, 0)
-        join(middle, far, 100)
-        for end, other in ((far, left), (left, far)):
-            end.plane.set_peer(other.host.entry(other.host.number))
-            way = RouteAddress((middle.host.node_id, other.host.node_id))
-            end.plane.set_path(other.host.number, PathPlan.by(way, ROUTE_MTU))
-        initiator, responder = session_pair(base=200)
-        far.plane.add_session(left.host.number, responder)
-        response = left.host.handshake(b"\x91" + bytes(63))
-        far.plane.send_datagram(RouteAddress((middle.host.node_id, left.host.node_id)), response)
-        source = RouteAddress((middle.host.node_id, far.host.node_id))
-        wait_until(ends, lambda: DatagramReceived(source, response) in left.upcalls, "the response by the route")
-        left.plane.add_session(far.host.number, initiator)
-        confirmed = SessionConfirmed(left.host.number, responder.local_index)
-        wait_until(ends, lambda: confirmed in far.upcalls, "the session by the route")
+        join_line(ends, ROUTE_MTU)
         yield ends
 
 

@@ -15,11 +15,10 @@ from zerogo.dataplane.interface import (
     PathPlan,
     PeerPath,
     PeerRoamed,
-    SessionConfirmed,
 )
 from zerogo.ids import Endpoint, NodeId, RouteAddress, SideAddress, SocketAddress
 from zerogo.noise.session import TransportSession
-from zerogo.test.dataplane.kernel import DATA_PORT, End, Host, inside, join, open_end, session_pair, wait_until
+from zerogo.test.dataplane.kernel import DATA_PORT, End, Host, inside, join_line, open_end, session_pair, wait_until
 from zerogo.test.dataplane.planecase import MEGABYTE, PlaneCase, row_of
 from zerogo.test.dataplane.relay import Relay
 from zerogo.wire.route import overhead_bytes
@@ -176,23 +175,7 @@ class EndpointConformance(PlaneCase):
         self.wire.add_far_host()
         for host in self.wire.hosts:
             self.ends.append(open_end(self.make_plane(), host, Offloads()))
-        left, middle, far = self.ends
-        middle.plane.set_forwarding(1 << 30)
-        join(left, middle, 0)
-        join(middle, far, 100)
-        for end, other in ((far, left), (left, far)):
-            end.plane.set_peer(other.host.entry(other.host.number))
-            hops = RouteAddress((middle.host.node_id, other.host.node_id))
-            end.plane.set_path(other.host.number, PathPlan.by(hops, ROUTE_MTU))
-        initiator, responder = session_pair(base=200)
-        far.plane.add_session(1, responder)
-        response = left.host.handshake(b"\x91" + bytes(63))
-        far.plane.send_datagram(RouteAddress((middle.host.node_id, left.host.node_id)), response)
-        source = RouteAddress((middle.host.node_id, far.host.node_id))
-        self.wait(lambda: DatagramReceived(source, response) in left.upcalls, "the response by the route")
-        left.plane.add_session(3, initiator)
-        confirmed = SessionConfirmed(1, responder.local_index)
-        self.wait(lambda: confirmed in far.upcalls, "the session over the route to be confirmed")
+        join_line(self.ends, ROUTE_MTU)
         return self.ends
 
     def test_tcp_goes_by_a_member_between_who_sees_ciphertext_only(self) -> None:

@@ -33,7 +33,7 @@ from zerogo.dataplane.interface import (
 )
 from zerogo.dataplane.sockets import open_data_sockets
 from zerogo.dataplane.tap import TapSettings, configure_tap, open_tap
-from zerogo.ids import MacAddress, NodeId, SocketAddress
+from zerogo.ids import MacAddress, NodeId, RouteAddress, SocketAddress
 from zerogo.noise.cookie import mac
 from zerogo.noise.keys import SessionKeys
 from zerogo.wire.handshake import Suite
@@ -234,6 +234,27 @@ def join(left: End, right: End, base: int) -> None:
     left.plane.add_session(right.host.number, initiator)
     confirmed = SessionConfirmed(left.host.number, responder.local_index)
     wait_until([left, right], lambda: confirmed in right.upcalls, "the session to be confirmed")
+
+
+def join_line(ends: list[End], route_mtu: int) -> None:
+    """Three ends in a line: the outer two know each other, and have a session, by the one between, which carries."""
+    left, middle, far = ends
+    middle.plane.set_forwarding(1 << 34)
+    join(left, middle, 0)
+    join(middle, far, 100)
+    for end, other in ((far, left), (left, far)):
+        end.plane.set_peer(other.host.entry(other.host.number))
+        hops = RouteAddress((middle.host.node_id, other.host.node_id))
+        end.plane.set_path(other.host.number, PathPlan.by(hops, route_mtu))
+    initiator, responder = session_pair(base=200)
+    far.plane.add_session(left.host.number, responder)
+    response = left.host.handshake(b"\x91" + bytes(63))
+    far.plane.send_datagram(RouteAddress((middle.host.node_id, left.host.node_id)), response)
+    source = RouteAddress((middle.host.node_id, far.host.node_id))
+    wait_until(ends, lambda: DatagramReceived(source, response) in left.upcalls, "the response by the route")
+    left.plane.add_session(far.host.number, initiator)
+    confirmed = SessionConfirmed(left.host.number, responder.local_index)
+    wait_until(ends, lambda: confirmed in far.upcalls, "the session over the route to be confirmed")
 
 
 def wait_until(ends: list[End], is_true: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
