@@ -18,7 +18,7 @@ from zerogo.policy.lint import lint
 from zerogo.policy.reader import parse_policy, protocol_number
 from zerogo.policy.subject import Subject, member_selector
 from zerogo.store.errors import NotFound
-from zerogo.store.policies import StoredPolicy, current_policy, subjects
+from zerogo.store.policies import StoredPolicy, current_policy, subjects, without_filters
 
 
 @frozen
@@ -81,8 +81,7 @@ class Explanation:
 
 def show(connection: Connection, network: NetworkId) -> Shown:
     """The policy in force; raises `NotFound`."""
-    policy = current_policy(connection, network)
-    return Shown(policy, _unenforced(subjects(connection, network)))
+    return Shown(current_policy(connection, network), without_filters(connection, network))
 
 
 def check(connection: Connection, network: NetworkId, text: str) -> Checked:

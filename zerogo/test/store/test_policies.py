@@ -158,6 +158,15 @@ class AnswersTests(PoliciesCase):
         )
         self.assertEqual((), self.database.read(policy_answers.show, self.network).unenforced[1:])
 
+    def test_members_whose_agents_know_no_filters_are_named(self) -> None:
+        said = {self.ann: ("aes", "policy"), self.bob: ("policy-2", "nopolicy"), self.join("carl").node_id: ("policy",)}
+        for node_id, words in said.items():
+            self.database.write(members.set_published, self.network, node_id, words, ())
+        denied = self.join("dora").node_id
+        self.database.write(members.deny_member, self.network, denied, "tester", NOW)
+        self.assertEqual(("bob",), self.database.read(policy_answers.show, self.network).unenforced)
+        self.assertEqual(("bob",), self.database.read(policy_answers.preview, self.network, SSH).unenforced)
+
     def test_what_cannot_be_asked(self) -> None:
         for question in (("eve", "bob", "", 1), ("ann", "203.0.113.9", "", 1)):
             self.assertRaises(NotFound, self.explain, *question)
