@@ -90,8 +90,8 @@ class AccountsTests(TestCase):
             return succeed(None)
         return deferLater(reactor, 0.02, self.until, is_so)
 
-    def fetch(self, path: str = "/page", port: int = 0) -> Deferred[tuple[bytes, str, int]]:
-        proxy = f"socks5h://alice:{PASSWORD}@{HOST}:{port or self.exits.user_port}"
+    def fetch(self, path: str = "/page", port: int = 0, wish: str = "") -> Deferred[tuple[bytes, str, int]]:
+        proxy = f"socks5h://alice{wish}:{PASSWORD}@{HOST}:{port or self.exits.user_port}"
         return self.exits.curl("-x", proxy, f"http://target.test:{self.exits.page_port}{path}")
 
     @inlineCallbacks
@@ -141,6 +141,20 @@ class AccountsTests(TestCase):
         self.assertEqual(status, 97)
 
     @inlineCallbacks
+    def check_sessions(self, port: int) -> Any:
+        """Of both gateways: the same session, the same edge."""
+        sessions = [f"-session-k{number}" for number in range(8)]
+        for wish in sessions:
+            for each in (port, self.exits.user_port):
+                _, complaint, status = yield self.fetch("/empty", each, wish)
+                self.assertEqual(status, 0, complaint)
+        here, there = (
+            {key: hold.edge for key, hold in gateway.hub.routes._holds.items()}
+            for gateway in (self.exits.gateway, self.other)
+        )
+        self.assertEqual((here, len(here)), (there, len(sessions)))
+
+    @inlineCallbacks
     def test_edges_come_to_every_gateway_and_stay_when_one_is_gone(self) -> Any:
         yield self.start()
         self.exits.add_edge(token=self.edge_token)
@@ -152,6 +166,7 @@ class AccountsTests(TestCase):
         self.assertEqual((status, body == PAGE), (0, True))
         edges = yield self.call("GET", "/exits/edges")
         self.assertEqual([len(edge["gateways"]) for edge in edges["items"]], [2, 2])
+        yield self.check_sessions(port)
         yield self.exits.gateway.stopService()
         _, _, status = yield self.fetch("/empty", port)
         self.assertEqual(status, 0)

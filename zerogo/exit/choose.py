@@ -11,6 +11,7 @@ Policies:
 
 Two random ones need no look at the rest, so a choice among 50,000 edges costs what one among 50 does: random places of
 the pool are drawn until two fit, and only where few fit (a rare country) is an index or the whole pool gone through.
+What has to be the same at every gateway is left to no chance, but to a ring (`owner`).
 Without chance, all users would run to the same best edge at once, as it was known a moment ago.
 """
 
@@ -23,6 +24,7 @@ from attrs import field, frozen
 
 from zerogo.exit.edges import EdgeProfile, EdgeState
 from zerogo.exit.frames import Command
+from zerogo.exit.ring import Ring
 from zerogo.exit.target import Target
 from zerogo.exit.username import Wish
 
@@ -106,6 +108,7 @@ class Pool:
         self._all: list[EdgeState] = []
         self._by_edge: dict[str, EdgeState] = {}
         self._by_country: dict[str, dict[str, EdgeState]] = {}
+        self._ring = Ring()
         self._turn = 0
 
     def __len__(self) -> int:
@@ -117,6 +120,7 @@ class Pool:
         state = EdgeState(profile, index=len(self._all))
         self._all.append(state)
         self._by_edge[profile.edge] = state
+        self._ring.add(state)
         self._by_country.setdefault(profile.country, {})[profile.edge] = state
         return state
 
@@ -130,6 +134,7 @@ class Pool:
             self._all[state.index] = last
             last.index = state.index
         state.index = -1
+        self._ring.remove(state)
         country = self._by_country[state.profile.country]
         del country[edge]
         if not country:
@@ -152,6 +157,20 @@ class Pool:
         fitting = [state for state in self._searched(demand) if misfit(state, demand) is None]
         healthy = [state for state in fitting if not state.is_avoided(now)]
         return self._pick(healthy or fitting)
+
+    def owner(self, words: tuple[str, ...], demand: Demand, now: float) -> EdgeState | None:
+        """As `choose`, but the edge that `words` belong to: every gateway with the same edges finds the same one."""
+
+        def is_fit(state: EdgeState) -> bool:
+            return misfit(state, demand) is None
+
+        def is_well(state: EdgeState) -> bool:
+            return is_fit(state) and not state.is_avoided(now)
+
+        def everybody() -> Iterable[EdgeState]:
+            return self._searched(demand)
+
+        return self._ring.owner(words, is_well, everybody) or self._ring.owner(words, is_fit, everybody)
 
     def explain(self, demand: Demand, now: float) -> Explanation:
         """What `choose` would weigh."""

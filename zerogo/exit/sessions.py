@@ -1,11 +1,16 @@
 # -*- test-case-name: zerogo.test.exit.test_sessions -*-
 """Which edge a user's next stream should take, before chance decides: sessions and route modes.
 
-A *session* (`alice-session-k7`) holds its edge for its minutes from the first stream on; sessions are private to their
-user. When the edge is gone, a strict session fails and any other one takes a new edge. `manual` names the edge; `timed`
-is a session of the user's that begins anew every so many minutes; `custom` leases an edge that no other user with this
-mode has, until it was idle for `LEASE_IDLE_SECONDS`; `polling` goes round all edges. Bounded: the session that was idle
-longest makes room.
+A *session* (`alice-session-k7`) holds its edge for its minutes from the first stream on, then it has another; sessions
+are private to their user. When the edge is gone, a strict session fails and any other one takes a new edge. `manual`
+names the edge; `timed` is a session of the user's that begins anew every so many minutes; `custom` leases an edge that
+no other user with this mode has, until it was idle for `LEASE_IDLE_SECONDS`; `polling` goes round all edges. Bounded:
+the session that was idle longest makes room.
+
+A session's edge is no chance: it belongs to the words of the session (`zerogo.exit.ring`), the first one to user and
+session, each later one to those and the edge before it. So a user who comes to several gateways, which need not know
+of each other, leaves by the same edge, as long as they have the same edges and the session began there at about the
+same time.
 
 An edge that is silent keeps those who named it or have it for themselves: `manual`, strict sessions, `custom`. Other
 sessions move where another edge answers, and stay where none does: then it is most likely the gateway's own line. A
@@ -29,6 +34,7 @@ LEASE_IDLE_SECONDS = 180.0
 @define
 class _Hold:
     edge: str
+    began_at: float
     ends_at: float
     is_lease: bool = False
     used_at: float = 0.0
@@ -67,16 +73,26 @@ class Routes:
         self, key: tuple[str, str], seconds: float, demand: Demand, now: float, is_strict: bool = False
     ) -> EdgeState | None:
         hold = self._holds.get(key)
-        if hold is not None and now < hold.ends_at:
-            kept = self._fitting(hold.edge, demand)
-            is_doubtful = kept is not None and kept.is_silent and not is_strict
-            other = self._pool.choose(evolve(demand, must_answer=True), now) if is_doubtful else None
-            if other is not None:
-                return self._hold(key, other, seconds, now)
-            if kept is not None or is_strict:
-                self._holds.move_to_end(key)
-                return kept
-        state = self._pool.choose(demand, now)
+        if hold is None or now >= hold.ends_at:
+            return self._begin(key, hold, seconds, demand, now)
+        kept = self._fitting(hold.edge, demand)
+        is_doubtful = kept is not None and kept.is_silent and not is_strict
+        other = self._pool.owner(key, evolve(demand, must_answer=True), now) if is_doubtful else None
+        if other is None and (kept is not None or is_strict):
+            self._holds.move_to_end(key)
+            return kept
+        state = other or self._pool.owner(key, demand, now)
+        return None if state is None else self._hold(key, state, seconds, now)
+
+    def _begin(
+        self, key: tuple[str, str], before: _Hold | None, seconds: float, demand: Demand, now: float
+    ) -> EdgeState | None:
+        """A session's first edge, or the one after `before`. One that was not used for as long as it lasts is new."""
+        state = None
+        if before is not None and now < 2 * before.ends_at - before.began_at:
+            others = evolve(demand, excluded=(*demand.excluded, before.edge))
+            state = self._pool.owner((*key, before.edge), others, now)
+        state = state or self._pool.owner(key, demand, now)
         return None if state is None else self._hold(key, state, seconds, now)
 
     def _leased_edge(self, key: tuple[str, str], demand: Demand, now: float) -> EdgeState | None:
@@ -91,7 +107,7 @@ class Routes:
         chosen = self._pool.choose(evolve(demand, excluded=demand.excluded + taken), now)
         if chosen is not None:
             self._release(key)
-            self._keep(key, _Hold(chosen.profile.edge, float("inf"), is_lease=True, used_at=now))
+            self._keep(key, _Hold(chosen.profile.edge, now, float("inf"), is_lease=True, used_at=now))
             self._leased[chosen.profile.edge] = key
         return chosen
 
@@ -112,7 +128,7 @@ class Routes:
         return fitting[turn % len(fitting)]
 
     def _hold(self, key: tuple[str, str], state: EdgeState, seconds: float, now: float) -> EdgeState:
-        self._keep(key, _Hold(state.profile.edge, now + seconds))
+        self._keep(key, _Hold(state.profile.edge, now, now + seconds))
         return state
 
     def _keep(self, key: tuple[str, str], hold: _Hold) -> None:

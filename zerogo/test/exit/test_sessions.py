@@ -47,6 +47,33 @@ class RoutesTests(SynchronousTestCase):
             self.assertEqual(second is None, is_strict)
             self.assertNotEqual(second, first)
 
+    def test_gateways_that_know_nothing_of_each_other_give_a_session_the_same_edges(self) -> None:
+        other = Pool(Policy.P2C_PEAK_EWMA, random.Random(4).random)
+        for number in reversed(range(20)):
+            other.add(EdgeProfile(edge=f"e{number}"))
+        here, there = self.routes, Routes(other)
+        kinds = [(demand(f"s{n}"), Route()) for n in range(20)]
+        kinds += [(demand(), Route(mode=RouteMode.TIMED))]
+        for wanted, route in kinds:
+            grant, found = Grant(user="bob", route=route), []
+            for began_at in (0.0, 605.0, 1210.0):
+                edges = [
+                    routes.edge_for(grant, wanted, now) for routes in (here, there) for now in (began_at, began_at + 4)
+                ]
+                self.assertEqual(len({state and state.profile.edge for state in edges}), 1)
+                found.append(edges[0] and edges[0].profile.edge)
+            self.assertTrue(found[0] != found[1] != found[2])
+
+    def test_a_session_that_was_long_unused_begins_like_a_new_one(self) -> None:
+        first = self.edge("bob", demand("k"), 0.0)
+        self.assertNotEqual(self.edge("bob", demand("k"), 700.0), first)
+        self.assertEqual(self.edge("bob", demand("k"), 5000.0), first)
+
+    def test_the_only_edge_follows_itself(self) -> None:
+        for number in range(1, 20):
+            self.pool.remove(f"e{number}")
+        self.assertEqual({self.edge("bob", demand("k"), now) for now in (0.0, 700.0, 1400.0)}, {"e0"})
+
     def test_without_a_session_every_stream_goes_its_own_way(self) -> None:
         self.assertGreater(len({self.edge("bob", demand(), 0.0) for _ in range(50)}), 8)
 
