@@ -327,7 +327,8 @@ def _addresses(
         columns.network == str(network), columns.released_at.is_(None)
     )
     if of is not None:
-        query = query.where(columns.node_id.in_(of))
+        # Both families, or no index leads to a node id and all addresses of the network are looked at.
+        query = query.where(columns.family.in_((4, 6)), columns.node_id.in_(of))
     found: dict[str, tuple[str, ...]] = {}
     for row in connection.execute(query.order_by(columns.family)):
         found[row.node_id] = (*found.get(row.node_id, ()), row.address)
