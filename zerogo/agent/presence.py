@@ -24,7 +24,8 @@ from zerogo.control.netmap import NetworkMap
 from zerogo.control.policy_sheet import FilterSheet
 from zerogo.errors import EnvironmentFault
 from zerogo.ids import SocketAddress
-from zerogo.mesh.node import Node, NodeSettings
+from zerogo.mesh.node import Node
+from zerogo.mesh.settings import NodeSettings
 from zerogo.mesh.status import PeerStatus
 from zerogo.noise.identity import Identity
 

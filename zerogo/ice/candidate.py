@@ -3,7 +3,9 @@
 
     candidate:<foundation> <component> <transport> <priority> <address> <port> typ <kind> [raddr <address> rport <port>]
 
-Extensions after these are ignored. Text comes from peers: `Candidate.parse` raises `ParseError` and nothing else.
+Extensions after these are ignored, but for that of TCP (RFC 6544): ` tcptype passive`, an address where the agent takes
+connections. Such candidates are not for checks; no other type of TCP is known here. Text comes from peers:
+`Candidate.parse` raises `ParseError` and nothing else.
 """
 
 from __future__ import annotations
@@ -54,6 +56,12 @@ TYPE_PREFERENCE = {
     CandidateKind.RELAY: 0,
 }
 """RFC 8445 section 5.1.2.2; a mapping is better than what a server saw, since everybody may use it."""
+UDP, TCP = "udp", "tcp"
+_TCP_TYPE = "tcptype passive"
+_TCP_TYPE_PREFERENCE = 90
+_PASSIVE = {CandidateKind.HOST: 4, CandidateKind.MAPPED: 2}
+"""Direction preference (RFC 6544 section 4.2), the top 3 bits of the local preference."""
+_DIRECTION_SHIFT = 13
 
 
 def local_preference(is_ipv6: bool, position: int = 0) -> int:
@@ -79,7 +87,7 @@ class Candidate:
     priority: int
     foundation: str
     component: int = 1
-    transport: str = "udp"
+    transport: str = UDP
 
     @classmethod
     def host(cls, address: SocketAddress, position: int = 0) -> Candidate:
@@ -117,6 +125,19 @@ class Candidate:
         )
 
     @classmethod
+    def passive(cls, address: SocketAddress, kind: CandidateKind, position: int = 0) -> Candidate:
+        """Where this machine takes TCP connections: an address of its own, or one that leads to it (`MAPPED`)."""
+        preference = _PASSIVE[kind] << _DIRECTION_SHIFT | max(0, (1 << _DIRECTION_SHIFT) - 1 - position)
+        return cls(
+            kind=kind,
+            address=address,
+            related=None,
+            priority=_TCP_TYPE_PREFERENCE << 24 | preference << 8 | COMPONENT_LIMIT - 1,
+            foundation=_foundation(kind, address, None, TCP),
+            transport=TCP,
+        )
+
+    @classmethod
     def peer_reflexive(cls, source: SocketAddress, priority: int) -> Candidate:
         """Where an authentic check of the peer came from, an address that it had not told."""
         return cls(
@@ -137,6 +158,9 @@ class Candidate:
             raise ParseError(f"{text[:80]!r} is not a candidate")
         if not _FOUNDATION.fullmatch(words[0]):
             raise ParseError(f"{words[0][:40]!r} is not a foundation")
+        transport = _parse_transport(words[2])
+        if transport == TCP and f" {_TCP_TYPE} " not in f"{text} ":
+            raise ParseError(f"{text[:80]!r} is no passive candidate of TCP")
         return cls(
             kind=_parse_kind(words[7]),
             address=SocketAddress.of(words[4], _parse_number(words[5], 0, 65535, "port")),
@@ -144,7 +168,7 @@ class Candidate:
             priority=_parse_number(words[3], 1, PRIORITY_LIMIT, "priority"),
             foundation=words[0],
             component=_parse_number(words[1], 1, COMPONENT_LIMIT, "component"),
-            transport=_parse_transport(words[2]),
+            transport=transport,
         )
 
     def to_text(self) -> str:
@@ -155,7 +179,7 @@ class Candidate:
         )
         if self.related is not None:
             text += f" raddr {self.related.host} rport {self.related.port}"
-        return text
+        return f"{text} {_TCP_TYPE}" if self.transport == TCP else text
 
 
 def is_reachable_form(address: SocketAddress, allow_loopback: bool = False) -> bool:
@@ -171,9 +195,9 @@ def is_reachable_form(address: SocketAddress, allow_loopback: bool = False) -> b
     return not (address.is_ipv6 and ip.is_link_local)
 
 
-def _foundation(kind: CandidateKind, base: SocketAddress, server: SocketAddress | None) -> str:
-    """Equal for candidates of one kind, base address and server (RFC 8445 section 5.1.1.3)."""
-    text = f"{kind.value} udp {base.host} {server.host if server is not None else ''}"
+def _foundation(kind: CandidateKind, base: SocketAddress, server: SocketAddress | None, transport: str = UDP) -> str:
+    """Equal for candidates of one kind, transport, base address and server (RFC 8445 section 5.1.1.3)."""
+    text = f"{kind.value} {transport} {base.host} {server.host if server is not None else ''}"
     return hashlib.blake2s(text.encode("ascii"), digest_size=4).hexdigest()
 
 
@@ -185,7 +209,7 @@ def _parse_number(text: str, low: int, high: int, what: str) -> int:
 
 def _parse_transport(text: str) -> str:
     transport = text.lower()
-    if transport != "udp":
+    if transport not in (UDP, TCP):
         raise ParseError(f"{text[:20]!r} is not a transport that is known here")
     return transport
 

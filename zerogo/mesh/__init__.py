@@ -18,7 +18,8 @@ counter (`status.Refusal`) and nothing else: no peer is ever created by a datagr
 """
 
 from zerogo.mesh.events import NodeEvent, PathKind, PeerState
-from zerogo.mesh.node import Node, NodeSettings
+from zerogo.mesh.node import Node
+from zerogo.mesh.settings import NodeSettings
 from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import NodeCounters, PathStatus, PeerStatus, Refusal
 

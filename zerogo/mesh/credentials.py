@@ -2,9 +2,10 @@
 """What two members share before they ever spoke: secrets derived from their static keys (docs/PROTOCOL.md, "Pairs").
 
 Both ends know the X25519 product of their static keys. From it, the network and the owner of a direction come the ICE
-credentials of each end, so that a connectivity check can be made and answered before any signalling, and one key per
-direction for the tags of signals, so that the controller which carries them cannot make them up. Each value is
-BLAKE2s, keyed with the product, over label, network id and the owner's static public key.
+credentials of each end, so that a connectivity check can be made and answered before any signalling, one key per
+direction for the tags of signals, so that the controller which carries them cannot make them up, and one for the proof
+of TCP connections (`zerogo.mesh.stream_proof`). Each value is BLAKE2s, keyed with the product, over label, network id
+and the owner's static public key.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ class PairSecrets:
     remote: Credentials = field(repr=False)
     signal_send_key: bytes = field(repr=False)
     signal_receive_key: bytes = field(repr=False)
+    stream_dial_key: bytes = field(repr=False)
+    """Proves a TCP connection that this end dials."""
+    stream_accept_key: bytes = field(repr=False)
 
 
 def _derive(shared: bytes, label: bytes, network: NetworkId, owner: bytes, length: int) -> bytes:
@@ -52,4 +56,6 @@ def derive_pair_secrets(identity: Identity, remote_static: bytes, network: Netwo
         remote=_credentials(shared, network, theirs),
         signal_send_key=_derive(shared, b"signal", network, ours, _KEY_BYTES),
         signal_receive_key=_derive(shared, b"signal", network, theirs, _KEY_BYTES),
+        stream_dial_key=_derive(shared, b"stream", network, ours, _KEY_BYTES),
+        stream_accept_key=_derive(shared, b"stream", network, theirs, _KEY_BYTES),
     )

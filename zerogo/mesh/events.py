@@ -6,8 +6,8 @@ Most map to one verb of the data plane (`zerogo.dataplane.interface`): `PeerAdde
 `set_path`, `ControlToSend` to `send_control`, `DatagramToSend` to `send_datagram`. Three are about the controller:
 `SignalToSend`, `PunchWanted` and `SurroundingsDoubted`; three about sockets that are opened for hard NATs:
 `SideSocketsWanted`, `SideSocketKept` (which becomes `add_side_socket`) and `SideSocketsDropped`. `RelayStreamWanted`
-and `RelayStreamUnwanted` are for whoever can dial TCP and TLS. `HandshakeMarkChanged` goes to the disk;
-`PeerStateChanged` is for the log and for people.
+and `RelayStreamUnwanted`, `PeerStreamWanted` and `PeerStreamUnwanted` are for whoever can dial TCP and TLS.
+`HandshakeMarkChanged` goes to the disk; `PeerStateChanged` is for the log and for people.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import enum
 
 from attrs import field, frozen
 
-from zerogo.ids import Endpoint, NodeId
+from zerogo.ids import Endpoint, NodeId, SocketAddress
 from zerogo.mesh.spec import PeerSpec
+from zerogo.mesh.stream_proof import StreamKey
 from zerogo.noise.keys import SessionKeys
 
 
@@ -40,6 +41,8 @@ class PathKind(enum.StrEnum):
     """What lies between two peers."""
 
     DIRECT = "direct"
+    TCP = "tcp"
+    """A TCP or TLS connection between the two."""
     PEER = "peer"
     """Other members."""
     RELAY = "relay"
@@ -170,6 +173,22 @@ class RelayStreamUnwanted:
 
 
 @frozen
+class PeerStreamWanted:
+    """Have a TCP or TLS connection to one of these addresses of the peer, and say so by `peer_stream_opened`; another
+    one when it is lost. Takes the place of what was wanted of that peer before."""
+
+    key: StreamKey
+    places: tuple[SocketAddress, ...]
+
+
+@frozen
+class PeerStreamUnwanted:
+    """No connection that we dial to that peer is needed any more."""
+
+    peer: int
+
+
+@frozen
 class SideSocketsWanted:
     """Open so many UDP sockets by IPv4 for this peer, and call `side_sockets_opened` with their numbers."""
 
@@ -223,6 +242,8 @@ NodeEvent = (
     | SurroundingsDoubted
     | RelayStreamWanted
     | RelayStreamUnwanted
+    | PeerStreamWanted
+    | PeerStreamUnwanted
     | SideSocketsWanted
     | SideSocketKept
     | SideSocketsDropped

@@ -5,8 +5,8 @@ The driver gives it what the data plane passes up (`receive_datagram`, `receive_
 the controller passes on (`update_peers`, `receive_signal`, `punch`) and what the machine knows (`set_host_addresses`).
 After each verb it drains `transmits()` and `events()` and reads `next_timer()` again.
 
-All peers of the map are connected to, eagerly; at most `SEARCHES_LIMIT` searches that this node began go on at once,
-the others wait their turn. A peer that knocks is answered at any time.
+All peers of the map are connected to, eagerly; so many searches that this node began go on at once, the others wait
+their turn (`turns`). A peer that knocks is answered at any time.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from attrs import Factory, evolve, frozen
+from attrs import evolve
 
 from zerogo.core import Deadline, RandomBytes, TimerTable, Transmit
 from zerogo.errors import ParseError
-from zerogo.ids import ChannelAddress, Endpoint, NetworkId, NodeId, RouteAddress, SocketAddress
+from zerogo.ice.candidate import Candidate
+from zerogo.ids import ChannelAddress, Endpoint, NodeId, RouteAddress, SocketAddress
 from zerogo.mesh.context import IndexPool, NodeContext, Pace, Timestamps
 from zerogo.mesh.credentials import derive_pair_secrets
 from zerogo.mesh.directory import Directory
@@ -28,7 +29,6 @@ from zerogo.mesh.events import (
     PeerAdded,
     PeerChanged,
     PeerRemoved,
-    PeerState,
     SideSocketsDropped,
     SurroundingsDoubted,
 )
@@ -36,19 +36,20 @@ from zerogo.mesh.outbox import Outbox
 from zerogo.mesh.peer import Peer
 from zerogo.mesh.relay import RelaySpec
 from zerogo.mesh.relays import Relays
+from zerogo.mesh.settings import NodeSettings
 from zerogo.mesh.signal import Offer, Relayed, is_relayed_signal, is_signalled_handshake, parse_relayed_signal
 from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import NodeCounters, PeerStatus, Refusal
+from zerogo.mesh.stream_proof import StreamKey, ufrag_of
+from zerogo.mesh.streaming import PeerStream
 from zerogo.mesh.surroundings import Surroundings
+from zerogo.mesh.turns import SearchTurns
 from zerogo.mesh.wayfinder import Wayfinder
 from zerogo.noise.errors import NotAuthentic
-from zerogo.noise.identity import Identity
 from zerogo.noise.timestamp import HandshakeClock
-from zerogo.routing.policy import RoutingPolicy
 from zerogo.turn.client import TurnCredential
 from zerogo.wire.handshake import Suite
 
-SEARCHES_LIMIT = 64
 RELAYS = -1
 WAYS = -2
 SURROUNDINGS = 0
@@ -58,22 +59,6 @@ DOUBT_GAP_SECONDS = 2.0
 MISS_GAP_SECONDS = 3.0
 """After one unanswered probe, which on a lossy link means nothing."""
 AESGCM_CAPABILITY = "aesgcm"
-
-
-@frozen(kw_only=True)
-class NodeSettings:
-    """What a node is and stays."""
-
-    identity: Identity
-    network: NetworkId
-    psk: bytes
-    """The network's pre-shared key, 32 bytes."""
-    capabilities: frozenset[str] = frozenset()
-    """As signed in this node's own record of the map."""
-    policy: RoutingPolicy = Factory(RoutingPolicy)
-    """What the owner allows of paths."""
-    handshake_mark: bytes | None = None
-    """The last `HandshakeMarkChanged` of this identity's earlier node."""
 
 
 class Node:
@@ -106,9 +91,7 @@ class Node:
         self._to_settle: deque[Peer] = deque()
         self._timers: TimerTable[int] = TimerTable()
         self._last_number = SURROUNDINGS
-        self._searching: dict[int, None] = {}
-        self._waiting: dict[int, None] = {}
-        self._connected: dict[int, None] = {}
+        self._turns = SearchTurns()
 
     def update_peers(self, specs: Sequence[PeerSpec], now: float) -> None:
         """The members of the network other than this node, all of them; those that are gone are dropped."""
@@ -149,6 +132,11 @@ class Node:
         self._surroundings.set_port_mapped(outer)
         self._settle_surroundings(now)
 
+    def set_streams(self, streams: Iterable[Candidate], now: float) -> None:
+        """Where this node takes TCP connections of members, as passive candidates, best first."""
+        self._surroundings.set_streams(streams)
+        self._settle_surroundings(now)
+
     def set_stun_servers(self, servers: Sequence[SocketAddress], now: float) -> None:
         """Where to ask for this node's addresses as the outside sees them; two or more tell about its NAT."""
         self._surroundings.set_servers(servers, now)
@@ -185,6 +173,27 @@ class Node:
         """That stream is gone."""
         self._relays.stream_closed(relay, address, now)
         self._settle_relays(now)
+
+    def stream_key(self, fragment: bytes) -> StreamKey | None:
+        """What proves a connection that says it is for the pair of this fragment; None where there is no such pair."""
+        peer = self._directory.addressed(ufrag_of(fragment))
+        if peer is None or not self._context.policy.p2p_enabled:
+            return None
+        return StreamKey(peer.number, fragment, peer.secrets.stream_accept_key)
+
+    def peer_stream_opened(self, peer: int, stream: PeerStream, now: float) -> None:
+        """There is a proven stream to that peer: datagrams to its address go into it, and those from there came out."""
+        found = self._directory.numbered(peer)
+        if found is not None:
+            found.paths.streamed(stream, now)
+            self._settle(found, now)
+
+    def peer_stream_closed(self, peer: int, address: SocketAddress, now: float) -> None:
+        """That stream is gone."""
+        found = self._directory.numbered(peer)
+        if found is not None:
+            found.paths.void(address)
+            self._settle(found, now)
 
     def receive_control(self, peer: int, payload: bytes, source: Endpoint, now: float) -> None:
         """An authentic control message of a peer. Never raises."""
@@ -362,7 +371,7 @@ class Node:
         )
         self._directory.add(peer)
         self._wayfinder.use_member(spec)
-        self._waiting[peer.number] = None
+        self._turns.add(peer.number)
         peer.search.set_offer(self._surroundings.offer, now)
         self._outbox.tell(PeerAdded(peer.number, spec))
 
@@ -376,19 +385,15 @@ class Node:
         self._directory.remove(peer)
         self._door.forget(peer.spec.static_public)
         self._timers.cancel(peer.number)
-        for numbers in (self._waiting, self._searching, self._connected):
-            numbers.pop(peer.number, None)
-        self._context.pace.connected = len(self._connected)
+        self._turns.remove(peer.number)
+        self._context.pace.connected = self._turns.connected
         self._outbox.tell(PeerRemoved(peer.number))
 
     def _begin_searches(self, now: float) -> None:
-        while self._waiting and len(self._searching) < SEARCHES_LIMIT:
-            number = next(iter(self._waiting))
-            del self._waiting[number]
+        while (number := self._turns.take()) is not None:
             peer = self._directory.numbered(number)
             assert peer is not None
             peer.search.begin(now)
-            self._searching[number] = None
             self._settle(peer, now)
 
     def _prove_peers(self, now: float) -> None:
@@ -444,17 +449,11 @@ class Node:
             self._timers.cancel(peer.number)
         else:
             self._timers.set(peer.number, at)
-        if peer.state is not PeerState.WAITING:
-            self._waiting.pop(peer.number, None)
-        if peer.state in (PeerState.CONNECTED, PeerState.UNREACHABLE):
-            self._searching.pop(peer.number, None)
-        if peer.state is PeerState.CONNECTED:
-            self._connected[peer.number] = None
-        elif self._connected.pop(peer.number, SURROUNDINGS) is None:
+        if self._turns.note(peer.number, peer.state):
             self._doubt_surroundings(DOUBT_GAP_SECONDS, now)
         if peer.paths.take_doubt():
             self._doubt_surroundings(MISS_GAP_SECONDS, now)
-        self._context.pace.connected = len(self._connected)
+        self._context.pace.connected = self._turns.connected
         if self._relays.is_touched:
             self._arm_relays(now)
         self._find_ways(self._wayfinder.note(peer, now), now)

@@ -6,9 +6,9 @@
 The tag is BLAKE2s over version and body, keyed with the pair's key for that direction: the controller carries signals
 and can delay, repeat or drop them, but not write them. The body says in which *epoch* (a random number drawn when the
 sender began to look for the peer anew) and at which *sequence* number it was written, the sender's candidates (RFC 8839
-text), what its NAT was seen to do, whether it wants an answer, and, while it tries to be reached through a NAT that
-maps each destination anew, in which window of ports it expects to be seen. Each signal is complete: the newest replaces
-those before it.
+text; those by TCP are addresses to connect to), what its NAT was seen to do, whether it wants an answer, and, while it
+tries to be reached through a NAT that maps each destination anew, in which window of ports it expects to be seen. Each
+signal is complete: the newest replaces those before it.
 
 Unknown members of the body are ignored; another version is refused. A body that is too large, not msgpack, or carries
 more than 24 candidates raises `ParseError`; one candidate that does not parse is skipped, so that a later release may
@@ -26,7 +26,7 @@ import msgspec
 from attrs import field, frozen
 
 from zerogo.errors import ParseError
-from zerogo.ice.candidate import Candidate
+from zerogo.ice.candidate import TCP, Candidate
 from zerogo.ice.nature import NatBehaviour
 from zerogo.ice.nature import NatMapping as NatMapping
 from zerogo.ice.nature import PortPattern as PortPattern
@@ -36,6 +36,8 @@ from zerogo.wire.datagram import DatagramKind, classify
 
 SIGNAL_VERSION = 1
 CANDIDATES_LIMIT = 24
+STREAMS_LIMIT = 8
+"""Of these, addresses for TCP connections."""
 BLOB_BYTES_LIMIT = 4096
 TAG_BYTES = 16
 STEP_LIMIT = 65535
@@ -69,6 +71,9 @@ class Offer:
     """What one end has to tell."""
 
     candidates: tuple[Candidate, ...] = ()
+    """By UDP."""
+    streams: tuple[Candidate, ...] = ()
+    """Where the sender takes TCP connections; they travel among the candidates."""
     nat: NatBehaviour = field(factory=NatBehaviour)
     relayed: tuple[Relayed, ...] = ()
     """At the sender's home relay first, then at others."""
@@ -126,12 +131,13 @@ def _tag(key: bytes, covered: bytes) -> bytes:
 
 def emit_signal(signal: Signal, key: bytes) -> bytes:
     """The blob, tagged with the sender's key of the pair; candidates beyond the limit are left out."""
-    window = signal.window
+    window, streams = signal.window, signal.offer.streams[:STREAMS_LIMIT]
+    candidates = (*signal.offer.candidates[: CANDIDATES_LIMIT - len(streams)], *streams)
     body = _encoder.encode(
         _Body(
             e=signal.epoch,
             s=signal.sequence,
-            c=[candidate.to_text() for candidate in signal.offer.candidates[:CANDIDATES_LIMIT]],
+            c=[candidate.to_text() for candidate in candidates],
             m=signal.offer.nat.mapping.value,
             n=signal.offer.nat.ports.value,
             d=signal.offer.nat.step,
@@ -157,11 +163,13 @@ def parse_signal(blob: bytes, key: bytes) -> Signal:
         decoded = _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ParseError("a signal whose body is not one") from error
+    candidates = _parse_candidates(decoded.c)
     return Signal(
         epoch=decoded.e,
         sequence=decoded.s,
         offer=Offer(
-            candidates=_parse_candidates(decoded.c),
+            candidates=tuple(each for each in candidates if each.transport != TCP),
+            streams=tuple(each for each in candidates if each.transport == TCP)[:STREAMS_LIMIT],
             nat=_parse_nat(decoded),
             relayed=_parse_relayed(decoded.r),
             is_complete=decoded.f,

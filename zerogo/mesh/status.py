@@ -21,6 +21,8 @@ class PathStatus:
     kind: PathKind
     relay: str
     """The name of the relay that it goes by; empty for none."""
+    far: str = ""
+    """The other end of the TCP connection that it goes by; empty for none."""
     local_candidate: str
     remote_candidate: str
     is_active: bool

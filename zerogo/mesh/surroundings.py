@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from attrs import define, field
 
+from zerogo.ice.candidate import Candidate
 from zerogo.ice.gather import AddressFamily, Gatherer, MappingChanged, MappingObserved, ReflexiveFound
 from zerogo.ids import SocketAddress
 from zerogo.mesh.candidates import LocalCandidates
@@ -44,6 +45,7 @@ class Surroundings:
     _has_moved: bool = field(default=False, init=False)
     _moved_at: float = field(default=-math.inf, init=False)
     _relayed: tuple[Relayed, ...] = field(default=(), init=False)
+    _streams: tuple[Candidate, ...] = field(default=(), init=False)
 
     def __attrs_post_init__(self) -> None:
         """One gatherer for all peers."""
@@ -56,6 +58,10 @@ class Surroundings:
     def set_relayed(self, relayed: tuple[Relayed, ...]) -> None:
         """What relays lend us."""
         self._relayed = relayed
+
+    def set_streams(self, streams: Iterable[Candidate]) -> None:
+        """Where this machine takes TCP connections."""
+        self._streams = tuple(streams)
 
     def set_port_mapped(self, outer: SocketAddress | None) -> None:
         """What the gateway maps to our data socket; None where it maps nothing."""
@@ -143,8 +149,10 @@ class Surroundings:
         self._patient_until = now + GATHER_SECONDS if self._servers else None
 
     def _current_offer(self) -> Offer:
+        is_p2p = self._context.policy.p2p_enabled
         return Offer(
-            candidates=self._candidates.candidates() if self._context.policy.p2p_enabled else (),
+            candidates=self._candidates.candidates() if is_p2p else (),
+            streams=self._streams if is_p2p else (),
             nat=self._candidates.nat,
             relayed=self._relayed,
             is_complete=self._patient_until is None,

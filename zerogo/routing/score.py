@@ -4,7 +4,8 @@
     100 - 5 per 10 ms of latency - 10 per 1 % of loss + 20 if direct - 30 if through a server, clamped to 0..100
 
 The division is a real one: 1 ms costs half a point. Latency is the round-trip time. Equal scores are ordered by type
-(direct, through peers, through a server), then by latency. A path that was never measured counts with one second.
+(direct, in a TCP connection, through peers, through a server), then by latency. A path that was never measured counts
+with one second.
 
 Half a point being a millisecond, a score before the clamp can be read as a cost in time (`Score.cost`): what the path
 lacks of a direct one that takes no time and loses nothing. The clamp makes every direct path below 40 ms worth 100;
@@ -38,9 +39,11 @@ class PathType(enum.IntEnum):
     """What lies between two members; lower comes first where scores are equal."""
 
     DIRECT = 0
-    PEER = 1
+    STREAM = 1
+    """Straight, in a TCP connection, where what is lost holds up all that comes after it."""
+    PEER = 2
     """Through other members."""
-    SERVER = 2
+    SERVER = 3
     """Through a relay."""
 
 

@@ -51,7 +51,8 @@ from zerogo.mesh.events import (
     SignalToSend,
     SurroundingsDoubted,
 )
-from zerogo.mesh.node import Node, NodeSettings
+from zerogo.mesh.node import Node
+from zerogo.mesh.settings import NodeSettings
 from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import PeerStatus
 from zerogo.mesh.wayfinder import FORWARD_CAPABILITY

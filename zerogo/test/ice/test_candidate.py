@@ -93,6 +93,16 @@ class TextTests(SynchronousTestCase):
             self.assertRaises(ParseError, Candidate.parse, good.replace(old, new))
         self.assertRaises(ParseError, Candidate.parse, good + " x" * 300)
 
+    def test_passive_candidates_of_tcp_are_known_and_no_others_of_tcp(self) -> None:
+        address = SocketAddress("203.0.113.9", 443)
+        for kind in (CandidateKind.HOST, CandidateKind.MAPPED):
+            candidate = Candidate.passive(address, kind)
+            self.assertTrue(candidate.to_text().endswith(f" 203.0.113.9 443 typ {kind.value} tcptype passive"))
+            self.assertEqual(Candidate.parse(candidate.to_text()), candidate)
+            self.assertLess(candidate.priority, Candidate.host(address).priority)
+        for other in ("", " tcptype active", " tcptype so", " tcptype passives"):
+            self.assertRaises(ParseError, Candidate.parse, f"candidate:1 1 tcp 5 192.0.2.1 9 typ host{other}")
+
 
 class PriorityTests(SynchronousTestCase):
     def test_formula(self) -> None:

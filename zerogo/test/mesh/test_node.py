@@ -18,7 +18,7 @@ from zerogo.mesh.events import (
     SessionReady,
     SessionRetired,
 )
-from zerogo.mesh.node import SEARCHES_LIMIT
+from zerogo.mesh.turns import SEARCHES_LIMIT
 from zerogo.noise.identity import Identity
 from zerogo.test.mesh.parts import ANN, BOB, EVE, NETWORK, PSK, spec
 from zerogo.testing.clock import seeded_bytes

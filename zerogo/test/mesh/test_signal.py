@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.errors import ParseError
-from zerogo.ice.candidate import Candidate
+from zerogo.ice.candidate import Candidate, CandidateKind
 from zerogo.ice.nature import NatBehaviour, PortPattern
 from zerogo.ice.prediction import PortWindow
 from zerogo.ids import SocketAddress
 from zerogo.mesh.signal import (
     BLOB_BYTES_LIMIT,
     CANDIDATES_LIMIT,
+    STREAMS_LIMIT,
     NatMapping,
     Offer,
     Signal,
@@ -29,6 +30,7 @@ HOST = Candidate.host(SocketAddress.of("192.168.1.2", 9993))
 SEEN = Candidate.server_reflexive(
     SocketAddress.of("192.0.2.1", 40000), SocketAddress.of("192.168.1.2", 9993), SocketAddress.of("192.0.2.9", 3478)
 )
+OPEN = Candidate.passive(SocketAddress.of("192.0.2.1", 443), CandidateKind.MAPPED)
 SIX = Candidate.host(SocketAddress.of("2001:db8::1", 9993))
 
 
@@ -54,7 +56,8 @@ signals = st.builds(
     ),
     offer=st.builds(
         Offer,
-        candidates=st.lists(st.sampled_from([HOST, SEEN, SIX]), max_size=CANDIDATES_LIMIT).map(tuple),
+        candidates=st.lists(st.sampled_from([HOST, SEEN, SIX]), max_size=CANDIDATES_LIMIT - STREAMS_LIMIT).map(tuple),
+        streams=st.lists(st.just(OPEN), max_size=STREAMS_LIMIT).map(tuple),
         nat=st.builds(
             NatBehaviour,
             mapping=st.sampled_from(NatMapping),
