@@ -19,6 +19,11 @@ export function pathType(path: string): PathType | "unknown" {
   return KNOWN.includes(path) ? (path as PathType) : "unknown";
 }
 
+/** Whether it is a TCP connection from one to the other, without a relay; `tcp` is said of both. */
+export function isStraightTcp({ path, relay = "", via }: { path: string; relay?: string; via: readonly string[] }): boolean {
+  return pathType(path) === "tcp" && relay === "" && via.length === 0;
+}
+
 export function linkKey(a: string, b: string): string {
   return a < b ? `${a} ${b}` : `${b} ${a}`;
 }

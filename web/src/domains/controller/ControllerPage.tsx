@@ -18,7 +18,7 @@ const KEYS: Record<string, readonly string[]> = {
   reached: ["listen", "tls-listen", "tls-certificate", "tls-key", "public-addresses", "onion", "browser-origins"],
   accounts: ["oidc"],
   relays: ["relay-port", "relay-secret", "relays", "stun-servers"],
-  kept: ["database", "redis", "exit-audit-days", "metrics-listen"],
+  kept: ["database", "redis", "flow-log-days", "exit-audit-days", "metrics-listen"],
 };
 const COMMANDS = {
   sample: "zerogo config sample controller",

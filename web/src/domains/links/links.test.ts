@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { isStraightTcp } from "@/api/links";
 import { link } from "@/test/links";
 import { appended, type Course } from "./course";
 import { whyKey } from "./reason";
@@ -32,6 +33,13 @@ test("silence is a gap and not a line", () => {
 
 test("a course of which nothing is left is empty", () => {
   expect(appended(course([1, 2]), null, 60, 1000).time).toEqual([]);
+});
+
+test("TCP from one to the other is told from TCP to a relay", () => {
+  expect(isStraightTcp(link("a", "b", { path: "tcp" }))).toBe(true);
+  expect(isStraightTcp(link("a", "b", { path: "tcp", relay: "fra" }))).toBe(false);
+  expect(isStraightTcp({ path: "tcp", via: ["fra"] })).toBe(false);
+  expect(isStraightTcp(link("a", "b"))).toBe(false);
 });
 
 test.each([

@@ -2,7 +2,7 @@
  * What can be changed of a network. A change says which state it is based on (If-Match): where somebody else saved
  * meanwhile, both are shown, and the person decides.
  */
-import { Button, Form, Input, InputNumber, Radio } from "antd";
+import { Button, Checkbox, Form, Input, InputNumber, Radio } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Problem } from "@/api/problem";
@@ -74,6 +74,9 @@ export function NetworkSettingsForm({ read, isReadOnly }: { read: Tagged; isRead
         rules={[{ required: true, message: t("field.mtuMissing") }]}
       >
         <InputNumber min={MTU_LEAST} max={MTU_MOST} precision={0} />
+      </Form.Item>
+      <Form.Item name="flow_log" label={t("field.flow_log")} valuePropName="checked" extra={t("settings.flowLogWhy")}>
+        <Checkbox>{t("settings.flowLog")}</Checkbox>
       </Form.Item>
       {theirs !== null && (
         <SettingsConflict

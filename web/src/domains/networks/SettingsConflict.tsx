@@ -14,8 +14,10 @@ interface Props {
 /** Somebody else saved meanwhile: both side by side, and the choice. */
 export function SettingsConflict({ mine, theirs, isRunning, onKeepMine, onTakeTheirs }: Props) {
   const { t } = useTranslation("networks");
-  const shown = (settings: Settings, name: (typeof SETTINGS)[number]) =>
-    name === "approval" ? t(`approvalShort.${settings.approval}`) : String(settings[name]);
+  const shown = (settings: Settings, name: (typeof SETTINGS)[number]) => {
+    if (name === "approval") return t(`approvalShort.${settings.approval}`);
+    return name === "flow_log" ? t(settings.flow_log ? "conflict.on" : "conflict.off") : String(settings[name]);
+  };
   const differing = SETTINGS.filter((name) => mine[name] !== theirs[name]);
   return (
     <Alert

@@ -2,11 +2,11 @@
 import type { Network } from "@/api/documents";
 import type { NetworkChange } from "./networkActions";
 
-export const SETTINGS = ["name", "approval", "mtu"] as const;
+export const SETTINGS = ["name", "approval", "mtu", "flow_log"] as const;
 export type Settings = Pick<Network, (typeof SETTINGS)[number]>;
 
 export function settingsOf(network: Network): Settings {
-  return { name: network.name, approval: network.approval, mtu: network.mtu };
+  return { name: network.name, approval: network.approval, mtu: network.mtu, flow_log: network.flow_log };
 }
 
 /** Only what differs, so that nothing is set back that somebody else has changed. */

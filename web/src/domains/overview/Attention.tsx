@@ -14,6 +14,7 @@ import { useState, type ComponentType, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { Member } from "@/api/documents";
+import { isStraightTcp } from "@/api/links";
 import { linkPath, memberPath, networkPath } from "@/app/paths";
 import { formatRelative } from "@/components/format";
 import { isolated } from "@/components/isolated";
@@ -171,7 +172,8 @@ function useDetail(concern: Concern): string {
     case "down":
       return reason({ why: concern.link.why }) || t("attention.path.none");
     case "relayed": {
-      const path = t(`attention.path.${concern.link.path}`, { defaultValue: concern.link.path });
+      const kind = isStraightTcp(concern.link) ? "tcpStraight" : concern.link.path;
+      const path = t(`attention.path.${kind}`, { defaultValue: concern.link.path });
       const why = reason(concern.link);
       return why === "" ? path : t("attention.because", { path, why });
     }

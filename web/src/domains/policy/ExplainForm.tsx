@@ -1,25 +1,28 @@
 /** Whether a packet passes, and which rule says so. */
 import { Alert, AutoComplete, Button, Form, InputNumber, Select } from "antd";
-import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { useSearchParams } from "react-router";
 import { useMembers } from "@/api/queries";
 import { isolated } from "@/components/isolated";
 import { ProblemNote } from "@/components/ProblemNote";
-import { useRequest } from "@/components/useRequest";
-import { explain, type Explanation, type Packet } from "./policies";
+import { EXPLAINED, isWhole, PORTED, readPacket, writePacket } from "./explained";
+import { useExplanation, type Explanation, type Packet } from "./policies";
 import styles from "./PolicyPage.module.css";
 
-const PROTOCOLS = ["tcp", "udp", "sctp", "icmp"];
 const PORT_MOST = 65_535;
 
 export function ExplainForm({ network }: { network: string }) {
   const { t } = useTranslation("policy");
   const members = useMembers(network).data ?? [];
-  const [found, setFound] = useState<Explanation | null>(null);
-  const request = useRequest(async (packet: Packet) => {
-    setFound(null);
-    setFound(await explain(network, packet));
-  });
+  const [search, setSearch] = useSearchParams();
+  const packet = readPacket(search);
+  const query = useExplanation(network, packet, isWhole(packet));
+  const ask = (wanted: Packet) => {
+    const words = writePacket(wanted);
+    const isSame = JSON.stringify(words) === JSON.stringify(writePacket(packet));
+    if (isSame && search.has("src")) void query.refetch();
+    else setSearch({ show: "explain", ...words }, { replace: true });
+  };
   const names = members.filter((one) => one.state === "approved").map(({ name }) => ({ value: name }));
   const place = (
     <AutoComplete
@@ -34,8 +37,8 @@ export function ExplainForm({ network }: { network: string }) {
         className={styles.explain}
         layout="vertical"
         requiredMark={false}
-        initialValues={{ src: "", dst: "", protocol: "tcp", port: 22 }}
-        onFinish={request.run}
+        initialValues={packet}
+        onFinish={ask}
       >
         <Form.Item name="src" label={t("access.from")} rules={[{ required: true, message: t("explain.fromMissing") }]}>
           {place}
@@ -44,11 +47,11 @@ export function ExplainForm({ network }: { network: string }) {
           {place}
         </Form.Item>
         <Form.Item name="protocol" label={t("explain.protocol")}>
-          <Select options={PROTOCOLS.map((one) => ({ value: one, label: one.toUpperCase() }))} />
+          <Select options={EXPLAINED.map((one) => ({ value: one, label: one.toUpperCase() }))} />
         </Form.Item>
         <Form.Item noStyle dependencies={["protocol"]}>
           {({ getFieldValue }) =>
-            getFieldValue("protocol") !== "icmp" && (
+            PORTED.includes(getFieldValue("protocol") as string) && (
               <Form.Item name="port" label={t("explain.port")} preserve={false}>
                 <InputNumber min={0} max={PORT_MOST} precision={0} />
               </Form.Item>
@@ -56,13 +59,13 @@ export function ExplainForm({ network }: { network: string }) {
           }
         </Form.Item>
         <Form.Item label=" ">
-          <Button type="primary" htmlType="submit" loading={request.isRunning}>
+          <Button type="primary" htmlType="submit" loading={query.isFetching}>
             {t("explain.action")}
           </Button>
         </Form.Item>
       </Form>
-      <div role="status">{found && <Answer found={found} />}</div>
-      <ProblemNote error={request.error} />
+      <div role="status">{query.data && !query.isFetching && <Answer found={query.data} />}</div>
+      <ProblemNote error={query.isFetching ? null : query.error} />
     </>
   );
 }

@@ -1,4 +1,7 @@
-/** Who may reach whom: the policy as text, what it would change, what there was before, and why a packet passes. */
+/**
+ * Who may reach whom: the policy as text, what it would change, what there was before, why a packet passes, and what
+ * members decided.
+ */
 import { Tabs } from "antd";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
@@ -6,6 +9,8 @@ import { useNetworkId } from "@/app/paths";
 import { Page, Section } from "@/components/Page";
 import { QueryState } from "@/components/QueryState";
 import { ExplainForm } from "./ExplainForm";
+import { FlowLog } from "./FlowLog";
+import { useMayReadFlows } from "./flows";
 import { PolicyHistory } from "./PolicyHistory";
 import { PolicyWorkshop } from "./PolicyWorkshop";
 import { usePolicy } from "./policies";
@@ -15,6 +20,7 @@ export default function PolicyPage() {
   const network = useNetworkId();
   const query = usePolicy(network);
   const [search, setSearch] = useSearchParams();
+  const mayReadFlows = useMayReadFlows();
   return (
     <Page title={t("title")} intro={t("intro")}>
       <Section>
@@ -29,12 +35,28 @@ export default function PolicyPage() {
                   label: t("tab.edit"),
                   children: <PolicyWorkshop key={network} network={network} saved={policy} />,
                 },
-                { key: "explain", label: t("tab.explain"), children: <ExplainForm network={network} /> },
+                {
+                  key: "explain",
+                  label: t("tab.explain"),
+                  // What it asks stands in the page's address, which is that of one tab; so it is with the log.
+                  destroyOnHidden: true,
+                  children: <ExplainForm network={network} />,
+                },
                 {
                   key: "history",
                   label: t("tab.history"),
                   children: <PolicyHistory network={network} current={policy} />,
                 },
+                ...(mayReadFlows
+                  ? [
+                      {
+                        key: "flows",
+                        label: t("tab.flows"),
+                        destroyOnHidden: true,
+                        children: <FlowLog network={network} />,
+                      },
+                    ]
+                  : []),
               ]}
             />
           )}

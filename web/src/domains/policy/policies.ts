@@ -70,7 +70,19 @@ export interface Packet {
   port: number | null;
 }
 
-export function explain(network: string, { src, dst, protocol, port }: Packet): Promise<Explanation> {
+/** Whether a packet passes; asked again when there is another policy. */
+export function useExplanation(network: string, packet: Packet, isWanted: boolean) {
+  return useQuery({
+    queryKey: [...policyKey(network), "explain", packet],
+    enabled: isWanted,
+    // It depends on who the members are, too.
+    staleTime: 0,
+    gcTime: 0,
+    queryFn: () => explain(network, packet),
+  });
+}
+
+function explain(network: string, { src, dst, protocol, port }: Packet): Promise<Explanation> {
   const query = { src, dst, ...(protocol && { protocol }), ...(port !== null && { port }) };
   return answer(api.GET("/networks/{network}/policy/explain", { params: { path: { network }, query } }));
 }

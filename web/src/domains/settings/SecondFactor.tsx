@@ -14,6 +14,8 @@ import styles from "./AccountPage.module.css";
 const QUERY = ["second-factor"];
 const CODE_MOST = 40;
 const PASSWORD_MOST = 256;
+/** Recovery codes that are left when one should think of others. */
+const FEW_CODES = 3;
 
 export function SecondFactor() {
   const { t } = useTranslation("settings");
@@ -27,6 +29,9 @@ export function SecondFactor() {
           <p className={styles.why}>
             {is_on ? t("factor.on", { count: recovery_codes_left }) : t("factor.off")}
           </p>
+          {is_on && recovery_codes_left <= FEW_CODES && (
+            <Alert className={styles.codes} type="warning" showIcon title={t("factor.few")} />
+          )}
           {is_on ? <SwitchOff /> : <SwitchOn onCodes={setCodes} />}
         </>
       )}
@@ -58,9 +63,12 @@ function SwitchOn({ onCodes }: { onCodes: (codes: string[]) => void }) {
       <Form.Item name="code" label={t("factor.code")} rules={[{ required: true, message: t("factor.codeMissing") }]}>
         <Input maxLength={CODE_MOST} inputMode="numeric" autoComplete="one-time-code" />
       </Form.Item>
-      <Button htmlType="submit" type="primary" loading={confirm.isRunning}>
-        {t("factor.confirm")}
-      </Button>
+      <div className={styles.buttons}>
+        <Button htmlType="submit" type="primary" loading={confirm.isRunning}>
+          {t("factor.confirm")}
+        </Button>
+        <Button onClick={() => setSecret(null)}>{t("common:action.cancel")}</Button>
+      </div>
       <ProblemNote error={confirm.error} />
     </Form>
   );

@@ -113,6 +113,7 @@ function UserMenu({ user }: { user: User }) {
       .catch(notices.failed);
   const items: MenuProps["items"] = [
     { key: "password", label: t("action.password"), onClick: () => setSetting(true) },
+    { key: "factor", label: t("action.factor"), onClick: () => questions.removeSecondFactor(user) },
     ...(provider
       ? [
           {

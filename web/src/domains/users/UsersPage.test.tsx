@@ -48,3 +48,15 @@ test("a user is removed only by who types the name", async () => {
   expect(await screen.findByText(/bob.* was removed/)).toBeVisible();
   expect(askedFor("DELETE /users/{user}")[0]?.path).toEqual({ user: "user2" });
 });
+
+test("a second factor that was lost is removed after a question", async () => {
+  answering({ "DELETE /users/{user}/second-factor": () => null });
+  await show();
+  await person.click(await screen.findByRole("button", { name: /What to do with .*bob/ }));
+  await person.click(await screen.findByText("Remove the second factor"));
+  const dialog = await screen.findByRole("dialog");
+  expect(askedFor("DELETE /users/{user}/second-factor")).toEqual([]);
+  await person.click(within(dialog).getByRole("button", { name: "Remove the second factor" }));
+  expect(await screen.findByText(/bob.* logs in with the password alone/)).toBeVisible();
+  expect(askedFor("DELETE /users/{user}/second-factor")[0]?.path).toEqual({ user: "user2" });
+});

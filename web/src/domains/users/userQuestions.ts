@@ -1,4 +1,4 @@
-/** What is asked before a user is shut out. */
+/** What is asked before a user is shut out, or let in with less. */
 import { useTranslation } from "react-i18next";
 import type { User } from "@/api/documents";
 import { useConfirm } from "@/components/confirm";
@@ -21,6 +21,18 @@ export function useUserQuestions() {
         run: async () => {
           await actions.change(user, { is_disabled: true });
           notices.done(t("done.disabled", words), () => actions.change(user, { is_disabled: false }));
+        },
+      });
+    },
+    removeSecondFactor: (user: User) => {
+      const words = { name: isolated(user.name) };
+      confirm({
+        title: t("question.factor.title", words),
+        consequences: [t("question.factor.password"), t("question.factor.sure"), t("question.factor.again")],
+        action: t("action.factor"),
+        run: async () => {
+          await actions.removeSecondFactor(user);
+          notices.done(t("done.factor", words));
         },
       });
     },

@@ -35,6 +35,9 @@ export function useUserActions() {
     change: async (user: User, body: UserChange): Promise<void> => {
       show(await answer(api.PATCH("/users/{user}", { params: { path: { user: user.id } }, body })));
     },
+    removeSecondFactor: async (user: User): Promise<void> => {
+      await answer(api.DELETE("/users/{user}/second-factor", { params: { path: { user: user.id } } }));
+    },
     remove: async (user: User): Promise<void> => {
       await answer(api.DELETE("/users/{user}", { params: { path: { user: user.id } } }));
       cache.setQueryData<User[]>(KEY, (known) => known?.filter((one) => one.id !== user.id));
