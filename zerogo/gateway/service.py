@@ -48,7 +48,8 @@ from zerogo.net.exit_server import CONNECTIONS_LIMIT, EdgeServer
 from zerogo.net.exit_socket import StreamSocket
 from zerogo.net.exit_socks import SocksSession
 from zerogo.net.exit_user import SessionMaker, UserFactory
-from zerogo.net.listening import open_tcp_socket, server_context
+from zerogo.net.listening import server_context
+from zerogo.net.tcp_socket import open_tcp_socket
 from zerogo.noise.identity import Identity
 from zerogo.observe.metrics import metrics_site
 from zerogo.observe.process import diagnostics_site

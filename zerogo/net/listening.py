@@ -1,9 +1,8 @@
 # -*- test-case-name: zerogo.test.net.test_listening -*-
-"""TCP sockets that listen, opened while the process has its privileges; and the certificate of a TLS server."""
+"""The certificate of a TLS server."""
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,11 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 from twisted.internet.ssl import Certificate, CertificateOptions, KeyPair, TLSVersion
 
 from zerogo.errors import EnvironmentFault
-from zerogo.ids import SocketAddress
-from zerogo.net.datagram import AddressRefused
-from zerogo.net.tcp import fit_narrow_lines
 
-BACKLOG = 128
 TURN_PROTOCOLS = (b"stun.turn", b"stun.nat-discovery")
 """The names of TURN and STUN in ALPN (RFC 7443)."""
 _PEM = 1
@@ -29,27 +24,6 @@ class CertificateRefused(EnvironmentFault):
     """A certificate or its key cannot be used."""
 
     code = "E-TLS-CERTIFICATE"
-
-
-def open_tcp_socket(address: SocketAddress, *, is_for_narrow_lines: bool = False) -> socket.socket:
-    """A listening, non-blocking socket, IPv6 ones for IPv6 only; see `fit_narrow_lines`. Raises `AddressRefused`."""
-    try:
-        opened = socket.socket(socket.AF_INET6 if address.is_ipv6 else socket.AF_INET, socket.SOCK_STREAM)
-    except OSError as error:
-        raise AddressRefused(address, error, "TCP") from error
-    try:
-        opened.setblocking(False)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if address.is_ipv6:
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if is_for_narrow_lines:
-            fit_narrow_lines(opened)
-        opened.bind((address.host, address.port))
-        opened.listen(BACKLOG)
-    except OSError as error:
-        opened.close()
-        raise AddressRefused(address, error, "TCP") from error
-    return opened
 
 
 def server_context(certificate: Path, key: Path, protocols: Sequence[bytes]) -> CertificateOptions:

@@ -23,27 +23,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from attrs import define, frozen
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import (
-    IAddress,
-    IDelayedCall,
-    IHandshakeListener,
-    IPushProducer,
-    IStreamClientEndpoint,
-)
-from twisted.internet.protocol import DatagramProtocol, Factory, Protocol, connectionDone
+from attrs import define
+from twisted.internet.interfaces import IHandshakeListener, IPushProducer
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from zerogo.errors import ParseError
 from zerogo.ids import SocketAddress
+from zerogo.net.loopback import DataPorts, LoopbackPort
+from zerogo.net.race import Race, StreamWay
 from zerogo.net.tcp import repeat_soon
 from zerogo.turn.framing import StreamFramer, is_message
 from zerogo.turn.message import is_channel_data
 
-LOOPBACK = "127.0.0.1"
 REDIAL_SECONDS = (0.2, 1.0, 2.0, 5.0, 15.0, 30.0)
 WAITING_BYTES = 32 * 1024
 """In a connection, before datagrams are dropped: 50 ms at 5 Mbit/s."""
@@ -51,22 +45,8 @@ REQUEST_BYTES = 32 * 1024
 """As many more of requests, while there is no room: 250 of them."""
 FIRST_BYTES = WAITING_BYTES
 """So much of what is sent before the relay's first answer is kept, for connections that come about later."""
-DATAGRAM_BYTES = 2048
 
 _log = Logger(namespace="zerogo.net.relay_bridge")
-
-
-@frozen
-class StreamWay:
-    """One way to a relay's stream. `what` is for the log: `tcp`, `tls`."""
-
-    what: str
-    endpoint: IStreamClientEndpoint
-    trusts: Callable[[Any], bool] | None = None
-    """For TLS: whether the certificate that the relay showed is the right one. None: TLS itself has seen to that."""
-    is_tls: bool = False
-    delay: float = 0.0
-    """It is dialled so many seconds after the others, if none of them was answered."""
 
 
 @define
@@ -161,30 +141,6 @@ class _Stream(Protocol):
         self._bridge.stream_ready(self)
 
 
-class _StreamFactory(Factory):
-    noisy = False
-
-    def __init__(self, bridge: RelayBridge, way: StreamWay) -> None:
-        self._bridge = bridge
-        self._way = way
-
-    def buildProtocol(self, addr: IAddress | None) -> _Stream:
-        return self._bridge.make_stream(self._way)
-
-
-class _Loopback(DatagramProtocol):
-    """The side that the data plane sees."""
-
-    noisy = False
-    transport: Any
-
-    def __init__(self, bridge: RelayBridge) -> None:
-        self._bridge = bridge
-
-    def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
-        self._bridge.datagram_received(datagram, addr[0], addr[1])
-
-
 class RelayBridge:
     """One relay's. `opened` and `closed` are told the loopback address when the relay is connected, and not any more.
 
@@ -195,7 +151,7 @@ class RelayBridge:
         self,
         reactor: Any,
         ways: Sequence[StreamWay],
-        data_ports: Callable[[], Sequence[int]],
+        data_ports: DataPorts,
         *,
         opened: Callable[[SocketAddress], object],
         closed: Callable[[SocketAddress], object],
@@ -203,58 +159,42 @@ class RelayBridge:
         self.counters = BridgeCounters()
         self._reactor = reactor
         self._ways = tuple(ways)
-        self._data_ports = data_ports
         self._opened = opened
         self._closed = closed
-        self._loopback = _Loopback(self)
-        self._port: Any = None
-        self._dialling: dict[Deferred[Any], StreamWay] = {}
-        self._streams: dict[_Stream, None] = {}
-        self._kept: _Stream | None = None
+        self._loopback = LoopbackPort(data_ports, self.datagram_received, self._count_foreign)
+        self._race: Race[_Stream] = Race(reactor, self._make_stream, delays=REDIAL_SECONDS, lost=self._all_lost)
         self._first: list[bytes] = []
         self._first_bytes = 0
         self._is_told = False
-        self._tries = 0
-        self._redial: IDelayedCall | None = None
-        self._later: list[IDelayedCall] = []
         self._is_stopped = False
 
     @property
     def address(self) -> SocketAddress:
         """What stands for the relay."""
-        found = self._port.getHost()
-        return SocketAddress(LOOPBACK, found.port)
+        return self._loopback.address
 
     def start(self) -> None:
         """Dial."""
-        self._port = self._reactor.listenUDP(0, self._loopback, interface=LOOPBACK, maxPacketSize=DATAGRAM_BYTES)
-        self._dial()
+        self._loopback.open(self._reactor)
+        self._race.dial(self._ways)
 
     def stop(self) -> None:
         """Close everything; nothing is told any more."""
         self._is_stopped = True
-        for call in (self._redial, *self._later):
-            if call is not None and call.active():
-                call.cancel()
-        for attempt in list(self._dialling):
-            attempt.cancel()
-        for stream in list(self._streams):
-            stream.close()
-        if self._port is not None:
-            self._port.stopListening()
+        self._race.stop()
+        self._loopback.close()
 
-    def datagram_received(self, datagram: bytes, host: str, port: int) -> None:
-        """Something came to the loopback address."""
-        if host != LOOPBACK or port not in self._data_ports():
-            self.counters.foreign += 1
-        elif not is_message(datagram):
+    def datagram_received(self, datagram: bytes) -> None:
+        """Our data socket sends something to the loopback address."""
+        kept = self._race.kept
+        if not is_message(datagram):
             self.counters.unfit += 1
-        elif self._kept is not None:
-            self.counters.dropped += not self._kept.send(datagram)
+        elif kept is not None:
+            self.counters.dropped += not kept.send(datagram)
         elif self._first_bytes + len(datagram) <= FIRST_BYTES:
             self._first.append(datagram)
             self._first_bytes += len(datagram)
-            for stream in self._streams:
+            for stream in self._race.streams:
                 if stream.is_ready:
                     stream.send(datagram)
         else:
@@ -262,7 +202,7 @@ class RelayBridge:
 
     def stream_ready(self, stream: _Stream) -> None:
         """A connection is there."""
-        if self._is_stopped or self._kept is not None:
+        if self._is_stopped or self._race.kept is not None:
             stream.close()
             return
         for datagram in self._first:
@@ -273,81 +213,29 @@ class RelayBridge:
 
     def message_received(self, stream: _Stream, message: bytes) -> None:
         """The relay says something."""
-        if self._kept is None:
-            self._keep(stream)
-        if stream is self._kept:
-            for port in self._data_ports()[:1]:
-                self._loopback.transport.write(message, (LOOPBACK, port))
+        if self._race.kept is None:
+            self._forget_first()
+            _log.info("The relay is reached by {what}", what=stream.way.what)
+            self._race.keep(stream)
+        if stream is self._race.kept:
+            self._loopback.deliver(message)
 
     def stream_ended(self, stream: _Stream) -> None:
         """A connection is gone."""
-        self._streams.pop(stream, None)
-        if stream is self._kept:
-            self._kept = None
-        if self._is_idle:
-            self._all_lost()
+        self._race.ended(stream)
 
-    def _dial(self) -> None:
-        self._redial = None
-        self._later = [self._reactor.callLater(way.delay, self._dial_way, way) for way in self._ways if way.delay]
-        for way in self._ways:
-            if not way.delay:
-                self._dial_way(way)
+    def _make_stream(self, way: StreamWay) -> _Stream:
+        return _Stream(self, way)
 
-    def _dial_way(self, way: StreamWay) -> None:
-        if self._kept is not None:
-            return
-        attempt: Deferred[Any] = way.endpoint.connect(_StreamFactory(self, way))
-        self._dialling[attempt] = way
-        attempt.addCallbacks(self._dialled, self._failed, callbackArgs=(attempt,), errbackArgs=(attempt, way))
-
-    def make_stream(self, way: StreamWay) -> _Stream:
-        """The protocol for a connection that is about to be."""
-        stream = _Stream(self, way)
-        self._streams[stream] = None
-        return stream
-
-    def _dialled(self, protocol: object, attempt: Deferred[Any]) -> None:
-        self._dialling.pop(attempt, None)
-
-    def _failed(self, failure: Failure, attempt: Deferred[Any], way: StreamWay) -> None:
-        self._dialling.pop(attempt, None)
-        if self._is_stopped or failure.check(CancelledError):
-            return
-        _log.debug("No {what} to the relay: {reason}", what=way.what, reason=failure.getErrorMessage())
-        if self._is_idle:
-            self._all_lost()
-
-    @property
-    def _is_idle(self) -> bool:
-        is_later = any(call.active() for call in self._later)
-        return not (self._streams or self._dialling or self._kept or is_later)
+    def _count_foreign(self) -> None:
+        self.counters.foreign += 1
 
     def _forget_first(self) -> None:
         self._first.clear()
         self._first_bytes = 0
 
-    def _keep(self, stream: _Stream) -> None:
-        self._kept, self._tries = stream, 0
-        self._forget_first()
-        _log.info("The relay is reached by {what}", what=stream.way.what)
-        for call in self._later:
-            if call.active():
-                call.cancel()
-        for attempt in list(self._dialling):
-            attempt.cancel()
-        for other in list(self._streams):
-            if other is not stream:
-                other.close()
-
     def _all_lost(self) -> None:
         self._forget_first()
-        if self._is_stopped:
-            return
         if self._is_told:
             self._is_told = False
             self._closed(self.address)
-        if self._redial is None or not self._redial.active():
-            delay = REDIAL_SECONDS[min(self._tries, len(REDIAL_SECONDS) - 1)]
-            self._tries += 1
-            self._redial = self._reactor.callLater(delay, self._dial)

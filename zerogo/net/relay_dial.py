@@ -20,7 +20,7 @@ from zope.interface import implementer
 
 from zerogo.control.relays import RelayPlace
 from zerogo.net.proxy import ProxiedEndpoint, Proxy, tcp_endpoint
-from zerogo.net.relay_bridge import StreamWay
+from zerogo.net.race import StreamWay
 
 TLS_AFTER_SECONDS = 0.25
 

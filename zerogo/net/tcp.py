@@ -14,6 +14,7 @@ SEGMENT_BYTES = 1000
 """Longest segment of connections that must work over every line, also over one of 1,100 bytes that swallows what is
 longer without a word: there TCP sends the same segment for ever. With TCP and IPv6 headers that is 1,072 bytes."""
 _TCP_THIN_LINEAR_TIMEOUTS = 16
+_TCP_USER_TIMEOUT = 18
 _TCP_NOTSENT_LOWAT = 25
 
 
@@ -29,21 +30,30 @@ def repeat_soon(transport: object) -> None:
             get_handle().setsockopt(socket.IPPROTO_TCP, _TCP_THIN_LINEAR_TIMEOUTS, 1)
 
 
-def keep_queue_short(transport: object) -> None:
-    """Have the kernel take more only while less than `UNSENT_BYTES` are not yet under way (Linux; elsewhere nothing
+def keep_queue_short(transport: object, unsent: int = UNSENT_BYTES) -> None:
+    """Have the kernel take more only while less than `unsent` bytes are not yet under way (Linux; elsewhere nothing
     happens): what waits, waits where turns are taken."""
     get_handle = getattr(transport, "getHandle", None)
     if get_handle is not None:
         with contextlib.suppress(OSError, AttributeError):
-            get_handle().setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+            get_handle().setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, unsent)
 
 
-def read_more(transport: Any, count: int) -> None:
+def end_when_deaf(transport: object, seconds: float) -> None:
+    """Have the connection end when what was sent is not acknowledged for so long (Linux; elsewhere nothing happens);
+    otherwise a kernel goes on for a quarter of an hour."""
+    get_handle = getattr(transport, "getHandle", None)
+    if get_handle is not None:
+        with contextlib.suppress(OSError, AttributeError):
+            get_handle().setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, int(seconds * 1000))
+
+
+def read_more(transport: Any, count: int, most: int = READ_MOST) -> None:
     """Have a connection that gave as many bytes as it was asked for be asked for twice as many from then on, and take
     as many before its producer is paused. Short pieces cost the same Python as long ones."""
-    asked = getattr(transport, "bufferSize", READ_MOST)
-    if count >= asked and asked < READ_MOST:
-        transport.bufferSize = min(READ_MOST, 2 * asked)
+    asked = getattr(transport, "bufferSize", most)
+    if count >= asked and asked < most:
+        transport.bufferSize = min(most, 2 * asked)
 
 
 def write_now(transport: Any, pieces: list[bytes]) -> None:

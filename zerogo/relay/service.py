@@ -21,8 +21,9 @@ from twisted.logger import Logger
 from zerogo.config.relay import RelayConfig
 from zerogo.ids import SocketAddress
 from zerogo.net.datagram import AddressRefused, open_udp_socket
-from zerogo.net.listening import CertificateRefused, open_tcp_socket
+from zerogo.net.listening import CertificateRefused
 from zerogo.net.stun_server import StunDriver
+from zerogo.net.tcp_socket import open_tcp_socket
 from zerogo.net.turn_server import TurnDriver
 from zerogo.observe.metrics import Metric, metrics_site
 from zerogo.relay.metrics import stun_metrics, turn_metrics

@@ -9,7 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.ids import SocketAddress
 from zerogo.net.datagram import AddressRefused
-from zerogo.net.listening import TURN_PROTOCOLS, CertificateRefused, open_tcp_socket, server_context
+from zerogo.net.listening import TURN_PROTOCOLS, CertificateRefused, server_context
+from zerogo.net.tcp_socket import open_tcp_socket
 from zerogo.test.net.certificates import write_certificate
 
 

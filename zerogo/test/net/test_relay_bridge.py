@@ -22,15 +22,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.control.relays import RelayPlace
 from zerogo.errors import ParseError
 from zerogo.ids import SocketAddress
+from zerogo.net.loopback import LOOPBACK
 from zerogo.net.proxy import CONNECT_SECONDS, ProxiedEndpoint, Proxy, ProxyRefused, proxy_of
-from zerogo.net.relay_bridge import (
-    FIRST_BYTES,
-    LOOPBACK,
-    REDIAL_SECONDS,
-    REQUEST_BYTES,
-    RelayBridge,
-    StreamWay,
-)
+from zerogo.net.race import StreamWay
+from zerogo.net.relay_bridge import FIRST_BYTES, REDIAL_SECONDS, REQUEST_BYTES, RelayBridge
 from zerogo.net.relay_dial import stream_ways, trusts_pin
 from zerogo.stun.server import binding_request
 from zerogo.test.net.certificates import write_certificate

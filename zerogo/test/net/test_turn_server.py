@@ -17,7 +17,8 @@ from twisted.trial.unittest import TestCase
 
 from zerogo.ids import SocketAddress
 from zerogo.net.datagram import DatagramDriver, listen, open_udp_socket
-from zerogo.net.listening import TURN_PROTOCOLS, open_tcp_socket, server_context
+from zerogo.net.listening import TURN_PROTOCOLS, server_context
+from zerogo.net.tcp_socket import open_tcp_socket
 from zerogo.net.turn_client import TurnClientStream
 from zerogo.net.turn_server import TurnDriver
 from zerogo.policy.addresses import AddressRule
