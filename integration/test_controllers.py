@@ -5,10 +5,11 @@
                                     -->  twistd zerogo-controller, right -+  [Redis, likewise]
 
 First: members at both are one network, whatever they have to do with each other; decisions made at one take effect at
-the other. Redis is killed: joins and changes go on, and signals do when it is back. Then one controller is killed while
-machines join and changes are pushed: nobody who was told that it is a member is lost, no change either, no address is
-given twice, no member ever gets a map older than the one it holds, a machine that joins after the kill is a member
-within `JOIN_SECONDS`, and so are members again that were told of the other controller by the one that died.
+the other, and guesses of a password at one count at the other. Redis is killed: joins and changes go on, and signals
+do when it is back. Then one controller is killed while machines join and changes are pushed: nobody who was told that
+it is a member is lost, no change either, no address is given twice, no member ever gets a map older than the one it
+holds, a machine that joins after the kill is a member within `JOIN_SECONDS`, and so are members again that were told
+of the other controller by the one that died.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import treq
 from twisted.internet import reactor as installed
 from twisted.trial.unittest import TestCase
 
 from integration.control_agents import Agent, ControllerProcess, sleep
 from integration.servers import RedisServer, postgresql, redis
 from zerogo.control.token import JoinToken
+from zerogo.controller.login_limits import FREE_ATTEMPTS
 
 reactor: Any = installed
 JOIN_SECONDS = 10.0
@@ -141,6 +144,28 @@ class TwoControllersTests(TestCase):
         removed = await self.until("a removal takes effect at the other controller", lambda: cid.refusal)
         self.assertLess(removed, 10.0)
         await self.until("the others forget it", lambda: self.sees_all(ann) and self.sees_all(bob))
+        await self.guesses_are_counted_together()
+
+    async def guesses_are_counted_together(self) -> None:
+        """Who used up the free guesses of a password at one controller has none left at the other."""
+        used = [await self.guess(self.left) for _ in range(FREE_ATTEMPTS)]
+        self.assertEqual(used, [401] * FREE_ATTEMPTS)
+        # Those made here are fewer than the free ones, so what ends them came from the other.
+        found = [await self.guess(self.right)]
+        for pause in (0.2, 1.0, 5.0):
+            if found[-1] == 401:
+                await sleep(pause)
+                found.append(await self.guess(self.right))
+        self.assertEqual(found[-1], 429, "no word of the guesses came")
+
+    async def guess(self, controller: ControllerProcess) -> int:
+        """Try to log in with a wrong password; the status."""
+        named = {"name": "nobody", "password": "not the password"}
+        response = await treq.post(
+            f"http://{controller.address}/api/v1/auth/login", json=named, timeout=60, persistent=False
+        )
+        await response.content()
+        return int(response.code)
 
     async def redis_dies(self, server: RedisServer) -> None:
         """Nothing but signals waits for it."""

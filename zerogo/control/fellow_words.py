@@ -2,12 +2,14 @@
 """What controllers of one database tell each other, as msgpack.
 
 A word says that something changed, never what it is now: who hears it looks into the database. The exceptions are what
-is on its way to a member (`ForMember`), what gateways are to do at once (`ForGateways`) and what members tell of their
-links, which are in no database. Words may be lost, come twice and come late.
+is on its way to a member (`ForMember`), what gateways are to do at once (`ForGateways`), what members tell of their
+links, and what callers of the API used up of their limits, all of which are in no database. Words may be lost, come
+twice and come late.
 """
 
 from __future__ import annotations
 
+import enum
 from typing import Annotated
 
 import msgspec
@@ -19,6 +21,10 @@ WORD_LIMIT = 64 * 1024
 MEMBERS_LIMIT = 5000
 """In one word."""
 AREA_LIMIT = 32
+"""Characters."""
+LIMITS_LIMIT = 500
+"""In one word."""
+LIMIT_KEY_LIMIT = 128
 """Characters."""
 _NetworkBytes = Annotated[bytes, msgspec.Meta(min_length=NETWORK_ID_BYTES, max_length=NETWORK_ID_BYTES)]
 _NodeBytes = Annotated[bytes, msgspec.Meta(min_length=NODE_ID_BYTES, max_length=NODE_ID_BYTES)]
@@ -106,6 +112,31 @@ class ForGateways(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_f
         return None if self.gateway_raw is None else NodeId(self.gateway_raw)
 
 
+class Spent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="t", tag="spent"):
+    """Requests that who says so let through since it said so last, by what they count for."""
+
+    counts: Annotated[
+        dict[Annotated[str, msgspec.Meta(max_length=LIMIT_KEY_LIMIT)], Annotated[int, msgspec.Meta(ge=1, le=2**20)]],
+        msgspec.Meta(max_length=LIMITS_LIMIT),
+    ]
+
+
+class Step(enum.Enum):
+    """Of an attempt to log in."""
+
+    BEGUN = "begun"
+    FORGIVEN = "forgiven"
+    SUCCEEDED = "succeeded"
+
+
+class Attempted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="t", tag="attempted"):
+    """Somebody tried to log in at who says so."""
+
+    account: Annotated[str, msgspec.Meta(max_length=LIMIT_KEY_LIMIT)]
+    source: Annotated[str, msgspec.Meta(max_length=LIMIT_KEY_LIMIT)]
+    step: Step
+
+
 Word = (
     NetworkChanged
     | NetworkDeleted
@@ -118,6 +149,8 @@ Word = (
     | AreaOutdated
     | ForMember
     | ForGateways
+    | Spent
+    | Attempted
 )
 _DECODER = msgspec.msgpack.Decoder(Word)
 

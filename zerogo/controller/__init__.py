@@ -11,7 +11,7 @@ What people see live: members report their links, `link_book` keeps the last of 
 
 - `membership`: between coordinator and store.
 - `routes`, `dispatch`, `documents`, `problems`: the API; `account_routes`, `network_routes`, `member_routes` work.
-- `tokens`, `passwords`, `login_limits`: who may call.
+- `tokens`, `passwords`, `login_limits`, `rate_limits`, `shared_limits`: who may call, and how often.
 - `browsers`, `tickets`, `static_files`: the dashboard's cookie, its WebSocket's tickets, its files.
 - `webhook_sender`: what happens, told to other programs.
 - `site`: limits of HTTP. `service`, `twistd`: the role.

@@ -7,15 +7,21 @@ bound. The bound for the account as a whole is a few seconds: it slows a guesser
 wants to keep the account's owner out cannot. An attempt counts as failed from its beginning, so that many at once count
 as many; a success takes it back and forgets the account's failures. An hour of quiet forgets all. The table is bounded:
 what was quiet longest is dropped first.
+
+Several controllers of one database tell each other of each attempt as it begins and ends (`tell`, `heard`), so that
+whoever spreads guesses over them has no more of them.
 """
 
 from __future__ import annotations
 
+import functools
 import ipaddress
+from collections.abc import Callable
 
 from attrs import define, frozen
 
 from zerogo.control.connection import origin_of
+from zerogo.control.fellow_words import Attempted, Step
 from zerogo.store.networks import name_key
 
 FREE_ATTEMPTS = 5
@@ -46,6 +52,8 @@ class LoginLimits:
     """Failures by account and by source; `now` is monotonic seconds."""
 
     def __init__(self) -> None:
+        self.tell: Callable[[Attempted], object] = lambda word: None
+        """Tells the other controllers of the same database, where there are any."""
         self._failures: dict[str, _Failures] = {}
 
     def wait(self, name: str, source: str, now: float) -> float:
@@ -54,6 +62,30 @@ class LoginLimits:
 
     def begin(self, name: str, source: str, now: float) -> None:
         """An attempt begins, and counts as failed."""
+        self._begin(name, source, now)
+        self.tell(Attempted(name, source, Step.BEGUN))
+
+    def forgive(self, name: str, source: str) -> None:
+        """The attempt did not fail, or was not even made."""
+        self._forgive(name, source)
+        self.tell(Attempted(name, source, Step.FORGIVEN))
+
+    def succeeded(self, name: str, source: str) -> None:
+        """The account's owner is in."""
+        self._succeeded(name, source)
+        self.tell(Attempted(name, source, Step.SUCCEEDED))
+
+    def heard(self, word: Attempted, now: float) -> None:
+        """Somebody tried to log in at another controller."""
+        match word.step:
+            case Step.BEGUN:
+                self._begin(word.account, word.source, now)
+            case Step.FORGIVEN:
+                self._forgive(word.account, word.source)
+            case Step.SUCCEEDED:
+                self._succeeded(word.account, word.source)
+
+    def _begin(self, name: str, source: str, now: float) -> None:
         for limit in _limits(name, source):
             failures = self._failures.pop(limit.key, None)
             if failures is None or now - failures.last_at > FORGET_SECONDS:
@@ -64,8 +96,7 @@ class LoginLimits:
         while len(self._failures) > ENTRIES_LIMIT:
             del self._failures[next(iter(self._failures))]
 
-    def forgive(self, name: str, source: str) -> None:
-        """The attempt did not fail, or was not even made."""
+    def _forgive(self, name: str, source: str) -> None:
         for limit in _limits(name, source):
             failures = self._failures.get(limit.key)
             if failures is not None and failures.count > 1:
@@ -73,9 +104,8 @@ class LoginLimits:
             else:
                 self._failures.pop(limit.key, None)
 
-    def succeeded(self, name: str, source: str) -> None:
-        """The account's owner is in."""
-        self.forgive(name, source)
+    def _succeeded(self, name: str, source: str) -> None:
+        self._forgive(name, source)
         for limit in _limits(name, source)[:2]:
             self._failures.pop(limit.key, None)
 
@@ -96,6 +126,7 @@ def _limits(name: str, source: str) -> tuple[_Limit, _Limit, _Limit]:
     )
 
 
+@functools.lru_cache(maxsize=4096)
 def source_network(source: str) -> str:
     """The /24 or /64 of an address; other texts as they are."""
     origin = origin_of(source)

@@ -26,7 +26,7 @@ from zerogo.config.controller import ControllerConfig
 from zerogo.config.identity_file import IDENTITY_FILE, load_or_create_identity
 from zerogo.config.private_file import make_private_directory, read_private, write_private
 from zerogo.control.coordinator import Coordinator
-from zerogo.control.fellow_words import ForGateways, Word
+from zerogo.control.fellow_words import Attempted, ForGateways, Spent, Word
 from zerogo.control.gateways import GatewayOffice
 from zerogo.control.token import ADDRESSES_LIMIT, controller_key_hash, emit_base32, join_host_port, split_host_port
 from zerogo.controller import relays
@@ -54,6 +54,7 @@ from zerogo.controller.places import BOOTSTRAP_FILE, ONION_FILE, OWNER_FILE, TOK
 from zerogo.controller.rate_limits import RateLimits
 from zerogo.controller.root import Root
 from zerogo.controller.routes import ROUTES
+from zerogo.controller.shared_limits import SharedLimits
 from zerogo.controller.site import ControllerSite
 from zerogo.controller.static_files import StaticFiles, find_web_static
 from zerogo.controller.tickets import Tickets
@@ -108,6 +109,7 @@ class ControllerService(MultiService):
         self._exits: Exits | None = None
         self._flows: FlowKeeper | None = None
         self._fellows: Fellows | None = None
+        self._limits: SharedLimits | None = None
         self._onion: OnionPresence | None = None
         self._seen: LoopingCall | None = None
 
@@ -153,6 +155,8 @@ class ControllerService(MultiService):
         self._passwords.start()
         if self._fellows is not None:
             self._fellows.start()
+        if self._limits is not None:
+            self._limits.start()
         assert self._view is not None and self._flows is not None
         self._view.start()
         self._flows.start()
@@ -177,6 +181,8 @@ class ControllerService(MultiService):
             self._seen.stop()
         if self._flows is not None:
             self._flows.stop()
+        if self._limits is not None:
+            self._limits.stop()
         if self._view is not None:
             self._view.stop()
         closed = maybeDeferred(super().stopService)
@@ -226,11 +232,13 @@ class ControllerService(MultiService):
         membership.flows_reported = self._flows.take
         office, audit_seconds = GatewayOffice(identity, self._rng), self._config.exit_audit_days * 86_400.0
         self._exits = Exits(office, store, self._reactor, time.time, audit_seconds)
+        rates, logins = RateLimits(), LoginLimits()
         carry = carrier_of(self._config, self._reactor)
         if carry is not None:
             self._fellows = Fellows(identity, carry, store, self._heard, self._reactor, self._rng)
             membership.tell_fellows, membership.has_fellows = self._fellows.tell, True
             self._exits.tell_fellows = self._fellows.tell
+            self._limits = SharedLimits(rates, logins, self._fellows.tell, self._reactor)
         return Desk(
             store=store,
             members=membership,
@@ -238,8 +246,8 @@ class ControllerService(MultiService):
             tokens=TokenIssuer(self._token_seed(), f"zerogo:{identity.node_id}", self._rng, time.time),
             owner_token=owner_token,
             passwords=passwords,
-            login_limits=LoginLimits(),
-            rate_limits=RateLimits(),
+            login_limits=logins,
+            rate_limits=rates,
             idempotency=Idempotency(store, self._token_seed(), self._rng),
             tickets=Tickets(),
             links=LinkDesk(LinkBook(), LinkRings(), EventLog(time.time)),
@@ -262,9 +270,11 @@ class ControllerService(MultiService):
 
     def _heard(self, word: Word) -> None:
         """What another controller of the same database says; raises `ParseError`."""
-        assert self._membership is not None and self._exits is not None
+        assert self._membership is not None and self._exits is not None and self._limits is not None
         if isinstance(word, ForGateways):
             self._exits.heard(word)
+        elif isinstance(word, Spent | Attempted):
+            self._limits.heard(word)
         else:
             self._membership.heard(word)
 

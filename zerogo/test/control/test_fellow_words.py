@@ -3,9 +3,11 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.control.fellow_words import (
+    LIMITS_LIMIT,
     MEMBERS_LIMIT,
     WORD_LIMIT,
     AreaOutdated,
+    Attempted,
     ForGateways,
     ForMember,
     Looking,
@@ -16,6 +18,8 @@ from zerogo.control.fellow_words import (
     MembersHere,
     NetworkChanged,
     NetworkDeleted,
+    Spent,
+    Step,
     emit_word,
     parse_word,
 )
@@ -35,6 +39,8 @@ words = st.one_of(
     st.builds(AreaOutdated, st.text(max_size=32), st.text(max_size=32)),
     st.builds(ForMember, networks, nodes, st.binary(max_size=100)),
     st.builds(ForGateways, st.binary(max_size=100), st.none() | nodes),
+    st.builds(Spent, st.dictionaries(st.text(max_size=20), st.integers(1, 2**20), max_size=5)),
+    st.builds(Attempted, st.text(max_size=64), st.text(max_size=60), st.sampled_from(Step)),
 )
 
 
@@ -66,6 +72,13 @@ class WordTests(SynchronousTestCase):
             ForMember(bytes(5), bytes(10), bytes(WORD_LIMIT + 1)),
             MembersHere(bytes(5), [bytes(10)] * (MEMBERS_LIMIT + 1)),
             MemberReported(bytes(5), bytes(10), bytes(WORD_LIMIT + 1)),
+            Spent({str(number): 1 for number in range(LIMITS_LIMIT + 1)}),
+            Spent({"user:ann": 0}),
+            Spent({"user:ann": -1}),
+            Spent({"user:ann": 2**21}),
+            Spent({"x" * 129: 1}),
+            Attempted("x" * 129, "192.0.2.1", Step.BEGUN),
+            Attempted("ann", "x" * 129, Step.BEGUN),
         ):
             self.assertRaises(ParseError, parse_word, emit_word(word))
 
