@@ -4,7 +4,7 @@
 Three things may be known of the far end while the path in use misses answers, and each names an heir:
 
 * The peer is heard from another address. A probe that proves this one, or one missing answer fewer than usual, is
-  enough.
+  enough. Where the path in use has answered what was asked since, the peer only went both ways.
 * The peer has begun anew, as one does that is elsewhere or is mapped anew. Then what was found since, by its own word,
   is where it is; nobody waits for more silence.
 * Another path answers while the one in use does not (`zerogo.mesh.doubt`).
@@ -53,7 +53,10 @@ class Succession:
         """What takes over at once, if it is of use; `others` are the usable paths beside the one in use."""
         if self._roamed is not None and now - self._roamed_at >= ROAMED_FOR_SECONDS:
             self._roamed = None
-        active, roamed = self._choice.active, self._roamed
+        active = self._choice.active
+        if active is not None and active.asked_at > self._roamed_at:
+            self._roamed = None
+        roamed = self._roamed
         if active is None:
             return roamed
         if roamed is not None and self._prober.missing(active) >= probes_until_left(self._prober, active, roamed) - 1:

@@ -85,6 +85,14 @@ class SuccessionTests(SynchronousTestCase):
         self.assertIs(self.succession.heir([], 2.4), elsewhere)
         self.assertIsNone(self.succession.heir([], 2.0 + ROAMED_FOR_SECONDS))
 
+    def test_a_peer_that_goes_both_ways_is_not_followed_for_one_missed_answer(self) -> None:
+        beside = self.path(2, 2.0)
+        self.succession.roamed(beside, 2.0)
+        self.ask(2.1, is_answered=True)
+        self.assertIsNone(self.succession.heir([beside], 2.15))
+        self.ask(2.2, is_answered=False)
+        self.assertIsNone(self.succession.heir([beside], 2.5))
+
     def test_a_path_that_is_dropped_inherits_nothing(self) -> None:
         elsewhere = self.path(2, 2.0, is_checked=False)
         self.succession.roamed(elsewhere, 2.0)
