@@ -36,7 +36,7 @@ from zerogo.exit.mux import Mux
 from zerogo.exit.notes import Note, emit_note, parse_note
 
 PACKET, ACK, PING, PONG, NOTE = b"\x01", b"\x02", b"\x03", b"\x04", b"\x05"
-MESSAGE_LIMIT = 262_127
+MESSAGE_LIMIT = 262_128
 """Bytes that one frame of the channel carries."""
 MESSAGE_BYTES = 66_000
 """Longest message while the carrier is not known to be fast: what a socket gives at once fits it with its head."""

@@ -26,7 +26,9 @@ from zerogo.errors import RemoteError
 from zerogo.exit.greeting import Join, Refusal, Welcome, emit_greeting, parse_answer
 from zerogo.exit.tunnel import OVER
 from zerogo.net.dial import ControllerAddress, Dial
+from zerogo.net.exit_frames import CARRIER_READ_BYTES, PlainFrames
 from zerogo.net.exit_tunnel import TunnelDriver
+from zerogo.net.instructions import has_aes
 from zerogo.net.tcp import keep_queue_short, read_more, write_now
 from zerogo.net.websocket import Closed, MessageReceived, WebSocketClient
 from zerogo.noise.identity import Identity
@@ -80,7 +82,10 @@ class _Connection(TwistedProtocol):
         self._socket = WebSocketClient(
             host=address.netloc, path=address.path, rng=client.rng, message_limit=EXIT.frame_limit, is_masking=False
         )
-        self._channel = ChannelInitiator(client.identity, client.place.key_hash, client.rng, EXIT)
+        self._channel = ChannelInitiator(
+            client.identity, client.place.key_hash, client.rng, EXIT, has_aes=client.has_aes
+        )
+        self._plain = PlainFrames(EXIT.frame_limit, is_masked=False)
         self._driver: TunnelDriver | None = None
         self._timer: IDelayedCall | None = None
         self._is_joining = False
@@ -91,9 +96,7 @@ class _Connection(TwistedProtocol):
 
     def send(self, message: bytes) -> None:
         """Seal and send."""
-        self._channel.send(message)
-        for frame in self._channel.outgoing():
-            self._socket.send(frame)
+        self._socket.send(self._channel.sealed(message))
         self._flush()
 
     def drop(self, reason: str, is_over: bool = False) -> None:
@@ -125,7 +128,7 @@ class _Connection(TwistedProtocol):
         if self.transport is not None:
             write_now(self.transport, list(self._socket.outgoing()))
 
-    def _take(self, frame: bytes) -> None:
+    def _take(self, frame: bytes | memoryview) -> None:
         for message in self._channel.receive(frame):
             if self._driver is not None:
                 self._driver.receive(message)
@@ -163,24 +166,31 @@ class _Connection(TwistedProtocol):
         self._flush()
 
     def dataReceived(self, data: bytes) -> None:
-        read_more(self.transport, len(data))
+        read_more(self.transport, len(data), CARRIER_READ_BYTES)
         try:
-            self._socket.receive(data)
-            for event in self._socket.events():
-                if isinstance(event, MessageReceived):
-                    self._take(event.payload)
-                elif isinstance(event, Closed):
-                    if event.code == OVER and self._driver is not None:
-                        self._driver.end(event.reason or "the gateway ended the tunnel")
-                    self.drop(event.reason or "the gateway closed the connection")
-                    return
+            if self._driver is not None and self._socket.is_between:
+                frames, data = self._plain.receive(data)
+                for frame in frames:
+                    self._take(frame)
+            if data:
+                self._receive(data)
         except WrongController as error:
             self._client.refused(Refusal(str(error), is_final=True))
             self.drop(str(error))
         except RemoteError as error:
             self.drop(str(error))
-        else:
-            self._flush()
+
+    def _receive(self, data: bytes) -> None:
+        self._socket.receive(data)
+        for event in self._socket.events():
+            if isinstance(event, MessageReceived):
+                self._take(event.payload)
+            elif isinstance(event, Closed):
+                if event.code == OVER and self._driver is not None:
+                    self._driver.end(event.reason or "the gateway ended the tunnel")
+                self.drop(event.reason or "the gateway closed the connection")
+                return
+        self._flush()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._cancel_timer()
@@ -229,6 +239,7 @@ class GatewayClient:
         self.identity = identity
         self.clock = clock
         self.rng = rng
+        self.has_aes = has_aes()
         self._endpoint_of = endpoint_of
         self._failures = 0
         self._wait_at_least = 0.0

@@ -30,9 +30,10 @@ from zerogo.exit.greeting import Answer, Join, Refusal, emit_greeting, parse_joi
 from zerogo.exit.reason import Reason
 from zerogo.exit.tunnel import GONE_SECONDS, GRACE_SECONDS, OVER
 from zerogo.ids import NodeId
-from zerogo.net.exit_frames import PlainFrames, binary_head
+from zerogo.net.exit_frames import CARRIER_READ_BYTES, PlainFrames, binary_head
 from zerogo.net.exit_places import EDGE_PATH
 from zerogo.net.exit_tunnel import TunnelDriver
+from zerogo.net.instructions import has_aes
 from zerogo.net.tcp import keep_queue_short, read_more, write_now
 from zerogo.net.websocket import HEAD_LIMIT, PROTOCOL
 from zerogo.noise.identity import Identity
@@ -109,7 +110,7 @@ class _EdgeProtocol(WebSocketServerProtocol):
         self.transport.unregisterProducer()
         self.transport.registerProducer(self, True)
         keep_queue_short(self.transport)
-        self._channel = ChannelResponder(self.factory.identity, self.factory.rng, EXIT)
+        self._channel = ChannelResponder(self.factory.identity, self.factory.rng, EXIT, has_aes=self.factory.has_aes)
         self._timer = self.factory.reactor.callLater(HANDSHAKE_SECONDS, self.drop, "no greeting")
         self._flush()
 
@@ -204,7 +205,7 @@ class _EdgeProtocol(WebSocketServerProtocol):
         if self.state == self.STATE_CONNECTING and len(self.data) + len(data) > HEAD_LIMIT:
             self.dropConnection(abort=True)
             return
-        read_more(self.transport, len(data))
+        read_more(self.transport, len(data), CARRIER_READ_BYTES)
         if self._driver is not None and not self.data and self.current_frame is None and not self.inside_message:
             data = self._receive_plain(data)
         if data:
@@ -222,9 +223,9 @@ class _EdgeProtocol(WebSocketServerProtocol):
 
     def send(self, message: bytes) -> None:
         """Seal and send."""
-        if self._channel is not None:
-            self._channel.send(message)
-            self._flush()
+        if self._channel is not None and self.state == self.STATE_OPEN:
+            frame = self._channel.sealed(message)
+            write_now(self.transport, [binary_head(len(frame)), frame])
 
     def drop(self, reason: str, is_over: bool = False) -> None:
         """Close, without waiting for the other end for long; where the tunnel is over the edge is told so."""
@@ -268,6 +269,7 @@ class EdgeServer(WebSocketServerFactory):
         self.hub = hub
         self.identity = identity
         self.rng = rng
+        self.has_aes = has_aes()
         self.ports: list[Any] = []
         """Where edges are accepted."""
         self.unadmitted = 0

@@ -123,6 +123,11 @@ class WebSocketClient:
         """Drain the events."""
         return drain(self._events)
 
+    @property
+    def is_between(self) -> bool:
+        """Whether what comes next begins a message: no part of one, nor of a frame, was received."""
+        return self.is_open and not self._buffer and self._pieces is None
+
     def send(self, message: bytes) -> None:
         """Queue a binary message; before `Opened` and after `close` it is dropped."""
         if self.is_open and not self._is_closing:

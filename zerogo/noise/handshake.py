@@ -30,6 +30,8 @@ IKPSK2_CHACHAPOLY = b"Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s"
 IKPSK2_AESGCM = b"Noise_IKpsk2_25519_AESGCM_BLAKE2s"
 IK_CHACHAPOLY = b"Noise_IK_25519_ChaChaPoly_BLAKE2s"
 """Of the control connection."""
+IK_AESGCM = b"Noise_IK_25519_AESGCM_BLAKE2s"
+"""Of tunnels between machines whose processors have AES instructions."""
 PSK_BYTES = 32
 MESSAGE_LIMIT = 65535
 """Bytes of a Noise message, at most (Noise, section 3)."""

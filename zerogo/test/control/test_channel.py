@@ -1,11 +1,14 @@
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.control.channel import (
     EXIT,
+    EXIT_FRAME_LIMIT,
     FRAME_LIMIT,
     PIECE_LIMIT,
+    TAG_BYTES,
     ChannelBroken,
     ChannelInitiator,
     ChannelResponder,
@@ -47,6 +50,30 @@ class ChannelTests(SynchronousTestCase):
         self.controller = ChannelResponder(CONTROLLER, seeded("r"), EXIT)
         self.open()
         self.assertTrue(self.controller.is_open)
+
+    def test_an_exit_uses_aes_where_both_ends_have_it(self) -> None:
+        for ours, theirs in ((False, False), (False, True), (True, False), (True, True)):
+            self.agent = ChannelInitiator(AGENT, KEY_HASH, seeded("i"), EXIT, has_aes=ours)
+            self.controller = ChannelResponder(CONTROLLER, seeded("r"), EXIT, has_aes=theirs)
+            self.open()
+            self.assertIs(type(self.agent._seal), AESGCM if ours and theirs else ChaCha20Poly1305)
+            for message in (b"one", bytes(EXIT_FRAME_LIMIT - TAG_BYTES), b""):
+                self.assertEqual(self.controller.receive(self.agent.sealed(message)), [message])
+                self.assertEqual(self.agent.receive(memoryview(self.controller.sealed(message))), [message])
+
+    def test_a_version_that_was_not_offered_is_refused(self) -> None:
+        self.agent = ChannelInitiator(AGENT, KEY_HASH, seeded("i"), EXIT, has_aes=True)
+        self.agent.receive(ChannelResponder(CONTROLLER, seeded("r"), EXIT, has_aes=True)._hello)
+        self.controller = ChannelResponder(CONTROLLER, seeded("r"), EXIT)
+        self.assertRaises(VersionMismatch, self.controller.receive, next(self.agent.outgoing()))
+
+    def test_a_message_that_cannot_be_cut_has_to_fit(self) -> None:
+        self.agent = ChannelInitiator(AGENT, KEY_HASH, seeded("i"), EXIT)
+        self.controller = ChannelResponder(CONTROLLER, seeded("r"), EXIT)
+        self.open()
+        self.assertRaises(LocalError, self.agent.send, bytes(EXIT_FRAME_LIMIT - TAG_BYTES + 1))
+        self.agent.send(b"next")
+        self.assertEqual(self.controller.receive(next(self.agent.outgoing())), [b"next"])
 
     def test_messages_arrive_whole_in_order_both_ways(self) -> None:
         self.open()

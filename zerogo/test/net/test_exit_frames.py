@@ -38,6 +38,12 @@ class PlainFramesTests(SynchronousTestCase):
         self.frames.receive(second[50:])
         self.assertEqual(bytes(found[0]), b"one" * 100)
 
+    def test_frames_of_a_server_have_no_mask(self) -> None:
+        sizes = (0, 1, 125, 126, 65_535, 65_536, LIMIT)
+        plain = b"".join(binary_head(size) + bytes(size) for size in sizes)
+        found, rest = PlainFrames(LIMIT, is_masked=False).receive(plain + masked(b"x"))
+        self.assertEqual(([len(payload) for payload in found], rest), (list(sizes), masked(b"x")))
+
     def test_other_kinds_are_given_back_with_all_that_follows(self) -> None:
         plain = masked(b"plain")
         others = {
