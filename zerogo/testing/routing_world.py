@@ -13,6 +13,7 @@ import hashlib
 import math
 import random
 from collections.abc import Callable, Iterator
+from functools import cache
 
 from attrs import define, field
 
@@ -34,6 +35,7 @@ _SCORER = Scorer()
 Hops = tuple[NodeId, ...]
 
 
+@cache
 def node_id(number: int) -> NodeId:
     """The id of a simulated member."""
     return NodeId(number.to_bytes(10, "big"))
@@ -61,13 +63,21 @@ class SimPath:
     """The newest plan of a probe; older ones are void."""
     is_out: bool = False
     """Whether the fate of a probe is open."""
+    _known: tuple[float | None, bool, Option[Hops]] | None = None
+    """What it was as an option last, and for which figures: these seldom change, and a simulation asks all the time."""
 
     @property
-    def facts(self) -> Facts:
-        """As the scorer wants them."""
+    def option(self) -> Option[Hops]:
+        """As the choice wants it."""
+        is_proven, known = not self.missed, self._known
+        if known is not None and known[0] == self.latency and known[1] is is_proven:
+            return known[2]
         carriers = len(self.hops) - 1
         kind = PathType.PEER if carriers else PathType.DIRECT
-        return Facts(type=kind, latency=self.latency, carriers=carriers)
+        facts = Facts(type=kind, latency=self.latency, carriers=carriers)
+        option = Option(key=self.hops, facts=facts, score=_SCORER.score(facts), is_proven=is_proven)
+        self._known = (self.latency, is_proven, option)
+        return option
 
 
 @define(eq=False)
@@ -91,12 +101,14 @@ class SimNode:
     """Promises to carry, and does not."""
     lies: bool = False
     """Tells of a perfect link to everybody."""
+    id: NodeId = field(init=False)
     router: Router = field(init=False)
     ends: dict[NodeId, PairEnd] = field(factory=dict)
     _planned_at: float = math.inf
 
     def __attrs_post_init__(self) -> None:
         """A router with keys of its own."""
+        self.id = node_id(self.number)
         settings = RouterSettings(
             node_id=self.id,
             network=NETWORK,
@@ -107,11 +119,6 @@ class SimNode:
             update_interval=30.0,
         )
         self.router = Router(settings, 1_800_000_000.0)
-
-    @property
-    def id(self) -> NodeId:
-        """Its id."""
-        return node_id(self.number)
 
     def start(self) -> None:
         """Get to know the members."""
@@ -164,11 +171,7 @@ class SimNode:
     def choose(self, end: PairEnd) -> None:
         """Decide on the path to use."""
         before = end.preference.active
-        options = [
-            Option(key=path.hops, facts=path.facts, score=_SCORER.score(path.facts), is_proven=not path.missed)
-            for path in end.paths.values()
-            if path.latency is not None
-        ]
+        options = [path.option for path in end.paths.values() if path.latency is not None]
         now, rested = self.world.clock.now, [option for option in options if option.is_proven]
         if rested and before is not None and before in end.paths and end.paths[before].missed:
             options = rested
