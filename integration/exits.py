@@ -140,21 +140,25 @@ class Exits:
     def add_edge(self, extra: str = "", endpoint_of: Any = None, token: str = "") -> EdgeService:
         """One more edge; without a token, of the gateway's own."""
         name = f"e{len(self.edges)}"
-        if not token:
-            token = (self.directory / "gateway" / TOKEN_FILE).read_text().strip()
-        token = f"zerogo-edge://{HOST}:{self.edge_port}/{token.split('/')[-1]}"
+        token = self.edge_token(token)
         text = f"token: '{token}'\nname: {name}\nstate-dir: {self.directory / name}\nstatus-port: 0\n"
         text += f"open-ranges: [127.0.0.0/8]\nrules: ['accept *:*']\n{extra}" if "rules" not in extra else extra
-        around = Surroundings(FaultyReactor(self.reactor), self._resolve, lambda: [HOST])
-        edge = EdgeService(
-            parse(text.encode(), EdgeConfig),
-            around,
-            endpoint_of or (lambda address: stream_endpoint(self.reactor, address)),
-            os.urandom,
-        )
+        edge = self.make_edge(parse(text.encode(), EdgeConfig), endpoint_of)
         edge.startService()
         self.edges.append(edge)
         return edge
+
+    def edge_token(self, token: str = "") -> str:
+        """The gateway's own token, or that one, with the port at which it takes edges."""
+        if not token:
+            token = (self.directory / "gateway" / TOKEN_FILE).read_text().strip()
+        return f"zerogo-edge://{HOST}:{self.edge_port}/{token.split('/')[-1]}"
+
+    def make_edge(self, config: EdgeConfig, endpoint_of: Any = None) -> EdgeService:
+        """An edge that is not begun yet, with the names and faults of this world."""
+        around = Surroundings(FaultyReactor(self.reactor), self._resolve, lambda: [HOST])
+        dial = endpoint_of or (lambda address: stream_endpoint(self.reactor, address))
+        return EdgeService(config, around, dial, os.urandom)
 
     def _resolve(self, host: str, port: int) -> Deferred[list[SocketAddress]]:
         return succeed([SocketAddress.of(address, port) for address in NAMES.get(host, [])])

@@ -23,6 +23,10 @@ from twisted.web.server import Site
 
 from integration.exits import HOST, PAGE, PASSWORD, Page
 from integration.test_exits import HASH, ExitCase
+from zerogo.agent.own_edge import OwnEdge
+from zerogo.config.agent import AgentConfig
+from zerogo.config.identity_file import IDENTITY_FILE, create_identity
+from zerogo.config.private_file import make_private_directory
 from zerogo.exit.choose import Policy
 from zerogo.test.net.certificates import write_certificate
 
@@ -201,6 +205,37 @@ class FigureTests(ExitCase):
         self.assertIn(b'"zerogo_gateway_streams": 0', text)
         text, _, _ = yield self.exits.curl("-H", "Host: evil.example", f"http://{HOST}:{port}/stacks")
         self.assertNotIn(b"MainThread", text)
+
+
+class AgentTests(ExitCase):
+    EDGES = 0
+
+    @inlineCallbacks
+    def test_an_agent_is_an_edge_as_well_under_its_own_key_until_it_leaves(self) -> Any:
+        directory = self.exits.directory / "agent"
+        make_private_directory(directory)
+        identity = create_identity(directory / IDENTITY_FILE)
+        allowed = self.exits.directory / "edge.yaml"
+        allowed.write_text("status-port: 0\nopen-ranges: [127.0.0.0/8]\nrules: ['reject *:1', 'accept *:*']\n")
+        own = OwnEdge(AgentConfig(state_dir=directory), self.exits.make_edge, time.time)
+        own.startService()
+        self.addCleanup(own.stopService)
+        said = {"verb": "join", "token": self.exits.edge_token(), "consent": "yes", "config": str(allowed)}
+        yield own.command({**said, "country": "de"})
+        yield self.exits.edges_are_here(1)
+        (state,) = self.exits.gateway.hub.pool.states()
+        self.assertEqual((state.profile.edge, state.profile.country), (str(identity.node_id), "de"))
+        self.assertGreater(state.profile.consent_at, 1_700_000_000)
+        body, complaint, status = yield self.exits.socks(self.page())
+        self.assertEqual((status, complaint, body == PAGE), (0, "", True))
+        # Closed by what the owner wrote, as the gateway knows; and by the edge itself.
+        for refused, code in ((f"http://{HOST}:1/", "(1)"), ("http://10.0.0.1/", "(2)")):
+            _, complaint, status = yield self.exits.socks(refused)
+            self.assertEqual((status, code in complaint), (97, True), complaint)
+        yield own.command({"verb": "leave"})
+        while len(self.exits.gateway.hub.pool):
+            yield deferLater(reactor, 0.02, lambda: None)
+        self.assertEqual(own.command({}).state, "off")
 
 
 class SilenceTests(ExitCase):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from zerogo import __version__
@@ -47,8 +48,9 @@ class NotByCommand(LocalError):
 class LocalCommands:
     """The commands of one agent. All answer with structs that are part of `--json` output."""
 
-    def __init__(self, agent: AgentService) -> None:
+    def __init__(self, agent: AgentService, further: Mapping[str, Command] | None = None) -> None:
         self._agent = agent
+        self._further = further
 
     def table(self) -> dict[str, Command]:
         """The commands by name."""
@@ -58,6 +60,7 @@ class LocalCommands:
             "leave": self.leave,
             "announce": self.announce,
             "exit": self.exit,
+            **(self._further or {}),
         }
 
     def status(self, arguments: Arguments) -> StatusReport:

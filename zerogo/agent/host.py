@@ -18,9 +18,12 @@ from zerogo.core import RandomBytes
 from zerogo.dataplane.interface import IDataplane
 from zerogo.ids import SocketAddress
 from zerogo.net.dial import ControllerAddress
+from zerogo.net.local_api import Command
 from zerogo.portmap.mapper import MapperStatus
 
 Endpoints = Callable[[ControllerAddress], IStreamClientEndpoint]
+Commands = dict[str, Command]
+"""By name."""
 
 
 class Mapping(Protocol):
@@ -85,3 +88,5 @@ class Host:
     """End with that exit status."""
     proxy_leads_to: Callable[[str, int], bool] = lambda host, port: False
     """Whether `endpoint_of` can go through an HTTP proxy to a host and port."""
+    commands: Commands = field(factory=dict)
+    """What else than `zerogo.agent.commands` the local socket takes."""

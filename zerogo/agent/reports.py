@@ -66,6 +66,16 @@ class LockReport(msgspec.Struct, frozen=True):
     """Names on the map that it has not signed."""
 
 
+class EdgeReport(msgspec.Struct, frozen=True):
+    """The edge that an agent is as well."""
+
+    state: str = "off"
+    """`off`, `dialling`, `ready`, `refused` or `paused`."""
+    reason: str = ""
+    page: int = 0
+    """The port of the owner's page; 0: none."""
+
+
 class OfferReport(msgspec.Struct, frozen=True, kw_only=True):
     """Where an end says it may be reached, and what its NAT was seen to do."""
 

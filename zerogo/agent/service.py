@@ -129,7 +129,7 @@ class AgentService(Service):
 
     def startService(self) -> None:
         """Bring up what can be, and dial the controller."""
-        commands = LocalCommands(self)
+        commands = LocalCommands(self, self._host.commands)
         self._api = LocalApi(self._host.reactor, commands.table())
         try:
             self._api.listen(self._host.reactor, socket_path(self.config))

@@ -16,11 +16,13 @@ from typing import Any
 from twisted.application.service import IService
 from twisted.python.usage import UsageError
 
-from zerogo.agent.host import Host, Mapping, MappingWish, Watch
+from zerogo.agent.host import Commands, Host, Mapping, MappingWish, Watch
 from zerogo.agent.names import NameServices
+from zerogo.agent.own_edge import MakeEdge, OwnEdge, RunningEdge, edge_wants_tls
 from zerogo.agent.relays import Bridge, Told
 from zerogo.agent.service import AgentService
 from zerogo.config.agent import AgentConfig
+from zerogo.config.edge import EdgeConfig
 from zerogo.config.options import RoleOptions
 from zerogo.control.policy_sheet import CAPABILITY as POLICY_CAPABILITY
 from zerogo.control.relays import RelayPlace
@@ -111,7 +113,21 @@ def _leave(status: int) -> None:
     os._exit(status)
 
 
-def real_host(reactor: Any, proxy: Proxy | None, tor: TorPlaces) -> Host:
+def edge_maker(reactor: Any) -> MakeEdge:
+    """Makes edges in this process. What they need is imported when there is one: 4 MB of an agent's memory."""
+
+    def make(config: EdgeConfig) -> RunningEdge:
+        from zerogo.edge.service import EdgeService
+        from zerogo.edge.twistd import real_surroundings
+        from zerogo.net.dial import stream_endpoint
+
+        around = real_surroundings(reactor)
+        return EdgeService(config, around, lambda address: stream_endpoint(reactor, address), os.urandom)
+
+    return make
+
+
+def real_host(reactor: Any, proxy: Proxy | None, tor: TorPlaces, commands: Commands) -> Host:
     """This machine."""
     from zerogo.agent.devices import OpenedDevices
     from zerogo.dataplane.choice import make_plane
@@ -170,20 +186,24 @@ def real_host(reactor: Any, proxy: Proxy | None, tor: TorPlaces) -> Host:
         rng=os.urandom,
         unix_time=time.time,
         end_process=_end_process(reactor),
+        commands=commands,
     )
 
 
 def makeService(options: Options, reactor: Any = None) -> IService:
     """The service of the role."""
+    config = options.config
     if reactor is None:
-        if not (options.config.controller or "").startswith(("https", "wss")):
+        if not (config.controller or "").startswith(("https", "wss")) and not edge_wants_tls(config):
             leave_tls_out()
         from twisted.internet import reactor as installed
 
         reactor = installed
     use_steady_clock(reactor)
-    config = options.config
     role = LoggedService(config.log_level, config.log_format, options.parent)
     tor = TorPlaces(config.tor_socks, config.tor_control)
-    AgentService(config, real_host(reactor, options.proxy, tor), options.token).setServiceParent(role)  # type: ignore[no-untyped-call]
+    own_edge = OwnEdge(config, edge_maker(reactor), time.time)
+    host = real_host(reactor, options.proxy, tor, {"edge": own_edge.command})
+    AgentService(config, host, options.token).setServiceParent(role)  # type: ignore[no-untyped-call]
+    own_edge.setServiceParent(role)  # type: ignore[no-untyped-call]
     return role

@@ -13,10 +13,12 @@ from typing import Any
 
 import click
 
+from zerogo.agent.own_edge import EDGE_DIRECTORY, forget
+from zerogo.agent.reports import EdgeReport
+from zerogo.cli.agent_client import AgentClient, AgentSilent, agent_config
 from zerogo.cli.daemon import Daemon, RoleFailed
-from zerogo.config.agent import AgentConfig
+from zerogo.cli.privilege import NeedsRoot
 from zerogo.config.edge import EdgeConfig
-from zerogo.config.identity_file import IDENTITY_FILE, load_identity
 from zerogo.config.load import default_path, load
 from zerogo.control.edge_token import EdgeToken
 from zerogo.edge.state_dir import EdgeState
@@ -59,6 +61,13 @@ _options = (
 )
 
 
+_agent_option = click.option(
+    "--agent-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The agent's state directory, where it is not the usual one.",
+)
+
+
 def _edge_options(function: Any) -> Any:
     for option in reversed(_options):
         function = option(function)
@@ -78,8 +87,9 @@ def edge() -> None:
 @click.option(
     "--as-agent",
     is_flag=True,
-    help="With the key of this machine's agent: one node in the network and as an exit. Needs the agent's rights.",
+    help="As a role of this machine's agent: in its process, under its key. Needs the agent's rights.",
 )
+@_agent_option
 @click.option("--foreground", is_flag=True, help="Do not go to the background; log to the terminal.")
 def join(
     token: str,
@@ -88,19 +98,27 @@ def join(
     name: str | None,
     country: str | None,
     as_agent: bool,
+    agent_dir: Path | None,
     foreground: bool,
 ) -> None:
     """Join the gateways of TOKEN, the line that `zerogo exits edges token` printed at the controller, or
     `zerogo exits token` at a gateway that has none."""
+    parsed = EdgeToken.parse(token)
+    if as_agent:
+        if state_dir is not None or foreground:
+            raise click.UsageError(
+                "--as-agent goes with neither --state-dir nor --foreground: the agent runs the edge."
+            )
+        _join_as_agent(agent_dir, token=token, config=config, name=name, country=country)
+        return
     found = _config(config, state_dir)
     state = EdgeState(found.state_dir)
-    parsed, identity = EdgeToken.parse(token), _agents_key() if as_agent else None
     state.save_token(parsed)
     state.save_consent(time.time(), _CONSENT)
     click.echo(_CONSENT)
     arguments = [] if config is None else ["--config", str(config.absolute())]
     arguments += ["--state-dir", str(found.state_dir.absolute())]
-    for key, value in (("--name", name), ("--country", country), ("--identity", identity)):
+    for key, value in (("--name", name), ("--country", country)):
         arguments += [] if value is None else [key, value]
     daemon = Daemon("edge", found.state_dir)
     if foreground:
@@ -111,11 +129,41 @@ def join(
     _await(found, daemon)
 
 
-def _agents_key() -> str:
-    """Where the agent of this machine has its key; raises `PrivateFileError` where it has none that can be read."""
-    path = load(default_path("agent"), AgentConfig).state_dir / IDENTITY_FILE
-    load_identity(path)
-    return str(path)
+def _join_as_agent(agent_dir: Path | None, *, token: str, config: Path | None, **said: str | None) -> None:
+    agent = AgentClient.find(None, agent_dir)
+    agent.status()
+    click.echo(_CONSENT)
+    file = "" if config is None else str(config.absolute())
+    arguments = {"verb": "join", "token": token, "consent": _CONSENT, "config": file, **said}
+    report = agent.ask("edge", EdgeReport, arguments)
+    until = time.monotonic() + JOIN_SECONDS
+    while report.state == "dialling" and time.monotonic() < until:
+        time.sleep(_POLL_SECONDS)
+        report = agent.ask("edge", EdgeReport)
+    if report.state == "refused":
+        agent.ask("edge", EdgeReport, {"verb": "leave"})
+        raise RoleFailed(report.reason)
+    page = f" Its page: http://127.0.0.1:{report.page}/" if report.page else ""
+    if report.state == "dialling":
+        click.echo(f"The agent goes on trying ({report.reason or 'no gateway answers'}).{page}")
+    else:
+        click.echo(f"This machine's agent is an exit as well.{page}")
+
+
+def _leave_as_agent(agent_dir: Path | None) -> bool:
+    """Also where no agent runs, since the next one would go on with the token. False where only root may."""
+    try:
+        directory = agent_config(None, agent_dir).state_dir / EDGE_DIRECTORY
+        AgentClient.find(None, agent_dir).ask("edge", EdgeReport, {"verb": "leave"})
+    except NeedsRoot:
+        return False
+    except AgentSilent:
+        if not directory.exists():
+            return True
+        if not os.access(directory, os.W_OK):
+            return False
+        forget(directory)
+    return True
 
 
 def _await(config: EdgeConfig, daemon: Daemon) -> None:
@@ -142,11 +190,16 @@ def _await(config: EdgeConfig, daemon: Daemon) -> None:
 
 @edge.command()
 @_edge_options
-def leave(config: Path | None, state_dir: Path | None) -> None:
-    """Stop being an exit; the token is forgotten."""
+@_agent_option
+def leave(config: Path | None, state_dir: Path | None, agent_dir: Path | None) -> None:
+    """Stop being an exit, by itself or as a role of the agent; the token is forgotten."""
     found = _config(config, state_dir)
+    state = EdgeState(found.state_dir)
+    was_one = state.token() is not None
     Daemon("edge", found.state_dir).stop()
-    EdgeState(found.state_dir).forget_token()
+    state.forget_token()
+    if not _leave_as_agent(agent_dir) and not was_one:
+        raise RoleFailed("the agent of this machine may be an exit, which is root's to end: run as root")
     click.echo("This machine is no exit any more.")
 
 

@@ -110,6 +110,9 @@ class AgentConfig:
     """The member through which this machine reaches the internet; without it, it does so by itself."""
     exit_fail_closed: bool = option(SWITCH, False)
     """While the exit is out of reach, reach nothing instead of going around it; also when the agent was killed."""
+    edge: Path | None = option(PATH, None, "/etc/zerogo/edge.yaml")
+    """Be an exit for users of gateways as well, in this process and under this machine's key; this is the file of what
+    its owner allows, which names the gateway's token. `zerogo edge join TOKEN --as-agent` does it without this key."""
     routing: RoutingConfig = section(RoutingConfig)
     """Which ways to other members are used, and what we carry for them."""
     names: str = option(one_of(("auto", "hosts", "off")), "auto")

@@ -124,6 +124,12 @@ class EdgeFleet:
         """Why there is no tunnel, where there is none."""
         return next((tunnel.reason for tunnel in self.tunnels if tunnel.condition is self.condition), "")
 
+    @property
+    def standing(self) -> tuple[str, str]:
+        """Its condition, or that it is paused; and why it takes no streams, where it takes none."""
+        state = "paused" if self.owner.is_paused else str(self.condition)
+        return state, self.owner.closed_reason() or self.reason
+
     def pause(self, is_paused: bool) -> None:
         """The owner wants no streams (or wants them again): those that are there end at once."""
         self.owner.is_paused = is_paused

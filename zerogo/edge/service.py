@@ -78,6 +78,10 @@ class EdgeService(Service):
         if self._config.metrics_listen is not None:
             self._metrics = self._listen_for_monitoring(self.fleet, self._config.metrics_listen)
 
+    def standing(self) -> tuple[str, str]:
+        """How it stands with its gateways (dialling, ready, refused; or paused), and why."""
+        return ("stopped", "") if self.fleet is None else self.fleet.standing
+
     @property
     def metrics_port(self) -> int:
         """Where figures are read; 0: nowhere."""

@@ -21,11 +21,11 @@ from zerogo.observe.process import Diagnostics, is_local, refuse
 
 def facts(fleet: EdgeFleet) -> dict[str, object]:
     """What there is to tell."""
-    owner = fleet.owner
+    owner, (state, reason) = fleet.owner, fleet.standing
     rtts = [tunnel.rtt for tunnel in fleet.tunnels if tunnel.rtt is not None]
     return {
-        "state": "paused" if owner.is_paused else str(fleet.condition),
-        "reason": owner.closed_reason() or fleet.reason,
+        "state": state,
+        "reason": reason,
         "gateways": [str(tunnel.condition) for tunnel in fleet.tunnels],
         "streams": fleet.streams,
         "rtt_ms": round(min(rtts) * 1000, 1) if rtts else None,

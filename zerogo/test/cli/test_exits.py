@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 
@@ -10,12 +9,16 @@ from argon2 import PasswordHasher
 from click.testing import CliRunner
 from twisted.trial.unittest import SynchronousTestCase
 
+from zerogo.agent.own_edge import EDGE_DIRECTORY
 from zerogo.cli.edge import edge
 from zerogo.cli.exits import exits
 from zerogo.config.private_file import write_private
 from zerogo.control.edge_token import EdgeToken
+from zerogo.edge.state_dir import EdgeState
 from zerogo.errors import ParseError, ZeroGoError
 from zerogo.gateway.tokens import TOKEN_FILE
+
+TOKEN = EdgeToken(("192.0.2.1:9396",), bytes(20), bytes(20)).format()
 
 
 class ExitsTests(SynchronousTestCase):
@@ -39,16 +42,22 @@ class ExitsTests(SynchronousTestCase):
             self.assertIsInstance(done.exception, ParseError)
             self.assertFalse(state.exists())
 
-    def test_without_an_agent_its_key_cannot_be_taken_and_nothing_is_kept(self) -> None:
-        token = EdgeToken(("192.0.2.1:9396",), bytes(20), bytes(20)).format()
+    def test_without_an_agent_it_cannot_be_one_of_its_roles_and_nothing_is_kept(self) -> None:
         with tempfile.TemporaryDirectory() as directory:
-            agent = Path(directory) / "agent.yaml"
-            agent.write_text(f"state-dir: {directory}/agent\n")
-            self.patch(sys.modules["zerogo.cli.edge"], "default_path", lambda role: agent if role == "agent" else None)
-            arguments = ["join", token, "--state-dir", f"{directory}/edge", "--as-agent"]
-            done = CliRunner().invoke(edge, arguments)
-            self.assertIn(f"{directory}/agent", str(done.exception))
-            self.assertFalse((Path(directory) / "edge" / "token").exists())
+            done = CliRunner().invoke(edge, ["join", TOKEN, "--agent-dir", f"{directory}/agent", "--as-agent"])
+            self.assertIn("no agent runs here", str(done.exception))
+            self.assertNotIn("Traffic", done.output)
+            done = CliRunner().invoke(edge, ["join", TOKEN, "--state-dir", directory, "--as-agent"])
+            self.assertEqual(done.exit_code, 2)
+            self.assertEqual(list(Path(directory).iterdir()), [])
+
+    def test_who_leaves_is_no_exit_by_the_agent_either_which_may_be_down(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            kept = EdgeState(Path(directory) / "agent" / EDGE_DIRECTORY)
+            kept.save_token(EdgeToken.parse(TOKEN))
+            places = ["--state-dir", f"{directory}/edge", "--agent-dir", f"{directory}/agent"]
+            done = CliRunner().invoke(edge, ["leave", *places])
+            self.assertEqual((done.exit_code, kept.token()), (0, None), done.exception)
 
     def test_where_no_edge_runs_it_is_said(self) -> None:
         with tempfile.TemporaryDirectory() as directory:
