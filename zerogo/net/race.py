@@ -32,6 +32,8 @@ class StreamWay:
     is_tls: bool = False
     delay: float = 0.0
     """It is dialled so many seconds after the others, if none was kept by then."""
+    place: str = ""
+    """Where it leads to, for people."""
 
 
 class RacingStream(Protocol):

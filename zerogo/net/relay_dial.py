@@ -2,50 +2,23 @@
 """The ways to a relay's streams: TCP and TLS, straight or through an HTTP proxy.
 
 A relay's TLS certificate is either pinned, by a hash of its key that the signed network map holds, or one that the
-system's authorities have signed. TLS libraries are loaded when the first TLS way is made, since an agent that can use
-UDP needs none.
-"""
+system's authorities have signed."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import sys
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
-from zope.interface import implementer
+from twisted.internet.interfaces import IStreamClientEndpoint
 
 from zerogo.control.relays import RelayPlace
 from zerogo.net.proxy import ProxiedEndpoint, Proxy, tcp_endpoint
 from zerogo.net.race import StreamWay
+from zerogo.net.tls import TlsEndpoint
 
 TLS_AFTER_SECONDS = 0.25
-
-
-@implementer(IStreamClientEndpoint)
-class _TlsEndpoint:
-    """TLS over another endpoint."""
-
-    def __init__(self, endpoint: IStreamClientEndpoint, options: Callable[[], Any]) -> None:
-        self._endpoint = endpoint
-        self._options = options
-
-    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
-        """Connect; the protocol is told of the end of the handshake."""
-        _let_tls_in()
-        from twisted.protocols.tls import TLSMemoryBIOFactory
-
-        wrapped: Any = self._endpoint.connect(TLSMemoryBIOFactory(self._options(), True, protocolFactory))
-        return wrapped  # type: ignore[no-any-return]
-
-
-def _let_tls_in() -> None:
-    """The agent keeps Twisted from importing its TLS library at start; here it is needed."""
-    if sys.modules.get("OpenSSL", sys) is None:
-        del sys.modules["OpenSSL"]
 
 
 def trusts_pin(pin: bytes) -> Callable[[Any], bool]:
@@ -70,7 +43,7 @@ def _tls_way(endpoint: IStreamClientEndpoint, place: RelayPlace) -> StreamWay:
         return optionsForClientTLS(place.host) if place.tls_pin is None else CertificateOptions(verify=False)
 
     trusts = None if place.tls_pin is None else trusts_pin(place.tls_pin)
-    return StreamWay("TLS", _TlsEndpoint(endpoint, options), trusts, is_tls=True, delay=TLS_AFTER_SECONDS)
+    return StreamWay("TLS", TlsEndpoint(endpoint, options), trusts, is_tls=True, delay=TLS_AFTER_SECONDS)
 
 
 def stream_ways(reactor: Any, places: tuple[RelayPlace, ...], proxy: Proxy | None) -> list[StreamWay]:
