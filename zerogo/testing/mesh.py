@@ -329,6 +329,8 @@ class Member:
     def _open_stream(self, name: str) -> None:
         """What a bridge does: datagrams to a loopback address go over a connection, opened in a round trip."""
         relay = self.mesh.relays[name]
+        if not any((":" in each) == relay.address.is_ipv6 for each in self.host.addresses):
+            return  # No route to it: the bridge tries for ever.
         bridge = SocketAddress("127.0.0.1", STREAM_PORT + len(self.streams))
         self.streams[bridge] = lambda data: None
         clock, way = self.mesh.clock, self.mesh.stream_delay
