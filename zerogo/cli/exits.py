@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 
 from zerogo.cli.exits_denials import denials
 from zerogo.cli.exits_places import edges, gateways, keys
-from zerogo.cli.exits_reports import explain, kick, stats, streams
+from zerogo.cli.exits_reports import end_stream, explain, kick, stats, streams
 from zerogo.cli.exits_users import packages, users
 from zerogo.cli.groups import Commands
 from zerogo.config.gateway import GatewayConfig
@@ -38,7 +38,7 @@ def exits() -> None:
     """Users, gateways and edges of the exits."""
 
 
-for _command in (users, packages, gateways, edges, keys, denials, stats, streams, explain, kick):
+for _command in (users, packages, gateways, edges, keys, denials, stats, streams, end_stream, explain, kick):
     exits.add_command(_command)
 
 

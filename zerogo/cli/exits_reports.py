@@ -1,5 +1,6 @@
 # -*- test-case-name: zerogo.test.cli.test_exits_admin -*-
-"""`zerogo exits stats`, `streams`, `explain` and `kick`: what passes through the exits, and how to end it."""
+"""`zerogo exits stats`, `streams`, `explain`, `kick` and `end-stream`: what passes through the exits, and how to end
+it."""
 
 from __future__ import annotations
 
@@ -175,3 +176,14 @@ def kick(user: str, state_dir: Path | None) -> None:
     """End all live streams of USER, who may come again."""
     controller_api(state_dir).call("POST", f"/exits/users/{quote(user)}/kick")
     click.echo(f"the streams of {user} end")
+
+
+@click.command("end-stream")
+@click.argument("gateway")
+@click.argument("number")
+@state_dir_option
+def end_stream(gateway: str, number: str, state_dir: Path | None) -> None:
+    """End one live stream: GATEWAY and NUMBER are as `zerogo exits streams --live` lists them."""
+    path = f"/exits/gateways/{quote(gateway, safe='')}/streams/{quote(number, safe='')}"
+    controller_api(state_dir).call("DELETE", path)
+    click.echo(f"the stream {number} of {gateway} ends")

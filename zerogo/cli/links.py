@@ -21,12 +21,14 @@ from zerogo.cli.controller_option import (
     state_dir_option,
 )
 from zerogo.cli.groups import Commands
+from zerogo.cli.invite import Duration
 from zerogo.cli.members import find_member, seen_text
 from zerogo.cli.owner_api import OwnerApi
 from zerogo.cli.tables import bytes_text, ms_text
 
 _STYLES = {"direct": "green", "none": "red"}
 _TITLES = ("A", "B", "PATH", "VIA", "RTT", "LOSS", "TO A", "TO B", "SINCE")
+_COURSE_TITLES = ("AT", "RTT", "JITTER", "LOSS", "RECEIVED", "SENT")
 _LESSER = ("TO A", "TO B", "LOSS", "SINCE", "VIA", "RTT")
 
 
@@ -101,6 +103,38 @@ def show(
         click.echo(f"{seen_text(change['at'], now)}: {way}" + (f" ({change['reason']})" if change["reason"] else ""))
 
 
+@links.command()
+@click.argument("one", metavar="MEMBER")
+@click.argument("other", metavar="MEMBER")
+@click.option("--last", type=Duration(), default="1h", show_default=True, help="How far back: 30m, 24h, at most 30d.")
+@click.option("--most", type=click.IntRange(1), default=60, show_default=True, help="So many rows, the newest.")
+@state_dir_option
+@network_option
+@json_option
+@click.pass_obj
+def history(
+    outer: tuple[Path | None, str | None],
+    /,
+    one: str,
+    other: str,
+    last: float,
+    most: int,
+    state_dir: Path | None,
+    network: str | None,
+    as_json: bool,
+) -> None:
+    """The course of a link's figures, the newest first; traffic as the first by id of the two members sees it."""
+    chosen = _Network(state_dir or outer[0], network or outer[1])
+    begin = max(0.0, time.time() - last)
+    found = chosen.api.call("GET", f"{chosen.link(one, other)}/history?from={begin:.0f}")
+    if as_json:
+        print_json(found)
+        return
+    columns = (found[name][-most:] for name in ("time", "rtt_ms", "jitter_ms", "loss", "received", "sent"))
+    rows = [_course_row(*row) for row in reversed(list(zip(*columns, strict=True)))]
+    print_table(_COURSE_TITLES, rows, "nothing is known of this link then", ("JITTER", "LOSS"))
+
+
 @links.command("test-relay")
 @click.argument("one", metavar="MEMBER")
 @click.argument("other", metavar="MEMBER")
@@ -152,6 +186,12 @@ def _row(link: dict[str, Any], chosen: _Network, now: float) -> tuple[str | Text
         f"{bytes_text(link['sent_bytes_per_second'])}/s",
         "-" if link["since"] is None else seen_text(link["since"], now),
     )
+
+
+def _course_row(at: int, rtt: float | None, jitter: float | None, loss: float | None, *rates: float | None) -> Any:
+    traffic = ("-" if rate is None else f"{bytes_text(rate)}/s" for rate in rates)
+    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
+    return (moment, ms_text(rtt), ms_text(jitter), "-" if loss is None else f"{loss:.0%}", *traffic)
 
 
 def _measured(words: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ import click
 
 from zerogo.cli.invite import Duration
 from zerogo.cli.logins import DamagedLogin, forget_access, store_access, stored_access
-from zerogo.cli.owner_api import Access, ControllerRefused, ControllerSilent, send
+from zerogo.cli.owner_api import Access, ControllerRefused, ControllerSilent, OwnerApi, RemoteApi, send
 from zerogo.control.netmap import NAME_LIMIT
 from zerogo.controller.user_routes import SCOPES
 from zerogo.errors import LocalError
@@ -49,14 +49,14 @@ def token_name(host: str) -> str:
     return ("login-" + "".join(c for c in host if c.isalnum() or c in "-_."))[:NAME_LIMIT]
 
 
-def log_in(there: Access, body: dict[str, str]) -> dict[str, Any]:
+def log_in(api: OwnerApi, body: dict[str, str]) -> dict[str, Any]:
     """Tokens for name and password, and for a code of the second factor where there is one."""
     try:
-        session: dict[str, Any] = send(there, "POST", "/auth/login", body)
+        session: dict[str, Any] = api.call("POST", "/auth/login", body)
     except ControllerRefused as refused:
         if refused.problem != "second-factor":
             raise
-        session = send(there, "POST", "/auth/login", {**body, "code": click.prompt("Code")})
+        session = api.call("POST", "/auth/login", {**body, "code": click.prompt("Code")})
     return session
 
 
@@ -70,7 +70,7 @@ def login(url: str, user: str, expires: float, ca: Path | None, insecure: bool) 
     """Administer the controller at URL from here: networks, members, invites, users and so on are then its own."""
     there = Access(base_url(url, is_insecure=insecure), "", "" if ca is None else str(ca.absolute()))
     password = click.prompt("Password", hide_input=True)
-    session = log_in(there, {"name": user, "password": password})
+    session = log_in(RemoteApi(there), {"name": user, "password": password})
     caller = Access(there.url, session["token"], there.ca)
     body = {
         "name": token_name(socket.gethostname()),

@@ -44,6 +44,8 @@ COMMANDS = {
     "policy": "zerogo.cli.policy:policy",
     "login": "zerogo.cli.login:login",
     "logout": "zerogo.cli.login:logout",
+    "account": "zerogo.cli.account:account",
+    "relays": "zerogo.cli.relays:relays",
     "names": "zerogo.cli.names:names",
     "lock": "zerogo.cli.lock:lock",
     "users": "zerogo.cli.users:users",

@@ -89,6 +89,46 @@ def members(ctx: click.Context, state_dir: Path | None, network: str | None, as_
 @click.argument("member")
 @state_dir_option
 @network_option
+@json_option
+@click.pass_obj
+def show(chosen: _Chosen, member: str, state_dir: Path | None, network: str | None, as_json: bool) -> None:
+    """All that is known of MEMBER (a name, an id or its beginning)."""
+    chosen = chosen.within(state_dir, network)
+    path = chosen.path()
+    found = chosen.api.call("GET", f"{path}/{find_member(chosen.api.items(path), member)['id']}")
+    if as_json:
+        print_json(found)
+        return
+    for key, value in found.items():
+        click.echo(f"{key.replace('_', '-'):<22} {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(_shown(one) for one in value) or "-"
+    if isinstance(value, dict):
+        return " ".join(f"{key.replace('_', '-')}={_shown(one)}" for key, one in value.items())
+    return "-" if value in (None, "") else str(value)
+
+
+@members.command()
+@click.argument("member")
+@click.argument("switch", type=click.Choice(["on", "off"]))
+@state_dir_option
+@network_option
+@click.pass_obj
+def bridge(chosen: _Chosen, member: str, switch: str, state_dir: Path | None, network: str | None) -> None:
+    """Let MEMBER be a bridge, which sends frames of the machines behind it, or not any more."""
+    changed = chosen.within(state_dir, network).change(member, {"is_bridge": switch == "on"})
+    click.echo(f"{changed['name']} is {'a' if changed['is_bridge'] else 'no'} bridge")
+
+
+@members.command()
+@click.argument("member")
+@state_dir_option
+@network_option
 @click.pass_obj
 def approve(chosen: _Chosen, member: str, state_dir: Path | None, network: str | None) -> None:
     """Let MEMBER (a name, an id or its beginning) in."""

@@ -19,6 +19,7 @@ from zerogo.cli.controller_option import (
 )
 from zerogo.cli.groups import Commands
 from zerogo.cli.owner_keys import OwnerKeys, keep_owner_keys
+from zerogo.cli.tables import bytes_text, clock_text, ms_text
 from zerogo.control.token import PSK_BYTES
 from zerogo.store.values import Approval, PskMode
 
@@ -36,6 +37,9 @@ _FIELDS = (
     "revision",
     "created_at",
 )
+_COURSE = ("AT", "ONLINE", "LINKS", "DIRECT", "RTT", "TRAFFIC")
+_COURSE_ROWS = 60
+"""Ten minutes; `--json` has the hour."""
 
 
 @click.group(cls=Commands, invoke_without_command=True)
@@ -112,6 +116,31 @@ def change(outer: Path | None, /, network: str, state_dir: Path | None, as_json:
         raise click.UsageError("say what to change")
     path = f"/networks/{find_network(api, network)['id']}"
     _print_one(api.call("PATCH", path, changes, if_match="*"), as_json)
+
+
+@networks.command()
+@click.argument("network")
+@state_dir_option
+@json_option
+@click.pass_obj
+def course(outer: Path | None, network: str, state_dir: Path | None, as_json: bool) -> None:
+    """How a network by name or id went in the last hour: members online, links, round trip, traffic."""
+    api = controller_api(state_dir or outer)
+    found = api.call("GET", f"/networks/{find_network(api, network)['id']}/course")
+    if as_json:
+        print_json(found)
+        return
+    print_table(_COURSE, course_rows(found, _COURSE_ROWS), "nothing is known: no member reports a link")
+
+
+def course_rows(columns: dict[str, list[Any]], most: int) -> list[tuple[str, ...]]:
+    """The newest `most` rows of a course, the newest first."""
+    names = ("time", "online", "links", "direct", "rtt_ms", "bytes_per_second")
+    rows = list(zip(*(columns[name][-most:] for name in names), strict=True))
+    return [
+        (clock_text(at), str(online), str(links), str(direct), ms_text(rtt), f"{bytes_text(rate)}/s")
+        for at, online, links, direct, rtt, rate in reversed(rows)
+    ]
 
 
 @networks.command()

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from zerogo.errors import EnvironmentFault, RemoteError
 
@@ -91,6 +91,10 @@ class OwnerApi:
         """One request; `path` is below `/api/v1`, `if_match` the tag of what is changed. Raises `ControllerSilent` or
         `ControllerRefused`."""
         return send(self._access(), method, path, body, if_match)
+
+    def as_caller(self, token: str) -> OwnerApi:
+        """The same controller, called with another token; empty: with none. Raises `ControllerSilent`."""
+        return RemoteApi(evolve(self._access(), token=token))
 
     def items(self, path: str, most: int | None = None) -> list[dict[str, Any]]:
         """A whole list, piece by piece, or its first `most` items; raises as `call`."""

@@ -51,14 +51,15 @@ class _Asked:
 
 
 @policy.command()
+@click.option("--revision", type=click.IntRange(1), help="One of `zerogo policy history`.")
 @network_option
 @state_dir_option
 @json_option
 @click.pass_obj
-def show(outer: Any, network: str | None, state_dir: Path | None, as_json: bool) -> None:
-    """Print the policy in force, as it was written."""
+def show(outer: Any, revision: int | None, network: str | None, state_dir: Path | None, as_json: bool) -> None:
+    """Print the policy in force, or an earlier one, as it was written."""
     asked = _Asked(outer, network, state_dir)
-    found = asked.api.call("GET", asked.path)
+    found = asked.api.call("GET", asked.path if revision is None else f"{asked.path}/history/{revision}")
     if as_json:
         print_json(found)
         return

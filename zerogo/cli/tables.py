@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
@@ -38,6 +39,11 @@ def age_text(seconds: float | None) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def clock_text(unix_time: float) -> str:
+    """`13:05:20`, here."""
+    return time.strftime("%H:%M:%S", time.localtime(unix_time))
 
 
 def ms_text(milliseconds: float | None) -> str:

@@ -18,7 +18,7 @@ from zerogo.cli.controller_option import (
     state_dir_option,
 )
 from zerogo.cli.groups import Commands
-from zerogo.cli.owner_api import OwnerApi
+from zerogo.cli.owner_api import ControllerRefused, OwnerApi
 
 ROLES = click.Choice(["owner", "admin", "operator", "auditor", "user"])
 _PASSWORD = "Password"  # noqa: S105 - what the prompt says
@@ -55,6 +55,31 @@ def create(outer: Path | None, name: str, role: str, state_dir: Path | None, as_
     body = {"name": name, "password": new_password(), "role": role}
     made = controller_api(state_dir or outer).call("POST", "/users", body)
     print_json(made) if as_json else click.echo(f"{made['name']} is {made['role']}")
+
+
+@users.command()
+@click.argument("name")
+@state_dir_option
+@json_option
+@click.pass_obj
+def show(outer: Path | None, name: str, state_dir: Path | None, as_json: bool) -> None:
+    """Show the user NAME, and which account at the provider logs in as them."""
+    api = controller_api(state_dir or outer)
+    found = api.call("GET", f"/users/{find_user(api, name)['id']}")
+    try:
+        found["identity"] = api.call("GET", f"/users/{found['id']}/identity")
+    except ControllerRefused as refused:
+        # Auditors see users, but not which accounts lead to them.
+        if refused.problem not in ("not-found", "forbidden"):
+            raise
+        found["identity"] = None
+    if as_json:
+        print_json(found)
+        return
+    identity = found["identity"]
+    click.echo(f"{found['name']} ({found['id']}), {found['role']}, {'disabled' if found['is_disabled'] else 'good'}")
+    click.echo(f"since {found['created_at']}")
+    click.echo("no account elsewhere" if identity is None else f"{identity['subject']} at {identity['issuer']}")
 
 
 @users.command()

@@ -68,6 +68,22 @@ def test(outer: Path | None, webhook: str, state_dir: Path | None) -> None:
 
 @webhooks.command()
 @click.argument("webhook")
+@click.argument("kinds", metavar="[KIND]...", nargs=-1)
+@click.option("--url", help="Another URL.")
+@state_dir_option
+@click.pass_obj
+def change(outer: Path | None, webhook: str, kinds: tuple[str, ...], url: str | None, state_dir: Path | None) -> None:
+    """Have WEBHOOK told of these KINDs and no others, or at another URL."""
+    wanted: dict[str, object] = ({"kinds": list(kinds)} if kinds else {}) | ({"url": url} if url else {})
+    if not wanted:
+        raise click.UsageError("say what to change")
+    api, found = _chosen(state_dir or outer, webhook)
+    changed = api.call("PATCH", f"/webhooks/{found['id']}", wanted)
+    click.echo(f"{changed['url']} is told of {' '.join(changed['kinds'])}")
+
+
+@webhooks.command()
+@click.argument("webhook")
 @state_dir_option
 @click.pass_obj
 def enable(outer: Path | None, webhook: str, state_dir: Path | None) -> None:

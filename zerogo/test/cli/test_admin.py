@@ -86,6 +86,8 @@ class ProviderTests(CommandCase, OidcCase):
     def test_an_account_at_the_provider_is_linked_and_unlinked(self) -> None:
         self.assertIn(f"ann is {SUBJECT} at {ISSUER}", self.run_ok(users, "link", "ann", SUBJECT))
         self.assertIn_as(self.log_in(), "ann", "owner")
+        self.assertIn(f"{SUBJECT} at {ISSUER}", self.run_ok(users, "show", "ann"))
         self.assertIn("ann logs in by password alone", self.run_ok(users, "unlink", "ann"))
         self.assertRefused(self.log_in(), "stranger")
         self.assertIn("no account at the provider", self.refusal(users, "unlink", "ann"))
+        self.assertIsNone(json.loads(self.run_ok(users, "show", "ann", "--json"))["identity"])

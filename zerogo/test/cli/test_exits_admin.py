@@ -106,6 +106,7 @@ class ExitsAdminTests(CommandCase):
         self.assertIn("no gateway is here", self.run_ok(exits, "explain", "alice-country-de"))
         self.make()
         self.assertIn("alice end", self.run_ok(exits, "kick", "alice"))
+        self.assertIn("not here", self.refusal(exits, "end-stream", str(GATEWAY), "7"))
 
     def test_a_gateway_is_made_to_join(self) -> None:
         token = self.run_ok(exits, "gateways", "token", "--address", "controller.example").strip()

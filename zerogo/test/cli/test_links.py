@@ -1,9 +1,13 @@
 import json
+import time
+from types import SimpleNamespace
 
 from zerogo.cli import links as module
 from zerogo.cli.links import events, links
 from zerogo.control.coordinator_events import Presence
 from zerogo.control.messages import LinkReport, LinkSample, LinksReport
+from zerogo.controller.link_book import pair_of
+from zerogo.controller.link_rings import TIERS
 from zerogo.ids import NodeId
 from zerogo.test.cli.test_networks import CommandCase
 
@@ -50,6 +54,20 @@ class LinksTests(CommandCase):
         self.told.present = {self.ann: here, self.bob: here}
         self.assertIn("for 10 s", self.run_ok(links, "test-relay", "ann", "bob", "--seconds", "10"))
         self.assertIn(("relay test", self.network, (self.ann, self.bob), 10.0), self.told.said)
+
+    def test_the_course_of_a_link_is_listed_the_newest_row_first(self) -> None:
+        clock = SimpleNamespace(time=lambda: self.unix_now, strftime=time.strftime, localtime=time.localtime)
+        self.patch(module, "time", clock)
+        self.assertIn("nothing is known", self.run_ok(links, "history", "ann", "bob"))
+        for at, rtt in ((self.unix_now - 120, 7.0), (self.unix_now - 60, 9.5)):
+            figures = [rtt, 0.5, 0.25, 2048.0, 0.0]
+            self.desk.links.rings.put(self.network, pair_of(self.ann, self.bob), at, figures, TIERS[1:])
+        shown = self.run_ok(links, "history", "ann", "bob")
+        self.assertLess(shown.index("9.5 ms"), shown.index("7.0 ms"))
+        self.assertNotIn("7.0 ms", self.run_ok(links, "history", "ann", "bob", "--most", "1"))
+        self.assertNotIn("7.0 ms", self.run_ok(links, "history", "bob", "ann", "--last", "90s"))
+        known = json.loads(self.run_ok(links, "history", "ann", "bob", "--json"))["rtt_ms"]
+        self.assertEqual((known[0], known[-1], set(known[1:-1])), (7.0, 9.5, {None}))
 
     def test_events_are_listed_the_newest_first(self) -> None:
         self.says(self.ann, self.bob, reason="first path")

@@ -6,28 +6,33 @@ import click
 from click.testing import CliRunner, Result
 
 from zerogo.cli import controller_option, owner_api
+from zerogo.cli import relays as relays_module
 from zerogo.cli.invite import invite
 from zerogo.cli.members import members, seen_text
-from zerogo.cli.networks import networks
+from zerogo.cli.networks import course_rows, networks
 from zerogo.cli.owner_api import ControllerRefused, ControllerSilent, whole_list
 from zerogo.control.token import JoinToken
 from zerogo.errors import ZeroGoError
 from zerogo.store.values import Approval
-from zerogo.test.controller.stock import ApiCase
+from zerogo.test.controller.stock import OWNER_TOKEN, ApiCase
 
 
 class PromptApi:
     """The CLI's client, on the API in memory."""
 
-    def __init__(self, case: ApiCase) -> None:
+    def __init__(self, case: ApiCase, token: str = OWNER_TOKEN) -> None:
         self._case = case
+        self._token = token
 
     def call(self, method: str, path: str, body: object = None, if_match: str = "") -> Any:
         headers = {"if_match": "*" if if_match == "*" else f'"{if_match}"'} if if_match else {}
-        reply = self._case.call(method, path, body, **headers)
+        reply = self._case.call(method, path, body, token=self._token or None, **headers)
         if reply.status >= 400:
-            raise ControllerRefused(reply.json["detail"])
+            raise ControllerRefused(reply.json["detail"], reply.json["code"])
         return reply.json
+
+    def as_caller(self, token: str) -> "PromptApi":
+        return PromptApi(self._case, token)
 
     def items(self, path: str, most: int | None = None) -> list[dict[str, Any]]:
         return whole_list(self.call, path, most)
@@ -106,6 +111,18 @@ class NetworksTests(CommandCase):
             self.assertIn(line, shown)
         self.assertEqual(2, self.invoke(networks, "change", "house").exit_code)
 
+    def test_the_course_of_a_network_is_listed_the_newest_row_first(self) -> None:
+        self.assertIn("no member reports a link", self.run_ok(networks, "course", "home"))
+        columns: dict[str, list[Any]] = {"time": [0, 10, 20], "online": [3, 2, 1], "links": [2, 1, 0]}
+        columns |= {"direct": [1, 1, 0], "rtt_ms": [7.25, 5.0, None], "bytes_per_second": [2048.0, 0.0, 0.0]}
+        rows = course_rows(columns, 2)
+        self.assertEqual([row[1:] for row in rows], [("1", "0", "0", "-", "0 B/s"), ("2", "1", "1", "5.0 ms", "0 B/s")])
+
+    def test_relays_are_listed(self) -> None:
+        self.patch(relays_module, "controller_api", self.controller_api)
+        self.assertRegex(self.run_ok(relays_module.relays), r"here +relay.example +3478 +- +-")
+        self.assertEqual(json.loads(self.run_ok(relays_module.relays, "--json"))[0]["udp"], 3478)
+
 
 class InviteTests(CommandCase):
     def test_the_line_can_be_pasted_into_a_shell(self) -> None:
@@ -129,6 +146,15 @@ class InviteTests(CommandCase):
 
 
 class MembersTests(CommandCase):
+    def test_a_member_is_shown_and_made_a_bridge(self) -> None:
+        self.join("ann")
+        shown = self.run_ok(members, "show", "ann")
+        self.assertRegex(shown, r"is-bridge +no\n")
+        self.assertRegex(shown, r"addresses +10.9.0.1, fd00:9::1\n")
+        self.assertEqual("ann is a bridge\n", self.run_ok(members, "bridge", "ann", "on"))
+        self.assertTrue(json.loads(self.run_ok(members, "show", "ann", "--json"))["is_bridge"])
+        self.assertEqual("ann is no bridge\n", self.run_ok(members, "bridge", "ann", "off"))
+
     def test_a_waiting_machine_is_shown_and_approved_by_the_beginning_of_its_id(self) -> None:
         agent = self.agent(self.invite(approval=Approval.MANUAL), "ann")
         self.register(agent)

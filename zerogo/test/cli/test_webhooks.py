@@ -20,6 +20,9 @@ class WebhooksTests(CommandCase):
         listed = self.run_ok(webhooks)
         for word in (URL, "member.*", "yes"):
             self.assertIn(word, listed)
+        changed = self.run_ok(webhooks, "change", made["id"], "link.path", "--url", f"{URL}/2")
+        self.assertEqual(changed, f"{URL}/2 is told of link.path\n")
+        self.assertEqual(self.invoke(webhooks, "change", made["id"]).exit_code, 2)
         self.assertIn("nothing any more", self.run_ok(webhooks, "disable", made["id"]))
         self.assertIn("what happens", self.run_ok(webhooks, "enable", made["id"][:6]))
         self.assertIn("a test is on its way", self.run_ok(webhooks, "test", made["id"]))
