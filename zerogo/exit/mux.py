@@ -208,6 +208,11 @@ class Mux:
             self._forget(stream)
         self._control.clear()
 
+    @property
+    def has_events(self) -> bool:
+        """Whether `events` would give any."""
+        return bool(self._events)
+
     def events(self) -> Iterator[MuxEvent]:
         """Drain what happened."""
         return drain(self._events)

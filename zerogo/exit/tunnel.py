@@ -258,6 +258,11 @@ class Tunnel:
             self._timers.set("silence", now + self._answer_seconds)
         return message
 
+    @property
+    def has_events(self) -> bool:
+        """Whether `events` would give any."""
+        return bool(self._events) or self.mux.has_events
+
     def events(self) -> Iterator[TunnelEvent]:
         """Drain what happened, in order."""
         yield from self.mux.events()
@@ -269,6 +274,10 @@ class Tunnel:
     def next_timer(self) -> Deadline | None:
         """When `handle_timer` is due."""
         return self._timers.next()
+
+    def next_at(self) -> float | None:
+        """The same, without why."""
+        return self._timers.next_at()
 
     def handle_timer(self, now: float) -> None:
         """Do what is due."""

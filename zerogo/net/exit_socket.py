@@ -17,6 +17,9 @@ from typing import Any, Protocol
 
 from twisted.internet import error, tcp
 from twisted.internet.address import IPv6Address
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from zerogo.exit.reason import Reason
@@ -24,9 +27,11 @@ from zerogo.net.timeouts import Timeouts
 
 CONNECT_SECONDS = 8.0
 
+_log = Logger(namespace="zerogo.exit.socket")
+
 
 class StreamSocket(tcp.Server):
-    """A connection. Its protocol is not told that we closed our half: it did so itself."""
+    """A connection. Its protocol knows of halves, and is not told that we closed ours: it did so itself."""
 
     logstr = "stream"
     repstr = "<connection of a stream>"
@@ -67,10 +72,34 @@ class StreamSocket(tcp.Server):
             self._is_writing = False
             self.reactor.removeWriter(self)
 
+    def doRead(self) -> error.ConnectionLost | error.ConnectionDone | None:  # type: ignore[override]
+        try:
+            data = self.socket.recv(self.bufferSize)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return CONNECTION_LOST
+        if not data:
+            return CONNECTION_DONE
+        self.protocol.dataReceived(data)
+        return None
+
     def readConnectionLost(self, reason: Failure) -> None:
         # The reactor has stopped reading by itself.
         self._is_reading, self._is_ended = False, True
-        super().readConnectionLost(reason)
+        try:
+            self.protocol.readConnectionLost()  # type: ignore[attr-defined]
+        except Exception:
+            _log.failure("A bug at the end of a connection")
+            self.connectionLost(Failure())
+
+    def loseConnection(self) -> None:
+        # Nothing comes any more, and nothing is to be sent: to wait for the reactor would cost it an event.
+        is_idle = self._is_ended and not self.dataBuffer and not self._tempDataBuffer
+        if is_idle and self.connected and not self.disconnecting:
+            self.connectionLost(connectionDone)
+        else:
+            super().loseConnection()  # type: ignore[no-untyped-call]
 
     def loseWriteConnection(self) -> None:
         if self.connected and not self._writeDisconnecting and not self.dataBuffer and not self._tempDataBuffer:

@@ -102,7 +102,9 @@ class SocksSession:
         self._flush()
 
     def _flush(self) -> None:
-        write_now(self._user.transport, list(self._server.outgoing()))
+        pieces = list(self._server.outgoing())
+        if pieces:
+            write_now(self._user.transport, pieces)
         if self._server.state is State.CLOSED:
             self._user.close()
 

@@ -217,7 +217,8 @@ class Splice:
                     self._transport.write(tail)
             if self._is_over:
                 return
-            self._transport.loseWriteConnection()
+            if not self._is_eof_read:
+                self._transport.loseWriteConnection()
             self._close_if_done()
 
     def _close_if_done(self) -> None:

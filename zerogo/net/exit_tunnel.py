@@ -215,8 +215,9 @@ class TunnelDriver:
 
     def drain(self) -> None:
         """Tell everybody what happened."""
-        for event in self.tunnel.events():
-            guarded(type(event).__name__, self._tell, event)
+        if self.tunnel.has_events:
+            for event in self.tunnel.events():
+                guarded(type(event).__name__, self._tell, event)
 
     def _tell(self, event: TunnelEvent) -> None:
         match event:
@@ -224,12 +225,16 @@ class TunnelDriver:
                 owner = self._streams.get(number)
                 if owner is not None:
                     owner.received(data)
+            case FinReceived(number):
+                owner = self._streams.get(number)
+                if owner is not None:
+                    owner.finished()
+            case StreamOpened(number, opened):
+                owner = self._streams.get(number)
+                if owner is not None:
+                    owner.opened(opened)
             case Writable(number):
                 self._tell_stream(number, lambda owner: owner.writable())
-            case StreamOpened(number, opened):
-                self._tell_stream(number, lambda owner: owner.opened(opened))
-            case FinReceived(number):
-                self._tell_stream(number, lambda owner: owner.finished())
             case DatagramReceived(number, datagram):
                 self._tell_stream(number, lambda owner: owner.datagram(datagram))
             case PeerAccepted(number, address):
@@ -263,15 +268,15 @@ class TunnelDriver:
 
     def _arm(self) -> None:
         """A timer that is armed too early is left alone: it finds nothing to do, and arms the next one."""
-        deadline = None if self._is_over else self.tunnel.next_timer()
-        if deadline is None:
+        due_at = None if self._is_over else self.tunnel.next_at()
+        if due_at is None:
             return
         if self._timer is not None and self._timer.active():
-            if self._timer_at <= deadline.at:
+            if self._timer_at <= due_at:
                 return
             self._timer.cancel()
-        self._timer_at = deadline.at
-        self._timer = self.clock.callLater(max(0.001, deadline.at - self.clock.seconds()), self._timer_due)
+        self._timer_at = due_at
+        self._timer = self.clock.callLater(max(0.001, due_at - self.clock.seconds()), self._timer_due)
 
     def _timer_due(self) -> None:
         self._timer = None

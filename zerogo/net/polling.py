@@ -2,11 +2,13 @@
 """The reactor's loop over descriptors, without the context that Twisted's older log has for each.
 
 For every event Twisted enters a context that names the descriptor for lines of `twisted.python.log`, ten calls that our
-own log has no use for: a connection through an exit is six events. The loop here calls the same `_doReadOrWrite`.
+own log has no use for: a connection through an exit is six events. The loop here reads where that is all that there is
+to do, and calls the same `_doReadOrWrite` for everything else.
 """
 
 from __future__ import annotations
 
+from select import EPOLLIN
 from typing import Any
 
 from twisted.internet.epollreactor import EPollReactor
@@ -20,7 +22,7 @@ def poll_plainly(reactor: object) -> bool:
     if type(reactor) is not EPollReactor:
         return False
     loop: Any = reactor
-    poller, descriptors, act = loop._poller, loop._selectables, loop._doReadOrWrite
+    poller, descriptors, act, end = loop._poller, loop._selectables, loop._doReadOrWrite, loop._disconnectSelectable
 
     def do_poll(timeout: float | None) -> None:
         for number, event in poller.poll(-1 if timeout is None else timeout, max(1, len(descriptors))):
@@ -28,9 +30,24 @@ def poll_plainly(reactor: object) -> bool:
             found = descriptors.get(number)
             if found is not None:
                 try:
-                    act(found, number, event)
+                    if event == EPOLLIN:
+                        why = _read(found)
+                        if why:
+                            end(found, why, True)
+                    else:
+                        act(found, number, event)
                 except Exception:
                     _log.failure("A bug in what reads or writes a descriptor")
 
     loop.doPoll = loop.doIteration = do_poll
     return True
+
+
+def _read(descriptor: Any) -> BaseException | None:
+    """Why it has to be given up, if it has."""
+    try:
+        why: BaseException | None = descriptor.doRead()
+    except Exception as error:
+        _log.failure("A bug in what reads a descriptor")
+        return error
+    return why

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import socket
+import struct
 from typing import Any
 
 from twisted.internet.epollreactor import EPollReactor
-from twisted.internet.error import ConnectionAborted, ConnectionDone
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol
 from twisted.internet.testing import MemoryReactorClock
@@ -94,6 +95,28 @@ class StreamSocketTests(SocketTestCase):
         self.transport.loseConnection()
         self.assertEqual(self.protocol.lost, [ConnectionDone])
         self.assertNotIn(self.transport, self.reactor.getReaders() + self.reactor.getWriters())
+
+    def test_after_the_last_byte_it_is_closed_at_once(self) -> None:
+        self.far.shutdown(socket.SHUT_WR)
+        self.turn_until(lambda: self.protocol.is_ended)
+        self.transport.write(b"the end")
+        self.turn_until(lambda: not self.reactor.getWriters())
+        self.transport.loseConnection()
+        self.assertEqual(self.protocol.lost, [ConnectionDone])
+        self.assertEqual((self.far.recv(100), self.far.recv(1)), (b"the end", b""))
+        self.assertNotIn(self.transport, self.reactor.getReaders() + self.reactor.getWriters())
+
+    def test_a_bug_at_the_end_of_one_half_ends_the_connection(self) -> None:
+        self.protocol.readConnectionLost = lambda: 1 // 0
+        self.far.shutdown(socket.SHUT_WR)
+        self.turn_until(lambda: self.protocol.lost)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_a_reset_is_no_end(self) -> None:
+        self.far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.far.close()
+        self.turn_until(lambda: self.protocol.lost)
+        self.assertEqual((self.protocol.lost, self.protocol.is_ended), ([ConnectionLost], False))
 
     def test_what_waits_goes_before_the_end(self) -> None:
         sent = bytes(20_000_000)

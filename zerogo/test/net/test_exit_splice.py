@@ -81,8 +81,19 @@ class SpliceTests(SynchronousTestCase):
         self.link.edge.call(self.link.edge.tunnel.mux.finish, self.number)
         self.link.settle()
         self.assertEqual(self.transport.value(), b"still")
-        self.assertTrue(self.transport.is_write_closed and self.transport.disconnecting)
+        self.assertTrue(self.transport.disconnecting)
         self.assertEqual(self.counter.ends, [None])
+
+    def test_the_half_towards_the_connection_is_closed_while_the_other_goes_on(self) -> None:
+        self.link.edge.call(self.link.edge.tunnel.mux.finish, self.number)
+        self.link.settle()
+        self.assertTrue(self.transport.is_write_closed)
+        self.assertFalse(self.transport.disconnecting)
+        self.splice.connection_received(b"more")
+        self.splice.connection_finished()
+        self.link.settle()
+        self.assertEqual(self.far.data, b"more")
+        self.assertTrue(self.transport.disconnecting)
 
     def test_what_is_held_goes_before_the_end(self) -> None:
         self.splice.pauseProducing()
