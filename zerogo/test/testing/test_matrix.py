@@ -7,8 +7,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.testing.matrix import PLACES, Cell, Goal, Outcome, Verdict, cells, judge, main
 
 SEEDS = range(16)
-MEDIAN_SECONDS = 0.35
-"""Of few seeds, for cells that are wanted sooner."""
 
 
 class MatrixTests(SynchronousTestCase):
@@ -19,8 +17,7 @@ class MatrixTests(SynchronousTestCase):
         chosen = [cell for cell in cells() if cell.one.name == one]
         self.assertTrue(chosen)
         verdicts = [judge(cell, SEEDS) for cell in chosen]
-        slow = [each for each in verdicts if each.percentile(0.5) > max(each.cell.goal.median, MEDIAN_SECONDS)]
-        self.assertEqual([each.row() for each in verdicts if each.failure or each in slow], [])
+        self.assertEqual([each.row() for each in verdicts if each.complaint], [])
 
     def test_open(self) -> None:
         self.check("open")
