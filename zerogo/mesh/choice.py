@@ -7,9 +7,10 @@ the start. One that failed comes back as `zerogo.routing.hysteresis` wants it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
-from attrs import Factory, define, field
+from attrs import Factory, define, evolve, field
 
 from zerogo.ice.checklist import far_address
 from zerogo.ids import Endpoint, RouteAddress
@@ -23,7 +24,12 @@ SPREAD_LIMIT = 3
 UNSETTLED_SECONDS = 0.5
 """After a failure, in which a better path than the first that was at hand is taken without waiting."""
 _FAILURES = (ChangeReason.DIED, ChangeReason.DECIDED)
-_TYPES = {PathKind.DIRECT: PathType.DIRECT, PathKind.PEER: PathType.PEER, PathKind.RELAY: PathType.SERVER}
+_TYPES = {
+    PathKind.DIRECT: PathType.DIRECT,
+    PathKind.TCP: PathType.STREAM,
+    PathKind.PEER: PathType.PEER,
+    PathKind.RELAY: PathType.SERVER,
+}
 
 
 def facts_of(path: Path, loss: float | None = None) -> Facts:
@@ -53,15 +59,20 @@ def _is_fresh(path: Path) -> bool:
 class PathChoice:
     """Remembers the path in use, and since when another one was better."""
 
-    policy: RoutingPolicy = Factory(RoutingPolicy)
+    _wanted: RoutingPolicy = Factory(RoutingPolicy)
+    policy: RoutingPolicy = field(init=False)
+    """What is wanted, or what holds while relays are tested."""
     active: Path | None = field(default=None, init=False)
     _preference: Preference[Endpoint] = field(factory=Preference, init=False)
     _scorer: Scorer = field(init=False)
     _takes_fresh: bool = field(default=True, init=False)
     """Whether no direct path was proven by a probe, so that one that was checked is the best news there is."""
+    _tested_until: float = field(default=-math.inf, init=False)
+    """Until then, relay servers are used where one carries."""
 
     def __attrs_post_init__(self) -> None:
         """The scorer is part of the policy."""
+        self.policy = self._wanted
         self._scorer = Scorer(self.policy.score_terms)
 
     @property
@@ -77,6 +88,7 @@ class PathChoice:
     def choose(self, paths: Iterable[Path], now: float) -> Path | None:
         """The path to use from now on out of `paths`; None where none is usable. Becomes `active`."""
         usable = {path.destination: path for path in paths if path.is_usable}
+        self._limit_to_test(usable.values(), now)
         self._takes_fresh = not any(path.kind is PathKind.DIRECT and path.is_verified for path in usable.values())
         judged = [self._option(path) for path in usable.values()]
         options = [option for option in judged if self.policy.broken_by(option.facts) is None]
@@ -97,14 +109,15 @@ class PathChoice:
         self._preference.force(None if path is None else path.destination, now)
         self.active = path
 
-    def test(self, path: Path, now: float) -> None:
-        """Use `path` for a while, whatever it is worth; the one before has not failed."""
-        self._preference.force(path.destination, now, ChangeReason.TESTED)
-        self.active = path
+    def test_relays(self, until: float) -> None:
+        """Use relay servers only until then, as long as one carries."""
+        self._tested_until = until
 
-    def forgive(self) -> None:
-        """One end is elsewhere: no path is held back for having failed before."""
+    def forgive(self, paths: Iterable[Path], now: float) -> None:
+        """One end is elsewhere: no path is held back for having failed before, or for failing until both know that."""
         self._preference.forgive()
+        for path in paths:
+            path.moved_at = now
 
     def lost(self) -> None:
         """The path in use is no more; the next choice counts as one after a death."""
@@ -153,12 +166,26 @@ class PathChoice:
 
     def next_at(self) -> float | None:
         """When the choice may be another one although nothing happens."""
-        return self._preference.next_at()
+        tested_until = None if self.policy is self._wanted else self._tested_until
+        return min((at for at in (self._preference.next_at(), tested_until) if at is not None), default=None)
 
     def complaint(self, paths: Iterable[Path]) -> str:
         """Why none of the paths that live may be used; empty where one may, or none lives."""
         broken = [self.policy.broken_by(facts_of(path)) for path in paths if path.is_usable]
         return verdict(each for each in broken if each is not None) if None not in broken else ""
+
+    def _limit_to_test(self, usable: Iterable[Path], now: float) -> None:
+        self.policy, wanted = self._wanted, self._wanted
+        if now >= self._tested_until or wanted.disable_relay or not wanted.relay_fallback:
+            return
+        proven = [path for path in usable if path.kind is PathKind.RELAY and path.is_verified]
+        if not proven:
+            return
+        self.policy = evolve(wanted, p2p_enabled=False)
+        if self.active not in proven:
+            # The one before has not failed.
+            self.active = min(proven, key=self.rank)
+            self._preference.force(self.active.destination, now, ChangeReason.TESTED)
 
     def _others(self, paths: Iterable[Path]) -> list[Path]:
         return [

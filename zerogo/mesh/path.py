@@ -29,6 +29,8 @@ class Path:
     kind: PathKind = PathKind.DIRECT
     relay: str = ""
     """The relay's name, where it goes by one."""
+    far: str = ""
+    """The other end of a TCP connection, where it goes by one."""
     measurement: Measurement = Factory(Measurement)
     is_checked: bool
     """Whether a connectivity check of ICE succeeded on it; one that only an authentic datagram came by needs proof."""
@@ -48,6 +50,11 @@ class Path:
     """When the probe was sent that was answered last."""
     silent_since: float | None = None
     """When the first probe was sent of those whose answers are late or lost, with none that came since."""
+    moved_at: float = -math.inf
+    """When one end was last found to be elsewhere."""
+    settled_at: float = -math.inf
+    """When the probe was sent that was the first to be answered after such a move. Those before it met a NAT of the far
+    end that did not know us yet: they say nothing of the loss of this path."""
     path_mtu: PathMtu = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -75,6 +82,16 @@ class Path:
         return self.is_alive and (self.is_checked or self.is_verified)
 
     @property
+    def is_hope(self) -> bool:
+        """Whether a handshake over it may be the first thing that shows that it works: a way through members."""
+        return self.kind is PathKind.PEER and self.is_alive
+
+    @property
+    def way(self) -> str:
+        """Where it leads, for people."""
+        return self.relay or self.far or str(self.destination)
+
+    @property
     def is_given_up(self) -> bool:
         """Whether it is dead, and nothing else says that it works: ICE would not tell again of a pair that it holds for
         working all along, nor the relay of a channel."""
@@ -97,6 +114,9 @@ class Path:
 
     def note_answer(self, asked_at: float, now: float) -> None:
         """The probe that was sent at `asked_at` is answered."""
+        if asked_at >= self.moved_at > self.settled_at:
+            self.settled_at = asked_at
+            self.measurement.silence_is_over(was_dead=True)
         self.measurement.answered(now - asked_at, now)
         self.is_verified, self.answered_at, self.asked_at = True, now, max(self.asked_at, asked_at)
         if self.silent_since is not None and asked_at >= self.silent_since:
@@ -108,6 +128,7 @@ class Path:
             destination=self.destination,
             kind=self.kind,
             relay=self.relay,
+            far=self.far,
             local_candidate=self.local_candidate,
             remote_candidate=self.remote_candidate,
             is_active=is_active,

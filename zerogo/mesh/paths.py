@@ -14,7 +14,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 
-from attrs import define, evolve, field
+from attrs import define, field
 
 from zerogo.ids import ChannelAddress, Endpoint, NodeId, RouteAddress
 from zerogo.mesh.choice import PathChoice
@@ -25,6 +25,7 @@ from zerogo.mesh.late_way import LateWay
 from zerogo.mesh.path import Path
 from zerogo.mesh.probing import TAKEN_SECONDS, Prober
 from zerogo.mesh.status import PathChange, PathStatus
+from zerogo.mesh.streaming import PeerStream
 from zerogo.mesh.succession import Succession
 from zerogo.routing.links import LinkState
 from zerogo.routing.policy import Multipath
@@ -39,11 +40,6 @@ COMPARED_LIMIT = 2
 """Others that are asked as often as the path in use while that one is in doubt."""
 
 Hops = tuple[NodeId, ...]
-
-
-def _is_hope(path: Path) -> bool:
-    """Whether a handshake over it may be the first thing that shows that it works: a way through members."""
-    return path.kind is PathKind.PEER and path.is_alive
 
 
 @define(eq=False)
@@ -65,18 +61,19 @@ class Paths:
     _late: Path | None = field(default=None, init=False)
     """By which urgent datagrams go once more."""
     _failed_routes: list[Hops] = field(factory=list, init=False)
+    _carriers_limit: int = field(init=False)
+    """Members on a way, at most, that both ends let carry."""
     _proven_routes: list[Hops] = field(factory=list, init=False)
     _was_in_doubt: bool = field(default=False, init=False)
     _was_left_in_doubt: bool = field(default=False, init=False)
     """Whether a path was in doubt that is not in use any more, since `take_doubt`."""
     _compared: tuple[Path, ...] = field(default=(), init=False)
     """Paths that are asked as often as the one in use, to be judged by the same load."""
-    _tested_until: float = field(default=-math.inf, init=False)
-    """Until then, relay servers are used where one carries."""
     history: deque[PathChange] = field(factory=lambda: deque(maxlen=HISTORY_LIMIT), init=False)
 
     def __attrs_post_init__(self) -> None:
         """One prober for all paths of the peer."""
+        self._carriers_limit = self._context.policy.carriers_limit
         self._prober = Prober(self._context, self._peer)
         self._choice = PathChoice(self._context.policy)
         self._succession = Succession(self._prober, self._choice)
@@ -139,7 +136,7 @@ class Paths:
 
         The last kind matters after a restart of the peer: it answers checks, but no probe of a session it has lost.
         """
-        worth = [path for path in self._paths.values() if path.is_usable or path.is_checked or _is_hope(path)]
+        worth = [path for path in self._paths.values() if path.is_usable or path.is_checked or path.is_hope]
         if len(worth) > 1:
             worth.sort(key=lambda path: (path is not self.active, not path.is_usable, self._choice.rank(path)))
         return tuple(path.destination for path in worth)
@@ -154,6 +151,13 @@ class Paths:
                 path.next_probe_at = min(path.next_probe_at, now)
         for route in wanted:
             self._add_route(route, now)
+
+    def limit_carriers(self, limit: int) -> None:
+        """The peer lets so many members carry what is sent to it."""
+        self._carriers_limit = min(limit, self._context.policy.carriers_limit)
+        for path in list(self._paths.values()):
+            if isinstance(path.destination, RouteAddress) and len(path.destination.hops) - 1 > self._carriers_limit:
+                self._drop(path)
 
     def neighbour_lost(self, carrier: NodeId) -> None:
         """This node has no direct path to `carrier` any more, so no way begins there."""
@@ -190,9 +194,16 @@ class Paths:
         path.is_checked = True
         path.revive(now)
 
-    def unrelayed(self, channel: ChannelAddress) -> None:
-        """The channel is void."""
-        path = self._paths.get(channel)
+    def streamed(self, stream: PeerStream, now: float) -> None:
+        """There is a TCP connection to the peer, which may be used."""
+        self.void(stream.address)
+        ends = ("active", "passive") if stream.is_dialled else ("passive", "active")
+        path = self._new(stream.address, *ends, now, PathKind.TCP)
+        path.is_checked, path.far = True, stream.far
+
+    def void(self, way: Endpoint) -> None:
+        """That channel or connection is no more."""
+        path = self._paths.get(way)
         if path is not None:
             self._drop(path)
 
@@ -250,9 +261,9 @@ class Paths:
             path.next_probe_at = now
             path.path_mtu.search(now)
 
-    def moved(self) -> None:
+    def moved(self, now: float) -> None:
         """One end has other addresses than before."""
-        self._choice.forgive()
+        self._choice.forgive(self._paths.values(), now)
 
     def peer_began_anew(self, now: float) -> None:
         """The peer looks for this node anew: where the path in use is in doubt already, that is why."""
@@ -296,6 +307,7 @@ class Paths:
                 self._drop(path)
             elif self.can_probe and path.next_probe_at <= now:
                 self._prober.probe(path, now, is_active=path is self.active or path in self._at_pace)
+        self._prober.knock(self.active if self.can_probe else None, now)
         self._prober.sound(self.active if self.can_probe else None, now)
 
     def _judge_overdue(self, now: float) -> None:
@@ -310,7 +322,6 @@ class Paths:
         times = [path.next_probe_at for path in self._paths.values()] if self.can_probe else []
         times += [path.died_at + DROP_DEAD_AFTER_SECONDS for path in self._paths.values() if path.is_given_up]
         times += [at for at in (self._prober.next_at(), self._choice.next_at()) if at is not None]
-        times += [self._tested_until] if self._choice.policy is not self._context.policy else []
         return min(times, default=None)
 
     def choose(self, now: float) -> Path | None:
@@ -321,7 +332,6 @@ class Paths:
             self._choice.force(heir, now)
             self._succession.taken()
         before = self.history[-1].at if self.history else -math.inf
-        self._limit_to_test(now)
         chosen = self._choice.choose(self._paths.values(), now)
         if self._choice.changed_at != before:
             self._note_change(chosen)
@@ -330,21 +340,7 @@ class Paths:
 
     def test_relay(self, seconds: float, now: float) -> None:
         """Use relay servers only for so long, as long as one carries; 0 ends it."""
-        self._tested_until = now + seconds if seconds > 0 else -math.inf
-
-    def _limit_to_test(self, now: float) -> None:
-        policy = self._context.policy
-        if now >= self._tested_until or policy.disable_relay or not policy.relay_fallback:
-            self._choice.policy = policy
-            return
-        relayed = [path for path in self._paths.values() if path.kind is PathKind.RELAY]
-        proven = [path for path in relayed if path.is_usable and path.is_verified]
-        if not proven:
-            self._choice.policy = policy
-            return
-        self._choice.policy = evolve(policy, p2p_enabled=False)
-        if self.active not in proven:
-            self._choice.test(min(proven, key=self._choice.rank), now)
+        self._choice.test_relays(now + seconds if seconds > 0 else -math.inf)
 
     def tell(self) -> None:
         """Tell the data plane the ways to use, where that is news."""
@@ -447,7 +443,7 @@ class Paths:
 
     def _add_route(self, route: RouteAddress, now: float) -> None:
         routes = [path for path in self._paths.values() if path.kind is PathKind.PEER]
-        if route in self._paths or len(route.hops) - 1 > self._context.policy.carriers_limit:
+        if route in self._paths or len(route.hops) - 1 > self._carriers_limit:
             return
         if len(routes) >= ROUTES_LIMIT:
             idle = next((path for path in routes if path is not self.active and not path.is_verified), None)
@@ -488,7 +484,7 @@ class Paths:
     def _note_change(self, path: Path | None) -> None:
         if path is not None:  # What was planned for it is a standby's next probe.
             path.next_probe_at = min(path.next_probe_at, self._choice.changed_at + TAKEN_SECONDS)
-        kind, way = (None, "") if path is None else (path.kind, path.relay or str(path.destination))
+        kind, way = (None, "") if path is None else (path.kind, path.way)
         self.history.append(PathChange(self._choice.changed_at, kind, way, self._choice.reason.value))
 
     def _drop(self, path: Path) -> None:

@@ -27,6 +27,8 @@ from zerogo.mesh.search import Search
 from zerogo.mesh.signal import BySignal, Offer, Relayed, emit_relayed_signal
 from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import PeerStatus, Refusal
+from zerogo.mesh.stream_proof import StreamKey, fragment_of
+from zerogo.mesh.streaming import Streaming
 from zerogo.routing.allowance import Allowance
 from zerogo.wire.control import Close, CloseReason, Probe, ProbeAnswer, emit_control, parse_control
 from zerogo.wire.handshake import Suite
@@ -57,6 +59,7 @@ class Peer:
     keying: Keying = field(init=False)
     paths: Paths = field(init=False)
     meeting: Meeting = field(init=False)
+    streaming: Streaming = field(init=False)
     signalled: Allowance = field(factory=lambda: Allowance(SIGNALLED_RATE, SIGNALLED_BURST), init=False)
     """Of the peer's initiations that come by the controller."""
     _doubt_at: float | None = field(default=None, init=False)
@@ -69,6 +72,8 @@ class Peer:
         self.keying = Keying(self._context, self.number, self.spec.static_public, self._suite, self.leads)
         self.paths = Paths(self._context, self.number)
         self.meeting = Meeting(self._relays, self.number, self.leads)
+        fragment = fragment_of(self.secrets.remote.ufrag)
+        self.streaming = Streaming(self._context, StreamKey(self.number, fragment, self.secrets.stream_dial_key))
 
     def change(self, spec: PeerSpec, suite: Suite) -> None:
         """Another record of the same node; the suite is for its next handshakes."""
@@ -78,7 +83,8 @@ class Peer:
     def network_changed(self, offer: Offer, now: float) -> None:
         """This node is elsewhere: paths must prove themselves, and the peer must learn of it."""
         self.search.set_offer(offer, now)
-        self.paths.moved()
+        self.paths.moved(now)
+        self.streaming.clear()
         if self.search.is_begun:
             self.search.begin_anew(now)
             self.search.signalling.hasten(now)
@@ -95,13 +101,16 @@ class Peer:
         is_anew = self.search.receive_signal(blob, now, place=place)
         if is_anew and self.search.signalling.remote_offer.relayed and not self._relays.relayed:
             self.keying.leave_to_peer(now)
+        self.paths.limit_carriers(self.search.signalling.remote_offer.carriers)
         if self.search.signalling.remote_offer.candidates != known:
-            self.paths.moved()
+            self.paths.moved(now)
         if is_anew and self.state is PeerState.CONNECTED:
             self.search.ice.suspect(now)
             self.paths.peer_began_anew(now)
             self.paths.probe_all(now)
             self._doubt(now)
+        if is_anew:
+            self.streaming.renew()
 
     def receive_control(self, payload: bytes, source: Endpoint, now: float) -> LinkRequest | LinkAdvert | None:
         """An authentic control message of the peer; returned is what is not about this pair."""
@@ -135,6 +144,7 @@ class Peer:
         self._doubt_at = None
         self.search.punching.clear()
         self.meeting.clear(now)
+        self.streaming.clear()
         self.keying.clear()
         self.paths.stop_probing()
         self.paths.clear()
@@ -151,7 +161,7 @@ class Peer:
     def next_at(self) -> float | None:
         """When `handle_timer` is wanted."""
         times = [self.search.next_at(), self._doubt_at, self.keying.next_at(), self.paths.next_at()]
-        times.append(self.meeting.next_at())
+        times += [self.meeting.next_at(), self.streaming.next_at()]
         return min((at for at in times if at is not None), default=None)
 
     def settle(self, now: float) -> list[Transmit]:
@@ -171,6 +181,7 @@ class Peer:
             self.paths.revive(now)
         self._settle_paths(now)
         self._settle_state(now)
+        self._settle_stream(now)
         return list(self.search.transmits(now))
 
     def status(self, now: float) -> PeerStatus:
@@ -217,7 +228,7 @@ class Peer:
     def _meet(self, now: float) -> None:
         gone, places = self.meeting.settle(self.search.signalling.remote_offer.relayed, now)
         for channel in gone:
-            self.paths.unrelayed(channel)
+            self.paths.void(channel)
         for place in places:
             self._signal_by(place.channel)
             self.paths.relayed(place.channel, place.relay, now)
@@ -248,6 +259,11 @@ class Peer:
         self.keying.set_destinations(self.paths.destinations() or self._by_signal(), now)
         if active is not None and active.measurement.smoothed is not None:
             self.keying.round_trip = active.measurement.smoothed
+
+    def _settle_stream(self, now: float) -> None:
+        is_wanted = self.search.is_begun and self._context.policy.p2p_enabled
+        offered = self.search.signalling.remote_offer.streams if is_wanted else ()
+        self.streaming.settle(offered, now, is_direct=self.keying.has_session and self.paths.is_direct)
 
     def _by_signal(self) -> tuple[BySignal, ...]:
         """While a peer is looked for, keys are agreed on by way of the controller, as signals go."""
@@ -302,7 +318,8 @@ class Peer:
     def _reason(self) -> str:
         if self.state is PeerState.CONNECTED:
             return "" if self.paths.is_direct else self.search.failure
-        return self.paths.complaint or self.search.failure or self.keying.complaint
+        forgone = self._relays.complaint if self.search.has_verdict else ""
+        return self.paths.complaint or forgone or self.search.failure or self.keying.complaint
 
     def _doubt(self, now: float) -> None:
         if self._doubt_at is None:

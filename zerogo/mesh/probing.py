@@ -17,6 +17,7 @@ from attrs import define, field
 
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.events import ControlToSend
+from zerogo.mesh.knocking import Knocking
 from zerogo.mesh.path import Path
 from zerogo.mesh.status import Refusal
 from zerogo.wire.control import Probe, emit_control
@@ -59,6 +60,7 @@ class _Outstanding:
     lost_at: float
     is_late: bool = False
     is_extended: bool = False
+    is_knock: bool = False
 
 
 @define(eq=False)
@@ -72,6 +74,9 @@ class Prober:
     _sounded: Path | None = field(default=None, init=False)
     _bytes_sent: int | None = field(default=None, init=False)
     _carries_data: bool = field(default=False, init=False)
+    _knocking: Knocking = field(factory=Knocking, init=False)
+    _knocks: Path | None = field(default=None, init=False)
+    """The path in use, where knocks may be due."""
 
     def probe(self, path: Path, now: float, *, is_active: bool) -> None:
         """Send a probe by `path` and plan its next."""
@@ -96,6 +101,15 @@ class Prober:
             path.path_mtu.sent(probe_id, size)
             probe = emit_control(Probe(probe_id, size - _BARE_PROBE_BYTES))
             self._context.outbox.tell(ControlToSend(self._peer, probe, path.destination))
+
+    def knock(self, path: Path | None, now: float) -> None:
+        """Knock where that is due on the path in use; None where there is none."""
+        self._knocks = path = path if self._carries_data else None
+        if path is not None and self._knocking.take_due(path, now):
+            probe_id = self._context.number()
+            lost_at = now + path.measurement.timeout
+            self._outstanding[probe_id] = _Outstanding(path, now, math.inf, lost_at, is_knock=True)
+            self._context.outbox.tell(ControlToSend(self._peer, emit_control(Probe(probe_id)), path.destination))
 
     @property
     def carries_data(self) -> bool:
@@ -142,6 +156,8 @@ class Prober:
                 probe.lost_at, probe.is_extended = now + STALL_SECONDS, True
                 continue
             path = self._lose(probe_id)
+            if probe.sent_at < path.settled_at or probe.is_knock:
+                continue
             measurement = path.measurement
             needed = max(measurement.probes_until_dead, least) * (ONLY_PATH_FACTOR if is_only else 1)
             if path.is_alive and measurement.unanswered >= needed:
@@ -173,22 +189,26 @@ class Prober:
     def open_until(self, path: Path, asked_at: float) -> int:
         """Probes of a path, sent after the one that was answered last and at `asked_at` at the latest."""
         probes = (*self._outstanding.values(), *self._lost.values())
-        return sum(probe.path is path and path.asked_at < probe.sent_at <= asked_at for probe in probes)
+        asked = [probe for probe in probes if probe.path is path and not probe.is_knock]
+        return sum(path.asked_at < probe.sent_at <= asked_at for probe in asked)
 
     def has_lost(self, path: Path, since: float) -> bool:
         """Whether a probe of a path that was sent at `since` or later was not answered in time, nor since."""
-        return any(probe.path is path and probe.sent_at >= since for probe in self._lost.values())
+        lost = [probe for probe in self._lost.values() if probe.path is path and not probe.is_knock]
+        return any(probe.sent_at >= since for probe in lost)
 
     def forget(self, path: Path) -> None:
         """Forget the probes of a path that is dropped."""
         self._outstanding = {key: probe for key, probe in self._outstanding.items() if probe.path is not path}
         self._lost = {key: probe for key, probe in self._lost.items() if probe.path is not path}
         self._sounded = None if self._sounded is path else self._sounded
+        self._knocks = None if self._knocks is path else self._knocks
 
     def clear(self) -> None:
         """Forget all probes without judging them: the session they were sent in is gone."""
         self._outstanding.clear()
         self._lost.clear()
+        self._knocks = None
         if self._sounded is not None:
             self._sounded.path_mtu.interrupt()
             self._sounded = None
@@ -197,6 +217,8 @@ class Prober:
         """When the next probe is overdue, or one of the path's MTU is due."""
         probes = self._outstanding.values()
         times = [probe.lost_at if probe.is_late else min(probe.late_at, probe.lost_at) for probe in probes]
+        knock_at = None if self._knocks is None else self._knocking.next_at(self._knocks)
+        times += [] if knock_at is None else [knock_at]
         if self._sounded is not None:
             times.append(self._sounded.path_mtu.next_at())
         return min(times, default=None)
@@ -206,8 +228,9 @@ class Prober:
         while len(self._lost) >= OUTSTANDING_LIMIT:
             del self._lost[next(iter(self._lost))]
         self._lost[probe_id] = probe
-        probe.path.measurement.lost()
-        probe.path.note_missing(probe.sent_at)
+        if probe.sent_at >= probe.path.settled_at and not probe.is_knock:
+            probe.path.measurement.lost()
+            probe.path.note_missing(probe.sent_at)
         return probe.path
 
     def _interval(self, path: Path, now: float, *, is_active: bool) -> float:

@@ -6,6 +6,8 @@ moment. The others give theirs back, unless a peer is to be met there. There is 
 or when the home relay was lost and does not come back within `HOME_PATIENCE_SECONDS`.
 
 `relayed` is what peers are told: our relayed addresses, the one at home first.
+
+An owner who does not want relays gets none: nothing is asked of them, so that peers have no way through one either.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from zerogo.ids import ChannelAddress, Endpoint, SocketAddress
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.relay import Relay, RelaySpec
 from zerogo.mesh.signal import RELAYED_LIMIT, Relayed, is_relayed_signal
+from zerogo.routing.policy import verdict
+from zerogo.routing.score import PathType
 from zerogo.turn.client import TurnCredential
 from zerogo.turn.client_events import PeerData
 from zerogo.wire.datagram import DatagramKind, classify
@@ -38,6 +42,8 @@ class Relays:
     _home: str | None = field(default=None, init=False)
     _wanted: dict[str, dict[int, None]] = field(factory=dict, init=False)
     """By relay, the peers that are to be met there."""
+    _are_forgone: bool = field(default=False, init=False)
+    """Whether the network has relays that the owner of this node does not want."""
     _race_at: float | None = field(default=None, init=False)
     version: int = field(default=0, init=False)
     """Grows whenever what peers are told, or whom a relay refuses, has changed."""
@@ -56,6 +62,12 @@ class Relays:
     def are_any(self) -> bool:
         """Whether the network has relays."""
         return bool(self._relays)
+
+    @property
+    def complaint(self) -> str:
+        """Why the network's relays are not used; empty where they are, or where there are none."""
+        broken = self._context.policy.broken_by_type(PathType.SERVER)
+        return verdict([broken]) if broken is not None and self._are_forgone else ""
 
     @property
     def relayed(self) -> tuple[Relayed, ...]:
@@ -109,7 +121,9 @@ class Relays:
 
     def use(self, specs: Sequence[RelaySpec], now: float) -> None:
         """The relays of the network, all of them."""
-        wanted = {spec.name: spec for spec in specs[:RELAYS_LIMIT]}
+        is_allowed = self._context.policy.uses_relays
+        self._are_forgone = bool(specs) and not is_allowed
+        wanted = {spec.name: spec for spec in specs[:RELAYS_LIMIT]} if is_allowed else {}
         for name in [name for name in self._relays if name not in wanted]:
             self._relays.pop(name).end(now)
         for name, spec in wanted.items():

@@ -84,6 +84,11 @@ class Search:
         self.signalling = Signalling(self._context, self.spec.node_id, self._secrets, self.leads)
 
     @property
+    def has_verdict(self) -> bool:
+        """Whether checks failed, which says more than that the peer is silent or has shut down."""
+        return self._is_verdict
+
+    @property
     def is_begun(self) -> bool:
         """Whether the peer was ever looked for."""
         return self.signalling.epoch != 0

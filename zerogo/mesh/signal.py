@@ -6,9 +6,9 @@
 The tag is BLAKE2s over version and body, keyed with the pair's key for that direction: the controller carries signals
 and can delay, repeat or drop them, but not write them. The body says in which *epoch* (a random number drawn when the
 sender began to look for the peer anew) and at which *sequence* number it was written, the sender's candidates (RFC 8839
-text; those by TCP are addresses to connect to), what its NAT was seen to do, whether it wants an answer, and, while it
-tries to be reached through a NAT that maps each destination anew, in which window of ports it expects to be seen. Each
-signal is complete: the newest replaces those before it.
+text; those by TCP are addresses to connect to), what its NAT was seen to do, how many members may carry what goes to
+it, whether it wants an answer, and, while it tries to be reached through a NAT that maps each destination anew, in
+which window of ports it expects to be seen. Each signal is complete: the newest replaces those before it.
 
 Unknown members of the body are ignored; another version is refused. A body that is too large, not msgpack, or carries
 more than 24 candidates raises `ParseError`; one candidate that does not parse is skipped, so that a later release may
@@ -32,6 +32,7 @@ from zerogo.ice.nature import NatMapping as NatMapping
 from zerogo.ice.nature import PortPattern as PortPattern
 from zerogo.ice.prediction import FIRST_PORT, LAST_PORT, PortWindow
 from zerogo.ids import NODE_ID_BYTES, NodeId, SocketAddress
+from zerogo.routing.policy import MOST_HOPS
 from zerogo.wire.datagram import DatagramKind, classify
 
 SIGNAL_VERSION = 1
@@ -44,6 +45,7 @@ STEP_LIMIT = 65535
 SOCKETS_LIMIT = 256
 """Side sockets of one window."""
 RELAYED_LIMIT = 4
+CARRIERS_LIMIT = MOST_HOPS - 1
 _CANDIDATE_TEXT_LIMIT = 160
 _HEAD = bytes([SIGNAL_VERSION])
 _RELAYED_HEAD = b"\x94"
@@ -77,6 +79,8 @@ class Offer:
     nat: NatBehaviour = field(factory=NatBehaviour)
     relayed: tuple[Relayed, ...] = ()
     """At the sender's home relay first, then at others."""
+    carriers: int = CARRIERS_LIMIT
+    """Members that may carry what goes to the sender."""
     is_complete: bool = False
     """Whether the sender has asked all its servers; more candidates may still come after a change of its network."""
 
@@ -116,6 +120,7 @@ class _Body(msgspec.Struct, omit_defaults=True):
     n: _Text = PortPattern.UNKNOWN.value
     d: Annotated[int, msgspec.Meta(ge=-STEP_LIMIT, le=STEP_LIMIT)] = 0
     r: Annotated[list[tuple[_RelayName, _Text]], msgspec.Meta(max_length=RELAYED_LIMIT)] = []
+    h: Annotated[int, msgspec.Meta(ge=0, le=CARRIERS_LIMIT)] = CARRIERS_LIMIT
     f: bool = False
     a: bool = False
     w: tuple[_Unsigned, _Text, _Port, _Port, _Count] | None = None
@@ -142,6 +147,7 @@ def emit_signal(signal: Signal, key: bytes) -> bytes:
             n=signal.offer.nat.ports.value,
             d=signal.offer.nat.step,
             r=[(each.relay, str(each.address)) for each in signal.offer.relayed[:RELAYED_LIMIT]],
+            h=signal.offer.carriers,
             f=signal.offer.is_complete,
             a=signal.wants_answer,
             w=None if window is None else (window.number, window.host, window.low, window.high, window.sockets),
@@ -172,6 +178,7 @@ def parse_signal(blob: bytes, key: bytes) -> Signal:
             streams=tuple(each for each in candidates if each.transport == TCP)[:STREAMS_LIMIT],
             nat=_parse_nat(decoded),
             relayed=_parse_relayed(decoded.r),
+            carriers=decoded.h,
             is_complete=decoded.f,
         ),
         wants_answer=decoded.a,

@@ -155,5 +155,6 @@ class Surroundings:
             streams=self._streams if is_p2p else (),
             nat=self._candidates.nat,
             relayed=self._relayed,
+            carriers=self._context.policy.carriers_limit,
             is_complete=self._patient_until is None,
         )

@@ -5,8 +5,8 @@ After each change of a peer `note` tells the router what it must know: the direc
 ways through others are wanted, and what became of those that were tried. `carry_out` turns what the router wants into
 control messages and into paths of the peers, which probe them like any others. A way is wanted to a peer without a
 direct path, if it ever was heard from (where a relay carries meanwhile: after `p2p_timeout`), and to one that is sent
-data, so that there is a spare one when its path dies. A peer that is out of reach is given up after ten minutes: it
-looks for ways itself when it is back.
+data, so that there is a spare one when its path dies; never to one whose owner lets no member carry. A peer that is out
+of reach is given up after ten minutes: it looks for ways itself when it is back.
 """
 
 from __future__ import annotations
@@ -113,6 +113,8 @@ class Wayfinder:
         return self.router.next_timer()
 
     def _wants_way(self, peer: Peer, now: float) -> bool:
+        if not peer.search.signalling.remote_offer.carriers:
+            return False
         if peer.state is PeerState.CONNECTED:
             self._missed_since.pop(peer.number, None)
             if peer.paths.is_direct or peer.paths.is_busy:

@@ -84,9 +84,14 @@ class RoutingPolicy:
             return 0
         return max(0, min(self.max_hops - 1, self.max_relay_hops, MOST_HOPS - 1))
 
+    @property
+    def uses_relays(self) -> bool:
+        """Whether relay servers may be used at all."""
+        return self.broken_by_type(PathType.SERVER) is None
+
     def broken_by(self, facts: Facts) -> Constraint | None:
         """The hard constraint that a path breaks, or None."""
-        broken = self._broken_by_type(facts.type)
+        broken = self.broken_by_type(facts.type)
         if broken is not None:
             return broken
         if facts.carriers > self.max_hops - 1:
@@ -97,7 +102,8 @@ class RoutingPolicy:
             return Constraint.TOO_SLOW
         return None
 
-    def _broken_by_type(self, path_type: PathType) -> Constraint | None:
+    def broken_by_type(self, path_type: PathType) -> Constraint | None:
+        """The same for what all paths of a type have in common."""
         if path_type is PathType.SERVER:
             if self.disable_relay:
                 return Constraint.RELAY_DISABLED

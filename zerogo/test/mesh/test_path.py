@@ -40,3 +40,16 @@ class PathTests(SynchronousTestCase):
         heard.revive(2.0)
         self.assertTrue(heard.is_usable)
         self.assertEqual(heard.next_probe_at, 2.0)
+
+    def test_what_is_lost_until_both_ends_know_of_a_move_is_no_loss_of_the_path(self) -> None:
+        moved = path("192.0.2.1")
+        for second in range(20):
+            moved.note_answer(float(second), second + 0.02)
+        moved.measurement.lost()
+        moved.moved_at = 30.0
+        moved.measurement.lost()
+        moved.note_answer(29.9, 30.01)
+        self.assertEqual(moved.measurement.loss, 2 / 23)
+        moved.measurement.lost()
+        moved.note_answer(30.2, 30.22)
+        self.assertEqual((moved.measurement.loss, moved.settled_at), (2 / 24, 30.2))

@@ -100,6 +100,18 @@ class PathsTests(SynchronousTestCase):
         self.run_until(24.0)
         self.assertTrue(9 <= len(self.probes) <= 12, len(self.probes))
 
+    def test_a_probe_that_met_the_nat_of_a_peer_that_did_not_know_our_new_place_is_no_loss(self) -> None:
+        self.found(ONE)
+        self.run_until(4.0)
+        for answering in ([], [ONE]):
+            self.answering = list(answering)
+            self.paths.moved(self.now)
+            self.paths.probe_all(self.now)
+            self.settle()
+            self.now += 0.02
+        self.run_until(6.0)
+        self.assertEqual((self.paths.statuses()[0].loss, self.paths._paths[ONE].measurement.unanswered), (0.0, 0))
+
     def test_beside_a_route_in_use_a_direct_path_that_lives_stays_a_link_for_others(self) -> None:
         self.found(ONE)
         self.run_until(3.0)

@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.ids import ChannelAddress, SocketAddress
 from zerogo.mesh.events import PathKind
+from zerogo.routing.policy import RoutingPolicy
 from zerogo.testing.internet import LinkQuality
 from zerogo.testing.mesh import Member, VirtualMesh
 from zerogo.testing.nat import FULL_CONE, PORT_RESTRICTED, SYMMETRIC_RANDOM
@@ -48,6 +49,20 @@ class RelayedPairTests(SynchronousTestCase):
         self.assertIsInstance(status.path.destination, ChannelAddress)
         self.assertIn("symmetric NAT", status.reason)
         self.assertIsNone(status.seconds_to_direct)
+
+    def test_who_does_not_want_relays_says_so_and_nobody_reaches_him_by_one(self) -> None:
+        unwanted = {"relay disabled": RoutingPolicy(disable_relay=True)}
+        unwanted["relay fallback is off"] = RoutingPolicy(relay_fallback=False)
+        for reason, policy in unwanted.items():
+            mesh = self.mesh()
+            self.ann.policy = policy
+            mesh.start()
+            mesh.run_for(10.0)
+            self.bob.send(self.ann, b"hello")
+            mesh.run_for(1.0)
+            self.assertEqual(self.ann.status(self.bob).reason, f"unreachable: {reason}")
+            self.assertEqual([kind(self.ann, self.bob), kind(self.bob, self.ann), self.ann.inbox], [None, None, []])
+            self.assertEqual(self.ann.node.offer().relayed, ())
 
     def test_relay_stays_warm_beside_a_direct_path(self) -> None:
         mesh = self.mesh(PORT_RESTRICTED, FULL_CONE)

@@ -64,6 +64,7 @@ signals = st.builds(
             ports=st.sampled_from(PortPattern),
             step=st.integers(-65535, 65535),
         ),
+        carriers=st.integers(0, 2),
         is_complete=st.booleans(),
     ),
 )
