@@ -38,6 +38,8 @@ from zerogo.net.websocket import MessageReceived, WebSocketClient
 from zerogo.noise.identity import Identity
 
 PER_SOURCE = 20_000
+SPARE = 1500
+"""Descriptors of a process for what is no connection of an edge."""
 _OPENED = emit_opened(Opened(INITIAL_CREDIT, 100, SocketAddress("192.0.2.1", 1)))
 
 
@@ -234,12 +236,13 @@ class Crowd:
                 call(number)  # type: ignore[operator]
 
 
-def allow_connections(count: int) -> None:
-    """Have this process, and those it starts, hold so many connections, as far as the system lets it."""
+def allow_connections(count: int) -> int:
+    """Have this process, and those it starts, hold so many connections; gives how many the system lets them hold."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = count + 1000
+    wanted = count + SPARE
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), max(hard, wanted)))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE
 
 
 def main() -> None:

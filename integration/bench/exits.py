@@ -195,12 +195,12 @@ class Gateway:
     edges: int
 
     @classmethod
-    def configured(cls, directory: Path) -> Gateway:
-        """On free ports."""
+    def configured(cls, directory: Path, further: str = "") -> Gateway:
+        """On free ports, with further lines in its configuration."""
         users, edges, state = free_port(), free_port(), directory / "gateway"
         (directory / "gateway.yaml").write_text(
             f"listen: '{HOST}:{users}'\nedge-listen: '{HOST}:{edges}'\npublic-addresses: ['{HOST}:{edges}']\n"
-            f"open-to: [127.0.0.1/32]\nstate-dir: {state}\ndrain-seconds: 0\nlog-level: error\n"
+            f"open-to: [127.0.0.1/32]\nstate-dir: {state}\ndrain-seconds: 0\nlog-level: error\n{further}"
         )
         return cls(directory, users, edges)
 

@@ -37,8 +37,11 @@ class Crowds:
         self.processes = [started([*command, str(number)], log) for number, log in enumerate(self._logs)]
 
     def wait(self, times: int, until: float) -> bool:
-        """Until all were there so often; whether they were."""
+        """Until all were there so often; whether they were. A crowd that dies ends the bench with its last words."""
         while any(log.read_text().count("all here") < times for log in self._logs):
+            for process, log in zip(self.processes, self._logs, strict=True):
+                if process.poll() is not None:
+                    raise SystemExit(f"a crowd died: {log.read_text()[-500:]}")
             if time.monotonic() > until:
                 return False
             time.sleep(0.1)
@@ -119,10 +122,12 @@ def main() -> None:
     parser.add_argument("--crowds", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=300.0)
     options = parser.parse_args()
-    allow_connections(options.edges)
+    room = allow_connections(options.edges)
+    if options.edges > room:
+        raise SystemExit(f"this system lets a process, so a gateway, have {room} edges (ulimit -Hn): fewer --edges")
     print(f"load before: {os.getloadavg()[0]:.1f}; {os.cpu_count()} processors")
     with tempfile.TemporaryDirectory() as directory:
-        gateway = Gateway.configured(Path(directory))
+        gateway = Gateway.configured(Path(directory), "connections: 100\n")
         found = measure(gateway, options.edges, options.crowds, options.seconds)
     for figure, value in found.items():
         print(f"{figure:<42}{value}")

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from attrs import frozen
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks
 from twisted.internet.interfaces import IStreamClientEndpoint
@@ -45,7 +46,7 @@ from zerogo.net.dial import ControllerAddress, stream_endpoint
 from zerogo.net.exit_http import HttpSession
 from zerogo.net.exit_ports import EdgeDirectory, Meter
 from zerogo.net.exit_server import CONNECTIONS_LIMIT, EdgeServer
-from zerogo.net.exit_socket import StreamSocket
+from zerogo.net.exit_socket import Acceptor, StreamSocket
 from zerogo.net.exit_socks import SocksSession
 from zerogo.net.exit_user import SessionMaker, UserFactory
 from zerogo.net.listening import server_context
@@ -56,10 +57,26 @@ from zerogo.observe.process import diagnostics_site
 
 DRAIN_CHECK_SECONDS = 0.1
 SPARE_DESCRIPTORS = 1000
+"""For what is neither edge nor user; at most an eighth of what there is."""
 SWEEP_SECONDS = 30.0
 THREADS = 2
 ANY_HOST = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 BOTH: dict[int, SessionMaker] = {5: SocksSession, 0: HttpSession}
+
+
+@frozen
+class Room:
+    """For how many connections there are descriptors, so that neither edges nor users take those of the others."""
+
+    edges: int
+    users: int
+
+
+def room_for(descriptors: int, users: int) -> Room:
+    """Users have what is configured; where there are too few for all edges as well, at most the half."""
+    room = descriptors - min(SPARE_DESCRIPTORS, descriptors // 8)
+    users = min(users, max(room // 2, room - CONNECTIONS_LIMIT))
+    return Room(min(CONNECTIONS_LIMIT, room - users), users)
 
 
 class GatewayService(Service):
@@ -94,6 +111,7 @@ class GatewayService(Service):
         self._factories: list[UserFactory] = []
         self._denials = Denials(config.denied_addresses, unix_time)
         self._tls: CertificateOptions | None = None
+        self._room = room_for(CONNECTIONS_LIMIT, config.connections)
 
     def privilegedStartService(self) -> None:
         """Open the sockets; raises `AddressRefused`, `CertificateRefused`."""
@@ -120,7 +138,7 @@ class GatewayService(Service):
         """Begin; raises `PrivateFileError`."""
         super().startService()  # type: ignore[no-untyped-call]
         config = self._config
-        ask_for_descriptors(CONNECTIONS_LIMIT + config.connections + SPARE_DESCRIPTORS)
+        self._share_descriptors()
         make_private_directory(config.state_dir)
         identity = load_or_create_identity(config.state_dir / IDENTITY_FILE)
         if config.controller is not None:
@@ -135,7 +153,7 @@ class GatewayService(Service):
         self.hub = Hub(directory, Policy(config.policy), self._reactor, self._rng)
         self.desk = UserDesk(self.hub, accounts, self.meter, self._reactor, config.datagram_address)
         self.hub.is_denied = self.desk.is_denied = self._denials.holds
-        self.edges = EdgeServer(self.hub, identity, self._reactor, self._rng)
+        self.edges = EdgeServer(self.hub, identity, self._reactor, self._rng, self._room.edges)
         link = None if self.controlled is None else self.controlled.link
         monitor = GatewayMonitor(
             self.hub, self.desk, self.meter, self._factories, None if link is None else lambda: link.is_here
@@ -169,6 +187,8 @@ class GatewayService(Service):
             for factory in self._factories:
                 factory.close_all()
             self.desk.stop()
+            if self.edges is not None:
+                self.edges.stop()
             self._pool.stop()
         yield DeferredList(closing)
 
@@ -182,6 +202,20 @@ class GatewayService(Service):
             self.desk.kill_denied()
         for factory in self._factories:
             factory.close_denied()
+
+    def _share_descriptors(self) -> None:
+        wanted = CONNECTIONS_LIMIT + self._config.connections + SPARE_DESCRIPTORS
+        granted = ask_for_descriptors(wanted)
+        self._room = room_for(granted, self._config.connections)
+        if granted < wanted:
+            self.log.warn(
+                "This process may have {granted} files and sockets, not {wanted}: that is room for {edges} edges and "
+                "{users} connections of users (ulimit -n, or LimitNOFILE of systemd)",
+                granted=granted,
+                wanted=wanted,
+                edges=self._room.edges,
+                users=self._room.users,
+            )
 
     def _alone(self, identity: Identity) -> tuple[EdgeDirectory, Meter]:
         """Edges join with this gateway's own token."""
@@ -210,7 +244,7 @@ class GatewayService(Service):
                 addresses=addresses[:8],
                 is_tls=self._tls is not None,
                 region=config.region,
-                edges_limit=config.edges,
+                edges_limit=min(config.edges, self._room.edges),
                 revision=revision,
                 secret=None if self.controlled is None or self.controlled.was_admitted else token.secret,
             ),
@@ -262,7 +296,7 @@ class GatewayService(Service):
             elif kind == "diagnostics":
                 factory = diagnostics_site(monitor.counters)
             else:
-                limits = self._config.connections, self._config.connections_per_address
+                limits = self._room.users, self._config.connections_per_address
                 factory = UserFactory(desk, sessions[kind], balancers, *limits)
                 self._factories.append(factory)
             host, number = opened.getsockname()[:2]
@@ -271,6 +305,7 @@ class GatewayService(Service):
             self._ports[-1].exit_kind = kind
             if isinstance(factory, UserFactory):
                 self._ports[-1].transport = StreamSocket
+                Acceptor(self._ports[-1], factory)
             if kind == "edges":
                 edges.ports.append(self._ports[-1])
             self.log.info("{kind} on TCP {address}", kind=_KINDS[kind], address=str(SocketAddress.of(host, number)))

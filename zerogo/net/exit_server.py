@@ -35,6 +35,7 @@ from zerogo.net.exit_places import EDGE_PATH
 from zerogo.net.exit_tunnel import TunnelDriver
 from zerogo.net.instructions import has_aes
 from zerogo.net.tcp import keep_queue_short, read_more, write_now
+from zerogo.net.timeouts import Timeouts
 from zerogo.net.websocket import HEAD_LIMIT, PROTOCOL
 from zerogo.noise.identity import Identity
 
@@ -45,6 +46,10 @@ UNADMITTED_LIMIT = 2048
 UNADMITTED_ENOUGH = 512
 """While there are so many, none are accepted: the kernel keeps them waiting, which costs nothing, and those that are
 here get through their handshake in time."""
+
+SILENT_LIMIT = 4096
+"""Connections without a whole request; the oldest makes room. An edge sends its request at once, so whoever only
+connects, or sends a head byte by byte, gives way to it."""
 
 _log = Logger(namespace="zerogo.exit.server")
 
@@ -94,7 +99,10 @@ class _EdgeProtocol(WebSocketServerProtocol):
     _is_dropped = False
     _is_closed_by_edge = False
     _plain: PlainFrames
-    _timer: Any = None
+
+    def connectionMade(self) -> None:
+        self.factory.arrived(self)
+        super().connectionMade()  # type: ignore[no-untyped-call]
 
     def onConnect(self, request: ConnectionRequest) -> str | None:
         if request.path != EDGE_PATH:
@@ -106,12 +114,12 @@ class _EdgeProtocol(WebSocketServerProtocol):
         return PROTOCOL if PROTOCOL in request.protocols else None
 
     def onOpen(self) -> None:
+        self.factory.silent.pop(self, None)
         self.factory.waiting(1)
         self.transport.unregisterProducer()
         self.transport.registerProducer(self, True)
         keep_queue_short(self.transport)
         self._channel = ChannelResponder(self.factory.identity, self.factory.rng, EXIT, has_aes=self.factory.has_aes)
-        self._timer = self.factory.reactor.callLater(HANDSHAKE_SECONDS, self.drop, "no greeting")
         self._flush()
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
@@ -124,7 +132,7 @@ class _EdgeProtocol(WebSocketServerProtocol):
             self._flush()
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
-        self._cancel_timer()
+        self.factory.handshakes.discard(self)
         if self._channel is not None:
             self._channel = None
             self._admitted()
@@ -136,6 +144,7 @@ class _EdgeProtocol(WebSocketServerProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._is_closed_by_edge = not self._is_dropped and reason.check(ConnectionDone) is not None
+        self.factory.left(self)
         super().connectionLost(reason)
 
     @property
@@ -167,7 +176,7 @@ class _EdgeProtocol(WebSocketServerProtocol):
         answer, driver = result
         if self._channel is None or self._is_dropped:
             return
-        self._cancel_timer()
+        self.factory.handshakes.discard(self)
         self._channel.send(emit_greeting(answer))
         self._flush()
         if driver is None:
@@ -190,11 +199,6 @@ class _EdgeProtocol(WebSocketServerProtocol):
         if not self._is_admitted:
             self._is_admitted = True
             self.factory.waiting(-1)
-
-    def _cancel_timer(self) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
 
     def _flush(self) -> None:
         if self._channel is not None and self.state == self.STATE_OPEN:
@@ -232,7 +236,6 @@ class _EdgeProtocol(WebSocketServerProtocol):
         if self._is_dropped:
             return
         self._is_dropped = True
-        self._cancel_timer()
         if self.state == self.STATE_OPEN:
             self.sendClose(OVER if is_over else 1000, reason.encode()[:100].decode(errors="ignore"))
         else:
@@ -242,8 +245,11 @@ class _EdgeProtocol(WebSocketServerProtocol):
         """Break off: the edge would not hear a close either."""
         _log.debug("an edge at {source}: {reason}", source=self.source, reason=reason)
         self._is_dropped = True
-        self._cancel_timer()
         self.dropConnection(abort=True)
+
+    def late(self) -> None:
+        """`HANDSHAKE_SECONDS` have passed without a welcome."""
+        self.drop("no greeting")
 
     def pauseProducing(self) -> None:
         self.is_writable = False
@@ -262,7 +268,14 @@ class EdgeServer(WebSocketServerFactory):
 
     protocol = _EdgeProtocol  # type: ignore[assignment]
 
-    def __init__(self, hub: EdgeHub, identity: Identity, reactor: IReactorTime, rng: RandomBytes) -> None:
+    def __init__(
+        self,
+        hub: EdgeHub,
+        identity: Identity,
+        reactor: IReactorTime,
+        rng: RandomBytes,
+        connections_limit: int = CONNECTIONS_LIMIT,
+    ) -> None:
         super().__init__(server="", reactor=reactor)  # type: ignore[no-untyped-call]
         if not USES_NVX:
             _log.warn("Autobahn runs without its native code (NVX): edges will be slow")
@@ -273,15 +286,21 @@ class EdgeServer(WebSocketServerFactory):
         self.ports: list[Any] = []
         """Where edges are accepted."""
         self.unadmitted = 0
+        self.handshakes: Timeouts[_EdgeProtocol] = Timeouts(reactor, HANDSHAKE_SECONDS, _EdgeProtocol.late)
+        """Connections that have not been admitted, from the first moment on."""
+        self.silent: dict[_EdgeProtocol, None] = {}
+        """Of those, the ones without a whole request, the oldest first."""
+        self._connections = 0
+        self._limit = connections_limit
         self._is_accepting = True
         self.setProtocolOptions(  # type: ignore[no-untyped-call]
             webStatus=False,
             maxFramePayloadSize=FRAME_LIMIT,
             maxMessagePayloadSize=FRAME_LIMIT,
-            maxConnections=CONNECTIONS_LIMIT,
+            maxConnections=connections_limit,
             requireMaskedClientFrames=True,
             autoPingInterval=0,
-            openHandshakeTimeout=HANDSHAKE_SECONDS,
+            openHandshakeTimeout=0,
             closeHandshakeTimeout=2,
             allowedOrigins=[],
             allowNullOrigin=False,
@@ -293,6 +312,27 @@ class EdgeServer(WebSocketServerFactory):
         values = {name: getattr(self, name) for name in _EdgeProtocol.CONFIG_ATTRS}
         options = {name: staticmethod(value) if callable(value) else value for name, value in values.items()}
         self.protocol = type("_EdgeProtocol", (_EdgeProtocol,), {**options, "CONFIG_ATTRS": []})  # type: ignore[assignment]
+
+    def buildProtocol(self, addr: Any) -> Any:
+        return super().buildProtocol(addr) if self._connections < self._limit else None  # type: ignore[no-untyped-call]
+
+    def arrived(self, protocol: _EdgeProtocol) -> None:
+        """One more connection."""
+        self._connections += 1
+        self.handshakes.add(protocol)
+        if len(self.silent) >= SILENT_LIMIT:
+            next(iter(self.silent)).abort("it said nothing, and others wait")
+        self.silent[protocol] = None
+
+    def left(self, protocol: _EdgeProtocol) -> None:
+        """One fewer."""
+        self._connections -= 1
+        self.handshakes.discard(protocol)
+        self.silent.pop(protocol, None)
+
+    def stop(self) -> None:
+        """Wait for nobody any more."""
+        self.handshakes.stop()
 
     def waiting(self, more: int) -> None:
         """So many more (or fewer, below zero) wait to be admitted."""

@@ -7,11 +7,13 @@ from typing import Any
 
 from autobahn.websocket.protocol import WebSocketServerProtocol
 from twisted.internet import reactor as installed
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.net.exit_server import UNADMITTED_ENOUGH, EdgeServer
+from zerogo.net.exit_server import HANDSHAKE_SECONDS, SILENT_LIMIT, UNADMITTED_ENOUGH, EdgeServer
 from zerogo.net.websocket import HEAD_LIMIT
 from zerogo.noise.identity import Identity
 
@@ -64,17 +66,52 @@ class EdgeServerTests(SynchronousTestCase):
         self.assertTrue(port.is_reading)
 
     def test_a_head_that_does_not_end_is_not_kept(self) -> None:
-        protocol: Any = self.server.buildProtocol(None)
-        transport: Any = StringTransport()
-        transport.abortConnection, transport.unregisterProducer = transport.loseConnection, lambda: None
-        protocol.makeConnection(transport)
+        protocol, transport = self.connection()
         for _ in range(HEAD_LIMIT // 1024):
             protocol.dataReceived(b"x" * 1024)
         self.assertFalse(transport.disconnecting)
         protocol.dataReceived(b"x")
         self.assertTrue(transport.disconnecting)
-        for call in self.clock.getDelayedCalls():
-            call.cancel()
+
+    def test_who_sends_a_head_byte_by_byte_is_left_after_the_time_for_all_of_it(self) -> None:
+        protocol, transport = self.connection()
+        for _ in range(HANDSHAKE_SECONDS - 1):
+            protocol.dataReceived(b"G")
+            self.clock.advance(1)
+        self.assertFalse(transport.disconnecting)
+        self.clock.advance(1)
+        self.assertTrue(transport.disconnecting)
+
+    def test_whoever_only_connects_gives_way_to_those_who_come_later(self) -> None:
+        transports = [self.connection()[1] for _ in range(SILENT_LIMIT)]
+        self.assertFalse(any(transport.disconnecting for transport in transports))
+        others = [self.connection()[1] for _ in range(3)]
+        gone = [transport.disconnecting for transport in (*transports, *others)]
+        self.assertEqual((gone[:3], any(gone[3:])), ([True] * 3, False))
+
+    def test_all_connections_together_are_bounded_and_one_that_ends_makes_room(self) -> None:
+        self.server = EdgeServer(self.server.hub, self.server.identity, self.clock, os.urandom, 2)
+        (first, _), _ = self.connection(), self.connection()
+        self.assertIsNone(self.server.buildProtocol(None))
+        first.connectionLost(Failure(ConnectionDone()))
+        self.assertIsNotNone(self.server.buildProtocol(None))
+
+    def connection(self) -> tuple[Any, Any]:
+        """One that has just come."""
+        protocol: Any = self.server.buildProtocol(None)
+        transport: Any = StringTransport()
+
+        def abort() -> None:
+            if not transport.disconnecting:
+                transport.loseConnection()
+                protocol.connectionLost(Failure(ConnectionDone()))
+
+        transport.abortConnection, transport.unregisterProducer = abort, lambda: None
+        protocol.makeConnection(transport)
+        return protocol, transport
+
+    def tearDown(self) -> None:
+        self.server.stop()
         forget_batched_timers()
 
 
