@@ -26,6 +26,8 @@ from zerogo.exit.reason import Reason
 from zerogo.net.timeouts import Timeouts
 
 CONNECT_SECONDS = 8.0
+ACCEPTS_LIMIT = 100
+"""Connections that are taken in one turn, at most: those that are there have their turn, too."""
 
 _log = Logger(namespace="zerogo.exit.socket")
 
@@ -129,6 +131,49 @@ class StreamSocket(tcp.Server):
             return
         with contextlib.suppress(OSError):
             self.socket.close()
+
+
+class StreamMaker(Protocol):
+    """Who speaks on connections that are accepted."""
+
+    def protocol_for(self, host: str) -> Any:
+        """Who speaks on a connection from there; None where it is not taken."""
+
+
+class Acceptor:
+    """Takes connections at a port of Twisted's, which does so with an object for each address and a log for each turn.
+
+    As many as were there in one turn are asked for in the next one, and one more would not be there, so that the kernel
+    is seldom asked in vain.
+    """
+
+    def __init__(self, port: Any, maker: StreamMaker) -> None:
+        self._port = port
+        self._maker = maker
+        self._most = 1
+        port.doRead = self.accept
+
+    def accept(self) -> None:
+        """What is there."""
+        port, accepted = self._port, 0
+        while accepted < self._most:
+            try:
+                sock, peer = port.socket.accept()
+            except BlockingIOError:
+                break
+            except OSError:
+                # Too many open files, most likely: Twisted gives one up that it holds ready, and turns people away.
+                tcp.Port.doRead(port)
+                return
+            accepted += 1
+            if len(peer) > 2:
+                peer = (*socket.getnameinfo(peer, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[:1], *peer[1:])
+            protocol = self._maker.protocol_for(peer[0])
+            if protocol is None:
+                sock.close()
+            else:
+                protocol.makeConnection(StreamSocket(sock, protocol, peer, port, 0, port.reactor))
+        self._most = min(ACCEPTS_LIMIT, 2 * accepted) if accepted == self._most else max(1, accepted)
 
 
 class DialOwner(Protocol):

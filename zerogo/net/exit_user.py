@@ -226,7 +226,11 @@ class UserFactory(Factory[UserProtocol]):
         return len(self._connections)
 
     def buildProtocol(self, addr: Any) -> UserProtocol | None:
-        return UserProtocol(self, addr.host) if len(self._connections) < self._limit else None
+        return self.protocol_for(addr.host)
+
+    def protocol_for(self, host: str) -> UserProtocol | None:
+        """Who speaks on a connection from there; None where there are too many."""
+        return UserProtocol(self, host) if len(self._connections) < self._limit else None
 
     def connected(self, protocol: UserProtocol) -> None:
         """One more."""

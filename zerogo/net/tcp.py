@@ -79,6 +79,8 @@ def is_plain(transport: Any) -> bool:
 
 
 def _without(pieces: list[bytes], sent: int) -> list[bytes]:
+    if len(pieces) == 1 and sent == len(pieces[0]):
+        return []
     for number, piece in enumerate(pieces):
         if sent < len(piece):
             return [piece[sent:], *pieces[number + 1 :]]

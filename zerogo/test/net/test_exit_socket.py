@@ -10,14 +10,14 @@ from typing import Any
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IHalfCloseableProtocol
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from zerogo.exit.reason import Reason
 from zerogo.net import exit_socket
-from zerogo.net.exit_socket import CONNECT_SECONDS, Dial, Dialler, StreamSocket, reason_of
+from zerogo.net.exit_socket import CONNECT_SECONDS, Acceptor, Dial, Dialler, StreamSocket, reason_of
 
 HOST = "127.0.0.1"
 TURNS = 1000
@@ -155,6 +155,74 @@ class StreamSocketTests(SocketTestCase):
         self.assertEqual(self.far.recv(100), b"an answer")
         self.transport.abortConnection()
         self.turn_until(lambda: self.protocol.lost == [ConnectionAborted])
+
+
+class Maker(Factory[Noting]):
+    """Of protocols."""
+
+    def __init__(self) -> None:
+        self.hosts: list[str] = []
+        self.made: list[Noting] = []
+
+    def protocol_for(self, host: str) -> Noting | None:
+        self.hosts.append(host)
+        if len(self.hosts) > 5:
+            return None
+        self.made.append(Noting())
+        return self.made[-1]
+
+    def buildProtocol(self, addr: Any) -> Noting | None:
+        return self.protocol_for(addr.host)
+
+
+class AcceptorTests(SocketTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.maker = Maker()
+        self.port: Any = self.reactor.listenTCP(0, self.maker, interface=HOST)
+        self.addCleanup(self.port.connectionLost, None)
+        Acceptor(self.port, self.maker)
+
+    def connected(self) -> socket.socket:
+        far = socket.create_connection((HOST, self.port.getHost().port), 10)
+        self.addCleanup(far.close)
+        return far
+
+    def test_connections_are_taken_until_nobody_speaks_on_them(self) -> None:
+        ends = [self.connected() for _ in range(7)]
+        self.turn_until(lambda: len(self.maker.hosts) == 7)
+        self.assertEqual(self.maker.hosts, [HOST] * 7)
+        self.assertEqual([end.recv(1) for end in ends[5:]], [b"", b""])
+        ends[0].sendall(b"hello")
+        self.turn_until(lambda: self.maker.made[0].got == b"hello")
+        transport: Any = self.maker.made[0].transport
+        self.assertIs(type(transport), StreamSocket)
+        self.assertEqual(transport.getPeer().port, ends[0].getsockname()[1])
+        self.assertEqual(transport.getHost().port, self.port.getHost().port)
+
+    def test_one_turn_takes_as_many_as_the_one_before_and_more_where_that_was_not_enough(self) -> None:
+        for _ in range(4):
+            self.connected()
+        counts = []
+        for _ in range(3):
+            self.port.doRead()
+            counts.append(len(self.maker.hosts))
+        self.assertEqual(counts, [1, 3, 4])
+
+    def test_where_no_file_is_left_twisted_has_its_way(self) -> None:
+        self.connected()
+        real, failures = self.port.socket, [OSError(errno.EMFILE, "")]
+
+        class Full:
+            def accept(self) -> Any:
+                if failures:
+                    raise failures.pop()
+                return real.accept()
+
+        self.port.socket = Full()
+        self.port.doRead()
+        self.port.socket = real
+        self.assertEqual((self.maker.hosts, failures), ([HOST], []))
 
 
 class DiallerTests(SocketTestCase):
