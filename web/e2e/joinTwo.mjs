@@ -1,5 +1,5 @@
 // A network is made, and two machines join it with a line from an invite; somebody approves them.
-import { screenshot } from "./browser.mjs";
+import { checkAccessible, screenshot } from "./browser.mjs";
 import { check, errand, fact } from "./conversation.mjs";
 
 const JOIN_MILLISECONDS = 90_000;
@@ -22,6 +22,7 @@ export async function joinTwo(page) {
     url = /'(.*)'/.exec(line)?.[1] ?? "";
     check(url !== "", line);
   });
+  await fact("axe finds nothing wrong with it", () => checkAccessible(page));
   await screenshot(page, "invite");
   await errand({ do: "cut", one: "berlin", other: "paris" });
   await errand({ do: "join", host: "alice", url });

@@ -3,6 +3,7 @@ import { openBrowser, openPage, screenshot } from "./browser.mjs";
 import { check, fact, failed, onFailure } from "./conversation.mjs";
 import { bootstrap } from "./firstUser.mjs";
 import { joinTwo } from "./joinTwo.mjs";
+import { keepLog, readLog } from "./flowStory.mjs";
 import { hostileNames } from "./hostileNames.mjs";
 import { linkStory } from "./linkStory.mjs";
 import { looks } from "./looks.mjs";
@@ -16,8 +17,10 @@ try {
   await bootstrap(page);
   const network = await joinTwo(page);
   await linkStory(page, network);
+  await keepLog(page, network);
   await policyStory(page, network);
   await looks(browser, page, network);
+  await readLog(browser, page, network);
   await hostileNames(page, network);
   await outages(page, network);
   await fact("nothing went wrong in the page, and its policy refused nothing", () => {

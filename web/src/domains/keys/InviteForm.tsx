@@ -3,6 +3,7 @@ import { Button, Collapse, Form, Input, InputNumber, Radio, Select, Switch } fro
 import { useTranslation } from "react-i18next";
 import type { Network } from "@/api/documents";
 import { accept } from "@/components/accept";
+import { useKeptSecrets } from "@/components/keptSecrets";
 import { isNetworkSecret } from "@/components/networkSecret";
 import { ProblemNote } from "@/components/ProblemNote";
 import { useRepeatKey } from "@/components/useRepeatKey";
@@ -37,11 +38,14 @@ export function InviteForm({ network, onMade }: Props) {
   const actions = useInviteActions(network.id);
   const repeatKey = useRepeatKey();
   const isEndToEnd = network.psk_mode === "end-to-end";
+  const kept = useKeptSecrets();
   const request = useRequest(async (values: Values) => {
     const body = bodyOf(values);
     const made = await actions.create(body, repeatKey(body));
     const url = made.join_url ?? "";
-    onMade(isEndToEnd ? withNetworkSecret(url, values.secret.trim().toLowerCase()) : url, made.created_at);
+    const secret = isEndToEnd ? values.secret.trim().toLowerCase() : "";
+    if (secret) kept.keep(network.id, secret);
+    onMade(secret ? withNetworkSecret(url, secret) : url, made.created_at);
   });
   const isManual = network.approval === "manual";
   return (
@@ -56,7 +60,7 @@ export function InviteForm({ network, onMade }: Props) {
         tags: [],
         is_ephemeral: false,
         addresses: [],
-        secret: "",
+        secret: kept.of(network.id),
       }}
       onFinish={request.run}
     >

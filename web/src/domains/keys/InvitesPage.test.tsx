@@ -76,6 +76,8 @@ test("the secret that only members have goes into the line and never to the cont
   await user.click(screen.getByRole("button", { name: "Make the invite" }));
   expect(await screen.findByText(`sudo zerogo join '${URL}#${NETWORK_SECRET}'`)).toBeVisible();
   expect(JSON.stringify(sent()[0]?.body)).not.toContain(NETWORK_SECRET);
+  await user.click(screen.getByRole("button", { name: "Make another" }));
+  expect(await screen.findByLabelText("The network's secret")).toHaveValue(NETWORK_SECRET);
 });
 
 test("an invite that is good can be revoked; those that are finished stand apart", async () => {

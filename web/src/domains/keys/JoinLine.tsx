@@ -30,8 +30,16 @@ export function JoinLine({ network, url, madeAt, onDone, onAnother }: Props) {
         <p className={styles.step}>{t("joinLine.run")}</p>
         <CopyText text={joinCommand(url)} isBlock />
       </div>
-      <div className={styles.code} role="img" aria-label={t("joinLine.qr")}>
-        <QRCode value={url} type="svg" errorLevel="L" size={208} color="#000000" bgColor="#ffffff" />
+      <div className={styles.code}>
+        <QRCode
+          value={url}
+          type="svg"
+          errorLevel="L"
+          size={208}
+          color="#000000"
+          bgColor="#ffffff"
+          aria-label={t("joinLine.qr")}
+        />
         <p className={styles.note}>{t("joinLine.scan")}</p>
       </div>
       {lock?.is_locked === true && (

@@ -15,7 +15,7 @@ export function MemberDecisions({ member, onRemoved }: { member: Member; onRemov
   const approve = useRequest(() => actions.approve(member));
   return (
     <section className={styles.part}>
-      <h3 className={styles.heading}>{t("decisions.title")}</h3>
+      <h2 className={styles.heading}>{t("decisions.title")}</h2>
       <p className={styles.note}>{t(`decisions.${member.state}`)}</p>
       <div className={styles.buttons}>
         {member.state !== "approved" && (

@@ -53,7 +53,7 @@ export function MemberLinks({ member, members }: { member: Member; members: Memb
   ];
   return (
     <section className={styles.part}>
-      <h3 className={styles.heading}>{t("links.title")}</h3>
+      <h2 className={styles.heading}>{t("links.title")}</h2>
       {links.length === 0 ? (
         <p className={styles.note}>{t(member.is_online ? "links.none" : "links.offline")}</p>
       ) : (

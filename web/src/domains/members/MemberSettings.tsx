@@ -17,7 +17,7 @@ export function MemberSettings({ member }: { member: Member }) {
   const { t } = useTranslation("members");
   return (
     <section className={styles.part}>
-      <h3 className={styles.heading}>{t("settings.title")}</h3>
+      <h2 className={styles.heading}>{t("settings.title")}</h2>
       <Form layout="vertical" component="div">
         <NameField member={member} />
         <TagsField member={member} />

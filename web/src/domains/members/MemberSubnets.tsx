@@ -10,7 +10,7 @@ export function MemberSubnets({ member }: { member: Member }) {
   if (member.subnets.length === 0) return null;
   return (
     <section className={styles.part}>
-      <h3 className={styles.heading}>{t("subnets.title")}</h3>
+      <h2 className={styles.heading}>{t("subnets.title")}</h2>
       <ul className={styles.subnets}>
         {member.subnets.map((one) => (
           <li key={one.subnet}>

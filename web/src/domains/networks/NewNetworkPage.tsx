@@ -2,6 +2,7 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Network } from "@/api/documents";
+import { useKeptSecrets } from "@/components/keptSecrets";
 import { Page, Section } from "@/components/Page";
 import { NetworkMade } from "./NetworkMade";
 import { NewNetworkForm } from "./NewNetworkForm";
@@ -15,11 +16,16 @@ interface Made {
 export default function NewNetworkPage() {
   const { t } = useTranslation("networks");
   const [made, setMade] = useState<Made | null>(null);
+  const kept = useKeptSecrets();
+  const show = (network: Network, secret: string | null) => {
+    if (secret !== null) kept.keep(network.id, secret);
+    setMade({ network, secret });
+  };
   if (made) return <NetworkMade network={made.network} secret={made.secret} />;
   return (
     <Page title={t("new.title")} intro={t("new.intro")}>
       <Section>
-        <NewNetworkForm onMade={(network, secret) => setMade({ network, secret })} />
+        <NewNetworkForm onMade={show} />
       </Section>
     </Page>
   );

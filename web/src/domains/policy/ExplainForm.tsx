@@ -58,7 +58,7 @@ export function ExplainForm({ network }: { network: string }) {
             )
           }
         </Form.Item>
-        <Form.Item label=" ">
+        <Form.Item label=" " className={styles.ask}>
           <Button type="primary" htmlType="submit" loading={query.isFetching}>
             {t("explain.action")}
           </Button>

@@ -27,6 +27,8 @@ export default function PolicyPage() {
         <QueryState query={query}>
           {(policy) => (
             <Tabs
+              // So that all have room on a telephone: the list of those that have none is not for screen readers.
+              tabBarGutter={16}
               activeKey={search.get("show") ?? "edit"}
               onChange={(key) => setSearch(key === "edit" ? {} : { show: key }, { replace: true })}
               items={[

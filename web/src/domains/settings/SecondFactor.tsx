@@ -56,8 +56,8 @@ function SwitchOn({ onCodes }: { onCodes: (codes: string[]) => void }) {
   return (
     <Form name="code" className={styles.form} layout="vertical" requiredMark={false} onFinish={confirm.run}>
       <p className={styles.why}>{t("factor.scan")}</p>
-      <div className={styles.qr} role="img" aria-label={t("factor.qr")}>
-        <QRCode value={secret.uri} type="svg" size={192} color="#000000" bgColor="#ffffff" />
+      <div className={styles.qr}>
+        <QRCode value={secret.uri} type="svg" size={192} color="#000000" bgColor="#ffffff" aria-label={t("factor.qr")} />
       </div>
       <CopyText text={secret.secret} isBlock />
       <Form.Item name="code" label={t("factor.code")} rules={[{ required: true, message: t("factor.codeMissing") }]}>
@@ -123,7 +123,9 @@ function RecoveryCodes({ codes, onDone }: { codes: string[]; onDone: () => void 
         <>
           <p>{t("factor.codesWhy")}</p>
           <CopyText text={codes.join("\n")} isBlock />
-          <Button onClick={onDone}>{t("factor.codesDone")}</Button>
+          <Button className={styles.kept} onClick={onDone}>
+            {t("factor.codesDone")}
+          </Button>
         </>
       }
     />
