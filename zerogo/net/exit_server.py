@@ -102,7 +102,7 @@ class _EdgeProtocol(WebSocketServerProtocol):
 
     def connectionMade(self) -> None:
         self.factory.arrived(self)
-        super().connectionMade()  # type: ignore[no-untyped-call]
+        super().connectionMade()
 
     def onConnect(self, request: ConnectionRequest) -> str | None:
         if request.path != EDGE_PATH:
@@ -314,7 +314,7 @@ class EdgeServer(WebSocketServerFactory):
         self.protocol = type("_EdgeProtocol", (_EdgeProtocol,), {**options, "CONFIG_ATTRS": []})  # type: ignore[assignment]
 
     def buildProtocol(self, addr: Any) -> Any:
-        return super().buildProtocol(addr) if self._connections < self._limit else None  # type: ignore[no-untyped-call]
+        return super().buildProtocol(addr) if self._connections < self._limit else None
 
     def arrived(self, protocol: _EdgeProtocol) -> None:
         """One more connection."""
