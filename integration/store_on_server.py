@@ -70,6 +70,13 @@ class ServerTests(StoreCase):
         query = tables.networks.c.revision == 2**40 + 1
         self.assertEqual(len(self.database.read(lambda c: c.execute(tables.networks.select().where(query)).all())), 1)
 
+    def test_rows_that_the_server_numbers_go_beyond_31_bits(self) -> None:
+        start = f"SELECT setval(pg_get_serial_sequence('exit_streams', 'id'), {2**31 + 5})"
+        self.database.write(lambda connection: connection.exec_driver_sql(start).all())
+        note_stream(self.database)
+        (newest,) = self.database.read(exit_usage.list_streams, StreamFilter(), Paging()).items
+        self.assertEqual(newest.number, 2**31 + 6)
+
     def test_connections_that_the_server_ended_are_made_anew(self) -> None:
         ours = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
         self.other.write(lambda connection: connection.exec_driver_sql(ours).all())
@@ -159,7 +166,7 @@ class SnapshotTests(StoreCase):
             members.set_published, self.network, self.agent_id("ann"), ("aes", "chacha"), ("10.3.0.0/24",)
         )
         for _ in range(3):
-            self.note_stream()
+            note_stream(self.database)
         self.database.close()
         file = self.path.with_name("moved.db")
         out = move(Secret(SERVER), file, self.path.parent)
@@ -177,15 +184,17 @@ class SnapshotTests(StoreCase):
         self.assertGreater(sum(held.rows for held in back.values()), 8)
         self.database = Database.open(Secret(SERVER), self.path.parent)
         # Rows that the server numbers by itself go on where they were.
-        self.note_stream()
+        note_stream(self.database)
         newest, *others = self.database.read(exit_usage.list_streams, StreamFilter(), Paging()).items
         self.assertEqual((3, newest.number), (len(others), others[0].number + 1))
-
-    def note_stream(self) -> None:
-        words = dict.fromkeys(("gateway", "user", "source", "edge", "exit_address", "target", "command", "reason"), "x")
-        figures = dict.fromkeys(("ended_at", "seconds", "up", "down"), 1)
-        self.database.write(lambda c: c.execute(insert(exit_tables.exit_streams).values(**words, **figures)))
 
     def agent_id(self, name: str) -> NodeId:
         (found,) = [one for one in self.database.read(members.list_members, self.network) if one.name == name]
         return found.node_id
+
+
+def note_stream(database: Database) -> None:
+    """A row that the server numbers."""
+    words = dict.fromkeys(("gateway", "user", "source", "edge", "exit_address", "target", "command", "reason"), "x")
+    figures = dict.fromkeys(("ended_at", "seconds", "up", "down"), 1)
+    database.write(lambda c: c.execute(insert(exit_tables.exit_streams).values(**words, **figures)))

@@ -133,7 +133,7 @@ exit_stats = Table(
 exit_streams = Table(
     "exit_streams",
     METADATA,
-    Column("id", Integer, primary_key=True),
+    Column("id", COUNT, primary_key=True),
     Column("gateway", Text, nullable=False),
     Column("user", Text, nullable=False),
     Column("source", Text, nullable=False),

@@ -1,6 +1,6 @@
 """Writes what a controller of this release leaves behind: `python -m zerogo.test.store.release` makes
-`released/SCHEMA.sql`, which all later releases are tested to open. Run it before a release, commit the file, and never
-change it again.
+`released/SCHEMA.sql`, which all later releases are tested to open. Run it with each new schema, commit the file, and
+never change it again. Some were made from the one before them by the steps of the next schema alone.
 """
 
 from __future__ import annotations
