@@ -61,7 +61,7 @@ from zerogo.exit.target import Target
 from zerogo.ids import SocketAddress
 
 QUANTUM_BYTES = 32 * 1024
-"""What a stream may send in a turn; in long packets a quarter of the packet."""
+"""What a stream may send in a turn; in long packets, which only fast carriers take, half of the packet."""
 QUEUED_LIMIT = 32 * 1024 * 1024
 """When all streams together have so much queued, every writer is asked to stop."""
 CONTROL_LIMIT = 65536
@@ -229,7 +229,7 @@ class Mux:
         while self._control and len(self._control[0]) <= left:
             parts.append(self._control.popleft())
             left -= len(parts[-1])
-        quantum = max(QUANTUM_BYTES, room // 4)
+        quantum = max(QUANTUM_BYTES, room // 2)
         reserved = room // 4 if self._bulk else 0
         left -= self._fill(self._fresh, parts, left - reserved, quantum)
         self._fill(self._bulk, parts, left, quantum)
