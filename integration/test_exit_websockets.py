@@ -6,12 +6,15 @@ import os
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as installed
 from twisted.internet.defer import inlineCallbacks
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
+from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import TestCase
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
@@ -109,6 +112,18 @@ class ForeignEdgeTests(TestCase):
     def tearDown(self) -> Any:
         return self.exits.stop()
 
+    def lines(self, wanted: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+        """What the log will say of that kind."""
+        found: list[dict[str, Any]] = []
+
+        def observe(event: dict[str, Any]) -> None:
+            if wanted(event):
+                found.append(event)
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        return found
+
     def edge(self) -> ForeignEdge:
         return ForeignEdge(self.exits.edge_port, self.token)
 
@@ -118,9 +133,14 @@ class ForeignEdgeTests(TestCase):
         welcome = yield deferToThread(edge.join)
         self.assertEqual(welcome.seen, HOST)
         serving = deferToThread(edge.serve)
+        closed = self.lines(lambda event: event.get("event") == "stream-closed")
         for fetched in (self.exits.socks("http://anything.test/"), self.exits.http("http://anything.test/")):
             body, complaint, status = yield fetched
             self.assertEqual((status, complaint, body == BODY), (0, "", True))
+        # It says that it goes out at 192.0.2.1; what counts is where it is seen.
+        while len(closed) < 2:
+            yield deferLater(reactor, 0.02, lambda: None)
+        self.assertEqual([line["exit_address"] for line in closed], [HOST, HOST])
         edge.stopping.set()
         yield serving
 
@@ -139,7 +159,8 @@ class ForeignEdgeTests(TestCase):
             except ConnectionClosed:
                 return True
 
-        for sealed, clear in (
+        said = self.lines(lambda event: event["log_level"] >= LogLevel.warn and "exit" in event["log_namespace"])
+        misbehaviours = (
             (b"\x09unknown kind", None),
             (PACKET + b"\x03\x00", None),
             (PACKET + frame(Kind.DATA, 99, b"never opened"), None),
@@ -147,9 +168,16 @@ class ForeignEdgeTests(TestCase):
             (b"\x02" + b"\xff" * 8, None),
             (None, b"not sealed"),
             (None, "text"),
-        ):
+        )
+        for sealed, clear in misbehaviours:
             is_dropped = yield deferToThread(misbehave, sealed, clear)
             self.assertTrue(is_dropped, (sealed, clear))
+        while len(said) < len(misbehaviours):
+            yield deferLater(reactor, 0.02, lambda: None)
+        self.assertEqual(
+            [line.get("event") for line in said],
+            ["tunnel-protocol"] * 5 + ["edge-carrier-lost"] * 2,
+        )
         self.exits.add_edge()
         yield self.exits.edges_are_here(1)
         _, complaint, status = yield self.exits.socks(f"http://target.test:{self.exits.page_port}/page")

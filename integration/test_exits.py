@@ -123,16 +123,6 @@ class CurlTests(ExitCase):
         body, complaint, status = yield self.exits.socks(self.page("mixed.test"))
         self.assertEqual((status, complaint, len(body)), (0, "", len(PAGE)))
 
-    @inlineCallbacks
-    def test_no_matching_edge_is_said(self) -> Any:
-        proxy = f"{HOST}:{self.exits.user_port}"
-        _, complaint, status = yield self.exits.curl("-x", f"http://x-country-jp:y@{proxy}", self.page())
-        self.assertEqual(status, 0, complaint)
-        body, _, _ = yield self.exits.curl(
-            "-x", f"http://x-contry-jp:y@{proxy}", "-o", "/dev/null", "-w", "%{http_code}", self.page()
-        )
-        self.assertEqual(body, b"407")
-
 
 class AccountTests(ExitCase):
     OPEN_TO = "[]"
@@ -168,6 +158,17 @@ class AccountTests(ExitCase):
         self.assertEqual(body, b"407")
         body, _, _ = yield self.exits.http("--proxy-user", f"bob:{PASSWORD}", self.page())
         self.assertEqual(len(body), len(PAGE))
+
+    @inlineCallbacks
+    def test_that_no_edge_matches_is_told_apart_from_a_wish_that_there_is_not(self) -> Any:
+        for wish, reply, code in (("country-jp", "(1)", b"503"), ("contry-jp", "rejected", b"407")):
+            user = f"alice-{wish}:{PASSWORD}"
+            _, complaint, status = yield self.proxied(user, self.page())
+            self.assertEqual((status, reply in complaint), (97, True), complaint)
+            body, _, _ = yield self.exits.http(
+                "--proxy-user", user, "-o", "/dev/null", "-w", "%{http_code}", self.page()
+            )
+            self.assertEqual(body, code)
 
     @inlineCallbacks
     def test_a_rate_holds_and_a_stopped_user_is_cut_at_once(self) -> Any:

@@ -38,7 +38,7 @@ from zerogo.net.websocket import MessageReceived, WebSocketClient
 from zerogo.noise.identity import Identity
 
 PER_SOURCE = 20_000
-SPARE = 1500
+SPARE = 2500
 """Descriptors of a process for what is no connection of an edge."""
 _OPENED = emit_opened(Opened(INITIAL_CREDIT, 100, SocketAddress("192.0.2.1", 1)))
 

@@ -127,7 +127,7 @@ def main() -> None:
         raise SystemExit(f"this system lets a process, so a gateway, have {room} edges (ulimit -Hn): fewer --edges")
     print(f"load before: {os.getloadavg()[0]:.1f}; {os.cpu_count()} processors")
     with tempfile.TemporaryDirectory() as directory:
-        gateway = Gateway.configured(Path(directory), "connections: 100\n")
+        gateway = Gateway.configured(Path(directory), f"connections: {2 * OPENINGS}\n")
         found = measure(gateway, options.edges, options.crowds, options.seconds)
     for figure, value in found.items():
         print(f"{figure:<42}{value}")
