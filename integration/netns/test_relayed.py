@@ -1,4 +1,5 @@
-"""Pairs that only a relay joins, in the lab: hopeless NATs, and sites without UDP. The tables of pairs are printed."""
+"""Pairs that only a relay joins, or an open TCP port, in the lab: hopeless NATs, and sites without UDP. The tables of
+pairs are printed."""
 
 from __future__ import annotations
 
@@ -35,3 +36,6 @@ class RelayedTests(SynchronousTestCase):
 
     def test_sites_without_udp_reach_the_relay_by_a_stream(self) -> None:
         self.run_whole("udp-blocked")
+
+    def test_a_site_without_udp_and_relays_reaches_an_open_tcp_port(self) -> None:
+        self.run_whole("open-port")

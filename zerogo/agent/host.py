@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from zerogo.agent.devices import Devices
 from zerogo.agent.names import NameServices
 from zerogo.agent.relays import MakeBridge
+from zerogo.agent.streams import MakeStreams
 from zerogo.agent.subnets import Forwarder, Routes
 from zerogo.config.agent import AgentConfig
 from zerogo.core import RandomBytes
@@ -72,6 +73,7 @@ class Host:
     watch_addresses: Callable[[Callable[[list[str]], object], Sequence[str]], Watch]
     """Takes who is told, and the interfaces to ignore."""
     make_bridge: MakeBridge
+    make_streams: MakeStreams
     map_port: Callable[[MappingWish], Mapping]
     """Nothing is asked before `look`."""
     make_routes: Callable[[str], Routes]

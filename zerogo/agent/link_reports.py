@@ -27,7 +27,7 @@ IDLE_LINKS = 16
 """In one report while nobody looks."""
 MILLISECONDS_LIMIT = 3_600_000.0
 TCP = "tcp"
-"""The path by a relay that is reached over TCP or TLS."""
+"""The path by a relay that is reached over TCP or TLS; one from end to end has the same name and no relay."""
 _RTT_STEP, _RTT_SHARE = 0.3, 0.05
 """Milliseconds, and share of the value before, below which a round trip or jitter has not moved."""
 _RATE_STEP, _RATE_SHARE = 50.0, 0.1

@@ -10,7 +10,7 @@ from zerogo.ice.candidate import CandidateKind
 from zerogo.ice.nature import NatBehaviour, NatMapping, PortPattern
 from zerogo.reach.pair import End, PairFacts, PathFacts, Place, Way
 
-WAYS = {"direct": Way.DIRECT, "relay": Way.RELAY}
+WAYS = {"direct": Way.DIRECT, "tcp": Way.TCP, "relay": Way.RELAY}
 """By kind of path; all others lead through members."""
 
 
@@ -48,7 +48,8 @@ def end_of(offer: OfferReport) -> End:
     places = [_place(text) for text in offer.candidates]
     relayed = [Place(CandidateKind.RELAY, "[" in text) for text in offer.relayed]
     nat = NatBehaviour(mapping=_member(NatMapping, offer.mapping), ports=_member(PortPattern, offer.ports))
-    return End(places=(*(place for place in places if place is not None), *relayed), nat=nat)
+    ports = tuple(text.partition(" ")[2] for text in offer.streams)
+    return End(places=(*(place for place in places if place is not None), *relayed), nat=nat, ports=ports)
 
 
 def _place(text: str) -> Place | None:
@@ -77,7 +78,7 @@ def _path_facts(path: PathReport | None, names: Mapping[str, str]) -> PathFacts 
         via = carriers(path, names)
     return PathFacts(
         way=way,
-        address=path.address if way is Way.DIRECT else "",
+        address=path.address if way in (Way.DIRECT, Way.TCP) else "",
         local_kind=path.local_candidate,
         remote_kind=path.remote_candidate,
         is_ipv6=path.address.startswith("["),

@@ -19,11 +19,13 @@ from zerogo.agent.joining import own_place
 from zerogo.agent.relays import Relays
 from zerogo.agent.segment import Segment, SegmentOwner, Signalling
 from zerogo.agent.state_dir import ENDPOINTS_LIMIT, Endpoints, StateDir
+from zerogo.agent.streams import Streams
 from zerogo.config.agent import AgentConfig
 from zerogo.control.netmap import NetworkMap
 from zerogo.control.policy_sheet import FilterSheet
 from zerogo.errors import EnvironmentFault
 from zerogo.ids import SocketAddress
+from zerogo.mesh.events import PathKind
 from zerogo.mesh.node import Node
 from zerogo.mesh.settings import NodeSettings
 from zerogo.mesh.status import PeerStatus
@@ -56,6 +58,13 @@ class Presence:
         self._signalling = signalling
         self._relays = relays
         self._failed = failed
+        self.streams = Streams(
+            host.make_streams,
+            host.resolve,
+            lambda: self.ports,
+            port=config.listen_tcp,
+            places=config.tcp_addresses,
+        )
         self.peers_changed: Callable[[], object] = lambda: None
         """Is called when a peer is reached another way, or not any more."""
         self._devices: Devices | None = None
@@ -88,6 +97,7 @@ class Presence:
         """Take the TAP and the data sockets; needs privileges. Raises `EnvironmentFault`."""
         self._devices, self._is_given = self._host.open_devices(self._config), False
         self._endpoints = self._state.endpoints()
+        self.streams.open()
 
     def use_map(self, network_map: NetworkMap, psk: bytes | None, sheet: FilterSheet | None) -> None:
         """Take over a verified map, and the filters that go with it."""
@@ -112,6 +122,7 @@ class Presence:
         self._hosts = list(hosts)
         if self.segment is not None and self._devices is not None:
             self.segment.use_hosts(self._devices.local_addresses(self._hosts))
+        self.streams.use_hosts(self._hosts)
 
     def data_address(self, host: str) -> SocketAddress | None:
         """The data socket's address on one of the machine's hosts; None where there is no such socket."""
@@ -150,6 +161,7 @@ class Presence:
     def close(self) -> None:
         """Say good-bye to the peers and let the devices go."""
         self._close_segment()
+        self.streams.stop()
         if self._devices is not None:
             self._devices.close()
             self._devices = None
@@ -178,6 +190,7 @@ class Presence:
             plane_failed=self._failed,
             relay_stream_wanted=self._relays.stream_wanted,
             relay_stream_unwanted=self._relays.stream_unwanted,
+            streams=self.streams,
             peers_changed=self.peers_changed,
         )
         reactor = self._host.reactor
@@ -187,12 +200,14 @@ class Presence:
         self.segment.use_stun_servers(self._servers)
         self.segment.use_port_mapped(self._port_mapped)
         self._relays.attach(self.segment)
+        self.streams.attach(self.segment)
 
     def _close_segment(self) -> None:
         if self.segment is not None:
             self.remember_endpoints()
             self.segment.stop()
             self._relays.stop()
+            self.streams.detach()
             self.segment = None
             self._held = None
 
@@ -203,5 +218,6 @@ class Presence:
 def _places(peer: PeerStatus) -> tuple[SocketAddress, ...]:
     """Where a peer was reached, the path in use first."""
     alive = sorted((path for path in peer.paths if path.is_alive), key=lambda path: not path.is_active)
-    places = [path.destination for path in alive if isinstance(path.destination, SocketAddress)]
+    direct = [path.destination for path in alive if path.kind is PathKind.DIRECT]
+    places = [place for place in direct if isinstance(place, SocketAddress)]
     return tuple(dict.fromkeys(places))[:ENDPOINTS_LIMIT]

@@ -26,8 +26,9 @@ class PathReport(msgspec.Struct, frozen=True, kw_only=True):
     """One way to a peer."""
 
     kind: str
-    """`direct`; ways through members and relays have names of their own."""
+    """`direct`, `tcp` (a connection from end to end), `peer` (through members) or `relay`."""
     address: str
+    """Of a connection, where it leads to or comes from."""
     relay: str = ""
     """The name of the relay that it goes by; empty for none."""
     local_candidate: str
@@ -81,6 +82,8 @@ class OfferReport(msgspec.Struct, frozen=True, kw_only=True):
 
     candidates: list[str] = []
     """Each `KIND ADDRESS:PORT`; `host`, `mapped` or `srflx`."""
+    streams: list[str] = []
+    """Where it takes TCP connections; each `KIND ADDRESS:PORT`, `host` or `mapped`."""
     relayed: list[str] = []
     """Each `RELAY ADDRESS:PORT`; the relay at home first."""
     mapping: str = "unknown"
@@ -245,7 +248,7 @@ def path_report(path: PathStatus) -> PathReport:
     """A path, for people and programs."""
     return PathReport(
         kind=path.kind.value,
-        address=str(path.destination),
+        address=path.far or str(path.destination),
         relay=path.relay,
         local_candidate=path.local_candidate,
         remote_candidate=path.remote_candidate,
@@ -264,6 +267,7 @@ def offer_report(offer: Offer) -> OfferReport:
     """What an end tells of itself, for people and programs."""
     return OfferReport(
         candidates=[f"{each.kind.value} {each.address}" for each in offer.candidates],
+        streams=[f"{each.kind.value} {each.address}" for each in offer.streams],
         relayed=[f"{each.relay} {each.address}" for each in offer.relayed],
         mapping=offer.nat.mapping.value,
         ports=offer.nat.ports.value,

@@ -8,13 +8,20 @@ from collections.abc import Sequence
 from zerogo.mesh.events import PathKind
 from zerogo.mesh.status import PathStatus, PeerStatus
 
-WORDS = {PathKind.DIRECT: "P2P-DIRECT", PathKind.PEER: "P2P-RELAY", PathKind.RELAY: "SERVER-RELAY"}
+WORDS = {
+    PathKind.DIRECT: "P2P-DIRECT",
+    PathKind.TCP: "P2P-TCP",
+    PathKind.PEER: "P2P-RELAY",
+    PathKind.RELAY: "SERVER-RELAY",
+}
 
 
 def routing_stats(peers: Sequence[PeerStatus]) -> str:
-    """`Routing stats: 3 peers, 1 direct, 1 relay, 1 server`; a relay is another member, a server a relay server."""
+    """`Routing stats: 3 peers, 1 direct, 1 relay, 1 server`; a relay is another member, a server a relay server. A TCP
+    connection from end to end counts as direct."""
     kinds = [peer.path.kind for peer in peers if peer.path is not None]
     direct, relay, server = (kinds.count(kind) for kind in (PathKind.DIRECT, PathKind.PEER, PathKind.RELAY))
+    direct += kinds.count(PathKind.TCP)
     return f"Routing stats: {len(peers)} peers, {direct} direct, {relay} relay, {server} server"
 
 

@@ -17,6 +17,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from zerogo.agent.filters import Filters, NodeFilters
+from zerogo.agent.streams import Streams
 from zerogo.control.netmap import MemberRecord, NetworkMap
 from zerogo.core import Transmit
 from zerogo.dataplane.interface import (
@@ -33,6 +34,7 @@ from zerogo.dataplane.interface import (
     Upcall,
 )
 from zerogo.dataplane.plan import path_plan
+from zerogo.ice.candidate import Candidate
 from zerogo.ids import NodeId, SideAddress, SocketAddress
 from zerogo.mesh.events import (
     ControlToSend,
@@ -45,6 +47,8 @@ from zerogo.mesh.events import (
     PeerRemoved,
     PeerState,
     PeerStateChanged,
+    PeerStreamUnwanted,
+    PeerStreamWanted,
     PunchWanted,
     RelayStreamUnwanted,
     RelayStreamWanted,
@@ -61,6 +65,8 @@ from zerogo.mesh.relay import RelaySpec
 from zerogo.mesh.signal import Offer
 from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import NodeCounters, PeerStatus
+from zerogo.mesh.stream_proof import StreamKey
+from zerogo.mesh.streaming import PeerStream
 from zerogo.net.plane import UpcallReader
 from zerogo.net.pump import Pump
 from zerogo.net.side_sockets import SideSockets
@@ -94,6 +100,8 @@ class SegmentOwner:
     relay_stream_wanted: Callable[[str], object]
     """Nothing comes back from the relay of that name by UDP."""
     relay_stream_unwanted: Callable[[str], object]
+    streams: Streams
+    """Who dials members by TCP."""
     peers_changed: Callable[[], object] = lambda: None
     """A peer is reached another way, or not any more."""
 
@@ -192,6 +200,22 @@ class Segment:
     def use_port_mapped(self, outer: SocketAddress | None) -> None:
         """Take over what the gateway maps to our data socket; None where it maps nothing."""
         self._pump.call(self._node.set_port_mapped, outer)
+
+    def use_streams(self, streams: Sequence[Candidate]) -> None:
+        """Take over where this machine takes TCP connections of members."""
+        self._pump.call(self._node.set_streams, streams)
+
+    def stream_key(self, fragment: bytes) -> StreamKey | None:
+        """What proves a connection that says it is for the pair of this fragment."""
+        return self._node.stream_key(fragment)
+
+    def peer_stream_opened(self, peer: int, stream: PeerStream) -> None:
+        """There is a proven connection to that peer."""
+        self._pump.call(self._node.peer_stream_opened, peer, stream)
+
+    def peer_stream_closed(self, peer: int, address: SocketAddress) -> None:
+        """There is none any more at that address."""
+        self._pump.call(self._node.peer_stream_closed, peer, address)
 
     def use_relays(self, relays: Sequence[RelaySpec]) -> None:
         """Take over the network's relays and where they are."""
@@ -296,6 +320,7 @@ class Segment:
                 self._known_since.pop(peer, None)
                 self._ciphers.pop(peer, None)
                 _log.info("{name} is no member any more", name=self._names.pop(peer, "a peer"))
+                self._owner.streams.forget(peer)
                 self._plane.remove_peer(peer)
                 self.filters.peer_removed(peer)
             case SessionReady(peer, keys):
@@ -324,6 +349,10 @@ class Segment:
                 self._owner.relay_stream_wanted(relay)
             case RelayStreamUnwanted(relay):
                 self._owner.relay_stream_unwanted(relay)
+            case PeerStreamWanted(key, places):
+                self._owner.streams.dial(key, places)
+            case PeerStreamUnwanted(peer):
+                self._owner.streams.undial(peer)
             case SurroundingsDoubted():
                 self._signalling.look()
             case SideSocketsWanted() | SideSocketKept() | SideSocketsDropped():

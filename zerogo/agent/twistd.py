@@ -19,8 +19,9 @@ from twisted.python.usage import UsageError
 from zerogo.agent.host import Commands, Host, Mapping, MappingWish, Watch
 from zerogo.agent.names import NameServices
 from zerogo.agent.own_edge import MakeEdge, OwnEdge, RunningEdge, edge_wants_tls
-from zerogo.agent.relays import Bridge, Told
+from zerogo.agent.relays import Bridge, MakeBridge, Told
 from zerogo.agent.service import AgentService
+from zerogo.agent.streams import MakeStreams, StreamDriver, StreamsWish
 from zerogo.config.agent import AgentConfig
 from zerogo.config.edge import EdgeConfig
 from zerogo.config.options import RoleOptions
@@ -127,6 +128,31 @@ def edge_maker(reactor: Any) -> MakeEdge:
     return make
 
 
+def bridge_maker(reactor: Any, proxy: Proxy | None) -> MakeBridge:
+    """Makes streams to relays."""
+    from zerogo.net.relay_bridge import RelayBridge
+    from zerogo.net.relay_dial import stream_ways
+
+    def make(
+        places: tuple[RelayPlace, ...], data_ports: Callable[[], Sequence[int]], opened: Told, closed: Told
+    ) -> Bridge:
+        return RelayBridge(reactor, stream_ways(reactor, places, proxy), data_ports, opened=opened, closed=closed)
+
+    return make
+
+
+def streams_maker(reactor: Any, proxy: Proxy | None) -> MakeStreams:
+    """Makes what takes and dials streams of members."""
+    from zerogo.net.peer_stream import StreamTools
+    from zerogo.net.peer_streams import PeerStreams
+
+    def make(wish: StreamsWish) -> StreamDriver:
+        tools = StreamTools(reactor=reactor, data_ports=wish.data_ports, rng=os.urandom)
+        return PeerStreams(tools, wish.find, proxy, opened=wish.opened, closed=wish.closed)
+
+    return make
+
+
 def real_host(reactor: Any, proxy: Proxy | None, tor: TorPlaces, commands: Commands) -> Host:
     """This machine."""
     from zerogo.agent.devices import OpenedDevices
@@ -137,19 +163,12 @@ def real_host(reactor: Any, proxy: Proxy | None, tor: TorPlaces, commands: Comma
     from zerogo.net.kernel_routes import KernelRoutes
     from zerogo.net.name_server import NameServer
     from zerogo.net.portmap import PortMapping
-    from zerogo.net.relay_bridge import RelayBridge
-    from zerogo.net.relay_dial import stream_ways
     from zerogo.net.resolve import resolve_places
     from zerogo.net.resolver_setup import HostsFile, ResolvedLink, has_resolved
     from zerogo.portmap.mapper import PortMapper
 
     def watch(on_change: Callable[[list[str]], object], ignored: Sequence[str]) -> Watch:
         return AddressWatch(reactor, reactor, on_change, ignored=ignored)
-
-    def make_bridge(
-        places: tuple[RelayPlace, ...], data_ports: Callable[[], Sequence[int]], opened: Told, closed: Told
-    ) -> Bridge:
-        return RelayBridge(reactor, stream_ways(reactor, places, proxy), data_ports, opened=opened, closed=closed)
 
     def name_services(wish: str) -> NameServices | None:
         if wish == "off":
@@ -177,7 +196,8 @@ def real_host(reactor: Any, proxy: Proxy | None, tor: TorPlaces, commands: Comma
         proxy_leads_to=(lambda host, port: False) if proxy is None else proxy.leads_to,
         resolve=lambda places: resolve_places(reactor, places),
         watch_addresses=watch,
-        make_bridge=make_bridge,
+        make_bridge=bridge_maker(reactor, proxy),
+        make_streams=streams_maker(reactor, proxy),
         map_port=map_port,
         make_routes=KernelRoutes,
         name_services=name_services,

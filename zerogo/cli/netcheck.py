@@ -185,9 +185,10 @@ def _agent(config: AgentConfig) -> str:
         return "not running" if isinstance(error, AgentSilent) else str(error)
     mapping = status.port_mapping
     mapped = f", reached at {mapping.outer} by {mapping.used}" if mapping is not None and mapping.outer else ""
-    return (
-        f"{status.state} of {status.network_name or status.network}, port {', '.join(map(str, status.ports))}{mapped}"
-    )
+    tcp = ", ".join(text.partition(" ")[2] for text in status.offer.streams)
+    open_port = f", takes TCP at {tcp}" if tcp else ""
+    ports = ", ".join(map(str, status.ports))
+    return f"{status.state} of {status.network_name or status.network}, port {ports}{mapped}{open_port}"
 
 
 def _print(facts: NetworkFacts, verdict: Verdict, agent: str) -> None:

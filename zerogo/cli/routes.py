@@ -13,18 +13,18 @@ from rich.table import Table
 from zerogo.agent.reports import PathReport, PeerReport, StatusReport, SubnetReport
 from zerogo.cli.agent_client import AgentClient, agent_options
 from zerogo.cli.groups import Commands
-from zerogo.cli.tables import age_text, bytes_text, fitted_table, ms_text, print_whole, terminal_width
+from zerogo.cli.tables import STRAIGHT, age_text, bytes_text, fitted_table, ms_text, print_whole, terminal_width
 
 _LESSER_COLUMNS = ("JITTER", "SINCE", "LOSS")
 _NUMBERS = ("HOPS", "SCORE", "RTT", "JITTER", "LOSS", "SINCE")
 
 
 def way_text(path: PathReport | None, names: dict[str, str]) -> str:
-    """`direct`, `through bob, cat`, `relay fra`; a dash where there is none."""
+    """`direct`, `tcp`, `through bob, cat`, `relay fra`; a dash where there is none."""
     if path is None:
         return "-"
-    if path.kind == "direct":
-        return f"direct {path.address}"
+    if path.kind in STRAIGHT:
+        return f"{path.kind} {path.address}"
     if path.kind == "relay":
         return f"relay {path.relay or path.address}"
     carriers = path.address.split(" > ")[:-1]
@@ -32,8 +32,8 @@ def way_text(path: PathReport | None, names: dict[str, str]) -> str:
 
 
 def hops_of(path: PathReport) -> int:
-    """Links of a path: 1 where it is direct, 2 by a relay."""
-    if path.kind == "direct":
+    """Links of a path: 1 where nobody carries it, 2 by a relay."""
+    if path.kind in STRAIGHT:
         return 1
     return 2 if path.kind == "relay" else len(path.address.split(" > "))
 

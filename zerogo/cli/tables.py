@@ -14,6 +14,8 @@ from rich.text import Text
 from zerogo.agent.pair_facts import carriers
 from zerogo.agent.reports import LockReport, NamesReport, PathReport, PeerReport, StatusReport
 
+STRAIGHT = ("direct", "tcp")
+"""Kinds of paths that nobody carries."""
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _STATE_STYLES = {"connected": "green", "unreachable": "red"}
 _UNLIMITED_COLUMNS = 10_000
@@ -57,12 +59,13 @@ def names_of(peers: Sequence[PeerReport]) -> dict[str, str]:
 
 
 def path_text(path: PathReport, names: Mapping[str, str]) -> str:
-    """`direct 192.0.2.7:9993 (host to srflx)`, `via relay fra` or `via carol, dave`."""
+    """`direct 192.0.2.7:9993 (host to srflx)`, `tcp 192.0.2.7:443 (active to passive)`, `via relay fra` or `via carol,
+    dave`."""
     if path.kind == "relay":
         return f"via relay {path.relay or path.address}"
-    if path.kind != "direct":
+    if path.kind not in STRAIGHT:
         return f"via {', '.join(carriers(path, names)) or path.address}"
-    return f"direct {path.address} ({path.local_candidate} to {path.remote_candidate})"
+    return f"{path.kind} {path.address} ({path.local_candidate} to {path.remote_candidate})"
 
 
 def terminal_width() -> int | None:

@@ -13,7 +13,7 @@ from zerogo.agent.reports import PathReport, PeerReport
 from zerogo.cli.agent_client import AgentClient, agent_options
 from zerogo.cli.peer_names import find_peer
 from zerogo.cli.routes import names_of, way_text
-from zerogo.cli.tables import age_text, ms_text
+from zerogo.cli.tables import STRAIGHT, age_text, ms_text
 
 
 class Hop(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +41,7 @@ def hops_to(peer: PeerReport, own_name: str, peers: Sequence[PeerReport]) -> lis
         return hops
     if path.kind == "relay":
         hops.append(Hop(name=path.relay or path.address, what="relay", rtt_ms=None))
-    elif path.kind != "direct":
+    elif path.kind not in STRAIGHT:
         hops.extend(_carriers(path, peers))
     return [*hops, Hop(name=peer.name, what="destination", rtt_ms=path.rtt_ms)]
 

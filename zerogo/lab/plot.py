@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from zerogo.lab.document import Place
 from zerogo.lab.scenario import Action, ActionKind, Check, CheckKind, Link, Pair, Role, Scenario
 
-PATH_KINDS = ("direct", "peer", "relay", "server", "none")
+PATH_KINDS = ("direct", "tcp", "peer", "relay", "server", "none")
 """What an agent may call the path to a peer; `none` where there is none."""
 MAPPINGS = ("endpoint-independent", "address-dependent", "address-and-port-dependent", "blocked")
 _CHECK_KEYS: Mapping[CheckKind, Sequence[str]] = {

@@ -34,6 +34,8 @@ class End:
 
     places: tuple[Place, ...] = ()
     nat: NatBehaviour = field(factory=NatBehaviour)
+    ports: tuple[str, ...] = ()
+    """Where it takes TCP connections of members."""
 
     def has(self, *kinds: CandidateKind, is_ipv6: bool | None = None) -> bool:
         """Whether there is a candidate of one of these kinds, and of that family where one is given."""
@@ -49,6 +51,8 @@ class Way(enum.StrEnum):
     """What a path in use leads through."""
 
     DIRECT = "direct"
+    TCP = "tcp"
+    """A connection from end to end."""
     RELAY = "relay"
     MEMBERS = "members"
 
@@ -192,6 +196,8 @@ def _direct(pair: PairFacts, path: PathFacts) -> str:
 
 def _via(path: PathFacts) -> str:
     names = ", ".join(path.via)
+    if path.way is Way.TCP:
+        return f"its TCP port {path.address}" if path.local_kind == "active" else "this machine's TCP port"
     if path.way is Way.RELAY:
         return f"the relay {names}" if names else "a relay"
     if not names:
@@ -252,9 +258,9 @@ def _advice(cause: Cause, pair: PairFacts) -> list[str]:
         case Cause.NO_COMMON_FAMILY:
             return ["Give one of the two the other address family, or run a relay that has both."]
         case Cause.UDP_BLOCKED_HERE:
-            return [f"Have the firewall let UDP out, from port {pair.port}."]
+            return [f"Have the firewall let UDP out, from port {pair.port}.", *_tcp_there(pair)]
         case Cause.UDP_BLOCKED_THERE:
-            return [f"Have the firewall of {pair.name} let UDP out."]
+            return [f"Have the firewall of {pair.name} let UDP out.", *_tcp_here(pair)]
         case Cause.WE_HARD | Cause.THEY_HARD | Cause.BOTH_HARD | Cause.CHECKS_FAILED:
             return [*_open_here(pair), *_open_there(pair), *_ipv6(pair)]
 
@@ -278,6 +284,27 @@ def _open_there(pair: PairFacts) -> list[str]:
     return [f"Do the same at {pair.name}: `zerogo netcheck` there says what its router does."]
 
 
+def _is_by_tcp(pair: PairFacts) -> bool:
+    return pair.path is not None and pair.path.way is Way.TCP
+
+
+def _tcp_there(pair: PairFacts) -> list[str]:
+    """Without UDP, a port of the other end that can be reached spares the relay."""
+    if _is_by_tcp(pair):
+        return []
+    if pair.theirs.ports:
+        return [f"Have the firewall of {pair.name} let TCP in to {pair.theirs.ports[0]}: nothing was reached there."]
+    return [f"Where {pair.name} can be reached from outside, set `listen-tcp: 443` in its configuration."]
+
+
+def _tcp_here(pair: PairFacts) -> list[str]:
+    if _is_by_tcp(pair):
+        return []
+    if pair.ours.ports:
+        return [f"Have the firewall here let TCP in to {pair.ours.ports[0]}: {pair.name} has not come by it."]
+    return ["Where this machine can be reached from outside, set `listen-tcp: 443` in its configuration."]
+
+
 def _ipv6(pair: PairFacts) -> list[str]:
     lacking = [
         whose
@@ -290,12 +317,17 @@ def _ipv6(pair: PairFacts) -> list[str]:
 def _details(pair: PairFacts) -> list[str]:
     ours, theirs = pair.ours, pair.theirs
     lines = [
-        f"this machine offers {_places(ours.places)}; NAT: {describe_nat(ours.nat)}",
-        f"{pair.name} offers {_places(theirs.places)}; NAT: {describe_nat(theirs.nat)}",
+        f"this machine offers {_offered(ours)}; NAT: {describe_nat(ours.nat)}",
+        f"{pair.name} offers {_offered(theirs)}; NAT: {describe_nat(theirs.nat)}",
     ]
     if pair.reason:
         lines.append(f"last failure: {pair.reason}")
     return lines
+
+
+def _offered(end: End) -> str:
+    ports = f", TCP at {', '.join(end.ports)}" if end.ports else ""
+    return _places(end.places) + ports
 
 
 def _places(places: Sequence[Place]) -> str:

@@ -41,6 +41,8 @@ from zerogo.mesh.events import (
     PeerRemoved,
     PeerState,
     PeerStateChanged,
+    PeerStreamUnwanted,
+    PeerStreamWanted,
     PunchWanted,
     RelayStreamWanted,
     SessionReady,
@@ -67,6 +69,7 @@ from zerogo.testing.pair import DrivenCore
 from zerogo.testing.plane import MemoryPlane
 from zerogo.testing.relay import VirtualRelay
 from zerogo.testing.side import SimulatedSideSockets
+from zerogo.testing.streams import VirtualStreams
 
 DATA_PORT = 9993
 STREAM_PORT = 40_000
@@ -162,6 +165,8 @@ class Member:
     firewall: Callable[[SocketAddress], bool] | None = None
     """Whether what it sends by UDP to an address is dropped."""
     policy: RoutingPolicy = Factory(RoutingPolicy)
+    is_open: bool = False
+    """Whether it takes TCP connections of members."""
     knows: tuple[SocketAddress, ...] = ()
     """Endpoints that its disk remembers for every peer."""
     keeps_mark: bool = True
@@ -230,6 +235,7 @@ class Member:
         self.update_addresses()
         self.driven.call(self.node.set_stun_servers, self.mesh.stun_servers)
         self.use_relays()
+        self.driven.call(self.node.set_streams, self.mesh.peer_streams.candidates(self))
         self.update_peers()
         self._tick(self.plane)
 
@@ -397,6 +403,10 @@ class Member:
                 self.mesh.switchboard.punch(self.identity.node_id, to)
             case RelayStreamWanted(name):
                 self._open_stream(name)
+            case PeerStreamWanted():
+                self.mesh.peer_streams.dial(self, event)
+            case PeerStreamUnwanted(peer):
+                self.mesh.peer_streams.undial(self, peer)
             case SideSocketsWanted(peer, count):
                 self.driven.call(self.node.side_sockets_opened, peer, self.sides.open(count))
             case SideSocketKept(number):
@@ -422,6 +432,7 @@ class VirtualMesh:
         self.switchboard = Switchboard(self.clock)
         self.members: dict[str, Member] = {}
         self.relays: dict[str, VirtualRelay] = {}
+        self.peer_streams = VirtualStreams(self)
         self.stream_delay = 0.020
         """One way between a member and a relay, for streams."""
         self.stun_servers = [self._add_stun_server(number) for number in range(stun_servers)]

@@ -10,16 +10,16 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from attrs import define, evolve, field
+from attrs import define, evolve
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
-from zerogo.agent.devices import Place
 from zerogo.agent.host import Host, MappingWish
 from zerogo.agent.names import NameServices
 from zerogo.agent.service import AgentService
+from zerogo.agent.streams import StreamsWish
 from zerogo.config.agent import AgentConfig
 from zerogo.control.coordinator import Coordinator
 from zerogo.control.coordinator_events import (
@@ -36,16 +36,14 @@ from zerogo.control.netmap import MemberRecord, NetworkMap
 from zerogo.control.publication import MapView
 from zerogo.control.relay_access import RelayAccess
 from zerogo.control.token import JoinToken, controller_key_hash, emit_base32
-from zerogo.dataplane.interface import PlaneSettings
 from zerogo.ids import MacAddress, NetworkId, SocketAddress
 from zerogo.net.control_client import _Connection
 from zerogo.net.dial import ControllerAddress
 from zerogo.net.pump import Pump
 from zerogo.net.websocket import accept_key
 from zerogo.noise.identity import Identity
-from zerogo.portmap.lease import MappingProtocol
-from zerogo.portmap.mapper import MapperStatus, ProtocolStatus, Standing
 from zerogo.test.agent.kernel import MemoryForwarder, MemoryRoutes
+from zerogo.test.agent.parts import MemoryBridge, MemoryDevices, MemoryMapping, MemoryStreams, MemoryWatch
 from zerogo.test.control.policed import with_policy
 from zerogo.test.net.fakes import ClientTransport
 from zerogo.testing.plane import MemoryPlane
@@ -267,86 +265,6 @@ class ControllerInMemory:
         return with_policy(MapView(network_map=network_map, changed_at=changed_at), self.policy)
 
 
-@define(eq=False)
-class MemoryBridge:
-    """A stream to a relay that never opens."""
-
-    places: object
-    is_running: bool = False
-
-    def start(self) -> None:
-        self.is_running = True
-
-    def stop(self) -> None:
-        self.is_running = False
-
-
-@define(eq=False)
-class MemoryDevices:
-    """Devices that need no kernel."""
-
-    name: str
-    host: str
-    opened: list[Place] = field(factory=list)
-    is_closed: bool = False
-
-    def local_addresses(self, hosts: Sequence[str]) -> list[SocketAddress]:
-        return [SocketAddress.of(host, 9993) for host in hosts]
-
-    def ports(self) -> list[int]:
-        return [9993]
-
-    def settle(self, place: Place) -> PlaneSettings:
-        self.opened.append(place)
-        addresses = [address.partition("/")[0] for address in place.addresses]
-        return PlaneSettings(
-            tap_fd=-1,
-            udp_fds=(),
-            node_id=place.node_id,
-            mac1_key=place.mac1_key,
-            mac=place.mac,
-            addresses=addresses,
-            mtu=place.mtu,
-        )
-
-    def close(self) -> None:
-        self.is_closed = True
-
-
-@define(eq=False)
-class MemoryWatch:
-    """Tells the addresses that the test sets."""
-
-    on_change: Callable[[list[str]], object]
-    hosts: list[str]
-
-    def start(self) -> None:
-        self.on_change(self.hosts)
-
-    def stop(self) -> None:
-        """Nothing is watched."""
-
-
-@define(eq=False)
-class MemoryMapping:
-    """A gateway that maps what the test says."""
-
-    wish: MappingWish
-    looks: list[bool] = field(factory=list)
-    is_stopped: bool = False
-
-    def look(self, *, is_doubtful: bool = False) -> None:
-        self.looks.append(is_doubtful)
-
-    def status(self) -> MapperStatus:
-        standing = {MappingProtocol.PCP: ProtocolStatus(Standing.DECLINED, "its owner does not allow it")}
-        return MapperStatus(gateway="192.0.2.254", protocols=standing, used=None, outer=None, seconds_left=None)
-
-    def stop(self) -> Deferred:
-        self.is_stopped = True
-        return succeed(None)
-
-
 class Machine:
     """A machine with an agent."""
 
@@ -399,6 +317,7 @@ class Machine:
             resolve=lambda places: succeed([SocketAddress.of(host, port) for host, port in places]),
             watch_addresses=self._watch,
             make_bridge=self._make_bridge,
+            make_streams=self._make_streams,
             map_port=self._map_port,
             make_routes=self._make_routes,
             forwarder=self.forwarder,
@@ -416,6 +335,10 @@ class Machine:
     def _make_bridge(self, places: object, data_ports: object, opened: object, closed: object) -> MemoryBridge:
         self.bridges.append(MemoryBridge(places))
         return self.bridges[-1]
+
+    def _make_streams(self, wish: StreamsWish) -> MemoryStreams:
+        self.streams = MemoryStreams(wish)
+        return self.streams
 
     def _watch(self, on_change: Callable[[list[str]], object], ignored: Sequence[str]) -> MemoryWatch:
         self.watch = MemoryWatch(on_change, [self.host])
@@ -445,6 +368,8 @@ class World:
         self.temporary = tempfile.TemporaryDirectory()
         self.directory = Path(self.temporary.name)
         self.running: list[Machine] = []
+        self.has_udp = True
+        """Whether machines' datagrams get through."""
         self.controller = ControllerInMemory(self)
 
     def rng(self, count: int) -> bytes:
@@ -456,7 +381,8 @@ class World:
 
     def carry(self, sender: Machine, destination: SocketAddress, data: bytes) -> None:
         """Take a datagram to whoever has the address by then."""
-        self.later(self._arrive, SocketAddress.of(sender.host, 9993), destination, data)
+        if self.has_udp:
+            self.later(self._arrive, SocketAddress.of(sender.host, 9993), destination, data)
 
     def _arrive(self, source: SocketAddress, destination: SocketAddress, data: bytes) -> None:
         for machine in self.running:

@@ -71,6 +71,33 @@ class SentenceTests(SynchronousTestCase):
         self.assertIn("this machine's gateway maps", self.direct("mapped", "srflx"))
         self.assertIn("the right port was found", self.direct("prflx", "srflx", ours=OFFICE))
 
+    def test_a_tcp_connection_says_whose_port_it_is_and_why_it_is_used(self) -> None:
+        blocked = End(places=(HOST4, RELAY))
+        active = PathFacts(way=Way.TCP, address="203.0.113.5:443", local_kind="active", remote_kind="passive")
+        self.assertEqual(
+            self.explain(state="connected", path=active, ours=blocked),
+            (
+                "bob is reached through its TCP port 203.0.113.5:443, because the network of this machine lets no UDP "
+                "out.",
+                ("Have the firewall let UDP out, from port 9993.",),
+            ),
+        )
+        passive = evolve(active, local_kind="passive", remote_kind="active")
+        sentence, _ = self.explain(state="connected", reason="", path=passive)
+        self.assertEqual(
+            sentence, "bob is reached through this machine's TCP port, while a direct path is being looked for."
+        )
+
+    def test_who_has_no_udp_is_told_of_the_open_port_that_would_do(self) -> None:
+        blocked, ours = End(places=(HOST4, RELAY)), evolve(HOME, ports=("198.51.100.7:443",))
+        by_relay = {"state": "connected", "path": BY_RELAY}
+        self.assertIn("listen-tcp: 443", self.explain(**by_relay, ours=blocked)[1][1])
+        self.assertIn("listen-tcp: 443", self.explain(**by_relay, theirs=blocked)[1][1])
+        announced = self.explain(**by_relay, theirs=blocked, ours=ours)[1][1]
+        self.assertEqual(announced, "Have the firewall here let TCP in to 198.51.100.7:443: bob has not come by it.")
+        there = self.explain(**by_relay, ours=blocked, theirs=ours)[1][1]
+        self.assertIn("Have the firewall of bob let TCP in to 198.51.100.7:443", there)
+
     def test_ipv6_is_named(self) -> None:
         path = PathFacts(way=Way.DIRECT, local_kind="host", remote_kind="host", is_ipv6=True)
         self.assertEqual(

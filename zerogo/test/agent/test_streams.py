@@ -1,0 +1,68 @@
+"""The open TCP port of an agent and those of its peers: what is announced, dialled and passed on."""
+
+from __future__ import annotations
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from zerogo.ids import SocketAddress
+from zerogo.mesh.streaming import HEAD_START_SECONDS, PeerStream
+from zerogo.test.agent.world import Machine, World
+
+PLACE = SocketAddress("127.0.0.1", 40001)
+
+
+class StreamsTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.world = World()
+        self.addCleanup(self.world.close)
+        self.anna = Machine(self.world, "anna", "192.0.2.11")
+        self.bob = Machine(self.world, "bob", "192.0.2.12")
+        self.bob.config = evolve(self.bob.config, listen_tcp=443, tcp_addresses=("198.51.100.7:8443",))
+
+    def start(self) -> None:
+        for machine in (self.bob, self.anna):
+            machine.start(self.world.controller.token)
+            self.world.pass_time(0.2)
+
+    def offered(self, machine: Machine) -> list[str]:
+        assert machine.agent is not None and machine.agent.presence.segment is not None
+        return [str(each.address) for each in machine.agent.presence.segment.offer().streams]
+
+    def test_places_that_are_configured_and_own_addresses_are_announced(self) -> None:
+        self.start()
+        self.assertEqual(self.bob.streams.port, 443)
+        self.assertEqual(self.offered(self.bob), ["198.51.100.7:8443", "192.0.2.12:443"])
+        self.bob.change_address("192.0.2.99")
+        self.world.pass_time(0.2)
+        self.assertEqual(self.offered(self.bob), ["198.51.100.7:8443", "192.0.2.99:443"])
+
+    def test_without_the_key_nothing_listens_and_nothing_is_announced(self) -> None:
+        self.start()
+        self.assertIsNone(self.anna.streams.port)
+        self.assertEqual(self.offered(self.anna), [])
+
+    def test_a_peer_without_a_direct_path_is_dialled_and_its_stream_becomes_a_path(self) -> None:
+        self.world.has_udp = False
+        self.start()
+        self.world.pass_time(HEAD_START_SECONDS + 0.5)
+        ((key, places),) = self.anna.streams.dialled.values()
+        self.assertEqual(places, [SocketAddress("198.51.100.7", 8443), SocketAddress("192.0.2.12", 443)])
+        found = self.bob.streams.wish.find(key.fragment)
+        assert found is not None
+        self.assertEqual(found.key, key.key)
+        stream = PeerStream(address=PLACE, far="198.51.100.7:8443", is_dialled=True)
+        self.anna.streams.wish.opened(key.peer, stream)
+        assert self.anna.agent is not None and self.anna.agent.presence.segment is not None
+        (peer,) = self.anna.agent.presence.segment.peers()
+        self.assertEqual([(path.kind.value, path.far) for path in peer.paths], [("tcp", "198.51.100.7:8443")])
+        self.anna.streams.wish.closed(key.peer, PLACE)
+        (peer,) = self.anna.agent.presence.segment.peers()
+        self.assertEqual(peer.paths, ())
+
+    def test_stopped_agent_lets_nobody_in(self) -> None:
+        self.start()
+        assert self.bob.agent is not None
+        self.bob.stop()
+        self.assertIsNone(self.bob.streams.port)
+        self.assertIsNone(self.bob.streams.wish.find(b"fragment9"))
