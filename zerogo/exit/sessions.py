@@ -10,7 +10,7 @@ the session that was idle longest makes room.
 A session's edge is no chance: it belongs to the words of the session (`zerogo.exit.ring`), the first one to user and
 session, each later one to those and the edge before it. So a user who comes to several gateways, which need not know
 of each other, leaves by the same edge, as long as they have the same edges and the session began there at about the
-same time.
+same time. A leased edge is found likewise, but a gateway knows its own leases only.
 
 An edge that is silent keeps those who named it or have it for themselves: `manual`, strict sessions, `custom`. Other
 sessions move where another edge answers, and stay where none does: then it is most likely the gateway's own line. A
@@ -104,7 +104,7 @@ class Routes:
             if kept is not None or demand.must_answer:
                 return kept
         taken = tuple(edge for edge, by in self._leased.items() if not self._is_free(edge, by, now))
-        chosen = self._pool.choose(evolve(demand, excluded=demand.excluded + taken), now)
+        chosen = self._pool.owner(key, evolve(demand, excluded=demand.excluded + taken), now)
         if chosen is not None:
             self._release(key)
             self._keep(key, _Hold(chosen.profile.edge, now, float("inf"), is_lease=True, used_at=now))

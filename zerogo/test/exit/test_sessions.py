@@ -64,6 +64,11 @@ class RoutesTests(SynchronousTestCase):
                 found.append(edges[0] and edges[0].profile.edge)
             self.assertTrue(found[0] != found[1] != found[2])
 
+    def test_a_lease_is_of_the_same_edge_at_a_gateway_that_knows_nothing_of_it(self) -> None:
+        grant = Grant(user="bob", route=Route(mode=RouteMode.CUSTOM))
+        found = [routes.edge_for(grant, demand(), 0.0) for routes in (self.routes, Routes(self.pool))]
+        self.assertIs(found[0], found[1])
+
     def test_a_session_that_was_long_unused_begins_like_a_new_one(self) -> None:
         first = self.edge("bob", demand("k"), 0.0)
         self.assertNotEqual(self.edge("bob", demand("k"), 700.0), first)
