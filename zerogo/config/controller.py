@@ -12,6 +12,7 @@ from zerogo.config.schema import option, section, sections
 from zerogo.config.tor_values import TOR_CONTROL
 from zerogo.config.turn_values import KEY_PIN, RELAY_HOST, RELAY_NAME
 from zerogo.config.values import (
+    ADDRESS_RANGE,
     DATABASE,
     HOST_PORT,
     LOG_FORMAT,
@@ -92,6 +93,9 @@ class ControllerConfig:
     browser_origins: tuple[str, ...] = option(many(URL), (), "[https://zerogo.example.net]")
     """Further origins whose pages may use the API with a browser's session: needed behind a proxy that does not pass
     on Host."""
+    trusted_proxies: tuple[str, ...] = option(many(ADDRESS_RANGE), (), "[127.0.0.1, 10.0.0.0/24]")
+    """Proxies in front of the API, addresses or ranges: requests come from where these say in X-Forwarded-For, by which
+    they are counted and guesses of passwords are slowed. Without it, all who come by a proxy count as one."""
     web_static: Path | None = option(PATH, None, "/usr/share/zerogo/web-static")
     """The dashboard's files; without it, those that were installed with ZeroGo."""
     public_addresses: tuple[str, ...] = option(many(HOST_PORT), (), "[controller.example.net:9394]")

@@ -250,6 +250,15 @@ def prefix(version: int, widest: int, narrowest: int) -> Kind[str]:
     return Kind(parse, str)
 
 
+def _parse_range(branch: Branch) -> str:
+    right = "an address or a range of addresses, as in 10.0.0.5 or 10.0.0.0/24"
+    value = _text(branch, right)
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError as error:
+        raise ValueRefused(f"{value[:60]!r} cannot be used; write {right}") from error
+
+
 def _parse_log_levels(branch: Branch) -> str:
     right = f"a level ({', '.join(LEVELS)}), then levels of single subsystems if wanted, as in info,ice=debug"
     value = _text(branch, right).lower().replace(" ", "")
@@ -331,6 +340,7 @@ ACCEPTANCE: Kind[bool | tuple[str, ...]] = Kind(
     _parse_acceptance, lambda value: SWITCH.show(value) if isinstance(value, bool) else many(SUBNET).show(value)
 )
 """True, false, or a list of networks."""
+ADDRESS_RANGE = Kind(_parse_range, str)
 PORT = integer(0, 65535)
 NODE_NAME = text(_LABEL, "letters, digits and hyphens, at most 63, as in living-room")
 DEVICE_NAME = text(_DEVICE, "letters, digits, dots and hyphens, at most 15, as in zerogo0")

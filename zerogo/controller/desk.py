@@ -28,6 +28,7 @@ from zerogo.controller.network_course import NetworkCourses
 from zerogo.controller.oidc_attempt import Attempts
 from zerogo.controller.oidc_provider import Provider
 from zerogo.controller.passwords import Passwords
+from zerogo.controller.proxies import Proxies
 from zerogo.controller.rate_limits import RateLimits
 from zerogo.controller.tickets import Tickets
 from zerogo.controller.tokens import OwnerToken, TokenIssuer
@@ -91,6 +92,7 @@ class Desk:
     areas: Areas
     webhooks: WebhookSender
     browsers: Browsers
+    proxies: Proxies = field(factory=Proxies)
     oidc: OidcDesk | None
     """None: people log in by name and password only."""
     bootstrap_path: Path

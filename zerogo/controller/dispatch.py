@@ -28,6 +28,7 @@ from zerogo.controller.idempotency import Kept, entry_of
 from zerogo.controller.login_limits import source_network
 from zerogo.controller.oidc_attempt import sealed_attempt
 from zerogo.controller.problems import CONTENT_TYPE, Problem, problem_of
+from zerogo.controller.proxies import HEADER
 from zerogo.errors import ZeroGoError
 from zerogo.store.paging import LIMIT_MOST, Paging, parse_cursor
 
@@ -74,7 +75,7 @@ async def _answer(desk: Desk, route: Route, request: Request, path: dict[str, st
         caller=caller,
         path=path,
         body=_body(route, request, content),
-        source=_source(request),
+        source=_source(desk, request),
         cookie_name=cookie_name,
         sealed_attempt=sealed_attempt(request.getHeader("cookie") or "", cookie_name),
         paging=_paging(route, request),
@@ -111,7 +112,7 @@ async def _admitted(desk: Desk, request: Request) -> Caller | None:
     now = desk.clock.seconds()
     if desk.owner_token.matches((request.getHeader("authorization") or "").removeprefix("Bearer ")):
         return LOCAL_OWNER
-    _take(desk, f"source:{source_network(_source(request))}", now)
+    _take(desk, f"source:{source_network(_source(desk, request))}", now)
     caller = await find_caller(desk, request)
     if caller is not None:
         _take(desk, f"user:{caller.user_id}", now)
@@ -203,8 +204,9 @@ def _content(request: Request) -> bytes:
     return b"" if request.content is None else request.content.read()
 
 
-def _source(request: Request) -> str:
-    return str(getattr(request.getClientAddress(), "host", ""))
+def _source(desk: Desk, request: Request) -> str:
+    host = str(getattr(request.getClientAddress(), "host", ""))
+    return desk.proxies.source(host, request.requestHeaders.getRawHeaders(HEADER, ()))
 
 
 def _rendered(request: Request, answer: Answer) -> Kept:

@@ -51,6 +51,7 @@ from zerogo.controller.oidc_provider import Provider
 from zerogo.controller.onion import OnionPresence
 from zerogo.controller.passwords import PasswordThreads
 from zerogo.controller.places import BOOTSTRAP_FILE, ONION_FILE, OWNER_FILE, TOKEN_SEED_FILE, database_place
+from zerogo.controller.proxies import Proxies
 from zerogo.controller.rate_limits import RateLimits
 from zerogo.controller.root import Root
 from zerogo.controller.routes import ROUTES
@@ -257,6 +258,7 @@ class ControllerService(MultiService):
                 origins=tuple(each.lower().rstrip("/") for each in self._config.browser_origins),
                 is_local_allowed=self._config.local_browsers,
             ),
+            proxies=Proxies.of(self._config.trusted_proxies),
             oidc=self._make_oidc(),
             bootstrap_path=self._config.state_dir / BOOTSTRAP_FILE,
             key_hash=controller_key_hash(identity.static_public, identity.signing_public),

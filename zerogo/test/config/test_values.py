@@ -86,6 +86,12 @@ class ValueTests(SynchronousTestCase):
         for wrong in ("10.66.0.1/16", "10.66.0.0/31", "fd00::/64", "10.66.0.0", "x"):
             self.assertIn("10.66.0.0/16", self.refusal(kind, wrong))
 
+    def test_a_range_of_addresses_may_be_one_address(self) -> None:
+        found = [read(values.ADDRESS_RANGE, each) for each in ("10.0.0.5", "10.0.0.0/24", "::1")]
+        self.assertEqual(found, ["10.0.0.5/32", "10.0.0.0/24", "::1/128"])
+        for wrong in ("10.0.0.5/24", "proxy.example", ""):
+            self.assertIn("10.0.0.0/24", self.refusal(values.ADDRESS_RANGE, wrong))
+
     def test_log_levels_take_subsystems(self) -> None:
         self.assertEqual(read(values.LOG_LEVELS, "info, ice=debug,store=warning"), "info,ice=debug,store=warn")
         for wrong in ("loud", "info,ice", "info,ice=loud", "ice=debug", "info,=debug", ""):

@@ -26,6 +26,7 @@ from zerogo.controller.link_book import LinkBook
 from zerogo.controller.link_rings import LinkRings
 from zerogo.controller.login_limits import LoginLimits
 from zerogo.controller.passwords import PasswordCheck, Verdict
+from zerogo.controller.proxies import Proxies
 from zerogo.controller.rate_limits import RateLimits
 from zerogo.controller.routes import ROUTES
 from zerogo.controller.tickets import Tickets
@@ -109,6 +110,7 @@ class ApiCase(StoreCase):
     """`self.call(method, path, ...)` against the whole API."""
 
     rate, burst = 1e9, 1e9
+    proxies = Proxies()
 
     def setUp(self) -> None:
         super().setUp()
@@ -140,6 +142,7 @@ class ApiCase(StoreCase):
             areas=Areas(),
             webhooks=WebhookSender(store, self.clock, lambda: self.unix_now, self.rng, self.post),
             browsers=Browsers(origins=("https://dashboard.example",), is_local_allowed=True),
+            proxies=self.proxies,
             oidc=self.make_oidc(),
             bootstrap_path=self.bootstrap_path,
             key_hash=KEY_HASH,
