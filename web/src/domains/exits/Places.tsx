@@ -13,6 +13,8 @@ import { useRequest } from "@/components/useRequest";
 import { useEdges, useExitActions, useGateways, type Edge, type Gateway } from "./exits";
 import styles from "./ExitsPage.module.css";
 import { PlaceKeyDrawer, type PlaceKind } from "./PlaceKeyDrawer";
+import { PlaceKeys } from "./PlaceKeys";
+import { EdgeMenu, GatewayMenu } from "./PlaceMenu";
 
 export function Places() {
   const { t } = useTranslation("exits");
@@ -38,7 +40,7 @@ export function Places() {
           found.length === 0 ? (
             <EmptyState title={t("places.noGateway")} text={t("places.noGatewayText")} />
           ) : (
-            <GatewayTable gateways={found} mayChange={mayChange} />
+            <GatewayTable gateways={found} mayChange={mayChange} mayRemove={mayJoin} />
           )
         }
       </QueryState>
@@ -55,14 +57,22 @@ export function Places() {
           )
         }
       </QueryState>
+      <PlaceKeys />
       {kind !== null && <PlaceKeyDrawer kind={kind} onClose={() => setKind(null)} />}
     </>
   );
 }
 
-function GatewayTable({ gateways, mayChange }: { gateways: Gateway[]; mayChange: boolean }) {
+interface GatewayTableProps {
+  gateways: Gateway[];
+  mayChange: boolean;
+  mayRemove: boolean;
+}
+
+function GatewayTable({ gateways, mayChange, mayRemove }: GatewayTableProps) {
   const { t } = useTranslation("exits");
   const actions = useExitActions();
+  const menu = useMenuColumn();
   const columns: TableColumnsType<Gateway> = [
     { title: t("users.name"), key: "name", render: (_, { name, id }) => <Name>{name || id}</Name> },
     { title: t("places.state"), key: "state", render: (_, one) => <Presence place={one} /> },
@@ -82,12 +92,14 @@ function GatewayTable({ gateways, mayChange }: { gateways: Gateway[]; mayChange:
       ),
     },
   ];
+  if (mayRemove) columns.push({ ...menu, render: (_, one) => <GatewayMenu gateway={one} /> });
   return <Table size="small" rowKey="id" columns={columns} dataSource={gateways} pagination={false} />;
 }
 
 function EdgeTable({ edges, mayChange }: { edges: Edge[]; mayChange: boolean }) {
   const { t } = useTranslation("exits");
   const actions = useExitActions();
+  const menu = useMenuColumn();
   const columns: TableColumnsType<Edge> = [
     { title: t("users.name"), key: "name", render: (_, { name, id }) => <Name>{name || id}</Name> },
     {
@@ -113,7 +125,13 @@ function EdgeTable({ edges, mayChange }: { edges: Edge[]; mayChange: boolean }) 
       ),
     },
   ];
+  if (mayChange) columns.push({ ...menu, render: (_, one) => <EdgeMenu edge={one} /> });
   return <Table size="small" rowKey="id" columns={columns} dataSource={edges} pagination={{ hideOnSinglePage: true }} />;
+}
+
+function useMenuColumn() {
+  const { t } = useTranslation("exits");
+  return { key: "menu", title: <span className="visually-hidden">{t("actions")}</span>, width: 48, align: "end" as const };
 }
 
 function Presence({ place }: { place: Gateway | Edge }) {

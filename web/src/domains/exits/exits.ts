@@ -54,6 +54,11 @@ export function useEdges() {
   });
 }
 
+/** Keys in tokens that are still good. */
+export function useExitKeys() {
+  return useQuery({ queryKey: KEYS.keys, queryFn: async () => (await answer(api.GET("/exits/keys"))).items });
+}
+
 export function useLiveStreams() {
   return useQuery({
     queryKey: KEYS.live,
@@ -97,7 +102,27 @@ export function useExitActions() {
       await answer(api.PATCH("/exits/edges/{edge}", { params: { path: { edge } }, body: { is_denied } }));
       await renew(KEYS.edges);
     },
-    createKey: (body: Schemas["NewExitKeyRequest"], repeatKey: string): Promise<ExitKey> =>
-      answer(api.POST("/exits/keys", { params: { header: { "Idempotency-Key": repeatKey } }, body })),
+    removeGateway: async (gateway: string): Promise<void> => {
+      await answer(api.DELETE("/exits/gateways/{gateway}", { params: { path: { gateway } } }));
+      await renew(KEYS.gateways);
+    },
+    removeEdge: async (edge: string): Promise<void> => {
+      await answer(api.DELETE("/exits/edges/{edge}", { params: { path: { edge } } }));
+      await renew(KEYS.edges);
+    },
+    /** Ends its tunnels and streams; it may come again. */
+    kickEdge: async (edge: string): Promise<void> => {
+      await answer(api.POST("/exits/edges/{edge}/kick", { params: { path: { edge } } }));
+      await Promise.all([renew(KEYS.edges), renew(KEYS.live)]);
+    },
+    createKey: async (body: Schemas["NewExitKeyRequest"], repeatKey: string): Promise<ExitKey> => {
+      const made = await answer(api.POST("/exits/keys", { params: { header: { "Idempotency-Key": repeatKey } }, body }));
+      await renew(KEYS.keys);
+      return made;
+    },
+    removeKey: async (key: ExitKey): Promise<void> => {
+      await answer(api.DELETE("/exits/keys/{key}", { params: { path: { key: key.id } } }));
+      await renew(KEYS.keys);
+    },
   };
 }

@@ -1,4 +1,4 @@
-import { screen } from "@testing-library/react";
+import { screen, within } from "@testing-library/react";
 import { beforeEach, expect, test } from "vitest";
 import { page } from "@/test/documents";
 import { answering, askedFor, loggedInAs, Refusal } from "@/test/fakeApi";
@@ -6,7 +6,7 @@ import { fill, renderPage, user } from "@/test/renderPage";
 import { readChoices } from "./choices";
 import { again, type Denial } from "./denials";
 import ExitsPage from "./ExitsPage";
-import type { Edge } from "./exits";
+import type { Edge, ExitKey } from "./exits";
 import { secondsOf } from "./pastStreams";
 
 const DENIAL: Denial = {
@@ -33,14 +33,35 @@ const STREAM = {
   reason: "closed",
 };
 
+const EDGE: Edge = {
+  id: "edge1",
+  name: "berlin",
+  country: "de",
+  region: "",
+  city: "",
+  asn: 0,
+  address: "203.0.113.9",
+  version: "0.1.0",
+  is_online: true,
+  gateways: ["gateway1"],
+  is_denied: false,
+  consent_at: null,
+  discrepancy_bytes: 0,
+  created_at: "2026-01-01T00:00:00Z",
+  last_seen_at: "2026-01-01T00:00:00Z",
+};
+
 let denials: Denial[];
+let keys: ExitKey[];
 
 beforeEach(() => {
   denials = [];
+  keys = [];
   loggedInAs("operator");
   answering({
     "GET /exits/gateways": () => page([]),
     "GET /exits/edges": () => page<Edge>([]),
+    "GET /exits/keys": () => ({ items: keys }),
     "GET /exits/live": () => ({ gateways: {} }),
     "GET /exits/denials": () => page(denials),
     "POST /exits/denials": () => {
@@ -129,6 +150,34 @@ test("who left from an address at a moment is asked of the API", async () => {
   await expect.poll(() => askedFor("GET /exits/streams").length).toBe(2);
   const { exit_address, at } = askedFor("GET /exits/streams")[1]?.query ?? {};
   expect([exit_address, Number(at)]).toEqual(["203.0.113.9", secondsOf("2026-03-01T12:00:00")]);
+});
+
+test("an edge is broken off after a question; a token that is good is revoked by an admin only", async () => {
+  const [created_at, expires_at] = ["2026-01-01T00:00:00Z", "2999-01-01T00:00:00Z"];
+  keys = [{ id: "key7", kind: "edge", created_by: "user:anna", created_at, expires_at, join_url: null }];
+  answering({
+    "GET /exits/edges": () => page([EDGE]),
+    "POST /exits/edges/{edge}/kick": () => ({ gateways: 1 }),
+    "DELETE /exits/keys/{key}": () => {
+      keys = [];
+      return null;
+    },
+  });
+  const first = await show("places");
+  expect(await screen.findByText("key7")).toBeVisible();
+  expect(screen.queryByRole("button", { name: "Revoke the token key7" })).toBeNull();
+  await user.click(await screen.findByRole("button", { name: /What to do with .*berlin/ }));
+  await user.click(await screen.findByText("Break off"));
+  await user.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Break off" }));
+  expect(await screen.findByText(/tunnels of .*berlin.* are broken off/)).toBeVisible();
+  expect(askedFor("POST /exits/edges/{edge}/kick")[0]?.path).toEqual({ edge: "edge1" });
+  first.unmount();
+  loggedInAs("admin");
+  await show("places");
+  await user.click(await screen.findByRole("button", { name: "Revoke the token key7" }));
+  await user.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Revoke" }));
+  expect(await screen.findByText("The token is revoked.")).toBeVisible();
+  expect(screen.queryByText("key7")).toBeNull();
 });
 
 test("no moment is no number", () => {

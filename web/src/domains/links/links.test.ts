@@ -59,6 +59,8 @@ test.each([
     "oneHard",
   ],
   ["bob is reached through a relay, because the network of this machine lets no UDP out.", "udpBlocked"],
+  ["bob is reached through its TCP port 5.1.1.1:443, because the network of this machine lets no UDP out.", "udpBlocked"],
+  ["bob is reached through this machine's TCP port, while a direct path is being looked for.", "looking"],
   ["bob is not reached, because it has shut down.", "shutDown"],
   ["bob is not reached, because this machine has IPv4 only and bob has IPv6 only.", "noFamily"],
   ["bob is not reached, because checks found no way: no pair of addresses carried datagrams both ways.", "checksFailed"],
