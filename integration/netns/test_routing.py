@@ -30,7 +30,7 @@ table inet liar {
   chain output { type filter hook output priority 0; ip daddr DESTINATION udp length > 110 drop; }
 }
 """
-"""What is carried on has 68 bytes more than what its carrier says: probes pass, and nothing that it promised to."""
+"""What is carried on has 64 bytes more than what its carrier says: probes pass, and nothing that it promised to."""
 
 
 class Quiet:

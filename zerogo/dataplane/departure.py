@@ -1,31 +1,25 @@
 # -*- test-case-name: zerogo.test.dataplane.test_departure -*-
 """How sealed datagrams leave: into a socket or channel, wrapped for a carrier, by two ways at once, and again later.
 
-A datagram that goes by a route is sealed once more, as FORWARD, for the first carrier, and joins a train to that one.
-Carriers put what they carry for others into the same train (`zerogo.dataplane.carrying`).
+A datagram that goes by a route is put into a FORWARD for the first carrier, and joins a train to that one. Carriers put
+what they carry for others into the same train (`zerogo.dataplane.carrying`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from zerogo.dataplane.context import PlaneContext
-from zerogo.dataplane.cut import Run
 from zerogo.dataplane.late import LateCopies
 from zerogo.dataplane.messages import PATH_REFUSED
-from zerogo.dataplane.place import Place, is_route
+from zerogo.dataplane.place import CHANNEL_HEADER, Place, is_route
 from zerogo.dataplane.sealing import SealedSession
-from zerogo.dataplane.slots import SEAL_BYTES, LayoutCache, SealedSlots
-from zerogo.dataplane.train import Train
 from zerogo.dataplane.transmit import TRAIN_BYTES_LIMIT, TRAIN_DATAGRAMS_LIMIT
 from zerogo.dataplane.way import PATH_MTU_MAXIMUM, Course, Way
-from zerogo.wire.route import is_carriable
-from zerogo.wire.transport import INNER, Kind
+from zerogo.wire.route import emit_route, is_carriable, overhead_bytes, sealed_at
+from zerogo.wire.transport import HEADER_BYTES, TAG_BYTES
 
 REFUSED_QUIET_SECONDS = 1.0
-NO_WAY = "dropped_forward_no_way"
-TOO_LONG = "dropped_forward_too_long"
-"""Counters: no session with the next member or no path but a route to it; larger than that path carries."""
-_BUFFER_BYTES = 1 << 17
-_LAYOUTS_LIMIT = 8
 
 
 class Departure:
@@ -33,18 +27,31 @@ class Departure:
 
     def __init__(self, context: PlaneContext) -> None:
         self._context = context
-        self._sealed = memoryview(bytearray(_BUFFER_BYTES))
-        self._clear = memoryview(bytearray(_BUFFER_BYTES))
-        self._layouts: LayoutCache[tuple[int, int], SealedSlots] = LayoutCache(
-            lambda shape: SealedSlots(self._sealed, self._clear, 0, *shape), _LAYOUTS_LIMIT
-        )
-        self.carried = Train(self._sealed, self.transmit)
-        """FORWARD datagrams under way to their next carrier."""
         self._late = LateCopies()
+        self._hop: Course | None = None
+        self._slots: list[memoryview] = []
+
+    def append(self, hop: Course, slot: memoryview, now: float) -> None:
+        """Keep a FORWARD that is sealed with those before it, until `flush`; what it does not go with is sent first."""
+        slots = self._slots
+        is_next = hop is self._hop and len(slot) <= len(slots[-1]) == len(slots[0])
+        if not is_next or len(slots) >= TRAIN_DATAGRAMS_LIMIT:
+            self.flush(now)
+            self._hop = hop
+        self._slots.append(slot)
 
     def flush(self, now: float) -> None:
-        """Send what waits for a carrier."""
-        self.carried.flush(now)
+        """Send the FORWARDs that wait."""
+        hop, slots = self._hop, self._slots
+        self._hop, self._slots = None, []
+        if hop is None:
+            return
+        step = len(slots[0]) + hop.wrap
+        parts: list[bytes | memoryview] = [*slots]
+        if hop.wrap:
+            channel = hop.way.channel
+            parts = [part for slot in slots for part in (CHANNEL_HEADER.pack(channel, len(slot)), slot)]
+        self.send_run(hop, memoryview(b"".join(parts)), step, now)
 
     def transmit(self, course: Course, train: memoryview, size: int, count: int, now: float) -> None:
         """Send `count` datagrams of a course, each `size` bytes after the one before; the last may be shorter."""
@@ -53,10 +60,8 @@ class Departure:
             return
         way, wrap = course.way, course.wrap
         failure = 0
-        if way.head:
-            if count == 1 or not self._send_train_by_route(course, train, size, count, now):
-                for at in range(0, len(train), size):
-                    self._send_by_route(way, train[at : at + size], course.band, now)
+        if way.route:
+            self._send_by_route(way, [train[at : at + size] for at in range(0, len(train), size)], course.band, now)
         else:
             failure = self._context.sender.send_train(train, size, way.place, now)
         if course.twin is not None:
@@ -90,56 +95,33 @@ class Departure:
         """Send one datagram, sealed or not, to any place; 0, or an errno."""
         if not is_route(place):
             return self._context.sender.send(datagram, place)
-        self._send_by_route(Way(place, PATH_MTU_MAXIMUM, self._context.node_id), datagram, band, now)
+        self._send_by_route(Way(place, PATH_MTU_MAXIMUM, self._context.node_id), [datagram], band, now)
         self.flush(now)
         return 0
 
     def _send_way(self, way: Way, datagram: memoryview, band: int, now: float) -> None:
-        if way.head:
-            self._send_by_route(way, datagram, band, now)
+        if way.route:
+            self._send_by_route(way, [datagram], band, now)
         else:
             self._context.sender.send(datagram, way.place)
 
-    def _send_by_route(self, way: Way, datagram: bytes | memoryview, band: int, now: float) -> None:
-        tally = self._context.tally
-        if not way.is_valid or not is_carriable(datagram[0]):
-            tally.dropped_forward_invalid += 1
-            return
-        plaintext = b"".join((INNER.pack(Kind.FORWARD, band, 0, 0), way.head, datagram))
-        failure = self.hand_on(way.carrier, memoryview(plaintext), now)
-        if failure:
-            tally.add("dropped_no_endpoint" if failure == NO_WAY else failure)
-
-    def _send_train_by_route(self, course: Course, train: memoryview, size: int, count: int, now: float) -> bool:
-        """Wrap and seal a train at once for its carrier; False where it must be done datagram by datagram."""
-        way = course.way
-        hop = self.hop_to(way.carrier, now) if way.is_valid else None
-        prefix = INNER.pack(Kind.FORWARD, course.band, 0, 0) + way.head
-        outer = len(prefix) + size + SEAL_BYTES
-        if hop is None or outer > hop[0].mtu:
-            return False
-        first, session = hop
-        slots = self._layouts.get((outer, first.wrap))
-        if count > slots.count:
-            return False
-        self.flush(now)
-        plain = b"".join([part for at in range(0, len(train), size) for part in (prefix, train[at : at + size])])
-        self._clear[: len(plain)] = plain
-        run = Run(slots, count, len(plain) - (count - 1) * slots.stride)
-        end = session.seal_run(run, self._sealed, first.way.channel)
-        self.send_run(first, self._sealed[:end], slots.step, now)
-        return True
-
-    def hand_on(self, node_id: bytes, plaintext: memoryview, now: float) -> str:
-        """Seal a FORWARD, inner header and all, for the member that is to have it next; "", or what to count."""
-        hop = self.hop_to(node_id, now)
-        if hop is None:
-            return NO_WAY
-        course, session = hop
-        if len(plaintext) + SEAL_BYTES > course.mtu:
-            return TOO_LONG
-        self.carried.append(course, session, plaintext, now)
-        return ""
+    def _send_by_route(self, way: Way, datagrams: Sequence[bytes | memoryview], band: int, now: float) -> None:
+        """Send datagrams of one size, the last may be shorter, in a FORWARD each."""
+        tally, first = self._context.tally, datagrams[0]
+        hop = self.hop_to(way.route[1], now) if way.is_valid else None
+        if not way.is_valid or not is_carriable(first[0], len(datagrams[-1])):
+            tally.dropped_forward_invalid += len(datagrams)
+        elif hop is None:
+            tally.dropped_no_endpoint += len(datagrams)
+        elif len(first) + overhead_bytes(len(way.route)) > hop[0].mtu:
+            tally.dropped_forward_too_long += len(datagrams)
+        else:
+            course, session = hop
+            route = emit_route(1, band, way.route)
+            for each in datagrams:
+                slot = memoryview(bytearray().join((each, each[:HEADER_BYTES], route, bytes(TAG_BYTES))))
+                if session.seal_forward(slot, sealed_at(each[0], len(each))):
+                    self.append(course, slot, now)
 
     def hop_to(self, node_id: bytes, now: float) -> tuple[Course, SealedSession] | None:
         """How a member is sent what is carried, if it can be."""

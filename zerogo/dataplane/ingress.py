@@ -21,7 +21,6 @@ from attrs import define
 from zerogo.dataplane.carrying import Carrying
 from zerogo.dataplane.checksum import complete_partial, write_pseudo_sum
 from zerogo.dataplane.context import PlaneContext
-from zerogo.dataplane.cut import Run
 from zerogo.dataplane.door import is_for_us
 from zerogo.dataplane.merge import UDP_SEGMENTS_LIMIT, Merger
 from zerogo.dataplane.messages import CONTROL_RECEIVED, PEER_ROAMED, SESSION_CONFIRMED
@@ -45,11 +44,13 @@ from zerogo.wire.datagram import (
     STUN_HEADER_BYTES,
     STUN_MAGIC_COOKIE,
     TYPE_COOKIE_REPLY,
+    TYPE_FORWARD,
     TYPE_INITIATION,
     TYPE_RESPONSE,
     TYPE_TRANSPORT,
 )
 from zerogo.wire.probe import answer_to_probe
+from zerogo.wire.route import parse_forward_header
 from zerogo.wire.transport import (
     FLAG_PARTIAL,
     FLAG_VERIFIED,
@@ -200,6 +201,9 @@ class Ingress:
         """One datagram, of anybody."""
         tally = self._context.tally
         if self._sealed[begin] != TYPE_TRANSPORT:
+            if self._sealed[begin] == TYPE_FORWARD and self.carrying is not None:
+                self._receive_forward(begin, end, source, now)
+                return
             if CHANNEL_FIRST_BYTE <= self._sealed[begin] <= CHANNEL_LAST_BYTE:
                 self._receive_channel_data(begin, end, source, now)
                 return
@@ -209,6 +213,22 @@ class Ingress:
             tally.dropped_malformed += 1
             return
         _, _, index, counter = HEADER.unpack_from(self._sealed, begin)
+        session = self._session_for(index, counter, now)
+        if session is None:
+            return
+        is_newest = session.window.is_ahead(counter, 1)
+        size = end - begin - SEAL_BYTES
+        out = self._clear[_CLEAR_BASE : _CLEAR_BASE + size]
+        if not session.open(self._sealed[begin:end], counter, out):
+            tally.dropped_unauthentic += 1
+            return
+        peer = self._context.table.peers[session.owner]
+        self._note(peer, session, 1, now)
+        self._deliver(peer, _CLEAR_BASE, _CLEAR_BASE + size, (source, is_newest), now)
+
+    def _session_for(self, index: int, counter: int, now: float) -> SealedSession | None:
+        """The session that is to open a datagram; None, and counted, where none may."""
+        tally = self._context.tally
         session = self._context.table.sessions.get(index)
         if session is None:
             tally.dropped_unknown_index += 1
@@ -217,15 +237,29 @@ class Ingress:
         elif not session.window.accepts(counter):
             tally.dropped_replay += 1
         else:
-            is_newest = session.window.is_ahead(counter, 1)
-            size = end - begin - SEAL_BYTES
-            out = self._clear[_CLEAR_BASE : _CLEAR_BASE + size]
-            if not session.open(self._sealed[begin:end], counter, out):
-                tally.dropped_unauthentic += 1
-                return
-            peer = self._context.table.peers[session.owner]
-            self._note(peer, session, 1, now)
-            self._deliver(peer, _CLEAR_BASE, _CLEAR_BASE + size, (source, is_newest), now)
+            return session
+        return None
+
+    def _receive_forward(self, begin: int, end: int, source: Place, now: float) -> None:
+        """Another pair's datagram, or one for us that members carried."""
+        slot = self._sealed[begin:end]
+        try:
+            sealed_at, index, counter = parse_forward_header(slot)
+        except ParseError:
+            self._context.tally.dropped_malformed += 1
+            return
+        session = self._session_for(index, counter, now)
+        if session is None or self.carrying is None:
+            return
+        is_newest = session.window.is_ahead(counter, 1)
+        if not session.open_forward(slot, sealed_at, counter):
+            self._context.tally.dropped_unauthentic += 1
+            return
+        peer = self._context.table.peers[session.owner]
+        self._note(peer, session, 1, now)
+        if is_newest:
+            self._note_source(peer, source, now)
+        self.carrying.take(peer, slot, sealed_at, now)
 
     def _receive_channel_data(self, begin: int, end: int, relay: Place, now: float) -> None:
         """What a relay passed on; only by the main sockets, and not within other ChannelData or FORWARD."""
@@ -277,8 +311,6 @@ class Ingress:
         stride = train.slots.stride
         used = self._clear[_CLEAR_BASE : _CLEAR_BASE + train.count * stride]
         words = [word for (word,) in train.slots.inner_words.iter_unpack(used)]
-        if words[0] >> 24 == Kind.FORWARD and self._carry_train(train, words, now):
-            return
         first = 0
         while first < train.count:
             length = _run_length(words, first)
@@ -290,22 +322,6 @@ class Ingress:
                     end = begin + train.plaintext_bytes(index)
                     self._deliver(train.peer, begin, end, (train.source, True), now)
             first += length
-
-    def _carry_train(self, train: _Train, words: list[int], now: float) -> bool:
-        """Carry a train of FORWARDs on as one; False where they must be looked at one by one."""
-        size, count = train.slots.size, train.count
-        is_even = words[0] & 0xFFFF == 0 and words.count(words[0]) == count
-        if self.carrying is None or not is_even or (size + CHANNEL_HEADER_BYTES) * count > _BUFFER_BYTES:
-            return False
-        hop = self.carrying.take_train(train.peer, train.slots.plaintexts[:count], train.last_bytes, now)
-        if hop is None:
-            return False
-        course, session = hop
-        slots = self._layouts.get((size, course.wrap))
-        end = session.seal_run(Run(slots, count, train.last_bytes), self._sealed, course.way.channel)
-        self.carrying.send_train(course, self._sealed[:end], slots.step, now)
-        self._note_source(train.peer, train.source, now)
-        return True
 
     def _is_udp(self, train: _Train, index: int, word: int) -> bool:
         """Whether a slot that is of no run may begin one of equal UDP packets that arrived next to each other.
@@ -370,19 +386,8 @@ class Ingress:
         elif kind == Kind.FRAGMENT:
             self._note_frames(peer, source if is_newest else None, now)
             self._deliver_fragment(peer, bytes(self._clear[begin + INNER_BYTES : end]), now)
-        elif kind == Kind.FORWARD:
-            self._deliver_forward(peer, begin, end, came, now)
         elif kind != Kind.KEEPALIVE:
             self._context.tally.dropped_malformed += 1
-
-    def _deliver_forward(self, peer: Peer, begin: int, end: int, came: tuple[Place, bool], now: float) -> None:
-        source, is_newest = came
-        if is_newest:
-            self._note_source(peer, source, now)
-        if self.carrying is None:
-            self._context.tally.dropped_forward_invalid += 1
-        else:
-            self.carrying.take(peer, self._clear[begin:end], now)
 
     def _deliver_fragment(self, peer: Peer, payload: bytes, now: float) -> None:
         self._context.tally.fragments_in += 1

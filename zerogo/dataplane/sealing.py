@@ -17,8 +17,9 @@ from zerogo.dataplane.cut import Run, column_of
 from zerogo.dataplane.limits import REJECT_AFTER_MESSAGES, REJECT_AFTER_SECONDS
 from zerogo.dataplane.slots import SEAL_BYTES, SLOTS_LIMIT, NonceRow, SealedSlots, network_order
 from zerogo.noise.replay import ReplayWindow
-from zerogo.wire.datagram import TYPE_TRANSPORT
-from zerogo.wire.transport import HEADER, HEADER_BYTES
+from zerogo.wire.datagram import TYPE_FORWARD, TYPE_TRANSPORT
+from zerogo.wire.route import FORWARD_HEADER
+from zerogo.wire.transport import HEADER, HEADER_BYTES, TAG_BYTES
 
 SUITE_AESGCM = 2
 """`zerogo.wire.handshake.Suite.AESGCM`, without the import."""
@@ -123,6 +124,31 @@ class SealedSession:
         HEADER.pack_into(out, 0, TYPE_TRANSPORT, 0, self._remote_index, counter)
         self._nonces.write_one(counter)
         self._encrypt(self._nonces.views[0], plaintext, out[:HEADER_BYTES], out[HEADER_BYTES:])
+        return True
+
+    def seal_forward(self, slot: memoryview, sealed_at: int) -> bool:
+        """Seal a FORWARD: what lies from `sealed_at` on, up to room for the tag; False if exhausted.
+
+        Its header takes the place of the first bytes.
+        """
+        counter = self._take(1)
+        if counter < 0:
+            return False
+        FORWARD_HEADER.pack_into(slot, 0, TYPE_FORWARD, 0, sealed_at, self._remote_index, counter)
+        self._nonces.write_one(counter)
+        plaintext = memoryview(bytes(slot[sealed_at:-TAG_BYTES]))
+        self._encrypt(self._nonces.views[0], plaintext, slot[:HEADER_BYTES], slot[sealed_at:])
+        return True
+
+    def open_forward(self, slot: memoryview, sealed_at: int, counter: int) -> bool:
+        """Open a FORWARD where it lies; False if it is not authentic. Does not ask the window."""
+        self._nonces.write_one(counter)
+        sealed, out = memoryview(bytes(slot[sealed_at:])), slot[sealed_at:-TAG_BYTES]
+        try:
+            self._decrypt(self._nonces.views[0], sealed, slot[:HEADER_BYTES], out)
+        except InvalidTag:
+            return False
+        self.window.commit(counter)
         return True
 
     def open_run(self, slots: SealedSlots, first: int, count: int, counter: int) -> bool:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from zerogo.dataplane.band import flow_hash
 from zerogo.dataplane.place import CHANNEL, CHANNEL_HEADER_BYTES, Place, is_route
-from zerogo.errors import ParseError
-from zerogo.wire.route import emit_head, parse_head
+from zerogo.wire.route import ROUTE_LONGEST, ROUTE_SHORTEST
 from zerogo.wire.transport import Band
 
 PATH_MTU_MINIMUM = 640
@@ -22,29 +21,18 @@ Plan = tuple[Claim, Claim | None, tuple[Claim, ...], Claim | None, Claim | None]
 
 
 class Way:
-    """One way to a place. A route has the head that goes before what is carried, and who carries it first."""
+    """One way to a place. A route has its members, ourselves first."""
 
-    __slots__ = ("carrier", "channel", "head", "is_valid", "mtu", "place")
+    __slots__ = ("channel", "is_valid", "mtu", "place", "route")
 
     def __init__(self, place: Place, mtu: int, own_id: bytes) -> None:
         self.place = place
         self.mtu = min(max(mtu, PATH_MTU_MINIMUM), PATH_MTU_MAXIMUM)
         self.channel: int = place[1] if place[0] == CHANNEL else 0
-        self.carrier = b""
-        self.head = b""
-        self.is_valid = True
-        if is_route(place):
-            self.carrier = place[1]
-            self.head = emit_head(1, (own_id, *place[1:]))
-            self.is_valid = _is_sound(self.head)
-
-
-def _is_sound(head: bytes) -> bool:
-    try:
-        parse_head(head)
-    except ParseError:
-        return False
-    return True
+        self.route: tuple[bytes, ...] = (own_id, *place[1:]) if is_route(place) else ()
+        count = len(self.route)
+        is_distinct = len({*self.route}) == count
+        self.is_valid = not count or (ROUTE_SHORTEST <= count <= ROUTE_LONGEST and is_distinct)
 
 
 Beside = tuple[Way | None, Way | None]
@@ -84,7 +72,7 @@ class Courses:
         carrying = [] if hop is None else [Way(*hop, own_id)]
         self.places = [way.place for way in (*known, *carrying)]
         """Where authentic datagrams of the peer may come from without having roamed."""
-        first = next((way for way in (*carrying, *known) if not way.head), None)
+        first = next((way for way in (*carrying, *known) if not way.route), None)
         self.hop = None if first is None else Course(peer, first, _ALONE, Band.BULK, first is ways[0])
         """How it is sent what others' datagrams, or ours for others, are wrapped in: never by a route."""
 
@@ -101,7 +89,7 @@ def _by_band(peer: int, ways: list[Way], beside: Beside) -> list[list[Course]]:
         for number, way in enumerate(ways[:1] if band is Band.CONTROL else ways):
             row.append(Course(peer, way, beside if band is Band.REALTIME else _ALONE, int(band), number == 0))
         rows.append(row)
-    if beside == _ALONE and not any(way.head for way in ways):
+    if beside == _ALONE and not any(way.route for way in ways):
         # Nobody needs to be told the bands apart: frames of all of them may share a train.
         rows[Band.REALTIME] = rows[Band.BULK]
         rows[Band.CONTROL] = rows[Band.BULK][:1]

@@ -15,8 +15,7 @@ from zerogo.mesh.mtu import MAX_PLPMTU_IPV4, MAX_PLPMTU_IPV6, PathMtu
 from zerogo.mesh.status import PathStatus
 from zerogo.routing.score import Score
 from zerogo.turn.message import CHANNEL_HEADER_BYTES
-from zerogo.wire.route import head_bytes
-from zerogo.wire.transport import OVERHEAD_BYTES
+from zerogo.wire.route import overhead_bytes
 
 
 @define(kw_only=True, eq=False)
@@ -35,6 +34,8 @@ class Path:
     is_checked: bool
     """Whether a connectivity check of ICE succeeded on it; one that only an authentic datagram came by needs proof."""
     is_verified: bool = False
+    is_vouched: bool = False
+    """Whether the peer told of this address itself and was heard from it; then it may be used for a moment unproven."""
     is_alive: bool = True
     """Not alive: so many probes in a row went unanswered that nothing should be sent this way."""
     found_at: float
@@ -61,7 +62,7 @@ class Path:
         """Nothing is known of how large a datagram it carries."""
         destination = self.destination
         if isinstance(destination, RouteAddress):
-            self.path_mtu = PathMtu(MAX_PLPMTU_IPV4, head_bytes(len(destination.hops) + 1) + OVERHEAD_BYTES)
+            self.path_mtu = PathMtu(MAX_PLPMTU_IPV4, overhead_bytes(len(destination.hops) + 1))
             return
         largest = MAX_PLPMTU_IPV6 if far_address(destination).is_ipv6 else MAX_PLPMTU_IPV4
         self.path_mtu = PathMtu(largest, CHANNEL_HEADER_BYTES if self.is_relayed else 0)
@@ -79,7 +80,7 @@ class Path:
     @property
     def is_usable(self) -> bool:
         """Whether frames may be sent this way."""
-        return self.is_alive and (self.is_checked or self.is_verified)
+        return self.is_alive and (self.is_checked or self.is_verified or self.is_vouched)
 
     @property
     def is_hope(self) -> bool:

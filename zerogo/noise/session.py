@@ -18,6 +18,7 @@ from zerogo.noise.errors import NotAuthentic, Replayed, SessionExhausted
 from zerogo.noise.keys import SessionKeys
 from zerogo.noise.replay import REJECT_AFTER_MESSAGES, ReplayWindow
 from zerogo.wire.handshake import Suite
+from zerogo.wire.route import emit_forward_header, parse_forward_header
 from zerogo.wire.transport import HEADER_BYTES, TransportHeader, emit_header, parse_header
 
 Aead = AESGCM | ChaCha20Poly1305
@@ -59,27 +60,45 @@ class TransportSession:
 
     def seal(self, inner: bytes, lane: int = 0) -> bytes:
         """A datagram of `inner` (inner header and payload); raises `SessionExhausted` at the limit of counters."""
-        counter = self._counter
-        if counter >= REJECT_AFTER_MESSAGES:
-            raise SessionExhausted(f"session {self._local_index:#x} has used its counters up")
-        self._counter = counter + 1
+        counter = self._take()
         header = emit_header(TransportHeader(lane, self._remote_index, counter))
         return header + self._sender.encrypt(nonce(self._suite, counter), inner, header)
 
     def open(self, datagram: bytes) -> bytes:
         """The inner header and payload; raises `ParseError`, `Replayed` or `NotAuthentic`, and then changes nothing."""
         header = parse_header(datagram)
-        if header.receiver_index != self._local_index:
+        return self._open_from(HEADER_BYTES, datagram, header.receiver_index, header.counter)
+
+    def seal_forward(self, clear: bytes, plaintext: bytes) -> bytes:
+        """A FORWARD datagram (`zerogo.wire.forward`) whose first part stays in clear; raises `SessionExhausted`."""
+        counter = self._take()
+        header = emit_forward_header(HEADER_BYTES + len(clear), self._remote_index, counter)
+        return header + clear + self._sender.encrypt(nonce(self._suite, counter), plaintext, header)
+
+    def open_forward(self, datagram: bytes) -> tuple[bytes, bytes]:
+        """What stands in clear in a FORWARD datagram, and what was sealed; raises as `open` does."""
+        sealed_at, index, counter = parse_forward_header(datagram)
+        return datagram[HEADER_BYTES:sealed_at], self._open_from(sealed_at, datagram, index, counter)
+
+    def _take(self) -> int:
+        counter = self._counter
+        if counter >= REJECT_AFTER_MESSAGES:
+            raise SessionExhausted(f"session {self._local_index:#x} has used its counters up")
+        self._counter = counter + 1
+        return counter
+
+    def _open_from(self, sealed_at: int, datagram: bytes, index: int, counter: int) -> bytes:
+        if index != self._local_index:
             raise NotAuthentic("a datagram for another session")
-        if not self._window.accepts(header.counter):
-            raise Replayed(f"counter {header.counter} was seen or is too old")
-        sealed_nonce = nonce(self._suite, header.counter)
+        if not self._window.accepts(counter):
+            raise Replayed(f"counter {counter} was seen or is too old")
+        sealed_nonce = nonce(self._suite, counter)
         try:
-            inner = self._receiver.decrypt(sealed_nonce, datagram[HEADER_BYTES:], datagram[:HEADER_BYTES])
+            opened = self._receiver.decrypt(sealed_nonce, datagram[sealed_at:], datagram[:HEADER_BYTES])
         except InvalidTag as error:
             raise NotAuthentic("a datagram does not authenticate") from error
-        self._window.commit(header.counter)
-        return inner
+        self._window.commit(counter)
+        return opened
 
     def __repr__(self) -> str:
         return f"<TransportSession {self._local_index:#x} {self._suite.name}>"

@@ -44,13 +44,13 @@ from zerogo.policy.filter import PeerFilter
 from zerogo.switch.gate import Gate
 from zerogo.switch.storm import StormBudget
 from zerogo.turn.message import emit_channel_data, parse_channel_data
-from zerogo.wire.datagram import DatagramKind, classify
+from zerogo.wire.datagram import TYPE_FORWARD, DatagramKind, classify
 from zerogo.wire.forward import Forward, emit_forward, first_forward, parse_forward
 from zerogo.wire.handshake import MAC_BYTES
 from zerogo.wire.probe import answer_to_probe
+from zerogo.wire.route import overhead_bytes, parse_forward_header
 from zerogo.wire.transport import (
     INNER_BYTES,
-    OVERHEAD_BYTES,
     Band,
     InnerHeader,
     Kind,
@@ -258,7 +258,7 @@ class MemoryPlane:
 
     def _take(self, data: bytes, source: Endpoint) -> None:
         kind = classify(data)
-        if kind is DatagramKind.TRANSPORT:
+        if kind in (DatagramKind.TRANSPORT, DatagramKind.FORWARD):
             self._open(data, source)
         elif kind is DatagramKind.CHANNEL_DATA and isinstance(source, SocketAddress):
             self._take_out_of_channel(data, source)
@@ -284,22 +284,33 @@ class MemoryPlane:
         return mac(self._settings.mac1_key, covered) == mac1
 
     def _open(self, data: bytes, source: Endpoint) -> None:
+        is_forward = data[0] == TYPE_FORWARD
         try:
-            session = self._sessions.get(parse_header(data).receiver_index)
+            index = parse_forward_header(data)[1] if is_forward else parse_header(data).receiver_index
+            session = self._session_for(index)
             if session is None:
-                self._counts[Counter.DROPPED_UNKNOWN_INDEX] += 1
                 return
-            if self._clock() - session.added_at >= REJECT_AFTER_SECONDS:
-                self._counts[Counter.DROPPED_EXPIRED_SESSION] += 1
-                return
-            inner = session.transport.open(data)
-            header = parse_inner(inner)
+            transport = session.transport
+            clear, inner = transport.open_forward(data) if is_forward else (b"", transport.open(data))
+            header = None if is_forward else parse_inner(inner)
         except ParseError:
             self._counts[Counter.DROPPED_MALFORMED] += 1
         except RemoteError:
             self._counts[Counter.DROPPED_UNAUTHENTIC] += 1
         else:
-            self._authentic(session, header, inner[INNER_BYTES:], source)
+            self._confirm(session)
+            if header is None:
+                self._take_forwarded(session.peer, clear, inner)
+            else:
+                self._authentic(session.peer, header, inner[INNER_BYTES:], source)
+            self._note_source(session.peer, source)
+
+    def _session_for(self, index: int) -> _Session | None:
+        session = self._sessions.get(index)
+        if session is not None and self._clock() - session.added_at < REJECT_AFTER_SECONDS:
+            return session
+        self._counts[Counter.DROPPED_UNKNOWN_INDEX if session is None else Counter.DROPPED_EXPIRED_SESSION] += 1
+        return None
 
     def tick(self) -> None:
         """Expire sessions, ask for fresh ones, keep alive. Call once a second."""
@@ -340,7 +351,7 @@ class MemoryPlane:
         if self._settings is None:
             raise LocalError("a plane that was not opened does not know who it is")
         try:
-            forward = parse_forward(emit_forward(first_forward(self._settings.node_id, hops, payload)))
+            forward = parse_forward(*emit_forward(first_forward(self._settings.node_id, hops, payload)))
         except ParseError:
             self._counts[Counter.DROPPED_FORWARD_INVALID] += 1
             return
@@ -352,27 +363,28 @@ class MemoryPlane:
         plan = entry.plan if entry else None
         ways = () if plan is None else (*(() if plan.hop is None else (plan.hop,)), *plan.ways)
         way = next((way for way in ways if not isinstance(way.endpoint, RouteAddress)), None)
-        payload = emit_forward(forward)
-        if entry is None or way is None:
+        session = None if entry is None else self._usable(entry)
+        if entry is None or way is None or session is None:
             self._counts[if_no_way] += 1
             return False
-        if len(payload) + OVERHEAD_BYTES > way.mtu:
+        if len(forward.datagram) + overhead_bytes(len(forward.route)) > way.mtu:
             self._counts[Counter.DROPPED_FORWARD_TOO_LONG] += 1
             return False
-        is_sent = self._seal(entry, Kind.FORWARD, payload, (way.endpoint,))
-        self._counts[if_no_way] += not is_sent
-        return is_sent
+        entry.sent_at = self._clock()
+        entry.tally.datagrams_out += 1
+        self._send_out(way.endpoint, session.transport.seal_forward(*emit_forward(forward)))
+        return True
 
-    def _take_forwarded(self, peer: int, payload: bytes, source: Endpoint) -> None:
+    def _take_forwarded(self, peer: int, clear: bytes, opened: bytes) -> None:
         """A datagram of another pair, or for us, that came sealed by `peer`."""
         entry = self._peers[peer].entry
         try:
-            forward = parse_forward(payload)
+            forward = parse_forward(clear, opened)
         except ParseError:
             self._counts[Counter.DROPPED_FORWARD_INVALID] += 1
             return
         is_right = self._settings and entry and forward.is_rightful(self._settings.node_id, entry.node_id)
-        if not is_right or isinstance(source, RouteAddress):
+        if not is_right:
             self._counts[Counter.DROPPED_FORWARD_INVALID] += 1
         elif forward.is_last:
             self._counts[Counter.FORWARD_DELIVERED] += 1
@@ -406,8 +418,8 @@ class MemoryPlane:
             self._counts[Counter.DROPPED_STAGED] += 1
 
     def _seal(self, entry: _Peer, kind: Kind, payload: bytes, destinations: tuple[Endpoint, ...]) -> bool:
-        session = entry.current
-        if session is None or self._clock() - session.added_at >= REJECT_AFTER_SECONDS:
+        session = self._usable(entry)
+        if session is None:
             return False
         entry.sent_at = self._clock()
         entry.tally.datagrams_out += 1
@@ -417,6 +429,11 @@ class MemoryPlane:
             self._send_out(destination, sealed)
         return True
 
+    def _usable(self, entry: _Peer) -> _Session | None:
+        session = entry.current
+        is_usable = session is not None and self._clock() - session.added_at < REJECT_AFTER_SECONDS
+        return session if is_usable else None
+
     def _flush(self, entry: _Peer) -> None:
         if entry.current is None or entry.plan is None:
             return
@@ -424,26 +441,28 @@ class MemoryPlane:
         for frame in frames:
             self._send_frame(entry, frame)
 
-    def _authentic(self, session: _Session, header: InnerHeader, payload: bytes, source: Endpoint) -> None:
+    def _authentic(self, peer: int, header: InnerHeader, payload: bytes, source: Endpoint) -> None:
+        if header.kind is Kind.CONTROL:
+            answer = answer_to_probe(payload)
+            if answer is not None:
+                self.send_control(peer, answer, source)
+            self._pass_up(ControlReceived(peer, source, payload))
+        elif header.kind is Kind.ETHERNET:
+            self._receive_frame(self._peers[peer], peer, payload)
+
+    def _confirm(self, session: _Session) -> None:
         entry = self._peers[session.peer]
         if entry.next is session:
             entry.next = None
             self._make_current(entry, session)
             self._pass_up(SessionConfirmed(session.peer, session.keys.local_index))
-        if header.kind is Kind.CONTROL:
-            answer = answer_to_probe(payload)
-            if answer is not None:
-                self.send_control(session.peer, answer, source)
-            self._pass_up(ControlReceived(session.peer, source, payload))
-        elif header.kind is Kind.ETHERNET:
-            self._receive_frame(entry, session.peer, payload)
-        elif header.kind is Kind.FORWARD:
-            self._take_forwarded(session.peer, payload, source)
-        now = self._clock()
+
+    def _note_source(self, peer: int, source: Endpoint) -> None:
+        entry, now = self._peers[peer], self._clock()
         places = [way.endpoint for way in entry.plan.ways] if entry.plan else [source]
         if source not in places and now - entry.roamed_at >= 1.0:
             entry.roamed_at = now
-            self._pass_up(PeerRoamed(session.peer, source))
+            self._pass_up(PeerRoamed(peer, source))
 
     def _receive_frame(self, entry: _Peer, peer: int, frame: bytes) -> None:
         if not self._gate.passes(peer, frame, False, self._clock()):

@@ -19,6 +19,7 @@ class DatagramKind(enum.Enum):
     RESPONSE = "response"
     COOKIE_REPLY = "cookie reply"
     TRANSPORT = "transport"
+    FORWARD = "forward"
     UNKNOWN = "unknown"
 
 
@@ -26,12 +27,14 @@ TYPE_INITIATION = 0x90
 TYPE_RESPONSE = 0x91
 TYPE_COOKIE_REPLY = 0x92
 TYPE_TRANSPORT = 0x93
+TYPE_FORWARD = 0x98
 
 _OURS = {
     TYPE_INITIATION: DatagramKind.INITIATION,
     TYPE_RESPONSE: DatagramKind.RESPONSE,
     TYPE_COOKIE_REPLY: DatagramKind.COOKIE_REPLY,
     TYPE_TRANSPORT: DatagramKind.TRANSPORT,
+    TYPE_FORWARD: DatagramKind.FORWARD,
 }
 
 

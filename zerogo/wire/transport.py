@@ -51,8 +51,6 @@ class Kind(enum.IntEnum):
     """A piece of a frame that is larger than the path: see `Fragment`."""
     CONTROL = 4
     """A message of `zerogo.wire.control`."""
-    FORWARD = 5
-    """Another pair's complete datagram, carried one hop further."""
 
 
 class Band(enum.IntEnum):

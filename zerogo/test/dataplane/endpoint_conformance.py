@@ -21,8 +21,8 @@ from zerogo.noise.session import TransportSession
 from zerogo.test.dataplane.kernel import DATA_PORT, End, Host, inside, join_line, open_end, session_pair, wait_until
 from zerogo.test.dataplane.planecase import MEGABYTE, PlaneCase, row_of
 from zerogo.test.dataplane.relay import Relay
-from zerogo.wire.route import overhead_bytes
-from zerogo.wire.transport import OVERHEAD_BYTES, InnerHeader, Kind, emit_inner
+from zerogo.wire.route import overhead_bytes, sealed_at
+from zerogo.wire.transport import OVERHEAD_BYTES
 
 STUN_INDICATION = b"\x00\x11\x00\x00\x21\x12\xa4\x42" + bytes(12)
 MTU = 1472
@@ -46,9 +46,17 @@ class Rogue:
         case.receive_within(self.socket)
 
     def forward(self, position: int, route: tuple[NodeId, ...], datagram: bytes) -> None:
-        payload = bytes([len(route), position]) + b"".join(hop.raw for hop in route) + datagram
-        sealed = self._session.seal(emit_inner(InnerHeader(Kind.FORWARD)) + payload)
-        self.socket.sendto(sealed, (f"192.0.2.{self.end.host.number}", DATA_PORT))
+        self.send(forged(self._session, position, route, datagram))
+
+    def send(self, datagram: bytes) -> None:
+        self.socket.sendto(datagram, (f"192.0.2.{self.end.host.number}", DATA_PORT))
+
+
+def forged(session: TransportSession, position: int, route: tuple[NodeId, ...], datagram: bytes) -> bytes:
+    """A FORWARD of any content."""
+    end = sealed_at(datagram[0], len(datagram))
+    way = b"".join(hop.raw for hop in route) + bytes([position, len(route)])
+    return session.seal_forward(datagram[16:end], datagram[end:] + datagram[:16] + way)
 
 
 class EndpointConformance(PlaneCase):
@@ -245,8 +253,8 @@ class EndpointConformance(PlaneCase):
             (1, (third, here), datagram),
             (1, (third, here, there, UNKNOWN, NodeId(b"y" * 10)), datagram),
             (1, (third, here, there), STUN_INDICATION),
-            (1, (third, here, there), b"\x40\x01\x00\x01\x93"),
-            (1, (third, here, there), b""),
+            (1, (third, here, there), b"\x40\x01\x00\x01\x93" + bytes(40)),
+            (1, (third, here, there), b"\x98" + bytes(80)),
         ]
         for case in wrong:
             rogue.forward(*case)
@@ -265,19 +273,13 @@ class EndpointConformance(PlaneCase):
 
     def test_no_forward_is_carried_in_a_forward(self) -> None:
         left, middle, far = self.line()
-        far.plane.set_forwarding(1 << 30)
-        initiator, responder = session_pair(base=300)
-        far.plane.set_peer(ROGUE.entry(9))
-        far.plane.add_session(9, responder)
-        far.plane.send_control(1, b"it is installed")
-        self.wait(lambda: left.of(ControlReceived), "the word that the session is installed")
-        session = TransportSession(initiator)
-        route = (ROGUE.node_id, far.host.node_id, middle.host.node_id)
-        payload = b"\x03\x01" + b"".join(hop.raw for hop in route) + b"\x93" + bytes(60)
-        sealed = session.seal(emit_inner(InnerHeader(Kind.FORWARD)) + payload)
+        carried = middle.plane.counters().plane[Counter.FORWARD_CARRIED]
+        session = TransportSession(session_pair(base=300)[0])
+        route = (left.host.node_id, far.host.node_id, middle.host.node_id)
+        sealed = forged(session, 1, route, b"\x93" + bytes(60))
         left.plane.send_datagram(RouteAddress((middle.host.node_id, far.host.node_id)), sealed)
-        self.counts(far, Counter.DROPPED_FORWARD_INVALID, 1)
-        self.assertEqual(0, far.plane.counters().plane[Counter.FORWARD_CARRIED])
+        self.counts(left, Counter.DROPPED_FORWARD_INVALID, 1)
+        self.assertEqual(carried, middle.plane.counters().plane[Counter.FORWARD_CARRIED])
 
     def test_nothing_is_carried_unless_allowed_and_not_beyond_the_rate(self) -> None:
         left, right = self.joined()

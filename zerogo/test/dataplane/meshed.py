@@ -9,8 +9,6 @@ from zerogo.dataplane.messages import ADD_SESSION, SEND_CONTROL, SET_PATH, SET_P
 from zerogo.dataplane.place import CHANNEL, ROUTE, Place
 from zerogo.dataplane.way import Claim
 from zerogo.test.dataplane import frames as f
-from zerogo.wire.transport import InnerHeader as Inner
-from zerogo.wire.transport import Kind, emit_inner
 
 RELAY = ("198.51.100.1", 3478)
 MTU = 1408
@@ -91,15 +89,13 @@ class Meshed:
         else:
             self.planes[int(place[0][-1])].receive(train, size, address(sender))
 
-    def seal(self, sender: int, receiver: int, payload: bytes, place: Place | None = None) -> None:
+    def seal(self, sender: int, receiver: int, clear: bytes, plaintext: bytes) -> None:
         """Send a FORWARD of any content."""
-        plane = self.planes[sender].plane
         peer = self.planes[sender].context.table.peers[receiver + 1]
         assert peer.current is not None
-        plaintext = memoryview(emit_inner(Inner(Kind.FORWARD)) + payload)
-        out = memoryview(bytearray(len(plaintext) + 32))
-        assert peer.current.seal(plaintext, out)
-        plane._departure.send(place or address(receiver), out, 2, 1.0)
+        out = memoryview(bytearray(16) + clear + plaintext + bytes(16))
+        assert peer.current.seal_forward(out, 16 + len(clear))
+        self.planes[sender].plane._departure.send(address(receiver), out, 2, 1.0)
         self.settle()
 
     def control(self, sender: int, receiver: int, payload: bytes, place: Place | None = None) -> None:

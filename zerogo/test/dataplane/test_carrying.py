@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.dataplane.messages import CONTROL_RECEIVED, DATAGRAM_RECEIVED, REMOVE_PEER, SEND_DATAGRAM, SET_FORWARDING
+from zerogo.dataplane.place import Place
 from zerogo.dataplane.vnet import VNET_BYTES
 from zerogo.test.dataplane import frames as f
 from zerogo.test.dataplane.meshed import MTU, Meshed, address, channel_to, route
@@ -52,7 +55,6 @@ class RouteTests(CarryingCase):
             self.mesh.plan(1, 3, (place, MTU))
             frames = [f.plain(self.mesh.frame(0, 3, 17, f.udp_message(os.urandom(400)))) for _ in range(20)]
             frames.append(f.plain(self.mesh.frame(0, 3, 17, f.udp_message(os.urandom(390)))))
-            self.patch(self.mesh.planes[1].plane._carrying, "take", None)
             self.mesh.carried.clear()
             self.mesh.write(0, *frames)
             self.assertEqual(frames, self.mesh.planes[3].frames())
@@ -97,57 +99,109 @@ class RouteTests(CarryingCase):
     def test_the_band_is_told_to_the_carrier(self) -> None:
         self.mesh.plan(0, 3, (route(1, 3), 1240))
         seen: list[int] = []
-        hand_on = self.mesh.planes[1].plane._departure.hand_on
+        for number in (1, 3):
+            take = self.mesh.planes[number].plane._carrying.take
 
-        def watch(node_id: bytes, plaintext: memoryview, now: float) -> str:
-            seen.append(plaintext[1])
-            return hand_on(node_id, plaintext, now)
+            def watch(*arguments: Any, take: Callable[..., None] = take) -> None:
+                seen.append(arguments[1][-18] >> 4)
+                take(*arguments)
 
-        self.mesh.planes[1].plane._departure.hand_on = watch  # type: ignore[method-assign]
+            self.mesh.planes[number].plane._carrying.take = watch  # type: ignore[method-assign]
         self.mesh.write(0, f.plain(self.mesh.frame(0, 3, 17, f.udp_message(bytes(50)))))
         self.mesh.write(0, f.plain(self.mesh.frame(0, 3, 17, f.udp_message(bytes(700)))))
         self.mesh.control(0, 3, b"probe")
-        self.assertEqual([1, 2, 0], seen)
+        self.assertEqual([1, 1, 2, 2, 0, 0], seen)
 
 
 class RefusalTests(CarryingCase):
     def test_only_rightful_datagrams_are_taken(self) -> None:
         ids = f.NODES
+        right = ids[0] + ids[1] + ids[3]
+        stun = b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(32)
         wrong = [
-            b"",
-            b"\x03",
-            b"\x03\x01" + ids[0] + ids[1] + ids[3],
-            b"\x03\x01" + ids[0] + ids[1] + ids[3][:9],
-            b"\x03\x01" + ids[2] + ids[1] + ids[3] + DATAGRAM,
-            b"\x03\x01" + ids[0] + ids[2] + ids[3] + DATAGRAM,
-            b"\x03\x02" + ids[0] + ids[1] + ids[3] + DATAGRAM,
-            b"\x03\x00" + ids[1] + ids[0] + ids[3] + DATAGRAM,
-            b"\x03\x03" + ids[0] + ids[2] + ids[3] + DATAGRAM,
-            b"\x02\x01" + ids[0] + ids[1] + DATAGRAM,
-            b"\x05\x01" + ids[0] + ids[1] + ids[2] + ids[3] + bytes(10) + DATAGRAM,
-            b"\x03\x01" + ids[0] + ids[1] + ids[0] + DATAGRAM,
-            b"\x03\x01" + ids[0] + ids[1] + ids[1] + DATAGRAM,
-            b"\x03\x01" + ids[0] + ids[1] + ids[3] + b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(12),
-            b"\x03\x01" + ids[0] + ids[1] + ids[3] + b"\x40\x01\x00\x01\x93",
+            (DATAGRAM, ids[2] + ids[1] + ids[3] + b"\x01\x03"),
+            (DATAGRAM, ids[0] + ids[2] + ids[3] + b"\x01\x03"),
+            (DATAGRAM, right + b"\x02\x03"),
+            (DATAGRAM, ids[1] + ids[0] + ids[3] + b"\x00\x03"),
+            (DATAGRAM, ids[0] + ids[2] + ids[3] + b"\x03\x03"),
+            (DATAGRAM, bytes(10) + ids[0] + ids[1] + b"\x01\x02"),
+            (DATAGRAM, ids[0] + ids[1] + ids[2] + ids[3] + bytes(10) + b"\x01\x05"),
+            (DATAGRAM, right + b"\x01\xff"),
+            (DATAGRAM, ids[0] + ids[1] + ids[0] + b"\x01\x03"),
+            (DATAGRAM, ids[0] + ids[1] + ids[1] + b"\x01\x03"),
+            (stun, right + b"\x01\x03"),
+            (b"\x40\x01\x00\x10" + bytes(40), right + b"\x01\x03"),
+            (b"\x98" + bytes(59), right + b"\x01\x03"),
         ]
-        for payload in wrong:
-            self.mesh.seal(0, 1, payload)
-        self.assertEqual(len(wrong), self.tally(1, "dropped_forward_invalid"))
-        self.assertEqual(len(wrong), len(self.mesh.carried))
+        for datagram, way in wrong:
+            self.mesh.seal(0, 1, datagram[16:-16], datagram[-16:] + datagram[:16] + way)
+        # Sealed from elsewhere than what is carried asks for.
+        self.mesh.seal(0, 1, DATAGRAM[16:-17], DATAGRAM[-17:] + DATAGRAM[:16] + right + b"\x01\x03")
+        longer = ids[0] + ids[1] + ids[2] + ids[3] + b"\x01\x04"
+        self.mesh.seal(0, 1, DATAGRAM[16:-15], DATAGRAM[-15:] + DATAGRAM[:16] + longer)
+        self.mesh.seal(0, 1, b"", DATAGRAM[16:] + DATAGRAM[:16] + right + b"\x01\x03")
+        hello = b"\x90" + bytes(147)
+        self.mesh.seal(0, 1, hello[16:-16], hello[-16:] + hello[:16] + right + b"\x01\x03")
+        self.assertEqual(len(wrong) + 4, self.tally(1, "dropped_forward_invalid"))
+        self.assertEqual(len(wrong) + 4, len(self.mesh.carried))
 
     @settings(deadline=None, max_examples=200)
-    @given(st.binary(max_size=120))
-    def test_no_payload_harms(self, payload: bytes) -> None:
-        before = self.tally(1, "dropped_forward_invalid") + self.tally(1, "dropped_forward_no_way")
-        self.mesh.seal(0, 1, payload)
-        self.assertEqual(before + 1, self.tally(1, "dropped_forward_invalid") + self.tally(1, "dropped_forward_no_way"))
+    @given(st.binary(max_size=60), st.binary(max_size=120))
+    def test_no_content_harms(self, clear: bytes, plaintext: bytes) -> None:
+        names = ("dropped_forward_invalid", "dropped_forward_no_way", "dropped_malformed")
+        before = sum(self.tally(1, name) for name in names)
+        self.mesh.seal(0, 1, clear, plaintext)
+        self.assertEqual(before + 1, sum(self.tally(1, name) for name in names))
 
-    def test_no_forward_is_in_a_forward(self) -> None:
-        within = b"\x03\x01" + f.NODES[0] + f.NODES[3] + f.NODES[2] + DATAGRAM
-        self.let(1 << 20, 3)
-        self.mesh.seal(0, 3, within, route(1, 3))
-        self.assertEqual((1, 1), (self.tally(3, "forward_delivered"), self.tally(3, "dropped_forward_invalid")))
-        self.assertEqual(0, self.tally(3, "forward_carried"))
+    def test_no_header_harms(self) -> None:
+        peer = self.mesh.planes[0].context.table.peers[2]
+        assert peer.current is not None
+        whole = memoryview(bytearray(16) + bytes(32 + 32 + 16))
+        self.assertTrue(peer.current.seal_forward(whole, 16))
+        plane = self.mesh.planes[1]
+        for size in range(1, len(whole)):
+            plane.receive(bytes(whole[:size]), size, address(0))
+        for start in (0, 15, 17, 0xFFFF):
+            plane.receive(bytes(whole[:2]) + start.to_bytes(2, "big") + bytes(whole[4:]), len(whole), address(0))
+        self.assertEqual(len(whole) + 3, self.tally(1, "dropped_malformed"))
+        plane.receive(bytes(whole), len(whole), address(0))
+        self.assertEqual(1, self.tally(1, "dropped_forward_invalid"))
+
+    def test_what_was_altered_under_way_does_not_arrive(self) -> None:
+        for at in (0, 4, 8, 20, 40, -20, -1):
+            self.mesh.control(0, 3, bytes(100), route(1, 3))
+            self.mesh.planes[3].upcalls()
+            sender, place, datagram = self.mesh.carried[0]
+            self.assertEqual((0, address(1)), (sender, place))
+            self.mesh.carried.clear()
+            self.mesh.is_lost = lambda sender, place: sender == 0
+            self.mesh.control(0, 3, bytes(100), route(1, 3))
+            self.mesh.is_lost = lambda sender, place: False
+            altered = bytearray(self.mesh.carried[0][2])
+            altered[at] ^= 1
+            self.mesh.planes[1].receive(bytes(altered), len(altered), address(0))
+            self.mesh.settle()
+            self.assertEqual([], self.mesh.planes[3].upcalls())
+            self.mesh.planes[1].receive(datagram, len(datagram), address(0))
+            self.mesh.settle()
+            self.assertEqual([], self.mesh.planes[3].upcalls())
+            self.mesh.carried.clear()
+
+    def test_both_hops_hide_whose_datagram_it_is(self) -> None:
+        sealed: list[bytes] = []
+        send = self.mesh.planes[0].plane._departure.send
+
+        def watch(place: Place, datagram: bytes | memoryview, band: int, now: float) -> int:
+            sealed.append(bytes(datagram))
+            return send(place, datagram, band, now)
+
+        self.mesh.planes[0].plane._departure.send = watch  # type: ignore[method-assign]
+        self.mesh.control(0, 3, b"plain text" * 9, route(1, 3))
+        self.assertEqual([0, 1], [sender for sender, _, _ in self.mesh.carried])
+        for _, _, datagram in self.mesh.carried:
+            self.assertEqual(sealed[0][16:-16], datagram[16 : len(sealed[0]) - 16])
+            for secret in (b"plain text", sealed[0][4:16], sealed[0][-16:], *f.NODES):
+                self.assertNotIn(secret, datagram)
 
     def test_nothing_is_carried_until_that_is_allowed(self) -> None:
         self.let(0, 1)

@@ -227,14 +227,14 @@ class OwnRouteTests(DepartureCase):
         self.assertEqual((1, []), (self.left.tally.dropped_no_endpoint, self.mesh.carried))
 
     def test_a_probe_larger_than_the_first_hop_is_dropped(self) -> None:
-        self.mesh.control(0, 1, bytes(MTU - 36 - 36 - 32), route(2, 1))
-        self.mesh.control(0, 1, bytes(MTU - 36 - 36 - 31), route(2, 1))
+        self.mesh.control(0, 1, bytes(MTU - 36 - 64), route(2, 1))
+        self.mesh.control(0, 1, bytes(MTU - 36 - 63), route(2, 1))
         self.assertEqual((1, 1), (self.left.tally.dropped_forward_too_long, len(self.mesh.carried)))
 
     def test_trains_go_by_a_route_whose_first_hop_is_a_channel(self) -> None:
         self.mesh.planes[2].plane.obey((SET_FORWARDING, 1 << 24), 0.0)
         self.mesh.plan(0, 2, (channel_to(2), MTU))
-        self.mesh.plan(0, 1, (route(2, 1), MTU - 68))
+        self.mesh.plan(0, 1, (route(2, 1), MTU - 64))
         frames = [self.big(), self.small(), self.small(), self.big()]
         self.mesh.write(0, *frames)
         got = self.arrived()

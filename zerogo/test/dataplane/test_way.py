@@ -17,9 +17,9 @@ class WayTests(SynchronousTestCase):
         self.assertEqual(PATH_MTU_MINIMUM, Way(HERE, 10, OWN).mtu)
         self.assertEqual(PATH_MTU_MAXIMUM, Way(HERE, 1 << 20, OWN).mtu)
 
-    def test_a_route_begins_with_us_and_its_first_carrier(self) -> None:
+    def test_a_route_begins_with_us(self) -> None:
         way = Way(BY, 1300, OWN)
-        self.assertEqual((b"a" * 10, b"\x03\x01" + OWN + b"a" * 10 + b"b" * 10), (way.carrier, way.head))
+        self.assertEqual((OWN, b"a" * 10, b"b" * 10), way.route)
         self.assertTrue(way.is_valid)
 
     def test_a_route_that_cannot_be_is_known_as_such(self) -> None:

@@ -59,10 +59,10 @@ class SizesTests(SynchronousTestCase):
 
 class OverheadTests(SynchronousTestCase):
     def test_what_a_way_adds_is_taken_off_every_size_so_that_the_smallest_line_carries_it(self) -> None:
-        plain, route = PathMtu(MAX_PLPMTU_IPV4), PathMtu(MAX_PLPMTU_IPV4, 68)
+        plain, route = PathMtu(MAX_PLPMTU_IPV4), PathMtu(MAX_PLPMTU_IPV4, 64)
         self.assertEqual((plain.size, plain.largest), (1200, 1472))
-        self.assertEqual((route.size, route.largest), (1052 - 68, 1472 - 68))
-        self.assertEqual(link_sizes(1472, 68), tuple(size - 68 for size in link_sizes(1472)))
+        self.assertEqual((route.size, route.largest), (1052 - 64, 1472 - 64))
+        self.assertEqual(link_sizes(1472, 64), tuple(size - 64 for size in link_sizes(1472)))
 
 
 class PathMtuTests(SynchronousTestCase):

@@ -161,3 +161,11 @@ def seal_transport(suite: int, key: bytes, receiver_index: int, counter: int, in
     header = bytes([0x93, 0, 0, 0]) + struct.pack(">IQ", receiver_index, counter)
     aead, nonce = cipher(suite, key, counter)
     return header + aead.encrypt(nonce, inner, header)
+
+
+def seal_forward(suite: int, key: bytes, receiver_index: int, counter: int, carried: bytes, route: bytes) -> bytes:
+    """`route` is the ids, position and band, and count."""
+    start = len(carried) - 16 if carried[0] == 0x93 else 16
+    header = bytes([0x98, 0]) + struct.pack(">HIQ", start, receiver_index, counter)
+    aead, nonce = cipher(suite, key, counter)
+    return header + carried[16:start] + aead.encrypt(nonce, carried[start:] + carried[:16] + route, header)

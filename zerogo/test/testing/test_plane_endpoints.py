@@ -19,7 +19,6 @@ from zerogo.noise.cookie import mac
 from zerogo.noise.keys import SessionKeys
 from zerogo.testing.plane import MemoryPlane
 from zerogo.wire.handshake import Suite
-from zerogo.wire.transport import Kind
 
 PLACES = [SocketAddress.of(f"192.0.2.{number}", 1) for number in range(1, 5)]
 SIDE_PLACE = SocketAddress.of("192.0.2.1", 555)
@@ -157,34 +156,33 @@ class EndpointTests(SynchronousTestCase):
 
     def test_what_is_carried_must_be_rightful_and_fit(self) -> None:
         self.planes[1].set_forwarding(1 << 20)
-        seal = self.planes[0]._seal
-        carrier = self.planes[0]._peers[2]
         ids = [node.raw for node in NODES]
         datagram = b"\x93" + bytes(60)
-        wrong = [
-            b"\x03\x01" + ids[2] + ids[1] + ids[3] + datagram,
-            b"\x03\x01" + ids[0] + ids[2] + ids[3] + datagram,
-            b"\x03\x02" + ids[3] + ids[0] + ids[2] + datagram,
-            b"\x05\x01" + ids[0] + ids[1] + ids[3] + ids[2] + bytes(10) + datagram,
-            b"\x03\x01" + ids[0] + ids[1] + ids[0] + datagram,
-            b"\x03\x01" + ids[0] + ids[1] + ids[3] + STUN,
-        ]
-        for payload in wrong:
-            seal(carrier, Kind.FORWARD, payload, (PLACES[1],))
-        self.assertEqual(len(wrong), self.count(1, Counter.DROPPED_FORWARD_INVALID))
-        seal(carrier, Kind.FORWARD, b"\x03\x01" + ids[0] + ids[1] + b"x" * 10 + datagram, (PLACES[1],))
+        for route, carried in (
+            (ids[2] + ids[1] + ids[3] + b"\x01\x03", datagram),
+            (ids[0] + ids[2] + ids[3] + b"\x01\x03", datagram),
+            (ids[3] + ids[0] + ids[2] + b"\x02\x03", datagram),
+            (ids[0] + ids[1] + ids[3] + ids[2] + bytes(10) + b"\x01\x05", datagram),
+            (ids[0] + ids[1] + ids[0] + b"\x01\x03", datagram),
+            (ids[0] + ids[1] + ids[3] + b"\x01\x03", STUN + bytes(60)),
+            (ids[0] + ids[1] + ids[3] + b"\x01\x03", b"\x98" + bytes(80)),
+        ):
+            self.seal(carried, route)
+        self.assertEqual(7, self.count(1, Counter.DROPPED_FORWARD_INVALID))
+        self.seal(datagram, ids[0] + ids[1] + b"x" * 10 + b"\x01\x03")
         self.assertEqual(1, self.count(1, Counter.DROPPED_FORWARD_NO_WAY))
-        seal(carrier, Kind.FORWARD, b"\x03\x01" + ids[0] + ids[1] + ids[3] + b"\x93" * 1400, (PLACES[1],))
+        self.seal(b"\x93" * 1410, ids[0] + ids[1] + ids[3] + b"\x01\x03")
         self.assertEqual(1, self.count(1, Counter.DROPPED_FORWARD_TOO_LONG))
+        for size in range(1, 96):
+            self.planes[1].receive_datagram((b"\x98" + bytes(95))[:size], PLACES[0])
+        self.assertEqual(95, self.count(1, Counter.DROPPED_MALFORMED))
 
-    def test_no_forward_is_in_a_forward(self) -> None:
-        for plane in self.planes:
-            plane.set_forwarding(1 << 20)
-        within = b"\x03\x01" + NODES[0].raw + NODES[3].raw + NODES[2].raw + b"\x93" + bytes(60)
-        peer = self.planes[0]._peers[4]
-        self.planes[0]._seal(peer, Kind.FORWARD, within, (RouteAddress((NODES[1], NODES[3])),))
-        self.assertEqual((0, 1), (self.count(3, Counter.FORWARD_CARRIED), self.count(3, Counter.FORWARD_DELIVERED)))
-        self.assertEqual(1, self.count(3, Counter.DROPPED_FORWARD_INVALID))
+    def seal(self, carried: bytes, route: bytes) -> None:
+        """Have member 0 send member 1 a FORWARD of any content."""
+        session = self.planes[0]._peers[2].current
+        assert session is not None
+        sealed = session.transport.seal_forward(carried[16:-16], carried[-16:] + carried[:16] + route)
+        self.planes[1].receive_datagram(sealed, PLACES[0])
 
     def test_the_twin_carries_small_udp_and_each_frame_arrives_once(self) -> None:
         self.plan(0, 1, PLACES[1], twin=ChannelAddress(RELAY, 0x4001))

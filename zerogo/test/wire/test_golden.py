@@ -20,7 +20,7 @@ from zerogo.noise.exchange import Initiator, Responder
 from zerogo.noise.identity import Identity
 from zerogo.noise.keys import SessionKeys
 from zerogo.noise.session import TransportSession
-from zerogo.test.noise.oracle import OracleInitiator, OracleResponder, seal_transport
+from zerogo.test.noise.oracle import OracleInitiator, OracleResponder, seal_forward, seal_transport
 from zerogo.wire.control import Close, ControlMessage, Probe, ProbeAnswer, emit_control, parse_control
 from zerogo.wire.datagram import DatagramKind, classify
 from zerogo.wire.forward import Forward, emit_forward, parse_forward
@@ -83,7 +83,24 @@ def fragment_of(case: Case) -> Fragment:
 
 
 def forward_of(case: Case) -> Forward:
-    return Forward(tuple(NodeId(raw(hop)) for hop in case["route"]), case["position"], raw(case["datagram"]))
+    route = tuple(NodeId(raw(hop)) for hop in case["route"])
+    return Forward(route, case["position"], raw(case["carried"]), case["band"])
+
+
+def session_of(case: Case, *, is_sender: bool) -> TransportSession:
+    """The session of one datagram."""
+    index, key = case["receiver_index"], raw(case["key"])
+    return TransportSession(
+        SessionKeys(
+            local_index=0 if is_sender else index,
+            remote_index=index if is_sender else 0,
+            send_key=key if is_sender else bytes(32),
+            receive_key=bytes(32) if is_sender else key,
+            suite=Suite(case["suite"]),
+            is_initiator=is_sender,
+            handshake_hash=bytes(32),
+        )
+    )
 
 
 def inner_of(case: Case) -> InnerHeader:
@@ -204,7 +221,7 @@ class TransportTests(SynchronousTestCase):
 
     def test_each_is_emitted_to_the_byte(self) -> None:
         for case in self.cases:
-            session = self._session(case, is_sender=True)
+            session = session_of(case, is_sender=True)
             session._counter = case["counter"]
             plaintext = emit_inner(inner_of(case)) + raw(case["payload"])
             self.assertEqual(session.seal(plaintext, case["lane"]).hex(), case["datagram"], case["name"])
@@ -215,7 +232,7 @@ class TransportTests(SynchronousTestCase):
             self.assertEqual(classify(datagram), DatagramKind.TRANSPORT)
             header = TransportHeader(case["lane"], case["receiver_index"], case["counter"])
             self.assertEqual(parse_header(datagram), header)
-            plaintext = self._session(case, is_sender=False).open(datagram)
+            plaintext = session_of(case, is_sender=False).open(datagram)
             self.assertEqual(parse_inner(plaintext), inner_of(case))
             self.assertEqual(plaintext[INNER_BYTES:].hex(), case["payload"])
 
@@ -243,27 +260,37 @@ class TransportTests(SynchronousTestCase):
         whole = next(case["payload"] for case in self.cases if case["kind"] == "ETHERNET")
         self.assertEqual(b"".join(piece.piece for piece in pieces).hex(), whole)
 
-    def test_forwarded_datagrams_are_emitted_and_parsed(self) -> None:
-        cases = [case for case in self.cases if "forward" in case]
-        self.assertEqual([False, True], [forward_of(case["forward"]).is_last for case in cases])
-        for case in cases:
-            forward = forward_of(case["forward"])
-            self.assertEqual(emit_forward(forward).hex(), case["payload"])
-            self.assertEqual(parse_forward(raw(case["payload"])), forward)
 
-    def _session(self, case: Case, *, is_sender: bool) -> TransportSession:
-        index, key = case["receiver_index"], raw(case["key"])
-        return TransportSession(
-            SessionKeys(
-                local_index=0 if is_sender else index,
-                remote_index=index if is_sender else 0,
-                send_key=key if is_sender else bytes(32),
-                receive_key=bytes(32) if is_sender else key,
-                suite=Suite(case["suite"]),
-                is_initiator=is_sender,
-                handshake_hash=bytes(32),
+class ForwardTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.cases: list[Case] = load()["forwards"]
+
+    def test_there_is_one_of_each_place_and_both_suites(self) -> None:
+        self.assertEqual([False, True, False], [forward_of(case).is_last for case in self.cases])
+        self.assertEqual({case["suite"] for case in self.cases}, {1, 2})
+
+    def test_each_is_emitted_to_the_byte(self) -> None:
+        for case in self.cases:
+            session = session_of(case, is_sender=True)
+            session._counter = case["counter"]
+            self.assertEqual(session.seal_forward(*emit_forward(forward_of(case))).hex(), case["datagram"])
+
+    def test_each_is_opened_and_parsed(self) -> None:
+        for case in self.cases:
+            datagram = raw(case["datagram"])
+            self.assertEqual(classify(datagram), DatagramKind.FORWARD)
+            clear, opened = session_of(case, is_sender=False).open_forward(datagram)
+            self.assertEqual(parse_forward(clear, opened), forward_of(case))
+
+    def test_the_oracle_seals_them_alike(self) -> None:
+        for case in self.cases:
+            route = b"".join(map(raw, case["route"])) + bytes(
+                [case["position"] | case["band"] << 4, len(case["route"])]
             )
-        )
+            datagram = seal_forward(
+                case["suite"], raw(case["key"]), case["receiver_index"], case["counter"], raw(case["carried"]), route
+            )
+            self.assertEqual(datagram.hex(), case["datagram"], case["name"])
 
 
 class LinkTests(SynchronousTestCase):

@@ -4,7 +4,8 @@
 //! datagram costs a counter and nothing else. Then the switch: what a peer may not send does not enter the TAP.
 //!
 //! What came by a channel of a relay or by members is taken out of its wrapping where it lies. What is for others is sealed
-//! for the next member and leaves at the end of the batch, in trains as it came.
+//! for the next member where it lies, and leaves in trains as it came; where it came in twos and threes, at the end of the
+//! batch.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,9 +23,8 @@ use crate::upcall::Upcall;
 use crate::verbs::Verb;
 use crate::way::Way;
 use crate::wire::{
-    CHANNEL_BYTES, FORWARD, FORWARD_HEAD_LIMIT, HEADER_BYTES, INNER_BYTES, KIND_MASK, SEAL_BYTES, TAG_BYTES,
-    TYPE_INITIATION, TYPE_RESPONSE, TYPE_TRANSPORT, classify_stranger, emit_forward_head, parse_channel, parse_forward,
-    parse_header,
+    CHANNEL_BYTES, HEADER_BYTES, INNER_BYTES, TAG_BYTES, TYPE_FORWARD, TYPE_INITIATION, TYPE_RESPONSE, TYPE_TRANSPORT,
+    classify_stranger, parse_channel, parse_forward, parse_forward_header, parse_header, pass_on,
 };
 
 /// Room that must be in front of what was received: virtio and Ethernet header go there.
@@ -33,7 +33,8 @@ const STRANGER_LIMIT: usize = 1500;
 const ROAM_QUIET: Nanos = SECOND;
 /// Bytes that may be carried at once, at least; else what the rate allows in a quarter of a second.
 const FORWARD_BURST: u64 = 65536;
-const BAND_MASK: u8 = 0x03;
+/// So many that follow each other leave from where they lie; fewer are gathered with others.
+const RUN_MINIMUM: usize = 8;
 
 /// Where to the receiving thread reports what the sending one must act upon.
 pub trait Confirmations: Send {
@@ -54,6 +55,14 @@ pub(crate) struct Opened {
     pub(crate) source: Endpoint,
 }
 
+/// Datagrams of one train that go on to one place: they lie one after the other, and all but the last have `segment`
+/// bytes.
+struct Carried {
+    to: Place,
+    range: Range<usize>,
+    segment: usize,
+}
+
 /// A session of the train in hand, and how many authentic datagrams it has there.
 pub(crate) struct Seen {
     pub(crate) session: Arc<Session>,
@@ -71,6 +80,8 @@ pub struct Ingress<C, S> {
     last: Option<(u64, Arc<Session>)>,
     /// What is carried for others.
     outbox: Outbox<S>,
+    /// Of the train in hand, what is sealed for others and still lies there.
+    carried: Option<Carried>,
     forwarding: StormBudget,
     forwarding_rate: u64,
 }
@@ -86,6 +97,7 @@ impl<C: Confirmations, S: DatagramSink> Ingress<C, S> {
             opened: Vec::new(),
             last: None,
             outbox: Outbox::new(sink),
+            carried: None,
             forwarding: StormBudget::new(0, 0),
             forwarding_rate: 0,
         }
@@ -119,6 +131,7 @@ impl<C: Confirmations, S: DatagramSink> Ingress<C, S> {
             let end = data.len().min(start + segment);
             self.take(data, start..end, source, now);
         }
+        self.send_carried(data, now);
         self.note_sessions(now);
         self.deliver_all(data, now);
     }
@@ -140,9 +153,15 @@ impl<C: Confirmations, S: DatagramSink> Ingress<C, S> {
 
     /// One datagram that nothing is around any more.
     fn unwrapped(&mut self, data: &mut [u8], range: Range<usize>, source: Endpoint, now: Nanos) {
-        if data[range.start] != TYPE_TRANSPORT {
-            self.pass_stranger(&data[range], source, now);
-        } else if let Err(counter) = self.open(data, range, source, now) {
+        let result = match data[range.start] {
+            TYPE_TRANSPORT => self.open(data, range, source, now),
+            TYPE_FORWARD => self.open_forward(data, range, source, now),
+            _ => {
+                self.pass_stranger(&data[range], source, now);
+                Ok(())
+            }
+        };
+        if let Err(counter) = result {
             self.shared.receiving.add(counter, 1);
         }
     }
@@ -162,6 +181,23 @@ impl<C: Confirmations, S: DatagramSink> Ingress<C, S> {
     fn open(&mut self, data: &mut [u8], range: Range<usize>, source: Endpoint, now: Nanos) -> Result<(), Counter> {
         let datagram = &mut data[range.clone()];
         let (index, counter) = parse_header(datagram).ok_or(Counter::DroppedMalformed)?;
+        let (session, is_newest) = self.authenticate(datagram, HEADER_BYTES, (index, counter), now)?;
+        let mut word = [0; INNER_BYTES];
+        word.copy_from_slice(&datagram[HEADER_BYTES..HEADER_BYTES + INNER_BYTES]);
+        let plaintext = range.start + HEADER_BYTES..range.end - TAG_BYTES;
+        self.opened.push(Opened { plaintext, session, is_newest, word, source });
+        Ok(())
+    }
+
+    /// Open in place what is sealed from `sealed_at` on, by the session of this index; the place of the session, and
+    /// whether no greater counter came before.
+    fn authenticate(
+        &mut self,
+        datagram: &mut [u8],
+        sealed_at: usize,
+        (index, counter): (u32, u64),
+        now: Nanos,
+    ) -> Result<(usize, bool), Counter> {
         let session = self.session(index).ok_or(Counter::DroppedUnknownIndex)?;
         if now >= session.expires_at {
             return Err(Counter::DroppedExpiredSession);
@@ -171,23 +207,12 @@ impl<C: Confirmations, S: DatagramSink> Ingress<C, S> {
             return Err(Counter::DroppedReplay);
         }
         let is_newest = window.is_ahead(counter);
-        if !session.open(datagram, counter) {
+        if !session.open_from(sealed_at, datagram, counter) {
             return Err(Counter::DroppedUnauthentic);
         }
         window.commit(counter);
         drop(window);
-        let mut word = [0; INNER_BYTES];
-        word.copy_from_slice(&datagram[HEADER_BYTES..HEADER_BYTES + INNER_BYTES]);
-        let plaintext = range.start + HEADER_BYTES..range.end - TAG_BYTES;
-        let session = self.note_seen(session);
-        if word[0] & KIND_MASK == FORWARD {
-            if is_newest {
-                self.note_source(&self.sessions[session].session.owner, &source, now);
-            }
-            return self.forward(data, plaintext, session, source, now);
-        }
-        self.opened.push(Opened { plaintext, session, is_newest, word, source });
-        Ok(())
+        Ok((self.note_seen(session), is_newest))
     }
 
     /// Count an authentic datagram; the place of its session.
@@ -202,65 +227,105 @@ impl<C: Confirmations, S: DatagramSink> Ingress<C, S> {
     }
 
     /// Another pair's datagram, or one for us that members carried.
-    fn forward(
+    fn open_forward(
         &mut self,
         data: &mut [u8],
-        plaintext: Range<usize>,
-        sealed_in: usize,
-        came_by: Endpoint,
+        range: Range<usize>,
+        source: Endpoint,
         now: Nanos,
     ) -> Result<(), Counter> {
-        let payload = plaintext.start + INNER_BYTES..plaintext.end;
+        let datagram = &mut data[range.clone()];
+        let (index, counter, sealed_at) = parse_forward_header(datagram).ok_or(Counter::DroppedMalformed)?;
+        let (sealed_in, is_newest) = self.authenticate(datagram, sealed_at, (index, counter), now)?;
         let sealer = &self.sessions[sealed_in].session.owner;
-        let forward = parse_forward(&data[payload.clone()]).ok_or(Counter::DroppedForwardInvalid)?;
-        let is_rightful = matches!(came_by, Endpoint::Place(_))
-            && forward.nodes[forward.position] == self.shared.own_id
+        if is_newest {
+            self.note_source(sealer, &source, now);
+        }
+        let opened = &datagram[..datagram.len() - TAG_BYTES];
+        let forward = parse_forward(opened, sealed_at).ok_or(Counter::DroppedForwardInvalid)?;
+        let is_rightful = forward.nodes[forward.position] == self.shared.own_id
             && forward.nodes[forward.position - 1] == sealer.node_id;
         if !is_rightful {
             return Err(Counter::DroppedForwardInvalid);
         }
         if !forward.is_for_us() {
-            return self.carry(&data[plaintext], sealed_in, now);
+            return self.carry(data, range, sealed_at, sealed_in, now);
         }
         let mut back: [[u8; 10]; 3] = Default::default();
         let hops = &mut back[..forward.nodes.len() - 1];
         hops.copy_from_slice(&forward.nodes[..forward.nodes.len() - 1]);
         hops.reverse();
         let route = Route::new(hops).ok_or(Counter::DroppedForwardInvalid)?;
-        let start = payload.end - forward.datagram.len();
+        let (first, size) = (*forward.first, forward.size);
+        datagram[..HEADER_BYTES].copy_from_slice(&first);
         self.shared.receiving.add(Counter::ForwardDelivered, 1);
-        self.unwrapped(data, start..payload.end, Endpoint::Route(route), now);
+        self.unwrapped(data, range.start..range.start + size, Endpoint::Route(route), now);
         Ok(())
     }
 
-    /// Seal a FORWARD, inner header and payload, for the next member of its route.
-    fn carry(&mut self, plaintext: &[u8], sealed_in: usize, now: Nanos) -> Result<(), Counter> {
-        let (inner, payload) = plaintext.split_at(INNER_BYTES);
-        let forward = parse_forward(payload).ok_or(Counter::DroppedForwardInvalid)?;
+    /// Seal a FORWARD that was opened for the next member of its route, where it lies.
+    fn carry(
+        &mut self,
+        data: &mut [u8],
+        range: Range<usize>,
+        sealed_at: usize,
+        sealed_in: usize,
+        now: Nanos,
+    ) -> Result<(), Counter> {
+        let slot = &mut data[range.clone()];
+        let opened = slot.len() - TAG_BYTES;
+        let forward = parse_forward(&slot[..opened], sealed_at).ok_or(Counter::DroppedForwardInvalid)?;
+        let size = forward.size;
         let rate = self.shared.forwarding.load(Ordering::Relaxed);
         if rate != self.forwarding_rate {
             self.forwarding_rate = rate;
             self.forwarding = StormBudget::new(rate, if rate == 0 { 0 } else { FORWARD_BURST.max(rate / 4) });
         }
-        if !self.forwarding.spend(forward.datagram.len(), now) {
+        if !self.forwarding.spend(size, now) {
             return Err(Counter::DroppedForwardRate);
         }
         let next = self.shared.member(&forward.nodes[forward.position + 1]).and_then(|peer| peer.hop(now));
         let hop = next.ok_or(Counter::DroppedForwardNoWay)?;
-        if plaintext.len() + SEAL_BYTES > hop.mtu {
+        if slot.len() > hop.mtu {
             return Err(Counter::DroppedForwardTooLong);
         }
-        let (ids, length) = emit_forward_head(forward.position + 1, forward.nodes);
-        let mut head = [0; INNER_BYTES + FORWARD_HEAD_LIMIT];
-        head[..INNER_BYTES].copy_from_slice(&[FORWARD, inner[1] & BAND_MASK, 0, 0]);
-        head[INNER_BYTES..].copy_from_slice(&ids);
-        let pieces = [&head[..INNER_BYTES + length], forward.datagram];
-        if self.outbox.append(&Way::direct(hop.place), Blame::Nobody, &hop.session, pieces, now) {
+        pass_on(&mut slot[..opened]);
+        if hop.session.seal_forward(slot, sealed_at) {
             self.shared.receiving.add(Counter::ForwardCarried, 1);
-            bump(&self.sessions[sealed_in].session.owner.forwarded_bytes, forward.datagram.len());
+            bump(&self.sessions[sealed_in].session.owner.forwarded_bytes, size);
             hop.session.owner.note_sent();
+            self.gather(data, range, hop.place, now);
         }
         Ok(())
+    }
+
+    /// Keep what was sealed for others with what lies before it, as far as it goes the same way.
+    fn gather(&mut self, data: &[u8], range: Range<usize>, to: Place, now: Nanos) {
+        if let Some(carried) = &mut self.carried {
+            let is_whole = carried.range.len().is_multiple_of(carried.segment);
+            if carried.to == to && carried.range.end == range.start && is_whole && range.len() <= carried.segment {
+                carried.range.end = range.end;
+                return;
+            }
+        }
+        self.send_carried(data, now);
+        self.carried = Some(Carried { to, segment: range.len(), range });
+    }
+
+    /// Send on what was sealed for others and lies in `data`.
+    fn send_carried(&mut self, data: &[u8], now: Nanos) {
+        let Some(Carried { to, range, segment }) = self.carried.take() else {
+            return;
+        };
+        if to.channel == 0 && range.len() >= RUN_MINIMUM * segment {
+            self.outbox.flush(now);
+            self.outbox.send_run(to, Blame::Nobody, data, range, segment, now);
+            return;
+        }
+        let way = Way::direct(to);
+        for datagram in data[range].chunks(segment) {
+            self.outbox.append_raw(&way, Blame::Nobody, datagram, now);
+        }
     }
 
     fn pass_stranger(&self, datagram: &[u8], source: Endpoint, now: Nanos) {

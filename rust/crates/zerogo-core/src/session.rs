@@ -12,7 +12,7 @@ use crate::aead::{Cipher, KEY_BYTES, SessionCipher, Suite};
 use crate::peer::PeerShared;
 use crate::replay::{REJECT_AFTER_MESSAGES, ReplayWindow};
 use crate::time::{Nanos, SECOND};
-use crate::wire::{HEADER_BYTES, OVERHEAD_BYTES, SEAL_BYTES, TAG_BYTES, emit_header};
+use crate::wire::{HEADER_BYTES, OVERHEAD_BYTES, SEAL_BYTES, TAG_BYTES, emit_forward_header, emit_header};
 
 /// A session is used no longer.
 pub const REJECT_AFTER: Nanos = 180 * SECOND;
@@ -112,29 +112,50 @@ impl Session {
 
     /// Seal the plaintext that lies in `slot` between room for header and tag; false if the counters are used up.
     pub fn seal(&self, slot: &mut [u8]) -> bool {
-        let taken = self.next_counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |counter| {
-            (counter < REJECT_AFTER_MESSAGES).then_some(counter + 1)
-        });
-        let Ok(counter) = taken else {
+        let Some(counter) = self.take_counter() else {
             return false;
         };
-        let header = emit_header(self.remote_index, counter);
-        let (clear, rest) = slot.split_at_mut(HEADER_BYTES);
-        clear.copy_from_slice(&header);
-        let (plaintext, tag) = rest.split_at_mut(rest.len() - TAG_BYTES);
-        tag.copy_from_slice(&self.sender.seal(counter, &header, plaintext));
+        self.seal_from(HEADER_BYTES, slot, counter, &emit_header(self.remote_index, counter));
         true
+    }
+
+    /// Seal a FORWARD: its header takes the place of the first bytes of what is carried, and what lies from `sealed_at`
+    /// on is sealed, up to room for the tag; false if the counters are used up.
+    pub fn seal_forward(&self, slot: &mut [u8], sealed_at: usize) -> bool {
+        let Some(counter) = self.take_counter() else {
+            return false;
+        };
+        self.seal_from(sealed_at, slot, counter, &emit_forward_header(self.remote_index, counter, sealed_at));
+        true
+    }
+
+    fn take_counter(&self) -> Option<u64> {
+        let next = |counter| (counter < REJECT_AFTER_MESSAGES).then_some(counter + 1);
+        self.next_counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).ok()
+    }
+
+    fn seal_from(&self, sealed_at: usize, slot: &mut [u8], counter: u64, header: &[u8; HEADER_BYTES]) {
+        let (clear, rest) = slot.split_at_mut(sealed_at);
+        clear[..HEADER_BYTES].copy_from_slice(header);
+        let (plaintext, tag) = rest.split_at_mut(rest.len() - TAG_BYTES);
+        tag.copy_from_slice(&self.sender.seal(counter, header, plaintext));
     }
 
     /// Open a datagram in place: its plaintext is then `datagram[16..len - 16]`. The caller asks and tells the window.
     pub fn open(&self, datagram: &mut [u8], counter: u64) -> bool {
-        if datagram.len() < OVERHEAD_BYTES {
+        datagram.len() >= OVERHEAD_BYTES && self.open_from(HEADER_BYTES, datagram, counter)
+    }
+
+    /// Open in place what lies from `sealed_at` on, behind the header and what else is not sealed here. The caller asks
+    /// and tells the window.
+    pub fn open_from(&self, sealed_at: usize, datagram: &mut [u8], counter: u64) -> bool {
+        let Some((clear, sealed)) = datagram.split_at_mut_checked(sealed_at) else {
             return false;
-        }
-        let (clear, sealed) = datagram.split_at_mut(HEADER_BYTES);
-        let mut header = [0; HEADER_BYTES];
-        header.copy_from_slice(clear);
-        self.receiver.open(counter, &header, sealed)
+        };
+        let Some(header) = clear.first_chunk::<HEADER_BYTES>() else {
+            return false;
+        };
+        self.receiver.open(counter, header, sealed)
     }
 }
 

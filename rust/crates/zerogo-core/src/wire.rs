@@ -1,4 +1,4 @@
-//! Layout of a transport datagram (docs/PROTOCOL.md, section 4) and of a fragment (section 5.1).
+//! Layout of a transport datagram (docs/PROTOCOL.md, section 4), of a fragment (section 5.1) and of FORWARD (section 5.4).
 
 /// Bytes of the clear header, which is also the associated data.
 pub const HEADER_BYTES: usize = 16;
@@ -18,6 +18,8 @@ pub const TYPE_RESPONSE: u8 = 0x91;
 pub const TYPE_COOKIE_REPLY: u8 = 0x92;
 /// First byte of a transport datagram.
 pub const TYPE_TRANSPORT: u8 = 0x93;
+/// First byte of another pair's datagram that is carried one hop further.
+pub const TYPE_FORWARD: u8 = 0x98;
 /// Bits of the inner header's first byte that hold the kind.
 pub const KIND_MASK: u8 = 0x0f;
 /// The transport checksum was left to be completed.
@@ -45,8 +47,6 @@ pub const ETHERNET_ELIDED: u8 = 2;
 pub const FRAGMENT: u8 = 3;
 /// A control message.
 pub const CONTROL: u8 = 4;
-/// Another pair's datagram, to be carried on.
-pub const FORWARD: u8 = 5;
 
 /// The clear header: receiver index and counter, where `datagram` is long enough and of our type.
 pub fn parse_header(datagram: &[u8]) -> Option<(u32, u64)> {
@@ -141,20 +141,51 @@ pub const NODE_ID_BYTES: usize = 10;
 pub const FORWARD_NODES_MINIMUM: usize = 3;
 /// As above, with two carriers.
 pub const FORWARD_NODES_LIMIT: usize = 4;
-/// Where the node ids of a FORWARD payload begin: behind their count and the receiver's place among them.
-pub const FORWARD_IDS: usize = 2;
-/// Bytes before the datagram in the largest FORWARD payload.
-pub const FORWARD_HEAD_LIMIT: usize = FORWARD_IDS + FORWARD_NODES_LIMIT * NODE_ID_BYTES;
+/// Behind the node ids of a FORWARD: the receiver's place among them with the band, and their count.
+pub const FORWARD_END: usize = 2;
+/// Bytes of the longest route.
+pub const ROUTE_LIMIT: usize = FORWARD_NODES_LIMIT * NODE_ID_BYTES + FORWARD_END;
+/// Bytes of the shortest datagram that is carried: what is sealed of it, its first 16 bytes and its last.
+pub const CARRIED_MINIMUM: usize = HEADER_BYTES + TAG_BYTES;
+const SEALED_MINIMUM: usize = TAG_BYTES + HEADER_BYTES + FORWARD_NODES_MINIMUM * NODE_ID_BYTES + FORWARD_END;
+const POSITION_MASK: u8 = 0x0f;
+const BAND_SHIFT: u8 = 4;
+const BAND_MASK: u8 = 0x03;
 
-/// The head of a FORWARD payload (docs/PROTOCOL.md, section 5.3); well-formed where it was parsed.
+/// The clear header of a FORWARD: receiver index, counter, and where its sealed part begins.
+pub fn parse_forward_header(datagram: &[u8]) -> Option<(u32, u64, usize)> {
+    let (header, rest) = datagram.split_first_chunk::<HEADER_BYTES>()?;
+    let sealed_at = usize::from(u16::from_be_bytes([header[2], header[3]]));
+    let clear = sealed_at.checked_sub(HEADER_BYTES)?;
+    if header[0] != TYPE_FORWARD || clear + SEALED_MINIMUM + TAG_BYTES > rest.len() {
+        return None;
+    }
+    let index = u32::from_be_bytes(header[4..8].try_into().ok()?);
+    let counter = u64::from_be_bytes(header[8..].try_into().ok()?);
+    Some((index, counter, sealed_at))
+}
+
+/// The 16 clear bytes of a FORWARD in lane 0.
+pub fn emit_forward_header(receiver_index: u32, counter: u64, sealed_at: usize) -> [u8; HEADER_BYTES] {
+    let mut header = emit_header(receiver_index, counter);
+    header[0] = TYPE_FORWARD;
+    header[2..4].copy_from_slice(&(sealed_at as u16).to_be_bytes());
+    header
+}
+
+/// A FORWARD that was opened (docs/PROTOCOL.md, section 5.4); well-formed where it was parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forward<'a> {
     /// The receiver's place among the nodes: from 1 up.
     pub position: usize,
+    /// Priority of what is carried.
+    pub band: u8,
     /// Source, carriers, destination; all distinct.
     pub nodes: &'a [[u8; NODE_ID_BYTES]],
-    /// What is carried.
-    pub datagram: &'a [u8],
+    /// The first bytes of the datagram, in the place of which the header stands.
+    pub first: &'a [u8; HEADER_BYTES],
+    /// Bytes of the datagram.
+    pub size: usize,
 }
 
 impl Forward<'_> {
@@ -164,37 +195,66 @@ impl Forward<'_> {
     }
 }
 
-/// Whether a datagram may be carried by members: one of ours, never STUN or what is from a relay.
+/// Whether a datagram may be carried by members: one of ours, never STUN or what is from a relay, never one that is
+/// carried already.
 pub fn is_carriable(datagram: &[u8]) -> bool {
-    matches!(datagram.first(), Some(TYPE_INITIATION..=TYPE_TRANSPORT))
+    datagram.len() >= CARRIED_MINIMUM && is_type_carried(datagram[0])
 }
 
-/// Read the payload of a FORWARD; `None` where it is no right one, or carries what is none of ours.
-pub fn parse_forward(payload: &[u8]) -> Option<Forward<'_>> {
-    let (head, rest) = payload.split_at_checked(FORWARD_IDS)?;
-    let (count, position) = (usize::from(head[0]), usize::from(head[1]));
+fn is_type_carried(first: u8) -> bool {
+    (TYPE_INITIATION..=TYPE_TRANSPORT).contains(&first)
+}
+
+/// Where the sealed part begins of a FORWARD that carries `size` bytes of that type. A sealed datagram proves itself by
+/// its tag, so that only its ends are sealed again; of a handshake all is.
+pub fn sealed_at(first: u8, size: usize) -> usize {
+    if first == TYPE_TRANSPORT { size - TAG_BYTES } else { HEADER_BYTES }
+}
+
+/// Read a FORWARD that was opened, without its tag; `None` where it is no right one, or carries what is none of ours.
+pub fn parse_forward(opened: &[u8], starts_at: usize) -> Option<Forward<'_>> {
+    let (rest, [hop, count]) = opened.split_last_chunk::<FORWARD_END>()?;
+    let (count, position) = (usize::from(*count), usize::from(hop & POSITION_MASK));
     if !(FORWARD_NODES_MINIMUM..=FORWARD_NODES_LIMIT).contains(&count) || !(1..count).contains(&position) {
         return None;
     }
-    let (ids, datagram) = rest.split_at_checked(count * NODE_ID_BYTES)?;
+    let (rest, ids) = rest.split_at_checked(rest.len().checked_sub(count * NODE_ID_BYTES)?)?;
+    let (carried, first) = rest.split_last_chunk::<HEADER_BYTES>()?;
     let (nodes, _) = ids.as_chunks::<NODE_ID_BYTES>();
     let is_distinct = nodes.iter().enumerate().all(|(at, node)| !nodes[..at].contains(node));
-    (is_distinct && is_carriable(datagram)).then_some(Forward { position, nodes, datagram })
+    let size = carried.len();
+    if !is_distinct || !is_type_carried(first[0]) || size < CARRIED_MINIMUM || starts_at != sealed_at(first[0], size) {
+        return None;
+    }
+    Some(Forward { position, band: hop >> BAND_SHIFT & BAND_MASK, nodes, first, size })
 }
 
-/// The head of a FORWARD payload of at most four nodes: its bytes, and how many of them count.
-pub fn emit_forward_head<'a>(
+/// Write the receiver's place and the band, which stand behind the ids.
+fn hop_byte(position: usize, band: u8) -> u8 {
+    position as u8 | (band & BAND_MASK) << BAND_SHIFT
+}
+
+/// The route of a FORWARD, at most four nodes: its bytes, and how many of them count.
+pub fn emit_route<'a>(
     position: usize,
+    band: u8,
     nodes: impl IntoIterator<Item = &'a [u8; NODE_ID_BYTES]>,
-) -> ([u8; FORWARD_HEAD_LIMIT], usize) {
-    let (mut head, mut count) = ([0; FORWARD_HEAD_LIMIT], 0);
+) -> ([u8; ROUTE_LIMIT], usize) {
+    let (mut route, mut count) = ([0; ROUTE_LIMIT], 0);
     for node in nodes {
-        let at = FORWARD_IDS + count * NODE_ID_BYTES;
-        head[at..at + NODE_ID_BYTES].copy_from_slice(node);
+        route[count * NODE_ID_BYTES..][..NODE_ID_BYTES].copy_from_slice(node);
         count += 1;
     }
-    (head[0], head[1]) = (count as u8, position as u8);
-    (head, FORWARD_IDS + count * NODE_ID_BYTES)
+    let end = count * NODE_ID_BYTES;
+    route[end..end + FORWARD_END].copy_from_slice(&[hop_byte(position, band), count as u8]);
+    (route, end + FORWARD_END)
+}
+
+/// Name the next member of the route as the receiver, in an opened FORWARD without its tag.
+pub fn pass_on(opened: &mut [u8]) {
+    if let Some([hop, _]) = opened.last_chunk_mut::<FORWARD_END>() {
+        *hop = hop_byte(usize::from(*hop & POSITION_MASK) + 1, *hop >> BAND_SHIFT);
+    }
 }
 
 /// Bytes of the header of ChannelData (RFC 8656, section 12.4).
@@ -244,7 +304,7 @@ mod tests {
         assert_eq!(classify_stranger(&stun), Some(Stranger::Stun));
         assert_eq!(classify_stranger(&stun[..19]), None);
         assert_eq!(classify_stranger(&[0x91]), Some(Stranger::Handshake));
-        assert_eq!(classify_stranger(&[0x94]), None);
+        assert_eq!(classify_stranger(&[0x98]), None);
         assert_eq!(classify_stranger(&[]), None);
     }
 
@@ -261,27 +321,51 @@ mod tests {
     #[test]
     fn a_forward_names_three_or_four_nodes_and_carries_one_of_ours() {
         let nodes = [[1; 10], [2; 10], [3; 10], [4; 10]];
+        let datagram: Vec<u8> = std::iter::once(TYPE_TRANSPORT).chain(1..40).collect();
+        let opened = |datagram: &[u8], route: &[u8]| [&[9; 16], &datagram[16..], &datagram[..16], route].concat();
         for count in 3..=4 {
             for position in 1..count {
-                let (head, length) = emit_forward_head(position, &nodes[..count]);
-                let payload = [&head[..length], &[TYPE_TRANSPORT, 9]].concat();
-                let forward = parse_forward(&payload).expect("a FORWARD");
-                assert_eq!((forward.position, forward.nodes), (position, &nodes[..count]));
-                assert_eq!((forward.datagram, forward.is_for_us()), (&[TYPE_TRANSPORT, 9][..], position + 1 == count));
-                for cut in 0..=length {
-                    assert_eq!(parse_forward(&payload[..cut]), None);
+                let (route, length) = emit_route(position, 2, &nodes[..count]);
+                let whole = opened(&datagram, &route[..length]);
+                let forward = parse_forward(&whole, 24).expect("a FORWARD");
+                assert_eq!((forward.position, forward.band, forward.nodes), (position, 2, &nodes[..count]));
+                assert_eq!((&forward.first[..], forward.size), (&datagram[..16], 40));
+                assert_eq!(forward.is_for_us(), position + 1 == count);
+                for start in [16, 23, 25, 40] {
+                    assert_eq!(parse_forward(&whole, start), None);
+                }
+                for cut in 1..whole.len() {
+                    assert_eq!(parse_forward(&whole[cut..], 24), None);
                 }
             }
         }
-        let (head, length) = emit_forward_head(1, &nodes[..3]);
-        for (at, value) in [(0, 2), (0, 5), (1, 0), (1, 3), (2, 3), (22, 1)] {
-            let mut payload = [&head[..length], &[TYPE_TRANSPORT, 9]].concat();
-            payload[at..at + if at < 2 { 1 } else { 10 }].fill(value);
-            assert_eq!(parse_forward(&payload), None, "{at} {value}");
+        let (route, length) = emit_route(1, 2, &nodes[..3]);
+        for (at, value) in [(31, 2), (31, 5), (31, 0), (31, 255), (30, 0x20), (30, 0x23), (0, 3), (20, 1)] {
+            let mut route = route;
+            route[at..at + if at > 29 { 1 } else { 10 }].fill(value);
+            assert_eq!(parse_forward(&opened(&datagram, &route[..length]), 24), None, "{at} {value}");
         }
-        for first in [0x8f, 0x94, 0, 0x40] {
-            assert_eq!(parse_forward(&[&head[..length], &[first, 9]].concat()), None, "{first}");
+        for first in [0x8f, TYPE_FORWARD, 0, 0x40, TYPE_COOKIE_REPLY] {
+            let other = [&[first], &datagram[1..]].concat();
+            assert_eq!(parse_forward(&opened(&other, &route[..length]), 24), None, "{first}");
+            assert_eq!(parse_forward(&opened(&other, &route[..length]), 16).is_some(), first == TYPE_COOKIE_REPLY);
         }
+    }
+
+    #[test]
+    fn a_forward_says_where_its_sealed_part_begins() {
+        let datagram = [&emit_forward_header(0x0a0b_0c0d, 7, 300)[..], &[0; 364]].concat();
+        assert_eq!(datagram[..8], [0x98, 0, 1, 44, 0x0a, 0x0b, 0x0c, 0x0d]);
+        assert_eq!(parse_forward_header(&datagram), Some((0x0a0b_0c0d, 7, 300)));
+        for length in 0..datagram.len() {
+            assert_eq!(parse_forward_header(&datagram[..length]), None);
+        }
+        for start in [0, 15, 301, 0xffff] {
+            let header = emit_forward_header(1, 2, start);
+            assert_eq!(parse_forward_header(&[&header[..], &[0; 364]].concat()), None);
+        }
+        assert!(!is_carriable(&[TYPE_TRANSPORT; 31]) && is_carriable(&[TYPE_TRANSPORT; 32]));
+        assert!(!is_carriable(&[TYPE_FORWARD; 80]) && !is_carriable(&[]));
     }
 
     #[test]

@@ -8,8 +8,8 @@ use zerogo_core::flow::flow_of;
 use zerogo_core::peer::PeerShared;
 use zerogo_core::session::{Session, SessionParts};
 use zerogo_core::wire::{
-    CONTROL, ETHERNET, ETHERNET_ELIDED, FLAG_PARTIAL, FLAG_VERIFIED, FORWARD, FRAGMENT, KEEPALIVE, LAST, parse_forward,
-    parse_fragment, parse_header,
+    CONTROL, ETHERNET, ETHERNET_ELIDED, FLAG_PARTIAL, FLAG_VERIFIED, FRAGMENT, KEEPALIVE, LAST, emit_route,
+    parse_forward, parse_forward_header, parse_fragment, parse_header, sealed_at,
 };
 
 fn golden() -> Value {
@@ -34,7 +34,6 @@ fn plaintext(entry: &Value) -> Vec<u8> {
         "ETHERNET_ELIDED" => ETHERNET_ELIDED,
         "FRAGMENT" => FRAGMENT,
         "CONTROL" => CONTROL,
-        "FORWARD" => FORWARD,
         other => panic!("{other}"),
     };
     let flag = |name: &str, bit: u8| if entry[name].as_bool().expect("a flag") { bit } else { 0 };
@@ -128,16 +127,41 @@ fn golden_frames_are_in_their_bands() {
 }
 
 #[test]
-fn golden_forwards_are_read() {
+fn golden_forwards_are_sealed_and_opened_to_the_byte() {
     let golden = golden();
-    let entries = golden["transport"].as_array().expect("datagrams").iter();
-    let mut seen = 0;
-    for entry in entries.filter(|entry| entry["kind"] == "FORWARD") {
-        let payload = bytes(&entry["payload"]);
-        let forward = parse_forward(&payload).expect("a FORWARD");
-        assert_eq!(payload[0], forward.nodes.len() as u8);
-        assert_eq!(payload[payload.len() - forward.datagram.len()..], *forward.datagram);
-        seen += 1;
+    let entries = golden["forwards"].as_array().expect("datagrams");
+    assert!(entries.len() >= 3);
+    for entry in entries {
+        let (datagram, carried) = (bytes(&entry["datagram"]), bytes(&entry["carried"]));
+        let (index, counter, start) = parse_forward_header(&datagram).expect("a header");
+        assert_eq!((u64::from(index), counter), (number(&entry["receiver_index"]), number(&entry["counter"])));
+        let key: [u8; 32] = bytes(&entry["key"]).try_into().expect("32 bytes");
+        let parts = SessionParts {
+            local_index: index,
+            remote_index: index,
+            send_key: key.into(),
+            receive_key: key.into(),
+            suite: Suite::from_number(number(&entry["suite"]) as u8).expect("a suite"),
+            is_initiator: true,
+        };
+        let session = Session::new(&parts, Arc::new(PeerShared::new(1, [1; 10])), 0);
+        let mut opened = datagram.clone();
+        assert!(session.open_from(start, &mut opened, counter), "{}", entry["name"]);
+        let forward = parse_forward(&opened[..opened.len() - 16], start).expect("a FORWARD");
+        let nodes: Vec<[u8; 10]> =
+            entry["route"].as_array().expect("ids").iter().map(|id| bytes(id).try_into().expect("an id")).collect();
+        assert_eq!(forward.nodes, &nodes[..]);
+        assert_eq!(
+            (forward.position as u64, u64::from(forward.band)),
+            (number(&entry["position"]), number(&entry["band"]))
+        );
+        assert_eq!([forward.first, &opened[16..forward.size]].concat(), carried);
+        let (route, length) = emit_route(forward.position, forward.band, forward.nodes);
+        let mut slot = [&carried[..], &carried[..16], &route[..length], &[0; 16]].concat();
+        while session.sent() < counter {
+            session.seal(&mut [0; 36]);
+        }
+        assert!(session.seal_forward(&mut slot, sealed_at(carried[0], carried.len())));
+        assert_eq!(slot, datagram, "{}", entry["name"]);
     }
-    assert!(seen > 0);
 }

@@ -15,7 +15,7 @@ use zerogo_core::time::Nanos;
 use zerogo_core::upcall::Upcall;
 use zerogo_core::verbs::Verb;
 use zerogo_core::vnet::{GSO_TCPV4, NEEDS_CHECKSUM, VNET_BYTES, Vnet};
-use zerogo_core::wire::{FORWARD, SEAL_BYTES, TYPE_TRANSPORT, emit_channel, emit_forward_head};
+use zerogo_core::wire::{SEAL_BYTES, TYPE_FORWARD, TYPE_TRANSPORT, emit_channel, emit_route, sealed_at};
 
 const MTU: usize = 1472;
 
@@ -72,7 +72,7 @@ impl Net {
     fn route(&mut self, near: usize, hops: &[usize]) {
         let ids: Vec<_> = hops.iter().map(|hop| [*hop as u8; 10]).collect();
         let endpoint = Endpoint::Route(Route::new(&ids).expect("a route"));
-        self.plan(near, hops[hops.len() - 1], Plan::by(endpoint, MTU - 78));
+        self.plan(near, hops[hops.len() - 1], Plan::by(endpoint, MTU - 74));
     }
 
     /// All that is under way arrives, until nothing is.
@@ -179,14 +179,10 @@ fn nothing_is_carried_without_leave_or_beyond_the_rate() {
 /// Node 1 is a member that seals what it wants for node 2.
 fn forge(net: &mut Net, position: usize, nodes: &[u8], datagram: &[u8]) -> Vec<u8> {
     let ids: Vec<[u8; 10]> = nodes.iter().map(|node| [*node; 10]).collect();
-    let (head, length) = emit_forward_head(position, &ids);
+    let (route, length) = emit_route(position, 2, &ids);
     let session = net.node(1).shared.session(index(1, 2)).expect("a session");
-    let mut slot = vec![0; 16];
-    slot.extend([FORWARD, 2, 0, 0]);
-    slot.extend_from_slice(&head[..length]);
-    slot.extend_from_slice(datagram);
-    slot.extend([0; 16]);
-    assert!(session.seal(&mut slot));
+    let mut slot = [datagram, &datagram[..16], &route[..length], &[0; 16]].concat();
+    assert!(session.seal_forward(&mut slot, sealed_at(datagram[0], datagram.len())));
     slot
 }
 
@@ -196,13 +192,15 @@ fn liars_are_not_believed() {
     net.node(2).obey(Verb::SetForwarding(1 << 30), 1);
     let inner = [TYPE_TRANSPORT; 60];
     let source = net.node(1).address;
+    let nested = forge(&mut net, 1, &[1, 2, 3], &inner);
+    assert_eq!(nested[0], TYPE_FORWARD);
     let cases: [(usize, &[u8], &[u8]); 9] = [
         (1, &[1, 3, 4], &inner),
         (2, &[3, 4, 2], &inner),
         (1, &[4, 2, 3], &inner),
         (2, &[1, 2, 3], &inner),
         (1, &[1, 2, 1], &inner),
-        (1, &[1, 2, 3], &[]),
+        (1, &[1, 2, 3], &nested),
         (1, &[1, 2, 3], &[0x40; 60]),
         (1, &[1, 2, 3], &[0; 60]),
         (0, &[1, 2, 3], &inner),
@@ -212,12 +210,15 @@ fn liars_are_not_believed() {
         net.node(2).receive(&train, train.len(), source, 1);
         assert_eq!(net.node(2).count(Counter::DroppedForwardInvalid), at as u64 + 1, "case {at}");
     }
-    let nested = forge(&mut net, 1, &[1, 2, 3], &inner);
-    // A FORWARD within one: node 1 seals for node 2 what it says came by node 3.
-    let train = forge(&mut net, 2, &[3, 1, 2], &nested);
-    net.node(2).receive(&train, train.len(), source, 1);
-    assert_eq!(net.node(2).count(Counter::ForwardDelivered), 1);
-    assert_eq!(net.node(2).count(Counter::DroppedForwardInvalid), 10);
+    let session = net.node(1).shared.session(index(1, 2)).expect("a session");
+    let (route, length) = emit_route(1, 2, &[[1; 10], [2; 10], [3; 10]]);
+    // Sealed from elsewhere than it should.
+    for start in [43, 40, 16] {
+        let mut slot = [&inner[..], &inner[..16], &route[..length], &[0; 16]].concat();
+        assert!(session.seal_forward(&mut slot, start));
+        net.node(2).receive(&slot, slot.len(), source, 1);
+    }
+    assert_eq!(net.node(2).count(Counter::DroppedForwardInvalid), 12);
     let long = forge(&mut net, 1, &[1, 2, 3], &[TYPE_TRANSPORT; 1500]);
     net.node(2).receive(&long, long.len(), source, 1);
     assert_eq!(net.node(2).count(Counter::DroppedForwardTooLong), 1);
@@ -225,6 +226,75 @@ fn liars_are_not_believed() {
     net.node(2).receive(&far, far.len(), source, 1);
     assert_eq!(net.node(2).count(Counter::DroppedForwardNoWay), 1);
     assert!(net.node(2).carried(1).is_empty());
+}
+
+#[test]
+fn what_is_altered_on_the_first_leg_does_not_come_through() {
+    let mut net = Net::new(3);
+    net.node(2).obey(Verb::SetForwarding(1 << 30), 1);
+    net.route(1, &[2, 3]);
+    let source = net.node(1).address;
+    // Of the header, of what is sealed for the carrier, and of what only the far end can tell.
+    for at in [1, 2, 3, 4, 15, 16, 60, 100, 600] {
+        let (train, segment) = net.node(1).emit(&frame(1, 3, 1000, 0), 1).remove(0);
+        let mut altered = train.clone();
+        let at = if at == 600 { train.len() - 1 } else { at };
+        altered[at] ^= 1;
+        net.node(2).receive(&altered, segment, source, 1);
+        net.settle();
+        assert!(net.node(3).tap.take().is_empty(), "{at}");
+    }
+    assert_eq!((net.node(2).dropped(), net.node(2).count(Counter::ForwardCarried)), (6, 3));
+    assert_eq!((net.node(3).dropped(), net.node(3).count(Counter::DroppedUnauthentic)), (3, 3));
+}
+
+#[test]
+fn trains_between_channels_are_carried_whole() {
+    let mut net = Net::new(3);
+    net.node(2).obey(Verb::SetForwarding(1 << 30), 1);
+    let (first, last) = (net.node(2).address, net.node(3).address);
+    let place = |remote| Endpoint::Place(Place { socket: 0, remote, channel: 0x4001 });
+    net.plan(1, 2, Plan::by(place(first), MTU - 4));
+    net.plan(2, 3, Plan::by(place(last), MTU - 4));
+    let by = Endpoint::Route(Route::new(&[[2; 10], [3; 10]]).expect("a route"));
+    net.plan(1, 3, Plan::by(by, MTU - 4 - 64));
+    let source = net.node(1).address;
+    for size in [100, 20_000, 60_000] {
+        let frame = frame(1, 3, size, 0);
+        for (train, segment) in net.node(1).emit(&frame, 1) {
+            assert!(train.chunks(segment).all(|one| one[..2] == [0x40, 1] && one[4] == TYPE_FORWARD));
+            net.node(2).receive(&train, segment, source, 1);
+        }
+        net.settle();
+        assert_eq!(payloads(&net.node(3).tap.take()), frame[VNET_BYTES + 54..]);
+    }
+    assert_eq!((1..=3).map(|number| net.node(number).dropped()).sum::<u64>(), 0);
+}
+
+#[test]
+fn a_train_for_several_is_sent_to_each() {
+    let mut net = Net::new(4);
+    net.node(2).obey(Verb::SetForwarding(1 << 30), 1);
+    let source = net.node(1).address;
+    let inner = [TYPE_TRANSPORT; 60];
+    let mut train = Vec::new();
+    for run in [3usize, 9, 1, 8] {
+        for _ in 0..run {
+            train.extend(forge(&mut net, 1, &[1, 2, if run % 2 == 1 { 3 } else { 4 }], &inner));
+        }
+    }
+    // The last is shorter, and one in between is not for others at all.
+    train.extend(forge(&mut net, 1, &[1, 2, 4], &inner[..50]));
+    net.node(2).receive(&train, 124, source, 1);
+    let sent: Vec<(SocketAddr, usize)> = net
+        .node(2)
+        .carried(1)
+        .into_iter()
+        .map(|(to, train, segment)| (to.remote, train.len().div_ceil(segment)))
+        .collect();
+    let (three, four) = (net.node(3).address, net.node(4).address);
+    assert_eq!(sent, [(three, 13), (four, 9)]);
+    assert_eq!(net.node(2).count(Counter::ForwardCarried), 22);
 }
 
 #[test]
@@ -262,7 +332,7 @@ fn channels_are_put_on_and_taken_off() {
 fn real_time_frames_go_twice_and_arrive_once() {
     let direct = |net: &mut Net| Path::new(Endpoint::direct(net.node(2).address), MTU);
     let by_three =
-        |_: &mut Net| Path::new(Endpoint::Route(Route::new(&[[3; 10], [2; 10]]).expect("a route")), MTU - 68);
+        |_: &mut Net| Path::new(Endpoint::Route(Route::new(&[[3; 10], [2; 10]]).expect("a route")), MTU - 64);
     both_copies_are_whole(direct, by_three);
     both_copies_are_whole(by_three, direct);
 }
@@ -271,7 +341,7 @@ fn both_copies_are_whole(best: impl Fn(&mut Net) -> Path, twin: impl Fn(&mut Net
     let mut net = Net::new(3);
     let (best, twin) = (best(&mut net), twin(&mut net));
     net.plan(1, 2, Plan { best, twin: Some(twin), spread: Vec::new(), late: Some(best), hop: None });
-    let back = Path::new(Endpoint::Route(Route::new(&[[3; 10], [1; 10]]).expect("a route")), MTU - 68);
+    let back = Path::new(Endpoint::Route(Route::new(&[[3; 10], [1; 10]]).expect("a route")), MTU - 64);
     let straight = Path::new(Endpoint::direct(net.node(1).address), MTU);
     net.plan(2, 1, Plan { twin: Some(back), ..Plan::by(straight.endpoint, straight.mtu) });
     net.node(3).obey(Verb::SetForwarding(1 << 30), 1);
@@ -311,7 +381,7 @@ fn both_copies_are_whole(best: impl Fn(&mut Net) -> Path, twin: impl Fn(&mut Net
 fn real_time_frames_go_once_more_later_and_make_up_for_what_was_lost() {
     let mut net = Net::new(3);
     let ids = [[3; 10], [2; 10]];
-    let by_three = Path::new(Endpoint::Route(Route::new(&ids).expect("a route")), MTU - 68);
+    let by_three = Path::new(Endpoint::Route(Route::new(&ids).expect("a route")), MTU - 64);
     let best = Path::new(Endpoint::direct(net.node(2).address), MTU);
     net.plan(1, 2, Plan { best, twin: None, spread: Vec::new(), late: Some(by_three), hop: None });
     net.node(3).obey(Verb::SetForwarding(1 << 30), 1);
@@ -343,7 +413,7 @@ fn real_time_frames_go_once_more_later_and_make_up_for_what_was_lost() {
 
 #[test]
 fn who_prefers_a_route_for_itself_carries_for_others_straight() {
-    let by = |ids: &[[u8; 10]]| Path::new(Endpoint::Route(Route::new(ids).expect("a route")), MTU - 68);
+    let by = |ids: &[[u8; 10]]| Path::new(Endpoint::Route(Route::new(ids).expect("a route")), MTU - 64);
     for hop in [true, false] {
         let mut net = Net::new(3);
         let straight = Path::new(Endpoint::direct(net.node(2).address), MTU);

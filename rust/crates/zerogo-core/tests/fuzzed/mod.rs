@@ -13,10 +13,11 @@ use zerogo_core::packet::{network_offset, transport_of, untagged_payload};
 use zerogo_core::peer::PeerShared;
 use zerogo_core::session::{Session, SessionParts};
 use zerogo_core::subject::{Parties, Subject, subject_of};
+use zerogo_core::verbs::Verb;
 use zerogo_core::vnet::{VNET_BYTES, Vnet};
 use zerogo_core::wire::{
-    SEAL_BYTES, classify_stranger, emit_channel, emit_forward_head, emit_fragment_head, emit_header, parse_channel,
-    parse_forward, parse_fragment, parse_header,
+    SEAL_BYTES, TYPE_FORWARD, classify_stranger, emit_channel, emit_forward_header, emit_fragment_head, emit_header,
+    emit_route, parse_channel, parse_forward, parse_forward_header, parse_fragment, parse_header, pass_on, sealed_at,
 };
 
 use crate::harness::{ALL, carry, ipv6, pair};
@@ -43,9 +44,13 @@ pub fn parsers(data: &[u8]) {
         let head = emit_fragment_head(found.frame_id, found.position, found.is_last, found.kind_and_flags);
         assert_eq!([&head, found.piece].concat(), data);
     }
-    if let Some(found) = parse_forward(data) {
-        let (head, size) = emit_forward_head(found.position, found.nodes);
-        assert_eq!([&head[..size], found.datagram].concat(), data);
+    if let Some((index, counter, start)) = parse_forward_header(data) {
+        let header = emit_forward_header(index, counter, start);
+        assert_eq!((header[0], &header[2..]), (data[0], &data[2..16]));
+        assert!(start + 80 <= data.len(), "room for what is sealed");
+    }
+    for start in [16, data.len().saturating_sub(64), data.len().saturating_sub(74)] {
+        forward(data, start);
     }
     if let Some((channel, length)) = parse_channel(data) {
         assert_eq!(emit_channel(channel, length), data[..4]);
@@ -66,6 +71,21 @@ pub fn parsers(data: &[u8]) {
     pieces.expire(u64::MAX);
 }
 
+/// What was opened of a FORWARD.
+fn forward(data: &[u8], start: usize) {
+    let Some(found) = parse_forward(data, start) else { return };
+    let (route, size) = emit_route(found.position, found.band, found.nodes);
+    let rest = &data[..data.len() - size];
+    assert_eq!((&route[..size - 2], route[size - 1]), (&data[rest.len()..data.len() - 2], data[data.len() - 1]));
+    assert_eq!((&rest[found.size..], start), (&found.first[..], sealed_at(found.first[0], found.size)));
+    if !found.is_for_us() {
+        let mut next = data.to_vec();
+        pass_on(&mut next);
+        let next = parse_forward(&next, start).expect("the same with another position");
+        assert_eq!((next.position, next.band, next.nodes), (found.position + 1, found.band, found.nodes));
+    }
+}
+
 /// Datagrams of a stranger: nothing reaches the TAP. The first byte says how long those of a train are.
 pub fn datagrams(data: &[u8]) {
     let Some((size, train)) = data.split_first().filter(|(_, train)| !train.is_empty()) else { return };
@@ -78,6 +98,7 @@ pub fn datagrams(data: &[u8]) {
 /// What a member may seal: only frames of its own addresses reach the TAP, with a virtio header that fits them.
 pub fn plaintexts(data: &[u8]) {
     let mut nodes = pair([ALL, ALL], Suite::AesGcm, 1472);
+    nodes[1].obey(Verb::SetForwarding(1 << 30), 1);
     let source = nodes[0].address;
     let session = liar();
     let mut rest = data;
@@ -86,7 +107,11 @@ pub fn plaintexts(data: &[u8]) {
         let size = (usize::from(*size) * 6).min(more.len());
         let mut slot = vec![0; size + SEAL_BYTES];
         slot[16..16 + size].copy_from_slice(&more[..size]);
-        assert!(session.seal(&mut slot));
+        // A FORWARD, sealed from where the next byte says.
+        match more[..size].split_first_chunk() {
+            Some(([TYPE_FORWARD, at], _)) => assert!(session.seal_forward(&mut slot, 16 + usize::from(*at).min(size))),
+            _ => assert!(session.seal(&mut slot)),
+        }
         if longest == 0 {
             longest = slot.len();
         }
