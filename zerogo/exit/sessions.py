@@ -20,6 +20,7 @@ question that is answered None changes no session and no lease.
 from __future__ import annotations
 
 from collections import OrderedDict
+from copy import copy
 
 from attrs import define, evolve
 
@@ -68,6 +69,15 @@ class Routes:
                 return self._in_turn(grant.user, demand, now)
             case _:
                 return self._pool.choose(demand, now)
+
+    def would_take(self, grant: Grant, demand: Demand, now: float) -> EdgeState | None:
+        """What `edge_for` would give, without taking it."""
+        trial = Routes(self._pool)
+        trial._leased, trial._turns = dict(self._leased), dict(self._turns)
+        trial._holds = OrderedDict(
+            (key, copy(hold) if key[0] == grant.user else hold) for key, hold in self._holds.items()
+        )
+        return trial.edge_for(grant, demand, now)
 
     def _held(
         self, key: tuple[str, str], seconds: float, demand: Demand, now: float, is_strict: bool = False

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -17,7 +17,7 @@ from zerogo.exit.budget import PROCESS_BYTES, TUNNEL_BYTES, Budget
 from zerogo.exit.choose import Demand, Explanation, Policy, Pool
 from zerogo.exit.edges import EdgeProfile, EdgeState
 from zerogo.exit.frames import Open
-from zerogo.exit.grant import Grant
+from zerogo.exit.grant import Grant, RouteMode
 from zerogo.exit.greeting import TUNNEL_NAME_BYTES, Answer, Join, Refusal, Welcome
 from zerogo.exit.mux import Mux
 from zerogo.exit.notes import Note, Places, Tally
@@ -281,6 +281,11 @@ class Hub:
         """A stream could not be opened."""
         self.counters.failures[reason] += 1
 
-    def explain(self, demand: Demand) -> Explanation:
-        """What would be weighed."""
-        return self.pool.explain(demand, self.clock.seconds())
+    def explain(self, demand: Demand, grant: Grant | None = None) -> Explanation:
+        """What would be weighed, and what came of it; of a user's session or route, the edge that it leads to."""
+        now = self.clock.seconds()
+        found = self.pool.explain(demand, now)
+        if grant is None or not (demand.wish.session or grant.route.mode is not RouteMode.AUTO):
+            return found
+        state = self.routes.would_take(grant, demand, now)
+        return evolve(found, chosen=None if state is None else state.profile.edge)

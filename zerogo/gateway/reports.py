@@ -68,7 +68,7 @@ def explanation(argument: str, hub: Hub, desk: UserDesk) -> dict[str, Any]:
     if grant is None:
         return {"error": f"there is no user {name.name!r}, or the account is paused or expired"}
     demand = allowed(grant, Demand(command=Command.CONNECT, target=target, wish=name.wish))
-    found = hub.explain(demand)
+    found = hub.explain(demand, grant)
     return {
         "policy": found.policy.value,
         "chosen": found.chosen,

@@ -69,6 +69,16 @@ class RoutesTests(SynchronousTestCase):
         found = [routes.edge_for(grant, demand(), 0.0) for routes in (self.routes, Routes(self.pool))]
         self.assertIs(found[0], found[1])
 
+    def test_what_would_be_taken_is_told_and_not_taken(self) -> None:
+        cases = [(demand("k"), Route()), (demand("k", is_strict=True), Route())]
+        cases += [(demand(), Route(mode=mode, edge="e7")) for mode in RouteMode if mode is not RouteMode.AUTO]
+        for now in (0.0, 10.0, 700.0):
+            for wanted, route in cases:
+                grant, held = Grant(user="bob", route=route), len(self.routes)
+                told = {self.routes.would_take(grant, wanted, now + second) for second in (0.0, 0.1)}
+                self.assertEqual(len(self.routes), held)
+                self.assertEqual(told, {self.routes.edge_for(grant, wanted, now + 0.2)}, route)
+
     def test_a_session_that_was_long_unused_begins_like_a_new_one(self) -> None:
         first = self.edge("bob", demand("k"), 0.0)
         self.assertNotEqual(self.edge("bob", demand("k"), 700.0), first)
