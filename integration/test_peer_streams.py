@@ -8,13 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import reactor as installed
-from twisted.internet.defer import DeferredSemaphore, inlineCallbacks
-from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.defer import CancelledError, DeferredSemaphore, inlineCallbacks
+from twisted.internet.error import ConnectError
+from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from zerogo.ids import SocketAddress
 from zerogo.mesh.streaming import PeerStream
+from zerogo.net.marked import MarkedEndpoint
 from zerogo.net.peer_dial import PeerDialler, peer_ways
 from zerogo.net.peer_stream import MemberStream, StreamTools
 from zerogo.net.peer_streams import PeerStreams
@@ -99,6 +101,16 @@ class PeerStreamsTests(TestCase):
         yield self.until(lambda: self.ann.closed and self.bob.closed)
         yield self.until(lambda: len(self.ann.opened) == 2 and len(self.bob.opened) == 2)
         yield self.check_both_ways()
+
+    @inlineCallbacks
+    def test_a_place_where_nobody_listens_fails_and_one_that_is_given_up_leaves_nothing(self) -> Any:
+        listening = open_tcp_socket(SocketAddress(HOST, 0))
+        place = SocketAddress(HOST, listening.getsockname()[1])
+        given_up = MarkedEndpoint(reactor, place).connect(Factory.forProtocol(Protocol))
+        given_up.cancel()
+        yield self.assertFailure(given_up, CancelledError)
+        listening.close()
+        yield self.assertFailure(MarkedEndpoint(reactor, place).connect(Factory.forProtocol(Protocol)), ConnectError)
 
     @inlineCallbacks
     def test_members_meet_by_tls(self) -> Any:

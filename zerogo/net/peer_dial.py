@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import DeferredSemaphore
+from twisted.internet.interfaces import IStreamClientEndpoint
 
 from zerogo.ids import SocketAddress
 from zerogo.mesh.stream_proof import DiallingProof, StreamKey
+from zerogo.net.marked import MarkedEndpoint
 from zerogo.net.peer_stream import MemberStream, StreamTools
 from zerogo.net.proxy import ProxiedEndpoint, Proxy, tcp_endpoint
 from zerogo.net.race import Race, StreamWay
@@ -26,7 +28,7 @@ def peer_ways(reactor: Any, places: Sequence[SocketAddress], proxy: Proxy | None
     """All ways to a peer's port."""
     ways = []
     for place in places:
-        endpoints = [tcp_endpoint(reactor, place.host, place.port)]
+        endpoints: list[IStreamClientEndpoint] = [MarkedEndpoint(reactor, place)]
         if proxy is not None and proxy.leads_to(place.host, place.port):
             to_proxy = tcp_endpoint(reactor, proxy.host, proxy.port)
             endpoints.append(ProxiedEndpoint(reactor, to_proxy, proxy, place.host, place.port))
