@@ -19,6 +19,7 @@ down. Nothing of a frame ever passes through here; see `zerogo.dataplane`.
 - `state_dir`: the files of an agent.
 - `control`: the control connection and the member core, glued.
 - `segment`: the mesh core, the data plane and the device, glued.
+- `streams`: the open TCP port, if there is one, and those of other members.
 - `reports`: what people and programs are told.
 - `service`: the life of it all. `twistd`: the command line.
 """

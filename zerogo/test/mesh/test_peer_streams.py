@@ -86,7 +86,7 @@ class PeerStreamTests(SynchronousTestCase):
         self.check_frames(mesh)
         now = self.ann.status(self.bob).handshake_age
         assert age is not None and now is not None
-        self.assertLess(now, 10.0)
+        self.assertGreater(now, age + 2.0)
 
     def test_direct_udp_is_taken_before_it_and_ends_it(self) -> None:
         mesh = self.mesh(has_udp=True)
