@@ -271,7 +271,7 @@ class Node:
         """Authentic datagrams of the peer come from another address than its path's."""
         found = self._directory.numbered(peer)
         if found is not None:
-            found.paths.heard(source, now)
+            found.heard(source, now)
             self._settle(found, now)
 
     def path_refused(self, peer: int, errno: int, now: float) -> None:

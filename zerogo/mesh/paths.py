@@ -218,8 +218,8 @@ class Paths:
         else:
             self._drop(path)
 
-    def heard(self, source: Endpoint, now: float) -> None:
-        """An authentic message came from `source`: a new address must be proven, a dead one gets another chance."""
+    def heard(self, source: Endpoint, now: float, *, is_vouched: bool = False) -> None:
+        """An authentic message came from `source`, which the peer may have told of: see `zerogo.mesh.succession`."""
         path = self._paths.get(source)
         if isinstance(source, RouteAddress):
             self._add_route(source, now)
@@ -232,6 +232,8 @@ class Paths:
             path.next_probe_at = min(path.next_probe_at, now)
         if path is not None and path is not self.active and not path.is_verified:
             self._roam(path, now)
+            if is_vouched:
+                self._succession.vouched(path, now)
 
     def answered(self, probe_id: int, now: float) -> bool:
         """A probe was answered; False where it was not ours or too late."""
@@ -301,6 +303,7 @@ class Paths:
         if self._prober.has_overdue(now):
             self._judge_overdue(now)
         self._prober.note_late(now)
+        self._succession.handle_timer(now)
         self._compare(now)
         for path in list(self._paths.values()):
             if path.is_given_up and now >= path.died_at + DROP_DEAD_AFTER_SECONDS:
@@ -321,7 +324,8 @@ class Paths:
         """When `handle_timer` is wanted."""
         times = [path.next_probe_at for path in self._paths.values()] if self.can_probe else []
         times += [path.died_at + DROP_DEAD_AFTER_SECONDS for path in self._paths.values() if path.is_given_up]
-        times += [at for at in (self._prober.next_at(), self._choice.next_at()) if at is not None]
+        parts = (self._prober, self._choice, self._succession)
+        times += [at for at in (part.next_at() for part in parts) if at is not None]
         return min(times, default=None)
 
     def choose(self, now: float) -> Path | None:
@@ -482,7 +486,7 @@ class Paths:
         return False
 
     def _note_change(self, path: Path | None) -> None:
-        if path is not None:  # What was planned for it is a standby's next probe.
+        if path is not None:  # A standby's next probe was planned.
             path.next_probe_at = min(path.next_probe_at, self._choice.changed_at + TAKEN_SECONDS)
         kind, way = (None, "") if path is None else (path.kind, path.way)
         self.history.append(PathChange(self._choice.changed_at, kind, way, self._choice.reason.value))

@@ -126,12 +126,19 @@ class Peer:
             case Close():
                 self._closed_by_peer(now)
             case LinkRequest() | LinkAdvert():
-                self.paths.heard(source, now)
+                self.heard(source, now)
                 return message
             case Probe() | None:
                 # The data plane has answered a probe; an unknown message is of a later release.
-                self.paths.heard(source, now)
+                self.heard(source, now)
         return None
+
+    def heard(self, source: Endpoint, now: float) -> None:
+        """An authentic datagram of the peer came from `source`."""
+        told = [each.address for each in self.search.signalling.remote_offer.candidates]
+        active = self.paths.active
+        is_vouched = source in told and active is not None and active.destination not in told
+        self.paths.heard(source, now, is_vouched=is_vouched and self._context.policy.p2p_enabled)
 
     def shut_down(self, now: float) -> None:
         """Tell the peer that the session ends, and end it."""

@@ -1,10 +1,14 @@
 # -*- test-case-name: zerogo.test.mesh.test_succession -*-
 """What takes the place of a path in use that has failed, though it is not dead yet: the heir of one peer's path.
 
-Three things may be known of the far end while the path in use misses answers, and each names an heir:
+Four things may be known of the far end while the path in use misses answers, and each names an heir:
 
 * The peer is heard from another address. A probe that proves this one, or one missing answer fewer than usual, is
   enough. Where the path in use has answered what was asked since, the peer only went both ways.
+* The peer is heard from an address that it told itself, while it tells of that of the path in use no more. Nobody waits
+  a round trip for what two authentic words of its own say. Yet a member that lies, and can send from addresses that are
+  not its own, could have ours sent to somebody else; so this is believed for `VOUCHED_SECONDS` without proof, and not
+  again for `VOUCHED_GAP_SECONDS`.
 * The peer has begun anew, as one does that is elsewhere or is mapped anew. Then what was found since, by its own word,
   is where it is; nobody waits for more silence.
 * Another path answers while the one in use does not (`zerogo.mesh.doubt`).
@@ -23,6 +27,8 @@ from zerogo.mesh.path import Path
 from zerogo.mesh.probing import Prober
 
 ROAMED_FOR_SECONDS = 5.0
+VOUCHED_SECONDS = 0.25
+VOUCHED_GAP_SECONDS = 5.0
 
 
 @define(eq=False)
@@ -34,10 +40,24 @@ class Succession:
     _roamed: Path | None = field(default=None, init=False)
     _roamed_at: float = field(default=0.0, init=False)
     _anew_at: float = field(default=math.inf, init=False)
+    _vouched: Path | None = field(default=None, init=False)
+    """What is to be taken on the peer's word."""
+    _trusted: Path | None = field(default=None, init=False)
+    """The same, and then what was taken, until it has to be proven."""
+    _vouched_at: float = field(default=-math.inf, init=False)
 
     def roamed(self, path: Path, now: float) -> None:
         """The peer was heard by a path that is not proven."""
         self._roamed, self._roamed_at = path, now
+
+    def vouched(self, path: Path, now: float) -> None:
+        """The peer was heard where it says it is; that counts while the path in use is not both proven and well."""
+        active = self._choice.active
+        if active is None or active is path or path.is_usable or now - self._vouched_at < VOUCHED_GAP_SECONDS:
+            return
+        if active.silent_since is not None or not active.is_verified:
+            self._vouched = self._trusted = path
+            self._vouched_at, path.is_vouched = now, True
 
     def peer_began_anew(self, now: float) -> None:
         """The peer looks for this node anew; that says something only while the path in use is in doubt."""
@@ -48,6 +68,18 @@ class Succession:
         """The path is dropped; without one, all that are heirs."""
         if path is None or self._roamed is path:
             self._roamed = None
+        if path is None or self._trusted is path:
+            self._vouched = self._trusted = None
+
+    def handle_timer(self, now: float) -> None:
+        """A path that was taken on the peer's word has to be proven by its time."""
+        if self._trusted is not None and now >= self._vouched_at + VOUCHED_SECONDS:
+            self._trusted.is_vouched = False
+            self._vouched = self._trusted = None
+
+    def next_at(self) -> float | None:
+        """When that is."""
+        return None if self._trusted is None else self._vouched_at + VOUCHED_SECONDS
 
     def heir(self, others: Sequence[Path], now: float) -> Path | None:
         """What takes over at once, if it is of use; `others` are the usable paths beside the one in use."""
@@ -57,6 +89,8 @@ class Succession:
         if active is not None and active.asked_at > self._roamed_at:
             self._roamed = None
         roamed = self._roamed
+        if self._vouched is not None and self._vouched.is_usable:
+            return self._vouched
         if active is None:
             return roamed
         if roamed is not None and self._prober.missing(active) >= probes_until_left(self._prober, active, roamed) - 1:
@@ -70,4 +104,4 @@ class Succession:
 
     def taken(self) -> None:
         """The heir is in use."""
-        self._roamed, self._anew_at = None, math.inf
+        self._roamed, self._vouched, self._anew_at = None, None, math.inf

@@ -9,7 +9,7 @@ from zerogo.mesh.choice import PathChoice
 from zerogo.mesh.events import ControlToSend
 from zerogo.mesh.path import Path
 from zerogo.mesh.probing import Prober
-from zerogo.mesh.succession import ROAMED_FOR_SECONDS, Succession
+from zerogo.mesh.succession import ROAMED_FOR_SECONDS, VOUCHED_GAP_SECONDS, VOUCHED_SECONDS, Succession
 from zerogo.test.mesh.parts import context
 from zerogo.wire.control import Probe, parse_control
 
@@ -92,6 +92,36 @@ class SuccessionTests(SynchronousTestCase):
         self.assertIsNone(self.succession.heir([beside], 2.15))
         self.ask(2.2, is_answered=False)
         self.assertIsNone(self.succession.heir([beside], 2.5))
+
+    def test_a_peer_that_is_heard_where_it_says_it_is_is_followed_for_a_moment_without_proof(self) -> None:
+        self.ask(2.1, is_answered=False)
+        told = self.path(2, 2.3, is_checked=False)
+        self.succession.vouched(told, 2.3)
+        self.assertTrue(told.is_usable)
+        self.assertIs(self.succession.heir([told], 2.3), told)
+        self.choice.force(told, 2.3)
+        self.succession.taken()
+        self.assertIsNone(self.succession.heir([self.used], 2.3))
+        self.assertEqual(2.3 + VOUCHED_SECONDS, self.succession.next_at())
+        self.succession.handle_timer(2.3 + VOUCHED_SECONDS)
+        self.assertFalse(told.is_usable)
+        self.assertIsNone(self.succession.next_at())
+
+    def test_it_is_not_believed_twice_in_a_row(self) -> None:
+        self.ask(2.1, is_answered=False)
+        self.succession.vouched(self.path(2, 2.3, is_checked=False), 2.3)
+        self.succession.taken()
+        again = self.path(3, 2.4, is_checked=False)
+        self.succession.vouched(again, 2.4)
+        self.assertFalse(again.is_usable)
+        self.succession.vouched(again, 2.3 + VOUCHED_GAP_SECONDS)
+        self.assertTrue(again.is_usable)
+
+    def test_it_is_not_followed_from_a_path_that_is_proven_and_well(self) -> None:
+        told = self.path(2, 2.3, is_checked=False)
+        self.succession.vouched(told, 2.3)
+        self.assertFalse(told.is_usable)
+        self.assertIsNone(self.succession.heir([], 2.3))
 
     def test_a_path_that_is_dropped_inherits_nothing(self) -> None:
         elsewhere = self.path(2, 2.0, is_checked=False)
