@@ -32,9 +32,7 @@ class EdgeMetricsTests(SynchronousTestCase):
             SimpleNamespace(condition=condition, rtt=rtt, streams=2)
             for condition, rtt in ((EdgeCondition.READY, 0.05), (EdgeCondition.DIALLING, None))
         ]
-        self.fleet: Any = SimpleNamespace(
-            owner=self.owner, tunnels=tunnels, streams=4, condition=EdgeCondition.READY, reason=""
-        )
+        self.fleet: Any = SimpleNamespace(owner=self.owner, tunnels=tunnels, streams=4, standing=("ready", ""))
 
     def get(self, path: str, host: str = "127.0.0.1") -> str:
         site: Any = Site(StatusPage(self.fleet))
