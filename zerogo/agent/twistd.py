@@ -10,7 +10,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IService
@@ -32,10 +31,9 @@ from zerogo.errors import ParseError
 from zerogo.mesh.node import AESGCM_CAPABILITY
 from zerogo.net.clock import use_steady_clock
 from zerogo.net.dial import TorPlaces
+from zerogo.net.instructions import has_aes
 from zerogo.net.proxy import Proxy, proxy_of
 from zerogo.observe.service import LoggedService
-
-CPU_INFO = Path("/proc/cpuinfo")
 
 
 class Options(RoleOptions[AgentConfig]):
@@ -86,15 +84,6 @@ def leave_tls_out() -> None:
     """
     if "OpenSSL" not in sys.modules and "twisted.internet.reactor" not in sys.modules:
         sys.modules["OpenSSL"] = None  # type: ignore[assignment]
-
-
-def has_aes(cpu_info: Path = CPU_INFO) -> bool:
-    """Whether this machine's processor has AES instructions."""
-    try:
-        with cpu_info.open(encoding="ascii", errors="replace") as lines:
-            return any(line.lower().startswith(("flags", "features")) and " aes" in line for line in lines)
-    except OSError:
-        return False
 
 
 def _end_process(reactor: Any) -> Callable[[int], None]:

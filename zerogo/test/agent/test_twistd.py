@@ -11,7 +11,7 @@ from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.agent.service import AgentService
-from zerogo.agent.twistd import Options, has_aes, makeService
+from zerogo.agent.twistd import Options, makeService
 from zerogo.net.clock import boot_seconds
 from zerogo.net.proxy import Proxy
 from zerogo.observe.service import LoggedService
@@ -78,13 +78,6 @@ class ServiceTests(SynchronousTestCase):
             Path(directory).chmod(0o700)
             error = self.assertRaises(SystemExit, self.service(directory).privilegedStartService)
         self.assertEqual(str(error), "zerogo: this machine is in no network: join one with `zerogo join TOKEN`")
-
-    def test_aes_is_found_in_the_flags_of_the_processor(self) -> None:
-        with tempfile.NamedTemporaryFile("w") as file:
-            for text, expected in (("flags : fpu aes avx\n", True), ("Features : fp asimd\n", False)):
-                Path(file.name).write_text(text)
-                self.assertIs(has_aes(Path(file.name)), expected)
-        self.assertIs(has_aes(Path("/nonexistent")), False)
 
 
 class MemoryTests(SynchronousTestCase):
