@@ -41,6 +41,9 @@ class Streaming:
 
     _context: NodeContext
     _key: StreamKey = field(repr=False)
+    _offered: tuple[Candidate, ...] = field(default=(), init=False)
+    _places: tuple[SocketAddress, ...] = field(default=(), init=False)
+    """Of what was offered last, where a peer may be."""
     _dialled: tuple[SocketAddress, ...] = field(default=(), init=False)
     """What the driver was told last; empty while it dials nothing."""
     _due_at: float | None = field(default=None, init=False)
@@ -48,7 +51,10 @@ class Streaming:
 
     def settle(self, offered: tuple[Candidate, ...], now: float, *, is_direct: bool) -> None:
         """Follow what the peer offers, and whether datagrams go straight to it."""
-        places = tuple(each.address for each in offered if is_reachable_form(each.address))
+        if offered is not self._offered:
+            self._offered = offered
+            self._places = tuple(each.address for each in offered if is_reachable_form(each.address))
+        places = self._places
         if not places:
             self.clear()
             return
