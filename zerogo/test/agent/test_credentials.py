@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from zerogo.agent.state_dir import RELAYS_FILE, StateDir
 from zerogo.control.relays import RelayCredential
 from zerogo.errors import ParseError
 from zerogo.secret import Secret
+from zerogo.test.spoiled import spoiled
 from zerogo.turn.client import TurnCredential
 
 NEAR = RelayCredential("near", TurnCredential("2000:ann", Secret("password of near")), 500.0)
@@ -44,13 +46,13 @@ class CredentialsTests(SynchronousTestCase):
         (self.path / RELAYS_FILE).write_text('[["near"]]')
         self.assertEqual(self.state.relay_credentials(0.0, 0.0), ())
 
-    @given(st.binary(max_size=200))
+    @given(st.binary(max_size=200) | spoiled(emit_credentials((NEAR, FAR), 0.0)))
     @settings(deadline=None, max_examples=100)
-    def test_any_bytes_are_credentials_or_a_parse_error(self, data: bytes) -> None:
-        try:
-            parse_credentials(data, 0.0, 0.0)
-        except ParseError:
-            return
+    def test_any_bytes_are_credentials_that_are_not_over_or_a_parse_error(self, data: bytes) -> None:
+        with contextlib.suppress(ParseError):
+            found = parse_credentials(data, 0.0, 50.0)
+            self.assertTrue(all(each.expires_at > 50.0 for each in found))
+            self.assertEqual(parse_credentials(emit_credentials(found, 0.0), 0.0, 50.0), found)
 
     def test_a_file_says_the_same_twice(self) -> None:
         data = emit_credentials((NEAR, FAR), 7.0)

@@ -27,6 +27,7 @@ from zerogo.config.errors import PrivateFileError
 from zerogo.errors import ParseError
 from zerogo.ids import NodeId, SocketAddress
 from zerogo.test.agent.test_record import TOKEN
+from zerogo.test.spoiled import spoiled
 
 NODE = NodeId(b"0123456789")
 PLACE = SocketAddress("192.0.2.7", 9993)
@@ -96,13 +97,21 @@ class StateDirTests(SynchronousTestCase):
         self.assertEqual(socket_path(evolve(own, socket=Path("/tmp/x.sock"))), Path("/tmp/x.sock"))
 
 
+ENDPOINT_FILES = (
+    emit_endpoints({NODE: [SocketAddress("192.0.2.7", 1), SocketAddress("2001:db8::7", 65535)]}),
+    b'{"aaaaaaaaaaaaaaaa": ["x"]}',
+    b'{"a": []}',
+)
+
+
 class EndpointsTests(SynchronousTestCase):
     def test_the_number_of_addresses_of_a_peer_is_bounded(self) -> None:
         places = [SocketAddress("192.0.2.7", port) for port in range(1, 20)]
         self.assertEqual(parse_endpoints(emit_endpoints({NODE: places})), {NODE: tuple(places[:ENDPOINTS_LIMIT])})
 
     @settings(deadline=None, max_examples=200)
-    @given(st.one_of(st.binary(max_size=100), st.just(b'{"aaaaaaaaaaaaaaaa": ["x"]}'), st.just(b'{"a": []}')))
-    def test_garbage_raises_only_parse_errors(self, data: bytes) -> None:
+    @given(st.binary(max_size=100) | spoiled(*ENDPOINT_FILES))
+    def test_a_damaged_file_is_a_parse_error_or_one_that_is_written_again_alike(self, data: bytes) -> None:
         with contextlib.suppress(ParseError):
-            parse_endpoints(data)
+            found = parse_endpoints(data)
+            self.assertEqual(parse_endpoints(emit_endpoints(found)), found)

@@ -115,11 +115,15 @@ class MessageTests(SynchronousTestCase):
 
     @settings(deadline=None, max_examples=150)
     @given(st.sampled_from(MEMBER_MESSAGES), st.integers(0, 200), st.integers(0, 255))
-    def test_a_changed_byte_parses_or_is_a_parse_error(self, message: msgspec.Struct, place: int, value: int) -> None:
+    def test_a_changed_byte_is_another_message_or_a_parse_error(
+        self, message: msgspec.Struct, place: int, value: int
+    ) -> None:
         data = bytearray(m.emit_message(message))  # type: ignore[arg-type]
         data[place % len(data)] = value
         with contextlib.suppress(ParseError):
-            m.parse_member_message(bytes(data))
+            found = m.parse_member_message(bytes(data))
+            told = m.emit_message(found)
+            self.assertEqual(m.emit_message(m.parse_member_message(told)), told)
 
     def test_deep_nesting_is_a_parse_error(self) -> None:
         self.assertRaises(ParseError, m.parse_member_message, b"\x91" * 5000)

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.errors import ParseError
 from zerogo.exit.http_head import HEAD_LIMIT, check_request_head, find_head, without_hops
+from zerogo.test.spoiled import spoiled
 
 GOOD = b"GET http://a.example/ HTTP/1.1\r\nHost: a.example\r\nX: 1\r\n\r\n"
 SMUGGLED = (
@@ -57,11 +58,17 @@ class HeadTests(SynchronousTestCase):
         )
         self.assertEqual(found, [(b"Content-Length", b"3"), (b"Accept", b"*/*")])
 
-    @given(st.binary(max_size=120))
+    @given(st.binary(max_size=120) | spoiled(GOOD, *SMUGGLED))
     @settings(deadline=None, max_examples=200)
-    def test_garbage_raises_parse_error_or_nothing(self, garbage: bytes) -> None:
+    def test_a_head_that_passes_can_be_read_in_one_way_only(self, garbage: bytes) -> None:
         for data in (garbage, garbage + b"\r\n\r\n", b"GET http://a/ HTTP/1.1\r\n" + garbage + b"\r\n\r\n"):
             with contextlib.suppress(ParseError):
-                find_head(data)
+                end = find_head(data)
+                self.assertEqual(data.find(b"\r\n\r\n") + 4 if b"\r\n\r\n" in data else 0, end)
             with contextlib.suppress(ParseError):
                 check_request_head(data)
+                lines = data.removesuffix(b"\r\n\r\n").split(b"\r\n")
+                self.assertEqual([line for line in lines if set(line) & set(b"\r\n\0") or line[:1] in b" \t"], [])
+                names = [line.partition(b":")[0].lower() for line in lines[1:]]
+                framing = [name for name in names if name in (b"content-length", b"transfer-encoding")]
+                self.assertLessEqual(len(framing), 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.errors import ParseError
 from zerogo.exit.proxy_protocol import SIGNATURE, parse_proxy_header
 from zerogo.ids import SocketAddress
+from zerogo.test.spoiled import spoiled
 
 V4 = SIGNATURE + b"\x21\x11\x00\x0c" + bytes([192, 0, 2, 7, 192, 0, 2, 8]) + struct.pack("!HH", 5000, 1080)
 
@@ -44,11 +46,15 @@ class ProxyHeaderTests(SynchronousTestCase):
             self.assertRaises(ParseError, parse_proxy_header, bad)
         self.assertRaises(ParseError, parse_proxy_header, SIGNATURE + b"\x21\x11\xff\xff")
 
-    @given(st.binary(max_size=60))
+    @given(st.binary(max_size=60) | spoiled(V4[len(SIGNATURE) :] + b"\x05"))
     @settings(deadline=None, max_examples=150)
-    def test_garbage_raises_parse_error_or_nothing(self, garbage: bytes) -> None:
+    def test_garbage_is_a_header_of_its_length_or_a_piece_or_a_parse_error(self, garbage: bytes) -> None:
         for data in (garbage, SIGNATURE + garbage):
-            try:
-                parse_proxy_header(data)
-            except ParseError:
-                continue
+            with contextlib.suppress(ParseError):
+                found = parse_proxy_header(data)
+                if found is None:
+                    self.assertRaises(ParseError, parse_proxy_header, b"\0" + data[1:])
+                    continue
+                self.assertEqual(int.from_bytes(data[14:16], "big") + 16, found.length)
+                self.assertLessEqual(found.length, len(data))
+                self.assertEqual(found.source is None, data[12] == 0x20)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -9,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.errors import ParseError
 from zerogo.ids import SocketAddress
 from zerogo.portmap.http import ANSWER_BYTES_LIMIT, HttpAnswer, Url, emit_get, emit_post, parse_answer
+from zerogo.test.spoiled import spoiled
 
 HEAD = b"HTTP/1.1 200 OK\r\nServer: x\r\n"
 
@@ -46,12 +49,18 @@ class UrlTests(SynchronousTestCase):
             self.assertRaises(ParseError, page.join, text)
 
     @settings(deadline=None, max_examples=200)
-    @given(st.text(max_size=60), st.booleans())
-    def test_garbage_raises_parse_errors_only(self, text: str, is_reference: bool) -> None:
-        try:
-            Url.parse("http://192.168.7.1/a").join(text) if is_reference else Url.parse("http://" + text)
-        except ParseError:
-            return
+    @given(
+        st.text(max_size=60) | spoiled(b"192.168.7.1:5000/a.xml", b"b?q#f").map(lambda data: data.decode("latin-1")),
+        st.booleans(),
+    )
+    def test_garbage_is_a_place_that_fits_one_line_or_a_parse_error(self, text: str, is_reference: bool) -> None:
+        with contextlib.suppress(ParseError):
+            url = Url.parse("http://192.168.7.1/a").join(text) if is_reference else Url.parse("http://" + text)
+            self.assertEqual(emit_get(url).count(b"\r\n"), 4)
+            self.assertTrue(url.path.startswith("/") and set(url.path) <= set(map(chr, range(0x21, 0x7F))))
+
+
+BODIES = (b"content-length: 4\r\n\r\nbody", b"\r\n2;x=y\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n")
 
 
 class AnswerTests(SynchronousTestCase):
@@ -95,10 +104,16 @@ class AnswerTests(SynchronousTestCase):
 
     @settings(deadline=None, max_examples=200)
     @given(
-        st.binary(max_size=200), st.booleans(), st.sampled_from([b"", HEAD, HEAD + b"Transfer-Encoding: chunked\r\n"])
+        st.binary(max_size=200) | spoiled(*BODIES),
+        st.booleans(),
+        st.sampled_from([b"", HEAD, HEAD + b"Transfer-Encoding: chunked\r\n"]),
     )
-    def test_garbage_raises_parse_errors_only(self, data: bytes, is_closed: bool, head: bytes) -> None:
-        try:
-            parse_answer(head + data, is_closed=is_closed)
-        except ParseError:
-            return
+    def test_garbage_is_an_answer_from_its_bytes_or_not_whole_yet_or_a_parse_error(
+        self, data: bytes, is_closed: bool, head: bytes
+    ) -> None:
+        with contextlib.suppress(ParseError):
+            found = parse_answer(head + data, is_closed=is_closed)
+            self.assertFalse(found is None and is_closed)
+            if found is not None:
+                self.assertIn(str(found.status).encode(), (head + data)[9:12])
+                self.assertTrue(found.body in data or b"chunked" in (head + data).lower())

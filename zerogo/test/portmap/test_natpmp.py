@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import struct
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.errors import ParseError
 from zerogo.portmap import natpmp
+from zerogo.test.spoiled import spoiled
+
+RESPONSES = (bytes.fromhex("0080000000000064cb007101"), bytes.fromhex("008100000000006427099c4000001c20"))
 
 
 class NatPmpTests(SynchronousTestCase):
@@ -38,9 +44,15 @@ class NatPmpTests(SynchronousTestCase):
             self.assertRaises(ParseError, natpmp.parse_response, bytes.fromhex(text))
 
     @settings(deadline=None, max_examples=200)
-    @given(st.binary(max_size=24) | st.binary(max_size=20).map(lambda rest: b"\0\x81\0\0" + rest))
-    def test_garbage_raises_parse_errors_only(self, data: bytes) -> None:
-        try:
-            natpmp.parse_response(data)
-        except ParseError:
-            return
+    @given(st.binary(max_size=24) | spoiled(*RESPONSES))
+    def test_garbage_is_a_response_of_its_kind_or_a_parse_error(self, data: bytes) -> None:
+        with contextlib.suppress(ParseError):
+            found = natpmp.parse_response(data)
+            self.assertEqual(found.result, int.from_bytes(data[2:4], "big"))
+            if isinstance(found, natpmp.MapResponse):
+                self.assertEqual(data[:2], b"\0\x81")
+                told = struct.pack("!HHL", found.inner_port, found.outer_port, found.lifetime)
+                self.assertEqual(told[: len(data[8:16])], data[8:16])
+            else:
+                self.assertEqual(data[:2], b"\0\x80")
+                self.assertEqual(found.host is None, found.result != 0)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -9,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.errors import ParseError
 from zerogo.portmap import ssdp
 from zerogo.portmap.http import Url
+from zerogo.test.spoiled import spoiled
 
 ANSWER = b"HTTP/1.1 200 OK\r\nST: x\r\nLocation:  http://192.168.7.1:5000/rootDesc.xml\r\nEXT:\r\n\r\n"
 
@@ -38,9 +42,9 @@ class SsdpTests(SynchronousTestCase):
             self.assertRaises(ParseError, ssdp.parse_answer, data)
 
     @settings(deadline=None, max_examples=200)
-    @given(st.binary(max_size=80), st.booleans())
-    def test_garbage_raises_parse_errors_only(self, data: bytes, has_head: bool) -> None:
-        try:
-            ssdp.parse_answer(b"HTTP/1.1 200 OK\r\nLOCATION: " * has_head + data)
-        except ParseError:
-            return
+    @given(st.binary(max_size=80) | spoiled(ANSWER, b"http://[2001:db8::1]:80/x"), st.booleans())
+    def test_garbage_is_a_place_by_its_address_or_a_parse_error(self, data: bytes, has_head: bool) -> None:
+        with contextlib.suppress(ParseError):
+            found = ssdp.parse_answer(b"HTTP/1.1 200 OK\r\nLOCATION: " * has_head + data)
+            self.assertTrue(0 < found.server.port <= 65535 and ipaddress.ip_address(found.server.host))
+            self.assertEqual(Url.parse(f"http://{found.server}{found.path}"), found)

@@ -1,9 +1,14 @@
+import contextlib
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.errors import ParseError
 from zerogo.store.paging import Paging, Piece, emit_cursor, parse_cursor
+from zerogo.test.spoiled import spoiled
+
+CURSORS = tuple(emit_cursor(key).encode() for key in ((5,), ("a",), (1.5, "b"), ("x" * 40,)))
 
 
 class PagingTests(SynchronousTestCase):
@@ -18,13 +23,14 @@ class PagingTests(SynchronousTestCase):
         self.assertEqual(parse_cursor(emit_cursor((number, text)), tuple[float, str]), (number, text))
 
     @settings(deadline=None, max_examples=200)
-    @given(st.text(max_size=100))
-    def test_garbage_is_a_parse_error(self, text: str) -> None:
-        for form in (tuple[str], tuple[int], tuple[float, str]):
-            try:
-                parse_cursor(text, form)  # type: ignore[arg-type]
-            except ParseError:
-                continue
+    @given(st.text(max_size=100) | spoiled(*CURSORS).map(lambda data: data.decode("latin-1")))
+    def test_garbage_is_a_cursor_of_its_form_or_a_parse_error(self, text: str) -> None:
+        for form, kinds in (((tuple[str]), [str]), ((tuple[int]), [int]), ((tuple[float, str]), [float, str])):
+            with contextlib.suppress(ParseError):
+                key = parse_cursor(text, form)  # type: ignore[arg-type]
+                self.assertEqual([type(part) for part in key], kinds)
+                told = emit_cursor(key)
+                self.assertEqual(emit_cursor(parse_cursor(told, form)), told)  # type: ignore[arg-type]
 
     def test_a_cursor_of_another_list_or_beyond_all_bounds_is_refused(self) -> None:
         for text in (emit_cursor((5,)), emit_cursor(("a", "b")), "x" * 600, "é"):

@@ -6,6 +6,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.switch.frame import is_group, is_link_local_group, untagged_payload
 
+TAGS = (b"\x81\0\0\0", b"\x88\xa8\xe0\0", b"\x81\0\0\5", b"\x81\0", b"\x08\x06")
+
+
+def _tagged(tags: list[bytes]) -> bytes:
+    return bytes(12) + b"".join(tags).ljust(2, b"\x08")
+
 
 class FrameTests(SynchronousTestCase):
     def test_groups_are_told_by_the_first_bit(self) -> None:
@@ -34,6 +40,13 @@ class FrameTests(SynchronousTestCase):
         self.assertEqual((0x8100, 14), untagged_payload(bytes(12) + b"\x81\0\0\5\x08\x06"))
 
     @settings(deadline=None, max_examples=100)
-    @given(st.binary(min_size=14, max_size=40))
-    def test_no_frame_raises(self, frame: bytes) -> None:
-        untagged_payload(frame)
+    @given(st.binary(min_size=14, max_size=40) | st.lists(st.sampled_from(TAGS), max_size=5).map(_tagged))
+    def test_what_is_told_stands_in_the_frame_behind_priority_tags_alone(self, frame: bytes) -> None:
+        found = untagged_payload(frame)
+        if found is None:
+            self.assertIn(frame[12:14], (b"\x81\0", b"\x88\xa8"))
+            return
+        ethertype, offset = found
+        self.assertEqual(ethertype, int.from_bytes(frame[offset - 2 : offset], "big"))
+        tags = [frame[at : at + 4] for at in range(12, offset - 2, 4)]
+        self.assertEqual([tag for tag in tags if tag[:2] not in (b"\x81\0", b"\x88\xa8") or tag[2] & 15 or tag[3]], [])
