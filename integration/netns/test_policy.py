@@ -1,4 +1,5 @@
-"""A policy on running members, with real agents in the lab: one on each plane. Run by trial, as root."""
+"""A policy on running members, and a member that is blocked, with real agents in the lab: one on each plane. Run by
+trial, as root."""
 
 from __future__ import annotations
 
@@ -90,8 +91,22 @@ class PolicyTests(SynchronousTestCase):
         explained = self.zerogo("server", Role.CONTROLLER, "policy", "explain", "bob", "alice")
         self.assertEqual((1, b"deny"), (explained.returncode, explained.stdout[:4]), explained.stdout)
 
+        self.see_a_block("bob")
+
         self.mesh.kill("server", Role.CONTROLLER)
         self.mesh.stop("alice", Role.AGENT)
         self.mesh.start("alice", Role.AGENT)
         self.until(lambda: self.pings("alice", "bob"), 40)
         self.assertFalse(self.pings("bob", "alice"))
+
+    def see_a_block(self, name: str) -> None:
+        """Whoever is blocked is cut off in the middle of a session, and back in it when it is let in again."""
+        api = self.mesh.owner_api()
+        path = f"/networks/{api.request('GET', '/networks')['items'][0]['id']}/members"
+        node = next(each["id"] for each in api.request("GET", path)["items"] if each["name"] == name)
+        began = time.monotonic()
+        api.request("PATCH", f"{path}/{node}", {"state": "blocked"})
+        self.until(lambda: not self.pings("alice", name), LIMIT_SECONDS)
+        print(f"a member was cut off {time.monotonic() - began:.2f} s after it was blocked")
+        api.request("PATCH", f"{path}/{node}", {"state": "approved"})
+        self.until(lambda: self.pings("alice", name), 40)
