@@ -62,12 +62,12 @@ class Stream:
 
     def silence(self, since: float, until: float) -> float:
         """The longest time without an arrival in between, seconds."""
-        times = sorted(at for at in self.received.values() if since <= at <= until)
+        times = sorted(at for at in list(self.received.values()) if since <= at <= until)
         return max(later - earlier for earlier, later in itertools.pairwise([since, *times, until]))
 
     def tally(self, since: float, until: float) -> tuple[int, int]:
         """How many datagrams were sent in between, and how many of them never came."""
-        numbers = [number for number, at in self.sent.items() if since <= at <= until]
+        numbers = [number for number, at in list(self.sent.items()) if since <= at <= until]
         return len(numbers), sum(number not in self.received for number in numbers)
 
     def _send(self) -> None:

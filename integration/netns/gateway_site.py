@@ -104,7 +104,14 @@ class Site:
             self._daemon = subprocess.Popen(
                 [MINIUPNPD, "-d", "-f", str(path), "-P", str(self.directory / "pid")], stdout=log, stderr=log
             )
-        time.sleep(0.5)
+        ports = [*([":5351 "] if speaks_pcp else []), *([":1900 "] if speaks_upnp else [])]
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            bound = run(["ip", "netns", "exec", self.router, "ss", "-Hlun"])
+            if all(port in bound for port in ports):
+                return
+            time.sleep(0.05)
+        raise AssertionError("the gateway's daemon does not listen: " + (self.directory / "daemon.log").read_text())
 
     def reboot(self) -> None:
         """Begin anew, without any mapping."""

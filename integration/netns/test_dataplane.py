@@ -34,19 +34,23 @@ class ReferenceDataplaneTests(DataplaneConformance, PolicyConformance, SourceCon
         os.kill(left.plane.worker_pid, signal.SIGKILL)
         self.wait(lambda: left.of(PlaneFault), "the fault")
         self.assertEqual([], left.plane.poll_upcalls())
-        self.assertEqual(1, len(left.of(PlaneFault)))
+        self.assertEqual(["the data plane's process ended"], [fault.reason for fault in left.of(PlaneFault)])
 
     def test_a_worker_whose_agent_was_killed_ends_and_its_tap_with_it(self) -> None:
         host = self.wire.hosts[0]
         reading, writing = os.pipe()
         agent = os.fork()
         if agent == 0:
-            end = open_end(self.make_plane(), host, Offloads())
-            os.write(writing, str(end.plane.worker_pid).encode())
-            signal.pause()
+            try:
+                end = open_end(self.make_plane(), host, Offloads())
+                os.write(writing, str(end.plane.worker_pid).encode())
+                signal.pause()
+            finally:
+                os._exit(1)
+        os.close(writing)
         worker = int(os.read(reading, 20))
         os.close(reading)
-        os.close(writing)
+        self.assertIn("zg0", host.run("ip", "-br", "link"))
         os.kill(agent, signal.SIGKILL)
         os.waitpid(agent, 0)
         self.wait(lambda: not Path(f"/proc/{worker}").exists(), "the worker to end")
@@ -56,6 +60,7 @@ class ReferenceDataplaneTests(DataplaneConformance, PolicyConformance, SourceCon
         left, _ = self.joined()
         left.host.run("ip", "link", "del", "zg0")
         self.wait(lambda: left.of(PlaneFault), "the fault")
+        self.assertIn("TAP", left.of(PlaneFault)[0].reason)
 
     def test_an_idle_worker_is_small(self) -> None:
         left, _ = self.joined()

@@ -322,12 +322,18 @@ class HostileCase(SynchronousTestCase):
         return [data for source, _, data in sent if source == self.place(self.leader) and is_proven(data)]
 
     def restart(self, host: str, peer: str) -> None:
-        """Kill an agent; until its next life and the peer are connected."""
-        began = time.time()
+        """Kill an agent; until its next life and the peer are connected, by keys that are of that life at both ends."""
         self.mesh.kill(host, Role.AGENT)
+        began = time.monotonic()
         self.mesh.start(host, Role.AGENT)
-        self.wait(lambda: self.path(host, peer) and self.path(peer, host), "the member to get in")
-        self.assertLess(self.asked(host, "peers")[0]["handshake_age_seconds"], time.time() - began)
+
+        def is_in() -> bool:
+            if not (self.path(host, peer) and self.path(peer, host)):
+                return False
+            ages = [self.asked(each, "peers")[0]["handshake_age_seconds"] for each in (host, peer)]
+            return all(age is not None and age < time.monotonic() - began for age in ages)
+
+        self.wait(is_in, "the member to get in")
 
     def endure(self) -> None:
         """All attacks but the flood, while the leader pings the victim: they cost counters and nothing else."""
