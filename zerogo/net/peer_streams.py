@@ -69,6 +69,7 @@ class PeerStreams:
         self._turns = DeferredSemaphore(DIALLED_AT_ONCE)
         self._diallers: dict[int, PeerDialler] = {}
         self._ports: list[Any] = []
+        self._sockets: list[socket.socket] = []
         self._listener = PeerListener(
             tools,
             find,
@@ -76,6 +77,15 @@ class PeerStreams:
             opened=self._stream_opened,
             closed=self._stream_closed,
         )
+
+    def open(self, port: int) -> None:
+        """Take that TCP port; connections wait until `start`. Raises `AddressRefused`."""
+        self._sockets = open_peer_sockets(port)
+
+    def start(self) -> None:
+        """Take connections at the port, if there is one."""
+        self.listen(self._sockets)
+        self._close_sockets()
 
     def listen(self, sockets: Sequence[socket.socket]) -> None:
         """Take connections from these, which are duplicated."""
@@ -113,6 +123,12 @@ class PeerStreams:
         for port in self._ports:
             port.stopListening()
         self._ports.clear()
+        self._close_sockets()
+
+    def _close_sockets(self) -> None:
+        for each in self._sockets:
+            each.close()
+        self._sockets = []
 
     def _stream_opened(self, stream: MemberStream) -> None:
         self._opened(stream.peer, stream.described())
