@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.interfaces import IAddress, IDelayedCall
+from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocolFactory
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
@@ -105,7 +105,7 @@ class PeerListener(Factory):
         tools: StreamTools,
         find: FindKey,
         *,
-        make_tls: Callable[[Factory], Any],
+        make_tls: Callable[[IProtocolFactory], Any],
         opened: Callable[[MemberStream], object],
         closed: Callable[[MemberStream], object],
     ) -> None:
@@ -140,8 +140,10 @@ class PeerListener(Factory):
 
     def close_all(self) -> None:
         """Close all connections."""
-        for each in [*self._unproven, *self._proven]:
-            each.close()
+        for arrival in list(self._unproven):
+            arrival.close()
+        for stream in list(self._proven):
+            stream.close()
 
     def make_inner(self, arrival: _Arrival, seconds: float, *, is_tls: bool) -> Any:
         """What speaks on a connection from its first byte on; None to hang up."""
@@ -153,7 +155,7 @@ class PeerListener(Factory):
         self._arrivals[stream] = arrival
         if not is_tls:
             return stream
-        factory = Factory.forProtocol(lambda: stream)
+        factory: Any = Factory.forProtocol(lambda: stream)
         factory.noisy = False
         return self._make_tls(factory).buildProtocol(None)
 
