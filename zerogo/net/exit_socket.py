@@ -98,7 +98,7 @@ class StreamSocket(tcp.Server):
     def loseConnection(self) -> None:
         # Nothing comes any more, and nothing is to be sent: to wait for the reactor would cost it an event.
         is_idle = self._is_ended and not self.dataBuffer and not self._tempDataBuffer
-        if is_idle and self.connected and not self.disconnecting:
+        if is_idle and self.connected and not self.disconnecting and not self._aborting:
             self.connectionLost(connectionDone)
         else:
             super().loseConnection()  # type: ignore[no-untyped-call]
@@ -166,14 +166,27 @@ class Acceptor:
                 tcp.Port.doRead(port)
                 return
             accepted += 1
+            self._take(sock, peer)
+        self._most = min(ACCEPTS_LIMIT, 2 * accepted) if accepted == self._most else max(1, accepted)
+
+    def _take(self, sock: socket.socket, peer: Any) -> None:
+        """A bug costs this connection: what is raised into the reactor would close the port for all."""
+        transport = None
+        try:
             if len(peer) > 2:
                 peer = (*socket.getnameinfo(peer, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[:1], *peer[1:])
             protocol = self._maker.protocol_for(peer[0])
             if protocol is None:
                 sock.close()
             else:
-                protocol.makeConnection(StreamSocket(sock, protocol, peer, port, 0, port.reactor))
-        self._most = min(ACCEPTS_LIMIT, 2 * accepted) if accepted == self._most else max(1, accepted)
+                transport = StreamSocket(sock, protocol, peer, self._port, 0, self._port.reactor)
+                protocol.makeConnection(transport)
+        except Exception:
+            _log.failure("A bug in taking a connection")
+            if transport is None:
+                sock.close()
+            else:
+                transport.abortConnection()  # type: ignore[no-untyped-call]
 
 
 class DialOwner(Protocol):

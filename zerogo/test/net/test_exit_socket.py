@@ -156,6 +156,15 @@ class StreamSocketTests(SocketTestCase):
         self.transport.abortConnection()
         self.turn_until(lambda: self.protocol.lost == [ConnectionAborted])
 
+    def test_what_is_broken_off_is_not_closed_in_order_in_the_same_turn(self) -> None:
+        self.far.shutdown(socket.SHUT_WR)
+        self.turn_until(lambda: self.protocol.is_ended)
+        self.transport.abortConnection()
+        self.transport.loseConnection()
+        self.turn_until(lambda: self.protocol.lost)
+        self.assertEqual(self.protocol.lost, [ConnectionAborted])
+        self.assertRaises(ConnectionResetError, self.far.recv, 1)
+
 
 class Maker(Factory[Noting]):
     """Of protocols."""
@@ -199,6 +208,20 @@ class AcceptorTests(SocketTestCase):
         self.assertIs(type(transport), StreamSocket)
         self.assertEqual(transport.getPeer().port, ends[0].getsockname()[1])
         self.assertEqual(transport.getHost().port, self.port.getHost().port)
+
+    def test_a_bug_in_taking_one_costs_that_one_and_others_come_in(self) -> None:
+        speaker, last = Noting(), Noting()
+        speaker.connectionMade = lambda: 1 // 0
+        made = [None, speaker, last]
+        self.maker.protocol_for = lambda host: made.pop(0) or 1 // 0
+        ends = [self.connected() for _ in range(3)]
+        ends[2].sendall(b"hello")
+        self.turn_until(lambda: last.got == b"hello")
+        self.assertEqual(ends[0].recv(1), b"")
+        self.turn_until(lambda: speaker.lost)
+        self.assertRaises(ConnectionResetError, ends[1].recv, 1)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+        self.assertEqual((speaker.lost, last.lost), ([ConnectionAborted], []))
 
     def test_one_turn_takes_as_many_as_the_one_before_and_more_where_that_was_not_enough(self) -> None:
         for _ in range(4):
