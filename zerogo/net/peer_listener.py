@@ -165,7 +165,10 @@ class PeerListener(Factory):
         self._sources[arrival.source] += 1
         if len(self._unproven) > UNPROVEN_LIMIT:
             self.tools.counters.refused += 1
-            next(iter(self._unproven)).close()
+            oldest = next(iter(self._unproven))
+            # It ends in a later turn of the reactor: until then it would be the oldest for all further ones too.
+            self.left(oldest)
+            oldest.close()
 
     def left(self, arrival: _Arrival) -> None:
         """A connection proved itself, or is closed."""

@@ -1,4 +1,4 @@
-# -*- test-case-name: integration.test_peer_streams -*-
+# -*- test-case-name: zerogo.test.net.test_peer_streams -*-
 """All TCP and TLS connections between this machine and other members: those that it takes, and those that it dials.
 
 So many peers are dialled at a time; the others wait for their turn, which comes when a connection was made or no
@@ -18,8 +18,9 @@ from zerogo.ids import SocketAddress
 from zerogo.mesh.stream_proof import FindKey, StreamKey
 from zerogo.mesh.streaming import PeerStream
 from zerogo.net.datagram import AddressRefused
+from zerogo.net.descriptors import ask_for_descriptors
 from zerogo.net.peer_dial import PeerDialler, peer_ways
-from zerogo.net.peer_listener import PeerListener
+from zerogo.net.peer_listener import STREAMS_LIMIT, PeerListener
 from zerogo.net.peer_stream import MemberStream, StreamTools
 from zerogo.net.proxy import Proxy
 from zerogo.net.tcp_socket import open_tcp_socket
@@ -28,6 +29,8 @@ from zerogo.routing.subnets import UNDERLAY_MARK
 
 DIALLED_AT_ONCE = 32
 """Peers."""
+DESCRIPTORS = 2 * STREAMS_LIMIT + 1024
+"""A connection that was taken needs two, one for itself and one for what stands for it; the rest is for all else."""
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - an open port is for everybody
 
 
@@ -81,6 +84,7 @@ class PeerStreams:
     def open(self, port: int) -> None:
         """Take that TCP port; connections wait until `start`. Raises `AddressRefused`."""
         self._sockets = open_peer_sockets(port)
+        ask_for_descriptors(DESCRIPTORS)
 
     def start(self) -> None:
         """Take connections at the port, if there is one."""

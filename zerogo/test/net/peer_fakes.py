@@ -47,7 +47,9 @@ def find_for(listener: Identity, *members: Identity):  # type: ignore[no-untyped
 
 
 class Transport(StringTransport):
-    """Written bytes wait in it; closing it is noticed at once."""
+    """Written bytes wait in it; closing it is noticed in a later turn of the clock, or at once where there is none."""
+
+    clock: Clock | None = None
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         self.has_no_delay = enabled
@@ -55,7 +57,13 @@ class Transport(StringTransport):
     def abortConnection(self) -> None:
         if not self.disconnecting:
             self.disconnecting = True
-            self.protocol.connectionLost(Failure(ConnectionDone()))
+            if self.clock is None:
+                self._lose()
+            else:
+                self.clock.callLater(0, self._lose)
+
+    def _lose(self) -> None:
+        self.protocol.connectionLost(Failure(ConnectionDone()))
 
     def take(self) -> bytes:
         data = self.value()
@@ -63,9 +71,10 @@ class Transport(StringTransport):
         return data
 
 
-def connect(protocol: object, host: str = "192.0.2.9") -> Transport:
+def connect(protocol: object, host: str = "192.0.2.9", clock: Clock | None = None) -> Transport:
     """A connection from there."""
     transport = Transport(peerAddress=IPv4Address("TCP", host, 50000))
+    transport.clock = clock
     transport.protocol = protocol
     protocol.makeConnection(transport)  # type: ignore[attr-defined]
     return transport

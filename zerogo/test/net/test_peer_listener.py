@@ -47,7 +47,7 @@ class PeerListenerTests(SynchronousTestCase):
     def arrive(self, host: str = "192.0.2.9") -> Transport:
         protocol = self.listener.buildProtocol(IPv4Address("TCP", host, 50000))
         assert protocol is not None
-        return connect(protocol, host)
+        return connect(protocol, host, self.reactor)
 
     def member(self, who=ANN) -> MemberStream:  # type: ignore[no-untyped-def]
         return MemberStream(DiallingProof(dial_key(who, BOB), self.ours.rng), Dials(), self.ours)
@@ -88,10 +88,12 @@ class PeerListenerTests(SynchronousTestCase):
             far = self.arrive()
             far.protocol.dataReceived(first)
             self.assertEqual((far.disconnecting, far.value()), (True, b""))
+            self.reactor.advance(0)
         self.come_in()
         stranger = self.arrive()
         exchange(connect(self.member(EVE)), stranger)
         self.assertEqual((stranger.disconnecting, stranger.value()), (True, b""))
+        self.reactor.advance(0)
         self.assertEqual((self.tools.counters.unproven, self.listener.unproven), (5, 0))
 
     def test_who_is_silent_or_stays_in_the_middle_of_tls_is_hung_up_on(self) -> None:
@@ -99,6 +101,7 @@ class PeerListenerTests(SynchronousTestCase):
         hello.protocol.dataReceived(b"\x16\x03\x01")
         self.reactor.advance(PROOF_SECONDS)
         self.assertTrue(silent.disconnecting and hello.disconnecting)
+        self.reactor.advance(0)
         self.assertEqual((self.listener.unproven, self.tools.counters.unproven), (0, 2))
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
@@ -116,11 +119,22 @@ class PeerListenerTests(SynchronousTestCase):
         self.assertEqual(len(self.opened), 1)
         self.assertEqual([each.disconnecting for each in crowd].index(False), 1)
 
+    def test_a_crowd_that_comes_in_one_turn_of_the_reactor_has_no_more_than_one_that_does_not(self) -> None:
+        surplus = UNPROVEN_LIMIT // 2
+        sources = [f"203.0.113.{number // UNPROVEN_PER_SOURCE}" for number in range(UNPROVEN_LIMIT + surplus)]
+        crowd = [self.arrive(source) for source in sources]
+        self.assertEqual(self.listener.unproven, UNPROVEN_LIMIT)
+        self.assertEqual([each.disconnecting for each in crowd], [True] * surplus + [False] * UNPROVEN_LIMIT)
+        self.reactor.advance(PROOF_SECONDS)
+        self.reactor.advance(0)
+        self.assertEqual((self.listener.unproven, self.reactor.getDelayedCalls()), (0, []))
+
     def test_tls_of_strangers_is_bounded(self) -> None:
         for _ in range(int(TLS_BURST)):
             far = self.arrive()
             far.protocol.dataReceived(b"\x16")
             far.abortConnection()
+            self.reactor.advance(0)
         self.assertEqual(self.tools.counters.refused, 0)
         self.arrive().protocol.dataReceived(b"\x16")
         self.assertEqual(self.tools.counters.refused, 1)
@@ -129,9 +143,11 @@ class PeerListenerTests(SynchronousTestCase):
 
     def test_a_peer_that_comes_again_takes_the_place_of_its_oldest_stream(self) -> None:
         transports = [self.come_in() for _ in range(STREAMS_PER_PEER + 1)]
+        self.reactor.advance(0)
         self.assertEqual([each.disconnecting for each in transports], [True, False, False])
         self.assertEqual(self.closed, self.opened[:1])
         self.listener.forget(1)
+        self.reactor.advance(0)
         self.assertEqual(self.closed, self.opened)
 
     def test_a_source_is_an_ipv4_address_or_what_one_customer_has_of_ipv6(self) -> None:
