@@ -16,7 +16,6 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.threadpool import ThreadPool
 
 from zerogo import __version__
@@ -49,7 +48,7 @@ from zerogo.net.exit_server import CONNECTIONS_LIMIT, EdgeServer
 from zerogo.net.exit_socket import Acceptor, StreamSocket
 from zerogo.net.exit_socks import SocksSession
 from zerogo.net.exit_user import SessionMaker, UserFactory
-from zerogo.net.listening import server_context
+from zerogo.net.listening import TLSServerFactory, server_context
 from zerogo.net.tcp_socket import open_tcp_socket
 from zerogo.noise.identity import Identity
 from zerogo.observe.metrics import metrics_site
@@ -290,7 +289,7 @@ class GatewayService(Service):
             if kind == "edges":
                 factory = edges
                 if self._tls is not None:
-                    factory = TLSMemoryBIOFactory(self._tls, False, factory)
+                    factory = TLSServerFactory(self._tls, factory)
             elif kind == "metrics":
                 factory = metrics_site(monitor.collect)
             elif kind == "diagnostics":

@@ -321,7 +321,10 @@ class EdgeServer(WebSocketServerFactory):
         self._connections += 1
         self.handshakes.add(protocol)
         if len(self.silent) >= SILENT_LIMIT:
-            next(iter(self.silent)).abort("it said nothing, and others wait")
+            oldest = next(iter(self.silent))
+            # At once: it is lost a turn later, and until then others come.
+            del self.silent[oldest]
+            oldest.abort("it said nothing, and others wait")
         self.silent[protocol] = None
 
     def left(self, protocol: _EdgeProtocol) -> None:

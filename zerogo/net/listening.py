@@ -1,16 +1,19 @@
 # -*- test-case-name: zerogo.test.net.test_listening -*-
-"""The certificate of a TLS server."""
+"""A TLS server: its certificate, and connections that it does not take."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from twisted.internet.interfaces import IAddress
 from twisted.internet.ssl import Certificate, CertificateOptions, KeyPair, TLSVersion
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
 from zerogo.errors import EnvironmentFault
 
@@ -24,6 +27,19 @@ class CertificateRefused(EnvironmentFault):
     """A certificate or its key cannot be used."""
 
     code = "E-TLS-CERTIFICATE"
+
+
+class TLSServerFactory(TLSMemoryBIOFactory):
+    """TLS around the connections of another factory, which may take none: Twisted's would wrap that none, and fail when
+    the connection is with the reactor already."""
+
+    def __init__(self, options: Any, wrapped: Any) -> None:
+        super().__init__(options, False, wrapped)
+
+    def buildProtocol(self, addr: IAddress | None) -> TLSMemoryBIOProtocol | None:  # type: ignore[override]
+        """A protocol for a connection, or None to hang up."""
+        inner = self.wrappedFactory.buildProtocol(addr)
+        return None if inner is None else self.protocol(self, inner)
 
 
 def server_context(certificate: Path, key: Path, protocols: Sequence[bytes]) -> CertificateOptions:

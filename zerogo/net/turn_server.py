@@ -19,10 +19,10 @@ from twisted.internet.interfaces import IOpenSSLContextFactory, IProtocolFactory
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.udp import Port
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from zerogo.errors import ParseError
 from zerogo.ids import SocketAddress
+from zerogo.net.listening import TLSServerFactory
 from zerogo.net.pump import Pump
 from zerogo.net.relayed import DATAGRAM_BYTES, RelayedSockets
 from zerogo.net.turn_forwarding import NativeForwarding, Tally
@@ -158,7 +158,7 @@ class TurnDriver:
         self._streams[number] = factory
         wrapped: IProtocolFactory = factory
         if tls_context is not None:
-            wrapped = TLSMemoryBIOFactory(tls_context, False, factory)
+            wrapped = TLSServerFactory(tls_context, factory)
         port = self._reactor.adoptStreamPort(opened.fileno(), opened.family, wrapped)
         opened.close()
         self._closers.append(lambda: maybeDeferred(port.stopListening))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from autobahn.websocket.protocol import WebSocketServerProtocol
@@ -14,8 +15,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.net.exit_server import HANDSHAKE_SECONDS, SILENT_LIMIT, UNADMITTED_ENOUGH, EdgeServer
+from zerogo.net.listening import TLSServerFactory, server_context
 from zerogo.net.websocket import HEAD_LIMIT
 from zerogo.noise.identity import Identity
+from zerogo.test.net.certificates import write_certificate
 
 reactor: Any = installed
 
@@ -96,15 +99,38 @@ class EdgeServerTests(SynchronousTestCase):
         first.connectionLost(Failure(ConnectionDone()))
         self.assertIsNotNone(self.server.buildProtocol(None))
 
-    def connection(self) -> tuple[Any, Any]:
-        """One that has just come."""
+    def test_over_tls_they_are_bounded_too(self) -> None:
+        server = EdgeServer(self.server.hub, self.server.identity, self.clock, os.urandom, 1)
+        options = server_context(*write_certificate(Path(self.mktemp())), ())
+        wrapped = TLSServerFactory(options, server)
+        first: Any = wrapped.buildProtocol(None)
+        first.makeConnection(StringTransport())
+        self.assertIsNone(wrapped.buildProtocol(None))
+        first.connectionLost(Failure(ConnectionDone()))
+        self.assertIsNotNone(wrapped.buildProtocol(None))
+
+    def test_a_silent_one_gives_way_once_though_it_is_lost_a_turn_later(self) -> None:
+        later: list[Any] = []
+        transports = [self.connection(later)[1] for _ in range(SILENT_LIMIT + 3)]
+        self.assertEqual(len(later), 3)
+        self.assertEqual(len(self.server.silent), SILENT_LIMIT)
+        for lose in later:
+            lose()
+        gone = [transport.disconnecting for transport in transports]
+        self.assertEqual((gone[:3], any(gone[3:])), ([True] * 3, False))
+
+    def connection(self, later: list[Any] | None = None) -> tuple[Any, Any]:
+        """One that has just come; where it is broken off, it is lost when what is put into `later` is called."""
         protocol: Any = self.server.buildProtocol(None)
         transport: Any = StringTransport()
 
-        def abort() -> None:
+        def lose() -> None:
             if not transport.disconnecting:
                 transport.loseConnection()
                 protocol.connectionLost(Failure(ConnectionDone()))
+
+        def abort() -> None:
+            lose() if later is None else later.append(lose)
 
         transport.abortConnection, transport.unregisterProducer = abort, lambda: None
         protocol.makeConnection(transport)
