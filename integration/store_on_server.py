@@ -100,6 +100,21 @@ class SchemaTests(StoreCase):
         self.schema("4711")
         self.assertRaises(DatabaseNewer, Database.open, Secret(SERVER), self.path.parent)
 
+    def test_a_step_and_a_copy_may_last_and_nothing_else(self) -> None:
+        limits = ("statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout")
+
+        def told(connection: Connection) -> list[str]:
+            return [str(connection.exec_driver_sql(f"SHOW {limit}").scalar_one()) for limit in limits]
+
+        found: list[list[str]] = []
+        self.patch(postgresql, "newest_schema", lambda: "9999")
+        self.patch(postgresql, "upgrade", lambda connection: found.append(told(connection)))
+        database = Database.open(Secret(SERVER), self.path.parent)
+        self.addCleanup(database.close)
+        self.assertEqual(found, [["0", "0", "30s"]])
+        self.assertEqual(examine_place(Secret(SERVER), told), ["0", "0", "30s"])
+        self.assertEqual(database.read(told), ["30s", "1min", "0"])
+
     def test_a_step_that_fails_leaves_it_as_it_was_and_a_copy_beside(self) -> None:
         self.join("ann")
 

@@ -7,7 +7,7 @@ ends with the transaction, also where a controller is killed. Reads see one snap
 
 A database that is made here is brought to this release's schema in one transaction under the same lock, so that of
 several controllers that start at once one does it. Before a schema is changed, a copy of the old one is kept as a
-SQLite file.
+SQLite file. What goes through whole tables, these two, may last as long as it takes (`lift_limits`).
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ OLDEST_VERSION = 140_000
 APPLICATION = "zerogo-controller"
 CONNECT_SECONDS = 5
 STATEMENT_MILLISECONDS = 30_000
+LOCK_MILLISECONDS = 30_000
+"""For which what has no other limit waits for somebody else's lock, such as that of a dump."""
 IDLE_MILLISECONDS = 60_000
 """A transaction in which nothing happens for so long is ended, and its lock is free."""
 WRITE_LOCK = 0x7A65726F676F
@@ -75,7 +77,10 @@ def migrate_server(engine: Engine, keep_in: Path) -> Path | None:
                 if version < OLDEST_VERSION:
                     raise StoreFault(f"PostgreSQL {version // 10_000} is too old; 14 or newer is needed")
                 check_known(schema, where)
-                return None if schema == newest_schema() else _upgrade(connection, schema, where, keep_in)
+                if schema == newest_schema():
+                    return None
+                lift_limits(connection)
+                return _upgrade(connection, schema, where, keep_in)
     except SQLAlchemyError as error:
         raise StoreFault(f"the database at {where} cannot be used: {cause_of(error)}") from error
 
@@ -92,6 +97,17 @@ def _upgrade(connection: Connection, schema: str | None, where: str, keep_in: Pa
         told = "" if kept is None else f"; a copy from before is at {kept}"
         raise MigrationFailed(f"{where} could not be migrated and is as it was{told}: {cause_of(error)}") from error
     return kept
+
+
+def lift_limits(connection: Connection) -> None:
+    """Let the transaction last as long as it takes to go through whole tables, and rest while their rows are dealt with
+    elsewhere. For the locks of others it waits `LOCK_MILLISECONDS` each time."""
+    for setting, value in (
+        ("statement_timeout", 0),
+        ("idle_in_transaction_session_timeout", 0),
+        ("lock_timeout", LOCK_MILLISECONDS),
+    ):
+        connection.exec_driver_sql(f"SET LOCAL {setting} = {value}")
 
 
 def check_alone(connection: Connection) -> None:

@@ -25,7 +25,7 @@ from zerogo.secret import Secret
 from zerogo.store.database import Database, lock_file
 from zerogo.store.errors import StoreFault, cause_of
 from zerogo.store.migrate import back_up, check_known, file_faults, free_name, schema_of
-from zerogo.store.postgresql import check_alone, migrate_server, server_engine
+from zerogo.store.postgresql import check_alone, lift_limits, migrate_server, server_engine
 from zerogo.store.rewind import go_on, revisions
 from zerogo.store.transfer import Digest, copy_rows, copy_to_file, empty
 
@@ -164,6 +164,7 @@ def _server(place: Secret, is_write: bool) -> Iterator[Connection]:
     engine: Engine = server_engine(place, 1)
     try:
         with engine.connect().execution_options(zerogo_write=is_write) as connection, connection.begin():
+            lift_limits(connection)
             yield connection
     except SQLAlchemyError as error:
         where = engine.url.render_as_string(hide_password=True)
