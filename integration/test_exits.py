@@ -379,7 +379,7 @@ class TroubleTests(ExitCase):
         while not is_done:
             self.exits.cut(self.exits.edges[cuts % 3])
             cuts += 1
-            yield deferLater(reactor, 0.4, lambda: None)
+            yield deferLater(reactor, 0.1, lambda: None)
         found = yield arrived
         self.assertEqual(found, [digest for _, digest in streams])
         self.assertGreater(cuts, 2)

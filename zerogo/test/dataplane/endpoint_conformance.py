@@ -252,7 +252,7 @@ class EndpointConformance(PlaneCase):
             (1, (third, here, here), datagram),
             (1, (third, here), datagram),
             (1, (third, here, there, UNKNOWN, NodeId(b"y" * 10)), datagram),
-            (1, (third, here, there), STUN_INDICATION),
+            (1, (third, here, there), STUN_INDICATION + bytes(12)),
             (1, (third, here, there), b"\x40\x01\x00\x01\x93" + bytes(40)),
             (1, (third, here, there), b"\x98" + bytes(80)),
         ]
@@ -273,13 +273,18 @@ class EndpointConformance(PlaneCase):
 
     def test_no_forward_is_carried_in_a_forward(self) -> None:
         left, middle, far = self.line()
-        carried = middle.plane.counters().plane[Counter.FORWARD_CARRIED]
         session = TransportSession(session_pair(base=300)[0])
         route = (left.host.node_id, far.host.node_id, middle.host.node_id)
-        sealed = forged(session, 1, route, b"\x93" + bytes(60))
-        left.plane.send_datagram(RouteAddress((middle.host.node_id, far.host.node_id)), sealed)
+        by = RouteAddress((middle.host.node_id, far.host.node_id))
+        left.plane.send_datagram(by, forged(session, 1, route, b"\x93" + bytes(60)))
         self.counts(left, Counter.DROPPED_FORWARD_INVALID, 1)
-        self.assertEqual(carried, middle.plane.counters().plane[Counter.FORWARD_CARRIED])
+        rightful = far.host.handshake(b"\x90" + bytes(131))
+        left.plane.send_datagram(by, rightful)
+        back = RouteAddress((middle.host.node_id, left.host.node_id))
+        self.wait(lambda: DatagramReceived(back, rightful) in far.upcalls, "what may be carried")
+        self.counts(middle, Counter.FORWARD_CARRIED, 3)
+        for end in (middle, far):
+            self.assertEqual(0, end.plane.counters().plane[Counter.DROPPED_FORWARD_INVALID])
 
     def test_nothing_is_carried_unless_allowed_and_not_beyond_the_rate(self) -> None:
         left, right = self.joined()
