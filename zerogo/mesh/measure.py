@@ -3,8 +3,10 @@
 
 Smoothing follows RFC 6298 section 2 (SRTT, RTTVAR); jitter is the smoothed difference of neighbouring round trips, as
 RFC 3550 section 6.4.1 does for transit times. Loss is the share of unanswered ones among the last 32 probes whose fate
-is known; those of a silence that was long enough to be a death are left out once the path is back. The minimum is
-taken over the last 10 to 20 seconds, so that it forgets a path that became longer.
+is known; those of a silence that was long enough to be a death are left out once the path is back. What competes with
+the path in use is judged by the last 256 as well: a path that always loses one in ten loses no more than two of every
+third 32, and would be taken for a good one again and again. The minimum is taken over the last 10 to 20 seconds, so
+that it forgets a path that became longer.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import math
 from attrs import define
 
 FATES_REMEMBERED = 32
+LONG_MEMORY = 256
+"""Fates that `most_loss` looks at beside those; of a young path, the ones that are missing count as answers."""
 MINIMUM_WINDOW_SECONDS = 10.0
 LEAST_TIMEOUT_SECONDS = 0.15
 FIRST_TIMEOUT_SECONDS = 0.5
@@ -66,24 +70,27 @@ class Measurement:
     @property
     def loss(self) -> float:
         """Share of the last probes that were lost, 0 to 1; 0 while nothing is known."""
-        return self._fates.bit_count() / self._fates_known if self._fates_known else 0.0
+        lost, known = self._lately()
+        return lost / known if known else 0.0
 
     @property
     def certain_loss(self) -> float:
         """The same with one of the lost ones taken for bad luck: one in 32 would look like 3 %."""
-        return max(0, self._fates.bit_count() - 1) / self._fates_known if self._fates_known else 0.0
+        lost, known = self._lately()
+        return max(0, lost - 1) / known if known else 0.0
 
     @property
     def least_loss(self) -> float:
         """The same with as many of the lost ones taken for bad luck as chance alone often makes."""
-        lost = self._fates.bit_count()
-        return (lost - math.sqrt(lost)) / self._fates_known if self._fates_known else 0.0
+        lost, known = self._lately()
+        return (lost - math.sqrt(lost)) / known if known else 0.0
 
     @property
     def most_loss(self) -> float:
-        """What `certain_loss` is at most, if chance was kind to the path."""
-        lost = self._fates.bit_count()
-        return max(0.0, lost + math.sqrt(lost) - 2) / self._fates_known if self._fates_known else 0.0
+        """What `certain_loss` is at most, if chance was kind to the path, lately or for long."""
+        lost, known = self._lately()
+        lately = _unlucky(lost) / known if known else 0.0
+        return max(lately, _unlucky(self._fates.bit_count()) / LONG_MEMORY)
 
     @property
     def timeout(self) -> float:
@@ -103,7 +110,7 @@ class Measurement:
     @property
     def probes_until_dead(self) -> int:
         """How many lost probes in a row mean that the path is dead and not only lossy."""
-        if self._fates_known - self.unanswered < _FATES_TO_JUDGE:
+        if min(self._fates_known, FATES_REMEMBERED) - self.unanswered < _FATES_TO_JUDGE:
             return _PROBES_UNTIL_JUDGED
         before = self._loss_before_silence()
         if before <= 0.0:
@@ -144,10 +151,17 @@ class Measurement:
 
         :param was_dead: whether that is known; else so many probes in a row as make a death are taken for one.
         """
-        if was_dead or self.unanswered >= self.probes_until_dead:
+        if self.unanswered >= FATES_REMEMBERED:
+            self._fates = self._fates_known = 0
+        elif was_dead or self.unanswered >= self.probes_until_dead:
             self._fates >>= self.unanswered
             self._fates_known = max(0, self._fates_known - self.unanswered)
         self.unanswered = 0
+
+    def forget_long_ago(self) -> None:
+        """What was lost before the last probes says nothing of where the path leads by now."""
+        self._fates_known = min(self._fates_known, FATES_REMEMBERED)
+        self._fates &= (1 << FATES_REMEMBERED) - 1
 
     def _smooth(self, round_trip: float) -> None:
         if self.smoothed is None or self._last is None:
@@ -164,9 +178,19 @@ class Measurement:
             self._minimum = round_trip
 
     def _remember(self, *, was_lost: bool) -> None:
-        self._fates = (self._fates << 1 | was_lost) & ((1 << FATES_REMEMBERED) - 1)
-        self._fates_known = min(self._fates_known + 1, FATES_REMEMBERED)
+        self._fates = (self._fates << 1 | was_lost) & ((1 << LONG_MEMORY) - 1)
+        self._fates_known = min(self._fates_known + 1, LONG_MEMORY)
+
+    def _lately(self, memory: int = FATES_REMEMBERED) -> tuple[int, int]:
+        """How many of the last probes were lost, and of how many that is known."""
+        return (self._fates & ((1 << memory) - 1)).bit_count(), min(self._fates_known, memory)
 
     def _loss_before_silence(self) -> float:
-        known = self._fates_known - self.unanswered
-        return (self._fates >> self.unanswered).bit_count() / known if known > 0 else 0.0
+        lost, known = self._lately()
+        known -= self.unanswered
+        return (lost - self.unanswered) / known if known > 0 else 0.0
+
+
+def _unlucky(lost: int) -> float:
+    """How many lost probes these may stand for, if chance was kind; one is taken for bad luck."""
+    return max(0.0, lost + math.sqrt(lost) - 2)

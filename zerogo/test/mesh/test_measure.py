@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -102,6 +104,31 @@ class MeasurementTests(SynchronousTestCase):
             for _ in range(lost):
                 measured.lost()
             self.assertEqual((measured.least_loss, measured.most_loss), (least / 32, most / 32))
+
+    def test_a_burst_of_bad_luck_is_over_after_32_probes_and_lasting_loss_is_not(self) -> None:
+        for lost_every, most in ((math.inf, 4 / 256), (10, 16 / 256)):
+            measured = Measurement()
+            for number in range(1, 221):
+                measured.lost() if number % lost_every == 0 else measured.answered(0.02, float(number))
+            for _ in range(4):
+                measured.lost()
+                measured.answered(0.02, 221.0)
+            self.assertGreater(measured.most_loss, 4 / 32 - 0.001)
+            for _ in range(FATES_REMEMBERED):
+                measured.answered(0.02, 222.0)
+            self.assertEqual(measured.loss, 0.0)
+            self.assertTrue(most <= measured.most_loss < 2 * most, measured.most_loss)
+            measured.forget_long_ago()
+            self.assertEqual(measured.most_loss, 0.0)
+
+    def test_after_a_long_silence_nothing_is_held_against_a_path(self) -> None:
+        measured = Measurement()
+        for number in range(64):
+            measured.lost() if number % 2 else measured.answered(0.02, float(number))
+        for _ in range(FATES_REMEMBERED):
+            measured.lost()
+        measured.answered(0.02, 100.0)
+        self.assertEqual((measured.loss, measured.most_loss), (0.0, 0.0))
 
     def test_the_silence_itself_does_not_make_a_path_look_lossy(self) -> None:
         measured = Measurement()
