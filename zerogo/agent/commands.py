@@ -87,6 +87,7 @@ class LocalCommands:
             ports=presence.ports,
             controller=self._controller(),
             offer=OfferReport() if segment is None else offer_report(segment.offer()),
+            stun_servers=presence.servers,
             port_mapping=None if agent.mapping is None else port_mapping_report(agent.mapping.status()),
             subnets=agent.subnets.reports(),
             exit=agent.subnets.exit_name,

@@ -96,6 +96,7 @@ class Links:
             peer_report(peer, PeerCounters()),
             offer_report(segment.offer()),
             port=next(iter(self._presence.ports), 0),
+            servers=self._presence.servers,
             mapping=self._mapping(),
             names=self._names,
         )

@@ -19,10 +19,14 @@ def pair_facts(
     ours: OfferReport,
     *,
     port: int,
+    servers: int,
     mapping: PortMappingReport | None,
     names: Mapping[str, str],
 ) -> PairFacts:
-    """The pair of this machine and `peer`. `port` is our UDP port, `names` are members' by node id."""
+    """The pair of this machine and `peer`. `port` is our UDP port, `names` are members' by node id.
+
+    :param servers: STUN servers that are asked.
+    """
     return PairFacts(
         name=peer.name,
         state=peer.state,
@@ -32,6 +36,7 @@ def pair_facts(
         ours=end_of(ours),
         theirs=end_of(peer.offer),
         port=port,
+        servers=servers,
         wants_mapping=mapping is not None,
         has_gateway=mapping is None or bool(mapping.gateway),
     )

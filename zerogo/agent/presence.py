@@ -89,6 +89,11 @@ class Presence:
         return [] if self._devices is None else self._devices.ports()
 
     @property
+    def servers(self) -> int:
+        """How many STUN servers are asked where we are seen from."""
+        return len(self._servers)
+
+    @property
     def place(self) -> Place | None:
         """What we are in the network."""
         return None if self._held is None else self._held[0]

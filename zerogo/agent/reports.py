@@ -211,6 +211,8 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     controller: ControllerReport
     offer: OfferReport = OfferReport()
     """What the members are told of us."""
+    stun_servers: int = 0
+    """So many are asked, by UDP, where we are seen from."""
     port_mapping: PortMappingReport | None = None
     """None where the configuration wants none."""
     subnets: list[SubnetReport] = []

@@ -58,6 +58,7 @@ def why(name: str, config: Path | None, state_dir: Path | None, verbose: bool, a
         peer,
         status.offer,
         port=next(iter(status.ports), 0),
+        servers=status.stun_servers,
         mapping=status.port_mapping,
         names=names_of(peers),
     )

@@ -86,6 +86,8 @@ class PairFacts:
     theirs: End = field(factory=End)
     port: int = 0
     """Our UDP port."""
+    servers: int = 0
+    """STUN servers that members ask where they are seen from, by UDP."""
     wants_mapping: bool = True
     """Whether this agent asks its gateway for a mapping."""
     has_gateway: bool = True
@@ -158,9 +160,9 @@ def find_cause(pair: PairFacts) -> Cause:
     families = {each.is_ipv6 for each in ours.direct_places} & {each.is_ipv6 for each in theirs.direct_places}
     if not families:
         return Cause.NO_COMMON_FAMILY
-    if _is_blocked(ours):
+    if _is_blocked(ours, pair.servers):
         return Cause.UDP_BLOCKED_HERE
-    if _is_blocked(theirs):
+    if _is_blocked(theirs, pair.servers):
         return Cause.UDP_BLOCKED_THERE
     if ours.nat.is_hard and theirs.nat.is_hard:
         return Cause.BOTH_HARD
@@ -171,10 +173,10 @@ def find_cause(pair: PairFacts) -> Cause:
     return Cause.CHECKS_FAILED
 
 
-def _is_blocked(end: End) -> bool:
-    """Whether no server was ever heard by UDP, although a relay is: by another protocol, then."""
+def _is_blocked(end: End, servers: int) -> bool:
+    """Whether no server was ever heard by UDP, although a relay is, by another protocol then, or some were asked."""
     is_seen = end.has(*OUTER_KINDS) or end.nat.mapping is not NatMapping.UNKNOWN
-    return not is_seen and end.has(CandidateKind.RELAY)
+    return not is_seen and (servers > 0 or end.has(CandidateKind.RELAY))
 
 
 def _direct(pair: PairFacts, path: PathFacts) -> str:
@@ -217,9 +219,9 @@ def _because(cause: Cause, pair: PairFacts) -> str:
             ours, theirs = _family(pair.ours), _family(pair.theirs)
             return f"this machine has {ours} only and {pair.name} has {theirs} only"
         case Cause.UDP_BLOCKED_HERE:
-            return "the network of this machine lets no UDP out"
+            return _blocked(pair.ours, "this machine")
         case Cause.UDP_BLOCKED_THERE:
-            return f"the network of {pair.name} lets no UDP out"
+            return _blocked(pair.theirs, pair.name)
         case Cause.BOTH_HARD:
             return (
                 "the NATs of both ends use another port for each destination, so neither can be told where to send to"
@@ -232,6 +234,13 @@ def _because(cause: Cause, pair: PairFacts) -> str:
             return f"{_nat(pair.theirs.nat, pair.name)}, and this machine's NAT lets in only ports it has sent to"
         case Cause.CHECKS_FAILED:
             return f"checks found no way: {pair.reason or 'no pair of addresses carried datagrams both ways'}"
+
+
+def _blocked(end: End, whose: str) -> str:
+    """The servers may as well be down, where nothing is reached by another protocol."""
+    if end.has(CandidateKind.RELAY):
+        return f"the network of {whose} lets no UDP out"
+    return f"no server answers {whose} by UDP, so its network seems to let no UDP out"
 
 
 def _family(end: End) -> str:
@@ -258,9 +267,11 @@ def _advice(cause: Cause, pair: PairFacts) -> list[str]:
         case Cause.NO_COMMON_FAMILY:
             return ["Give one of the two the other address family, or run a relay that has both."]
         case Cause.UDP_BLOCKED_HERE:
-            return [f"Have the firewall let UDP out, from port {pair.port}.", *_tcp_there(pair)]
+            allow = f"Have the firewall let UDP out, from port {pair.port}."
+            return [allow, *_tcp_there(pair), *_relay(pair, pair.ours, "this machine")]
         case Cause.UDP_BLOCKED_THERE:
-            return [f"Have the firewall of {pair.name} let UDP out.", *_tcp_here(pair)]
+            allow = f"Have the firewall of {pair.name} let UDP out."
+            return [allow, *_tcp_here(pair), *_relay(pair, pair.theirs, pair.name)]
         case Cause.WE_HARD | Cause.THEY_HARD | Cause.BOTH_HARD | Cause.CHECKS_FAILED:
             return [*_open_here(pair), *_open_there(pair), *_ipv6(pair)]
 
@@ -303,6 +314,12 @@ def _tcp_here(pair: PairFacts) -> list[str]:
     if pair.ours.ports:
         return [f"Have the firewall here let TCP in to {pair.ours.ports[0]}: {pair.name} has not come by it."]
     return ["Where this machine can be reached from outside, set `listen-tcp: 443` in its configuration."]
+
+
+def _relay(pair: PairFacts, end: End, whose: str) -> list[str]:
+    if _is_by_tcp(pair) or end.has(CandidateKind.RELAY):
+        return []
+    return [f"Run a relay for the network that {whose} reaches by TCP or TLS, at port 443 for example."]
 
 
 def _ipv6(pair: PairFacts) -> list[str]:

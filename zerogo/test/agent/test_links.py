@@ -21,7 +21,7 @@ class LinksTests(SynchronousTestCase):
             peers=lambda: [PEER], counters=PlaneCounters, ciphers=dict, offer=lambda: Offer(candidates=())
         )
         segment.plane_name = "native"
-        self.presence: Any = SimpleNamespace(segment=segment, ports=[9993])
+        self.presence: Any = SimpleNamespace(segment=segment, ports=[9993], servers=2)
         self.links = Links(
             self.clock, self.presence, tell=self.tell, mapping=lambda: None, is_streamed=lambda address: False
         )

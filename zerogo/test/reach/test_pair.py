@@ -29,7 +29,7 @@ class CauseTests(SynchronousTestCase):
 
     def test_each_cause_has_its_facts(self) -> None:
         six = End(places=(HOST6, RELAY))
-        blocked = End(places=(HOST4, RELAY))
+        blocked, bare = End(places=(HOST4, RELAY)), End(places=(HOST4,))
         for cause, changes in (
             (Cause.NOTHING_HERE, {"ours": End(places=(RELAY,))}),
             (Cause.SHUT_DOWN, {"reason": "the peer has shut down"}),
@@ -37,6 +37,10 @@ class CauseTests(SynchronousTestCase):
             (Cause.NO_COMMON_FAMILY, {"theirs": six}),
             (Cause.UDP_BLOCKED_HERE, {"ours": blocked}),
             (Cause.UDP_BLOCKED_THERE, {"theirs": blocked}),
+            (Cause.UDP_BLOCKED_HERE, {"ours": bare, "servers": 2}),
+            (Cause.UDP_BLOCKED_THERE, {"theirs": bare, "servers": 2}),
+            (Cause.CHECKS_FAILED, {"ours": bare, "theirs": bare}),
+            (Cause.CHECKS_FAILED, {"servers": 2}),
             (Cause.BOTH_HARD, {"ours": OFFICE, "theirs": OFFICE}),
             (Cause.WE_HARD, {"ours": OFFICE}),
             (Cause.THEY_HARD, {"theirs": OFFICE}),
@@ -97,6 +101,24 @@ class SentenceTests(SynchronousTestCase):
         self.assertEqual(announced, "Have the firewall here let TCP in to 198.51.100.7:443: bob has not come by it.")
         there = self.explain(**by_relay, ours=blocked, theirs=ours)[1][1]
         self.assertIn("Have the firewall of bob let TCP in to 198.51.100.7:443", there)
+
+    def test_without_a_relay_it_is_said_that_no_server_answers_and_what_would_do(self) -> None:
+        bare = End(places=(HOST4,))
+        self.assertEqual(
+            self.explain(ours=bare, servers=2),
+            (
+                "bob is not reached, because no server answers this machine by UDP, so its network seems to let no "
+                "UDP out.",
+                (
+                    "Have the firewall let UDP out, from port 9993.",
+                    "Where bob can be reached from outside, set `listen-tcp: 443` in its configuration.",
+                    "Run a relay for the network that this machine reaches by TCP or TLS, at port 443 for example.",
+                ),
+            ),
+        )
+        sentence, advice = self.explain(theirs=bare, servers=2)
+        self.assertIn("no server answers bob by UDP", sentence)
+        self.assertIn("that bob reaches by TCP or TLS", advice[-1])
 
     def test_ipv6_is_named(self) -> None:
         path = PathFacts(way=Way.DIRECT, local_kind="host", remote_kind="host", is_ipv6=True)
