@@ -110,6 +110,7 @@ class AcceptingProof:
         self._find = find
         self._rng = rng
         self._key: StreamKey | None = None
+        """What the hello was right by."""
         self._said = b""
 
     def receive(self, frame: bytes) -> bytes | None:
@@ -117,6 +118,8 @@ class AcceptingProof:
         if self._key is None:
             return self._receive_hello(frame)
         confirm = parse_confirm(frame)
+        if self._find(self._key.fragment) != self._key:
+            raise NotAuthentic("whose hello it was is no member any more")
         _check(confirm.tag, _tag(self._key.key, self._said, confirm.covered))
         self.peer = self._key.peer
         return None

@@ -71,6 +71,17 @@ class StreamProofTests(SynchronousTestCase):
         self.assertRaises(NotAuthentic, again.receive, confirm)
         self.assertIsNone(again.peer)
 
+    def test_who_is_removed_after_the_hello_is_no_member(self) -> None:
+        members = {DIALS.fragment: StreamKey(3, DIALS.fragment, THEIRS.stream_accept_key)}
+        accepting = AcceptingProof(members.get, self.rng)
+        answer = accepting.receive(self.dialling.greeting)
+        assert answer is not None
+        confirm = self.dialling.receive(answer)
+        assert confirm is not None
+        members.clear()
+        self.assertRaises(NotAuthentic, accepting.receive, confirm)
+        self.assertIsNone(accepting.peer)
+
     def test_an_answer_to_another_hello_proves_nothing(self) -> None:
         other = DiallingProof(DIALS, self.rng)
         answer = self.accepting.receive(other.greeting)
