@@ -4,6 +4,9 @@
 `zerogo edge join TOKEN --as-agent` says so once, or `edge` in the agent's configuration; what the command said is kept
 below the agent's state directory, beside the token, the consent and what the month has carried, so that the next start
 of the agent goes on with it. An edge that cannot begin leaves the agent alone: the network matters more.
+
+A join that fails, or that the gateway refuses, is undone: what was kept before it is put back and goes on. One command
+is carried out after the other.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from typing import Any, Protocol
 
 import msgspec
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, inlineCallbacks, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredLock, inlineCallbacks, maybeDeferred
 from twisted.logger import Logger
 
 from zerogo.agent.reports import EdgeReport
@@ -25,13 +28,16 @@ from zerogo.config.identity_file import IDENTITY_FILE
 from zerogo.config.load import default_path, load
 from zerogo.config.private_file import read_private, write_private
 from zerogo.control.edge_token import EdgeToken
-from zerogo.edge.state_dir import EdgeState
+from zerogo.edge.state_dir import CONSENT_FILE, FILE_LIMIT, PLACES_FILE, TOKEN_FILE, EdgeState
 from zerogo.errors import EnvironmentFault, LocalError, ZeroGoError
 from zerogo.net.local_api import Arguments
 
 EDGE_DIRECTORY = "edge"
 CHOICE_FILE = "choice.json"
 CHOICE_LIMIT = 16 * 1024
+_MEMBERSHIP = (TOKEN_FILE, PLACES_FILE, CONSENT_FILE, CHOICE_FILE)
+"""The files that a join replaces."""
+
 _CONFIGURED = "The owner set `edge` in the agent's configuration."
 
 
@@ -69,6 +75,9 @@ class OwnEdge(Service):
         self._make = make
         self._unix_time = unix_time
         self._edge: RunningEdge | None = None
+        self._lock = DeferredLock()
+        self._before: dict[str, bytes] = {}
+        """What the last join replaced, by the names of the files."""
         self._page = 0
 
     # ----- Twisted's life cycle
@@ -76,26 +85,24 @@ class OwnEdge(Service):
     def startService(self) -> None:
         """Go on where there is something to go on with."""
         super().startService()  # type: ignore[no-untyped-call]
-        try:
-            if self.is_wanted:
-                self._begin(self._settings(self._choice()))
-        except ZeroGoError as error:
-            self.log.error("This machine is no exit: {reason}", reason=str(error))
+        self._go_on()
 
     def stopService(self) -> Deferred[None]:
         """Close it with the agent."""
         super().stopService()  # type: ignore[no-untyped-call]
-        return self._stop()
+        return self._lock.run(self._stop)
 
     # ----- what is asked by the command
 
     def command(self, arguments: Arguments) -> EdgeReport | Deferred[EdgeReport]:
-        """`verb` is join (with `token`, `consent` and the keys of `Choice`), leave or status."""
+        """`verb` is join (with `token`, `consent` and the keys of `Choice`), undo (the last join), leave or status."""
         verb = arguments.get("verb")
         if verb == "join":
-            return self._join(arguments)
+            return self._lock.run(self._join, arguments)
+        if verb == "undo":
+            return self._lock.run(self._undo)
         if verb == "leave":
-            return self._leave()
+            return self._lock.run(self._leave)
         return self.report()
 
     def report(self) -> EdgeReport:
@@ -119,13 +126,28 @@ class OwnEdge(Service):
         token = EdgeToken.parse(str(arguments.get("token")))
         choice = Choice(*(str(arguments.get(key) or "") for key in ("config", "name", "country")))
         settings = self._settings(choice)
+        self._before = self._membership()
         self._kept.save_token(token)
         self._kept.save_consent(self._unix_time(), str(arguments.get("consent") or ""))
         write_private(self._directory / CHOICE_FILE, msgspec.json.encode(choice) + b"\n")
         yield self._stop()
         if token.is_tls and sys.modules.get("OpenSSL", self) is None:
             raise LocalError("the gateway speaks TLS, which this agent loads when it is started: start it again")
-        self._begin(settings)
+        try:
+            self._begin(settings)
+        except Exception:
+            yield self._undo()
+            raise
+        return self.report()
+
+    @inlineCallbacks
+    def _undo(self) -> Any:
+        yield self._stop()
+        forget(self._directory)
+        before, self._before = self._before, {}
+        for name, content in before.items():
+            write_private(self._directory / name, content)
+        self._go_on()
         return self.report()
 
     @inlineCallbacks
@@ -134,14 +156,29 @@ class OwnEdge(Service):
             raise LocalError("the agent's configuration makes this machine an exit: take `edge` out of it")
         yield self._stop()
         forget(self._directory)
+        self._before = {}
         return self.report()
 
     def _begin(self, settings: EdgeConfig) -> None:
         if self._config.edge is not None and not self._kept.consent_at():
             self._kept.save_consent(self._unix_time(), _CONFIGURED)
-        edge = self._make(settings)
-        edge.startService()
-        self._edge, self._page = edge, settings.status_port
+        self._edge, self._page = self._make(settings), settings.status_port
+        try:
+            self._edge.startService()
+        except Exception:
+            self._stop()
+            raise
+
+    def _go_on(self) -> None:
+        try:
+            if self.is_wanted:
+                self._begin(self._settings(self._choice()))
+        except ZeroGoError as error:
+            self.log.error("This machine is no exit: {reason}", reason=str(error))
+
+    def _membership(self) -> dict[str, bytes]:
+        paths = [self._directory / name for name in _MEMBERSHIP]
+        return {path.name: read_private(path, FILE_LIMIT) for path in paths if path.exists()}
 
     def _stop(self) -> Deferred[None]:
         edge, self._edge = self._edge, None

@@ -9,13 +9,13 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from zerogo.agent.own_edge import EDGE_DIRECTORY, forget
 from zerogo.agent.reports import EdgeReport
-from zerogo.cli.agent_client import AgentClient, AgentSilent, agent_config
+from zerogo.cli.agent_client import AgentClient, AgentRefused, AgentSilent, agent_config
 from zerogo.cli.daemon import Daemon, RoleFailed
 from zerogo.cli.privilege import NeedsRoot
 from zerogo.config.edge import EdgeConfig
@@ -141,13 +141,20 @@ def _join_as_agent(agent_dir: Path | None, *, token: str, config: Path | None, *
         time.sleep(_POLL_SECONDS)
         report = agent.ask("edge", EdgeReport)
     if report.state == "refused":
-        agent.ask("edge", EdgeReport, {"verb": "leave"})
-        raise RoleFailed(report.reason)
+        _undo_join(agent, report.reason)
     page = f" Its page: http://127.0.0.1:{report.page}/" if report.page else ""
     if report.state == "dialling":
         click.echo(f"The agent goes on trying ({report.reason or 'no gateway answers'}).{page}")
     else:
         click.echo(f"This machine's agent is an exit as well.{page}")
+
+
+def _undo_join(agent: AgentClient, refusal: str) -> NoReturn:
+    try:
+        before = agent.ask("edge", EdgeReport, {"verb": "undo"})
+    except AgentRefused as error:
+        raise RoleFailed(f"{refusal}; and the agent goes on trying: {error}") from error
+    raise RoleFailed(refusal if before.state == EdgeReport().state else f"{refusal}; it is an exit as it was before")
 
 
 def _leave_as_agent(agent_dir: Path | None) -> bool:

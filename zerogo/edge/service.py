@@ -1,4 +1,4 @@
-# -*- test-case-name: integration.test_exits -*-
+# -*- test-case-name: zerogo.test.edge.test_service -*-
 """An edge's life: join with what is on disk, carry streams, show the owner what happens."""
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ class EdgeService(Service):
         self._metrics: Any = None
 
     def startService(self) -> None:
-        """Join; raises `NotJoinedYet`, `PrivateFileError`, `ParseError`."""
+        """Join; raises `NotJoinedYet`, `PrivateFileError`, `ParseError`, `EnvironmentFault`: nobody was dialled
+        then, and what is open is closed by `stopService`."""
         super().startService()  # type: ignore[no-untyped-call]
         state = EdgeState(self._config.state_dir, self._config.identity)
         if self._config.token is not None:
@@ -72,11 +73,11 @@ class EdgeService(Service):
         self.fleet = EdgeFleet(
             self._config, token, owner, state, self._around, endpoint_of=self._endpoint_of, rng=self._rng
         )
-        self.fleet.start()
-        if self._config.status_port:
-            self._show(self.fleet)
         if self._config.metrics_listen is not None:
             self._metrics = self._listen_for_monitoring(self.fleet, self._config.metrics_listen)
+        if self._config.status_port:
+            self._show(self.fleet)
+        self.fleet.start()
 
     def standing(self) -> tuple[str, str]:
         """How it stands with its gateways (dialling, ready, refused; or paused), and why."""

@@ -19,7 +19,7 @@ from zerogo.config.identity_file import IDENTITY_FILE, create_identity
 from zerogo.config.private_file import make_private_directory, write_private
 from zerogo.control.edge_token import EdgeToken
 from zerogo.edge.state_dir import EdgeState
-from zerogo.errors import LocalError, ParseError
+from zerogo.errors import EnvironmentFault, LocalError, ParseError
 
 TOKEN = EdgeToken(("192.0.2.1:9396",), bytes(20), bytes(20))
 OTHER = EdgeToken(("192.0.2.2:9396",), bytes(20), bytes(20))
@@ -36,6 +36,8 @@ class Edge:
 
     def startService(self) -> None:
         self.life.append("started")
+        if self.config.name == "unlucky":
+            raise EnvironmentFault("the edge cannot listen")
 
     def stopService(self) -> Deferred[None]:
         self.life.append("stopped")
@@ -107,6 +109,40 @@ class OwnEdgeTests(SynchronousTestCase):
         self.successResultOf(again)
         self.assertEqual([edge.life for edge in self.edges], [["started", "stopped"], ["started"]])
         self.assertEqual(EdgeState(self.path / EDGE_DIRECTORY).token(), OTHER)
+
+    def test_two_who_join_at_once_are_begun_one_after_the_other(self) -> None:
+        own = self.own()
+        self.successResultOf(self.join(own))
+        second, third = self.join(own, OTHER), self.join(own)
+        self.edges[0].ended.callback(None)
+        self.successResultOf(second)
+        self.assertNoResult(third)
+        self.assertEqual(len(self.edges), 2)
+        self.edges[1].ended.callback(None)
+        self.successResultOf(third)
+        self.assertEqual([edge.life for edge in self.edges], [["started", "stopped"]] * 2 + [["started"]])
+
+    def test_an_edge_that_cannot_begin_is_ended_and_nothing_is_kept(self) -> None:
+        own = self.own()
+        self.failureResultOf(self.join(own, name="unlucky"), EnvironmentFault)
+        self.assertEqual((self.edges[0].life, own.report()), (["started", "stopped"], EdgeReport()))
+        self.assertEqual(os.listdir(self.path / EDGE_DIRECTORY), [])
+        self.assertFalse(own.is_wanted)
+
+    def test_after_a_join_that_failed_or_was_refused_it_is_an_edge_as_it_was_before(self) -> None:
+        own = self.own()
+        self.successResultOf(self.join(own, name="kiel"))
+        self.edges[0].ended.callback(None)
+        self.failureResultOf(self.join(own, OTHER, name="unlucky"), EnvironmentFault)
+        self.edges[2].ended.callback(None)
+        self.successResultOf(self.join(own, OTHER))
+        self.edges[3].ended.callback(None)
+        undone = own.command({"verb": "undo"})
+        assert isinstance(undone, Deferred)
+        self.assertEqual(self.successResultOf(undone).state, "ready")
+        self.assertEqual([edge.config.name for edge in self.edges][::2], ["kiel"] * 3)
+        self.assertEqual([edge.life[1:] for edge in self.edges], [["stopped"]] * 4 + [[]])
+        self.assertEqual(EdgeState(self.path / EDGE_DIRECTORY).token(), TOKEN)
 
     def test_who_leaves_is_forgotten_but_for_what_the_month_has_carried(self) -> None:
         own = self.own()
