@@ -8,7 +8,8 @@ no other user with this mode has, until it was idle for `LEASE_IDLE_SECONDS`; `p
 the session that was idle longest makes room.
 
 A session's edge is no chance: it belongs to the words of the session (`zerogo.exit.ring`), the first one to user and
-session, each later one to those and the edge before it. So a user who comes to several gateways, which need not know
+session, each later one to those, the edge before it and how many there were: without the count, the first edge that
+came a second time would begin a cycle, of few edges with most words. So a user who comes to several gateways, which need not know
 of each other, leaves by the same edge, as long as they have the same edges and the session began there at about the
 same time. A leased edge is found likewise, but a gateway knows its own leases only.
 
@@ -39,6 +40,8 @@ class _Hold:
     ends_at: float
     is_lease: bool = False
     used_at: float = 0.0
+    turn: int = 0
+    """How many times the session began anew without a pause."""
 
 
 class Routes:
@@ -92,18 +95,19 @@ class Routes:
             self._holds.move_to_end(key)
             return kept
         state = other or self._pool.owner(key, demand, now)
-        return None if state is None else self._hold(key, state, seconds, now)
+        return None if state is None else self._hold(key, state, seconds, now, hold.turn)
 
     def _begin(
         self, key: tuple[str, str], before: _Hold | None, seconds: float, demand: Demand, now: float
     ) -> EdgeState | None:
         """A session's first edge, or the one after `before`. One that was not used for as long as it lasts is new."""
-        state = None
+        state, turn = None, 0
         if before is not None and now < 2 * before.ends_at - before.began_at:
+            turn = before.turn + 1
             others = evolve(demand, excluded=(*demand.excluded, before.edge))
-            state = self._pool.owner((*key, before.edge), others, now)
+            state = self._pool.owner((*key, before.edge, str(turn)), others, now)
         state = state or self._pool.owner(key, demand, now)
-        return None if state is None else self._hold(key, state, seconds, now)
+        return None if state is None else self._hold(key, state, seconds, now, turn)
 
     def _leased_edge(self, key: tuple[str, str], demand: Demand, now: float) -> EdgeState | None:
         hold = self._holds.get(key)
@@ -137,8 +141,8 @@ class Routes:
         self._turns[user] = turn
         return fitting[turn % len(fitting)]
 
-    def _hold(self, key: tuple[str, str], state: EdgeState, seconds: float, now: float) -> EdgeState:
-        self._keep(key, _Hold(state.profile.edge, now, now + seconds))
+    def _hold(self, key: tuple[str, str], state: EdgeState, seconds: float, now: float, turn: int) -> EdgeState:
+        self._keep(key, _Hold(state.profile.edge, now, now + seconds, turn=turn))
         return state
 
     def _keep(self, key: tuple[str, str], hold: _Hold) -> None:

@@ -104,6 +104,13 @@ class RoutesTests(SynchronousTestCase):
         self.assertEqual(self.edge("bob", demand(), 299.0, route), first)
         self.assertGreater(len({self.edge("bob", demand(), 301.0 * n, route) for n in range(1, 20)}), 3)
 
+    def test_what_begins_anew_sees_most_edges_and_runs_into_no_cycle(self) -> None:
+        timed, session = (demand(), Route(mode=RouteMode.TIMED)), (demand("k"), None)
+        for wanted, route in (timed, session):
+            for user in (f"u{number}" for number in range(10)):
+                seen = {self.edge(user, wanted, 605.0 * period, route) for period in range(60)}
+                self.assertGreater(len(seen), 12, user)
+
     def test_polling_goes_round_all(self) -> None:
         route = Route(mode=RouteMode.POLLING)
         self.assertEqual(len({self.edge("bob", demand(), 0.0, route) for _ in range(20)}), 20)
