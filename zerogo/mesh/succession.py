@@ -7,8 +7,9 @@ Four things may be known of the far end while the path in use misses answers, an
   enough. Where the path in use has answered what was asked since, the peer only went both ways.
 * The peer is heard from an address that it told itself, while it tells of that of the path in use no more. Nobody waits
   a round trip for what two authentic words of its own say. Yet a member that lies, and can send from addresses that are
-  not its own, could have ours sent to somebody else; so this is believed for `VOUCHED_SECONDS` without proof, and not
-  again for `VOUCHED_GAP_SECONDS`.
+  not its own, could have ours sent to somebody else; so this is believed without proof for little more than the round
+  trip that the proof takes, `VOUCHED_SECONDS` at least and `LONGEST_VOUCHED_SECONDS` at most, and not again for
+  `VOUCHED_GAP_SECONDS`. A path whose time is over is left, which is no failure of it: the proof may come yet.
 * The peer has begun anew, as one does that is elsewhere or is mapped anew. Then what was found since, by its own word,
   is where it is; nobody waits for more silence.
 * Another path answers while the one in use does not (`zerogo.mesh.doubt`).
@@ -28,6 +29,9 @@ from zerogo.mesh.probing import Prober
 
 ROAMED_FOR_SECONDS = 5.0
 VOUCHED_SECONDS = 0.25
+LONGEST_VOUCHED_SECONDS = 1.0
+VOUCHED_ROUND_TRIPS = 1.5
+"""Of the path in use, or of the last that was measured: how much longer the way to the new place is nobody knows."""
 VOUCHED_GAP_SECONDS = 5.0
 
 
@@ -45,6 +49,9 @@ class Succession:
     _trusted: Path | None = field(default=None, init=False)
     """The same, and then what was taken, until it has to be proven."""
     _vouched_at: float = field(default=-math.inf, init=False)
+    _prove_by: float = field(default=-math.inf, init=False)
+    _round_trip: float = field(default=0.0, init=False)
+    """Of the last path in use that was measured, seconds: one that was just taken for want of another was not."""
 
     def roamed(self, path: Path, now: float) -> None:
         """The peer was heard by a path that is not proven."""
@@ -58,6 +65,8 @@ class Succession:
         if active.silent_since is not None or not active.is_verified:
             self._vouched = self._trusted = path
             self._vouched_at, path.is_vouched = now, True
+            seconds = max(VOUCHED_ROUND_TRIPS * self._round_trip, VOUCHED_SECONDS)
+            self._prove_by = now + min(seconds, LONGEST_VOUCHED_SECONDS)
 
     def peer_began_anew(self, now: float) -> None:
         """The peer looks for this node anew; that says something only while the path in use is in doubt."""
@@ -73,19 +82,21 @@ class Succession:
 
     def handle_timer(self, now: float) -> None:
         """A path that was taken on the peer's word has to be proven by its time."""
-        if self._trusted is not None and now >= self._vouched_at + VOUCHED_SECONDS:
+        if self._trusted is not None and now >= self._prove_by:
             self._trusted.is_vouched = False
             self._vouched = self._trusted = None
 
     def next_at(self) -> float | None:
         """When that is."""
-        return None if self._trusted is None else self._vouched_at + VOUCHED_SECONDS
+        return None if self._trusted is None else self._prove_by
 
     def heir(self, others: Sequence[Path], now: float) -> Path | None:
         """What takes over at once, if it is of use; `others` are the usable paths beside the one in use."""
         if self._roamed is not None and now - self._roamed_at >= ROAMED_FOR_SECONDS:
             self._roamed = None
         active = self._choice.active
+        if active is not None and active.measurement.smoothed is not None:
+            self._round_trip = active.measurement.smoothed
         if active is not None and active.asked_at > self._roamed_at:
             self._roamed = None
         roamed = self._roamed

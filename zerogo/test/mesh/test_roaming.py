@@ -11,8 +11,10 @@ from statistics import median
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.mesh.events import SurroundingsDoubted
+from zerogo.ids import SocketAddress
+from zerogo.mesh.events import PeerStateChanged, SurroundingsDoubted
 from zerogo.mesh.signal import NatMapping
+from zerogo.routing.hysteresis import ChangeReason
 from zerogo.test.mesh.test_scenarios import connected_pair, longest_silence, pair
 from zerogo.testing.internet import LinkQuality
 from zerogo.testing.mesh import Member, VirtualMesh
@@ -142,6 +144,40 @@ class RelayTests(SynchronousTestCase):
             found = [self.silence(seed, happens, 0.020) for seed in range(7)]
             self.assertLess(max(found), 0.3 + 4 * 0.020 + BETWEEN_FRAMES_SECONDS, happens.__name__)
             self.assertLess(median(found), 0.3 + 4 * 0.020, happens.__name__)
+
+
+class LongLinksTests(SynchronousTestCase):
+    """Round trips of 0.3 and 0.5 seconds: a peer that moved is sent to where it is from its first word there on."""
+
+    def test_the_new_place_has_the_time_to_prove_itself(self) -> None:
+        for delay in (0.075, 0.125):
+            for has_relay in (False, True):
+                for seed in range(2):
+                    self.check(seed, delay, has_relay=has_relay)
+
+    def check(self, seed: int, delay: float, *, has_relay: bool) -> None:
+        """The end that stays takes each path once, is connected all the time, and blames nobody at the new place."""
+        mesh, ann, bob = pair(seed, quality=LinkQuality(delay=delay))
+        if has_relay:
+            mesh.add_relay("relay")
+        mesh.start()
+        self.assertTrue(mesh.run_until_connected(5.0))
+        mesh.run_for(4.0)
+        self.talk(mesh, ann, bob, 1.2)
+        since = mesh.clock.now
+        move(mesh, ann)
+        self.talk(mesh, ann, bob, 2.0)
+        [peer] = bob.node._directory.peers()
+        assert peer.paths.active is not None
+        assert isinstance(peer.paths.active.destination, SocketAddress) and ann.host.site.nat is not None
+        self.assertEqual(peer.paths.active.destination.host, ann.host.site.nat.address, f"{delay} {has_relay}")
+        self.assertEqual([event for at, event in bob.log if at >= since and isinstance(event, PeerStateChanged)], [])
+        changes = [change for change in bob.status(ann).history if change.at - bob.clock_ahead >= since]
+        self.assertEqual({change.reason for change in changes}, {ChangeReason.DECIDED}, changes)
+        self.assertEqual(len({change.way for change in changes}), len(changes), changes)
+        self.assertFalse(peer.paths.active.has_failed)
+
+    talk = BusyRebindTests.talk
 
 
 class DoubtTests(SynchronousTestCase):
