@@ -10,7 +10,8 @@ Policies:
 | `random`, `round-robin`, `least-streams` | as they say; the last one of all that fit |
 
 Two random ones need no look at the rest, so a choice among 50,000 edges costs what one among 50 does: random places of
-the pool are drawn until two fit, and only where few fit (a rare country) is an index or the whole pool gone through.
+the pool are drawn until two fit, and only where few fit (a rare country) is an index or the whole pool gone through,
+once. What no edge is made for is remembered until one comes that is: a user who keeps asking for it costs no more.
 What has to be the same at every gateway is left to no chance, but to a ring (`owner`).
 Without chance, all users would run to the same best edge at once, as it was known a moment ago.
 """
@@ -18,19 +19,24 @@ Without chance, all users would run to the same best edge at once, as it was kno
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from zerogo.exit.edges import EdgeProfile, EdgeState
 from zerogo.exit.frames import Command
 from zerogo.exit.ring import Ring
 from zerogo.exit.target import Target
-from zerogo.exit.username import Wish
+from zerogo.exit.username import SESSION_MINUTES, Wish
 
 DRAWS = 12
 RTT_LIMIT_SECONDS = 0.8
 VARIANCE = 0.2
+FEW = 64
+"""So many edges are gone through each time, without a memory."""
+HOPELESS_LIMIT = 128
+"""Demands that are remembered."""
 EXPLAINED = 20
 """Candidates named in an explanation."""
 
@@ -74,6 +80,16 @@ class Demand:
             and (not self.edges or profile.edge in self.edges)
         )
 
+    def lasting(self) -> Demand:
+        """What of it meets only what edges are, not how they do at the moment: the same for many streams."""
+        return evolve(
+            self,
+            target=Target("::" if ":" in self.target.host else "", self.target.port),
+            wish=evolve(self.wish, session="", minutes=SESSION_MINUTES, is_strict=False),
+            excluded=(),
+            must_answer=False,
+        )
+
 
 @frozen
 class Candidate:
@@ -107,7 +123,9 @@ class Pool:
         self._chance = chance
         self._all: list[EdgeState] = []
         self._by_edge: dict[str, EdgeState] = {}
-        self._by_country: dict[str, dict[str, EdgeState]] = {}
+        self._by_trait: dict[tuple[str, str | int], dict[str, EdgeState]] = {}
+        self._hopeless: dict[Demand, None] = {}
+        """What no edge here is made for, the oldest first."""
         self._ring = Ring()
         self._turn = 0
 
@@ -121,7 +139,9 @@ class Pool:
         self._all.append(state)
         self._by_edge[profile.edge] = state
         self._ring.add(state)
-        self._by_country.setdefault(profile.country, {})[profile.edge] = state
+        for trait in _traits(profile):
+            self._by_trait.setdefault(trait, {})[profile.edge] = state
+        self._hopeless = {each: None for each in self._hopeless if _mismatch(profile, each) is not None}
         return state
 
     def remove(self, edge: str) -> None:
@@ -135,10 +155,11 @@ class Pool:
             last.index = state.index
         state.index = -1
         self._ring.remove(state)
-        country = self._by_country[state.profile.country]
-        del country[edge]
-        if not country:
-            del self._by_country[state.profile.country]
+        for trait in _traits(state.profile):
+            alike = self._by_trait[trait]
+            del alike[edge]
+            if not alike:
+                del self._by_trait[trait]
 
     def get(self, edge: str) -> EdgeState | None:
         """An edge by its id."""
@@ -154,12 +175,16 @@ class Pool:
             drawn = self._draw_two(demand, now)
             if drawn is not None:
                 return drawn
-        fitting = [state for state in self._searched(demand) if misfit(state, demand) is None]
+        fitting = self._fitting(demand, self._searched(demand))
         healthy = [state for state in fitting if not state.is_avoided(now)]
         return self._pick(healthy or fitting)
 
     def owner(self, words: tuple[str, ...], demand: Demand, now: float) -> EdgeState | None:
         """As `choose`, but the edge that `words` belong to: every gateway with the same edges finds the same one."""
+
+        searched = self._searched(demand)
+        if not searched:
+            return None
 
         def is_fit(state: EdgeState) -> bool:
             return misfit(state, demand) is None
@@ -167,10 +192,11 @@ class Pool:
         def is_well(state: EdgeState) -> bool:
             return is_fit(state) and not state.is_avoided(now)
 
-        def everybody() -> Iterable[EdgeState]:
-            return self._searched(demand)
+        @cache
+        def fitting() -> list[EdgeState]:
+            return self._fitting(demand, searched)
 
-        return self._ring.owner(words, is_well, everybody) or self._ring.owner(words, is_fit, everybody)
+        return self._ring.owner(words, is_well, fitting) or self._ring.owner(words, is_fit, fitting)
 
     def explain(self, demand: Demand, now: float) -> Explanation:
         """What `choose` would weigh."""
@@ -194,10 +220,19 @@ class Pool:
             tuple(Candidate(s.profile.edge, s.profile.name, s.cost(), s.rtt, s.streams) for s in cheapest),
         )
 
-    def _searched(self, demand: Demand) -> Iterable[EdgeState]:
-        if demand.wish.country:
-            return list(self._by_country.get(demand.wish.country, {}).values())
-        return self._all
+    def _searched(self, demand: Demand) -> Sequence[EdgeState]:
+        """Whoever may fit; empty where it is known that nobody does."""
+        alike = [self._by_trait.get(trait, {}) for trait in _wanted(demand.wish)]
+        searched = list(min(alike, key=len).values()) if alike else self._all
+        return () if len(searched) > FEW and demand.lasting() in self._hopeless else searched
+
+    def _fitting(self, demand: Demand, searched: Sequence[EdgeState]) -> list[EdgeState]:
+        fitting = [state for state in searched if misfit(state, demand) is None]
+        if not fitting and len(searched) > FEW and all(_mismatch(each.profile, demand) for each in searched):
+            self._hopeless[demand.lasting()] = None
+            if len(self._hopeless) > HOPELESS_LIMIT:
+                del self._hopeless[next(iter(self._hopeless))]
+        return fitting
 
     def _draw_two(self, demand: Demand, now: float) -> EdgeState | None:
         if not self._all or demand.wish.country:
@@ -244,6 +279,19 @@ class Pool:
         return min(near or fitting, key=varied)
 
 
+def _traits(profile: EdgeProfile) -> Iterator[tuple[str, str | int]]:
+    """What of an edge may be wished for."""
+    yield from (("country", profile.country), ("region", profile.region), ("city", profile.city), ("asn", profile.asn))
+    for tag in profile.tags:
+        yield "zone", tag
+
+
+def _wanted(wish: Wish) -> list[tuple[str, str | int]]:
+    """Traits that an edge must have for it."""
+    named = (("country", wish.country), ("region", wish.region), ("city", wish.city), ("asn", wish.asn))
+    return [(key, value) for key, value in (*named, ("zone", wish.zone)) if value]
+
+
 def _doubt(state: EdgeState, now: float) -> str | None:
     """Why an edge that fits is taken only where there is nothing else."""
     return "silent" if state.is_silent else "ejected" if state.is_ejected(now) else None
@@ -251,15 +299,19 @@ def _doubt(state: EdgeState, now: float) -> str | None:
 
 def misfit(state: EdgeState, demand: Demand) -> str | None:
     """Why an edge cannot take a stream; None where it can."""
-    profile = state.profile
     if state.is_away or state.is_draining:
         return "away" if state.is_away else "draining"
-    if state.streams >= profile.streams:
+    if state.streams >= state.profile.streams:
         return "full"
-    if profile.edge in demand.excluded:
+    if state.profile.edge in demand.excluded:
         return "tried"
     if demand.must_answer and state.is_silent:
         return "silent"
+    return _mismatch(state.profile, demand)
+
+
+def _mismatch(profile: EdgeProfile, demand: Demand) -> str | None:
+    """The part of `misfit` that lasts as long as the edge is what it is."""
     if not demand.allows(profile):
         return "not-allowed"
     unmet = profile.mismatch(demand.wish)

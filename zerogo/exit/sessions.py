@@ -9,9 +9,9 @@ the session that was idle longest makes room.
 
 A session's edge is no chance: it belongs to the words of the session (`zerogo.exit.ring`), the first one to user and
 session, each later one to those, the edge before it and how many there were: without the count, the first edge that
-came a second time would begin a cycle, of few edges with most words. So a user who comes to several gateways, which need not know
-of each other, leaves by the same edge, as long as they have the same edges and the session began there at about the
-same time. A leased edge is found likewise, but a gateway knows its own leases only.
+came a second time would begin a cycle, of few edges with most words. So a user who comes to several gateways, which
+need not know of each other, leaves by the same edge, as long as they have the same edges and the session began there at
+about the same time. A leased edge is found likewise, but a gateway knows its own leases only.
 
 An edge that is silent keeps those who named it or have it for themselves: `manual`, strict sessions, `custom`. Other
 sessions move where another edge answers, and stay where none does: then it is most likely the gateway's own line. A

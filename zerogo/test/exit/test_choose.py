@@ -5,11 +5,14 @@ from __future__ import annotations
 import random
 from collections import Counter
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.exit.choose import Demand, Policy, Pool
+from zerogo.exit import choose
+from zerogo.exit.choose import DRAWS, FEW, HOPELESS_LIMIT, Demand, Policy, Pool, misfit
 from zerogo.exit.edges import EJECT_FAILURES, EJECT_SECONDS, EdgeProfile, EdgeState
 from zerogo.exit.frames import Command
+from zerogo.exit.ring import WALK
 from zerogo.exit.target import Target
 from zerogo.exit.username import Wish
 
@@ -139,6 +142,57 @@ class PoolTests(SynchronousTestCase):
         found = edges.explain(demand(country="de"), 0.0)
         self.assertEqual((found.fitting, found.excluded), (4, {"country": 5, "away": 1}))
         self.assertEqual(len(found.candidates), 4)
+
+    def test_a_place_without_edges_is_known_without_a_look_at_any(self) -> None:
+        edges, looked = pool(count=2000), self.count_looks()
+        for place in ({"city": "kiel"}, {"region": "eu"}, {"asn": 7}, {"zone": "x"}, {"country": "de", "city": "kiel"}):
+            self.assertIsNone(edges.owner(("alice",), demand(**place), 0.0))
+            self.assertEqual(looked, [])
+            self.assertIsNone(edges.choose(demand(**place), 0.0))
+            self.assertLessEqual(len(looked), DRAWS)
+            looked.clear()
+
+    def test_what_no_edge_is_made_for_is_searched_for_once_and_found_when_one_comes(self) -> None:
+        edges = pool(count=2000)
+        looked = self.count_looks()
+        for number in range(5):
+            wanted = evolve(demand(session=f"s{number}"), target=Target(f"h{number}.example", 0))
+            self.assertIsNone(edges.owner((f"u{number}",), wanted, 0.0))
+            self.assertIsNone(edges.choose(wanted, 0.0))
+        self.assertLess(len(looked), 2000 + 2 * WALK + 6 * DRAWS)
+        edges.add(EdgeProfile(edge="new", ports=((0, 0),)))
+        for found in (edges.owner(("u0",), wanted, 0.0), edges.choose(wanted, 0.0)):
+            self.assertEqual(chosen(found), "new")
+        edges.remove("new")
+        self.assertIsNone(edges.choose(wanted, 0.0))
+
+    def test_edges_that_are_away_or_full_are_not_taken_for_none_at_all(self) -> None:
+        edges = pool(count=FEW + 10)
+        for state in edges.states():
+            state.is_away = True
+        self.assertIsNone(edges.choose(WEB, 0.0))
+        self.assertIsNone(edges.owner(("alice",), WEB, 0.0))
+        for state in edges.states():
+            state.is_away = False
+        self.assertIsNotNone(edges.choose(WEB, 0.0))
+        self.assertIsNotNone(edges.owner(("alice",), WEB, 0.0))
+
+    def test_what_is_remembered_is_bounded(self) -> None:
+        edges = pool(count=FEW + 1)
+        for number in range(HOPELESS_LIMIT + 20):
+            self.assertIsNone(edges.choose(Demand(command=Command.LISTEN, target=Target("h", number)), 0.0))
+        self.assertEqual(len(edges._hopeless), HOPELESS_LIMIT)
+
+    def count_looks(self) -> list[str]:
+        """Fills with an edge each time one is judged."""
+        looked: list[str] = []
+
+        def judge(state: EdgeState, demand: Demand) -> str | None:
+            looked.append(state.profile.edge)
+            return misfit(state, demand)
+
+        self.patch(choose, "misfit", judge)
+        return looked
 
     def test_edges_come_and_go(self) -> None:
         edges = pool()
