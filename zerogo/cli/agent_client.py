@@ -22,6 +22,9 @@ from zerogo.errors import EnvironmentFault, RemoteError
 
 ANSWER_LIMIT = 64 * 1024 * 1024
 ANSWER_SECONDS = 10.0
+_NOBODY = (errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR)
+"""Nobody listens on the socket."""
+
 AGENT_DIRECTORY = "agent"
 """Where `zerogo up` keeps the agent, below its own state directory."""
 
@@ -33,6 +36,10 @@ class AgentSilent(EnvironmentFault):
     """No agent answers on this machine."""
 
     code = "E-AGENT"
+
+
+class AgentAbsent(AgentSilent):
+    """No agent runs on this machine."""
 
 
 class AgentRefused(RemoteError):
@@ -115,7 +122,8 @@ class AgentClient:
             except TimeoutError as error:
                 raise AgentSilent(f"the agent does not answer on {self._path}") from error
             except OSError as error:
-                raise AgentSilent(self._why(error)) from error
+                kind = AgentAbsent if error.errno in _NOBODY else AgentSilent
+                raise kind(self._why(error)) from error
 
     def _read_line(self, connection: socket.socket) -> bytes:
         received = bytearray()
@@ -129,7 +137,7 @@ class AgentClient:
     def _why(self, error: OSError) -> str:
         if error.errno in (errno.EACCES, errno.EPERM):
             return f"no permission to speak to the agent on {self._path}: run as root"
-        if error.errno in (errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR):
+        if error.errno in _NOBODY:
             refusal = self._refusal()
             if refusal:
                 return f"no agent runs here, since the controller turned this machine away: {refusal}"

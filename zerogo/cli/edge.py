@@ -15,7 +15,7 @@ import click
 
 from zerogo.agent.own_edge import EDGE_DIRECTORY, forget
 from zerogo.agent.reports import EdgeReport
-from zerogo.cli.agent_client import AgentClient, AgentRefused, AgentSilent, agent_config
+from zerogo.cli.agent_client import AgentAbsent, AgentClient, AgentRefused, AgentSilent, agent_config
 from zerogo.cli.daemon import Daemon, RoleFailed
 from zerogo.cli.privilege import NeedsRoot
 from zerogo.config.edge import EdgeConfig
@@ -164,11 +164,13 @@ def _leave_as_agent(agent_dir: Path | None) -> bool:
         AgentClient.find(None, agent_dir).ask("edge", EdgeReport, {"verb": "leave"})
     except NeedsRoot:
         return False
-    except AgentSilent:
+    except AgentSilent as error:
         if not directory.exists():
             return True
         if not os.access(directory, os.W_OK):
             return False
+        if not isinstance(error, AgentAbsent):
+            raise RoleFailed(f"the agent runs, and this machine may still be an exit as its role: {error}") from error
         forget(directory)
     return True
 
@@ -199,12 +201,16 @@ def _await(config: EdgeConfig, daemon: Daemon) -> None:
 @_edge_options
 @_agent_option
 def leave(config: Path | None, state_dir: Path | None, agent_dir: Path | None) -> None:
-    """Stop being an exit, by itself or as a role of the agent; the token is forgotten."""
+    """Stop being an exit, by itself or as a role of the agent; the token is forgotten. Where --config or --state-dir
+    names one edge, the agent is asked only with --agent-dir."""
     found = _config(config, state_dir)
     state = EdgeState(found.state_dir)
     was_one = state.token() is not None
     Daemon("edge", found.state_dir).stop()
     state.forget_token()
+    if agent_dir is None and (config is not None or state_dir is not None):
+        click.echo(f"The edge in {found.state_dir} is no exit any more.")
+        return
     if not _leave_as_agent(agent_dir) and not was_one:
         raise RoleFailed("the agent of this machine may be an exit, which is root's to end: run as root")
     click.echo("This machine is no exit any more.")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any, NoReturn
 
 from argon2 import PasswordHasher
 from click.testing import CliRunner
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.agent.own_edge import EDGE_DIRECTORY
+from zerogo.agent.reports import EdgeReport
+from zerogo.cli.agent_client import AgentClient, AgentRefused, AgentSilent
+from zerogo.cli.daemon import RoleFailed
 from zerogo.cli.edge import edge
 from zerogo.cli.exits import exits
 from zerogo.config.private_file import write_private
@@ -58,6 +62,58 @@ class ExitsTests(SynchronousTestCase):
             places = ["--state-dir", f"{directory}/edge", "--agent-dir", f"{directory}/agent"]
             done = CliRunner().invoke(edge, ["leave", *places])
             self.assertEqual((done.exit_code, kept.token()), (0, None), done.exception)
+
+    def test_an_agent_that_does_not_answer_is_an_exit_still(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            kept = EdgeState(Path(directory) / "agent" / EDGE_DIRECTORY)
+            kept.save_token(EdgeToken.parse(TOKEN))
+            self.patch(AgentClient, "ask", self.raising(AgentSilent("the agent does not answer")))
+            done = CliRunner().invoke(edge, ["leave", "--agent-dir", f"{directory}/agent", *self.own(directory)])
+            self.assertIsInstance(done.exception, RoleFailed)
+            self.assertIn("does not answer", str(done.exception))
+            self.assertNotIn("no exit any more", done.output)
+            self.assertIsNotNone(kept.token())
+
+    def test_who_names_one_edge_leaves_the_agent_alone(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            self.patch(AgentClient, "ask", self.raising(AssertionError("asked")))
+            own = EdgeState(Path(directory) / "edge")
+            own.save_token(EdgeToken.parse(TOKEN))
+            done = CliRunner().invoke(edge, ["leave", *self.own(directory)])
+            self.assertEqual((done.exit_code, own.token()), (0, None), done.exception)
+            self.assertIn(f"The edge in {directory}/edge is no exit", done.output)
+
+    def test_a_join_that_the_gateway_refuses_is_undone_by_the_agent(self) -> None:
+        asked: list[str] = []
+        then: list[EdgeReport | Exception] = [EdgeReport("ready"), EdgeReport(), AgentRefused("no")]
+
+        def ask(agent: AgentClient, command: str, kind: object, arguments: dict[str, str] | None = None) -> EdgeReport:
+            verb = (arguments or {}).get("verb", command)
+            asked.append(verb)
+            answer = then.pop(0) if verb == "undo" else EdgeReport("refused", "wrong token")
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        self.patch(AgentClient, "ask", ask)
+        for sentence in ("it is an exit as it was before", "wrong token", "the agent goes on trying: no"):
+            with tempfile.TemporaryDirectory() as directory:
+                done = CliRunner().invoke(edge, ["join", TOKEN, "--agent-dir", f"{directory}/agent", "--as-agent"])
+            self.assertIsInstance(done.exception, RoleFailed)
+            self.assertTrue(str(done.exception).endswith(sentence), done.exception)
+        self.assertEqual(asked, ["status", "join", "undo"] * 3)
+
+    def own(self, directory: str) -> list[str]:
+        """One edge that is no agent's."""
+        return ["--state-dir", f"{directory}/edge"]
+
+    def raising(self, error: BaseException) -> Any:
+        """A function that only raises it."""
+
+        def function(*arguments: object, **named: object) -> NoReturn:
+            raise error
+
+        return function
 
     def test_where_no_edge_runs_it_is_said(self) -> None:
         with tempfile.TemporaryDirectory() as directory:
