@@ -19,7 +19,7 @@ Without chance, all users would run to the same best edge at once, as it was kno
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cache
 
 from attrs import evolve, field, frozen
@@ -220,13 +220,13 @@ class Pool:
             tuple(Candidate(s.profile.edge, s.profile.name, s.cost(), s.rtt, s.streams) for s in cheapest),
         )
 
-    def _searched(self, demand: Demand) -> Sequence[EdgeState]:
+    def _searched(self, demand: Demand) -> Collection[EdgeState]:
         """Whoever may fit; empty where it is known that nobody does."""
         alike = [self._by_trait.get(trait, {}) for trait in _wanted(demand.wish)]
-        searched = list(min(alike, key=len).values()) if alike else self._all
+        searched = min(alike, key=len).values() if alike else self._all
         return () if len(searched) > FEW and demand.lasting() in self._hopeless else searched
 
-    def _fitting(self, demand: Demand, searched: Sequence[EdgeState]) -> list[EdgeState]:
+    def _fitting(self, demand: Demand, searched: Collection[EdgeState]) -> list[EdgeState]:
         fitting = [state for state in searched if misfit(state, demand) is None]
         if not fitting and len(searched) > FEW and all(_mismatch(each.profile, demand) for each in searched):
             self._hopeless[demand.lasting()] = None
