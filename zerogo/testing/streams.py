@@ -67,6 +67,12 @@ class VirtualStreams:
             self._close(key)
             self._mesh.clock.call_later(REDIAL_SECONDS, lambda key=key: self._connect(key))  # type: ignore[misc]
 
+    def swallow(self) -> None:
+        """All connections stay and take what is sent, and nothing comes out: the far end is gone, a proxy is not."""
+        for connection in self._connections.values():
+            for member, _, address in connection.ends:
+                member.streams[address] = lambda data: None
+
     @property
     def count(self) -> int:
         """Connections that there are."""
