@@ -47,7 +47,7 @@ from zerogo.net.exit_ports import EdgeDirectory, Meter
 from zerogo.net.exit_server import CONNECTIONS_LIMIT, EdgeServer
 from zerogo.net.exit_socket import Acceptor, StreamSocket
 from zerogo.net.exit_socks import SocksSession
-from zerogo.net.exit_user import SessionMaker, UserFactory
+from zerogo.net.exit_user import SessionMaker, UserCrowd, UserFactory
 from zerogo.net.listening import TLSServerFactory, server_context
 from zerogo.net.tcp_socket import open_tcp_socket
 from zerogo.noise.identity import Identity
@@ -279,6 +279,7 @@ class GatewayService(Service):
 
     def _serve(self, desk: UserDesk, edges: EdgeServer, monitor: GatewayMonitor) -> None:
         balancers = frozenset(self._config.balancers)
+        crowd = UserCrowd(self._room.users, self._config.connections_per_address)
         sessions: dict[str, dict[int, SessionMaker]] = {
             "both": BOTH,
             "socks": {5: SocksSession},
@@ -295,8 +296,7 @@ class GatewayService(Service):
             elif kind == "diagnostics":
                 factory = diagnostics_site(monitor.counters)
             else:
-                limits = self._room.users, self._config.connections_per_address
-                factory = UserFactory(desk, sessions[kind], balancers, *limits)
+                factory = UserFactory(desk, sessions[kind], balancers, crowd)
                 self._factories.append(factory)
             host, number = opened.getsockname()[:2]
             family = opened.family

@@ -192,9 +192,38 @@ class UserProtocol(TwistedProtocol):
         self._session.receive(data)
 
 
+class UserCrowd:
+    """The connections of users at all ports together. One address has at most `source_limit` of them, so that nobody
+    who only connects keeps everybody else out."""
+
+    def __init__(self, limit: int, source_limit: int) -> None:
+        self.connections = 0
+        self._limit = limit
+        self._source_limit = source_limit
+        self._sources: Counter[str] = Counter()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for anybody."""
+        return self.connections >= self._limit
+
+    def enter(self, source: str) -> bool:
+        """Whether one more of that address is taken; if so, it is counted."""
+        if self._sources[source] >= self._source_limit:
+            return False
+        self._sources[source] += 1
+        return True
+
+    def leave(self, source: str) -> None:
+        """One fewer of that address."""
+        self._sources[source] -= 1
+        if not self._sources[source]:
+            del self._sources[source]
+
+
 class UserFactory(Factory[UserProtocol]):
-    """Connections of users. `sessions` are by the first byte: 5 for SOCKS5, 0 for the rest. One address has at most
-    `source_limit` of them, so that nobody who only connects keeps everybody else out."""
+    """Connections of users at one port. `sessions` are by the first byte: 5 for SOCKS5, 0 for the rest; `crowd` is that
+    of all ports."""
 
     noisy = False
 
@@ -203,8 +232,7 @@ class UserFactory(Factory[UserProtocol]):
         desk: Desk,
         sessions: dict[int, SessionMaker],
         balancers: frozenset[str],
-        connections_limit: int,
-        source_limit: int,
+        crowd: UserCrowd,
     ) -> None:
         self.desk = desk
         self.sessions = sessions
@@ -214,11 +242,9 @@ class UserFactory(Factory[UserProtocol]):
         self.handshakes: Timeouts[Any] = Timeouts(desk.clock, HANDSHAKE_SECONDS, lambda session: session.late())
         self.turned_away = 0
         """Connections of addresses that are denied or have too many."""
-        self._limit = connections_limit
-        self._source_limit = source_limit
+        self._crowd = crowd
         self._connections: dict[UserProtocol, str] = {}
         """With the address under which each is counted; empty: not yet."""
-        self._sources: Counter[str] = Counter()
 
     @property
     def connections(self) -> int:
@@ -230,27 +256,28 @@ class UserFactory(Factory[UserProtocol]):
 
     def protocol_for(self, host: str) -> UserProtocol | None:
         """Who speaks on a connection from there; None where there are too many."""
-        return UserProtocol(self, host) if len(self._connections) < self._limit else None
+        return UserProtocol(self, host) if not self._crowd.is_full else None
 
     def connected(self, protocol: UserProtocol) -> None:
         """One more."""
         self._connections[protocol] = ""
+        self._crowd.connections += 1
 
     def has_room(self, protocol: UserProtocol) -> bool:
         """Whether one more of that address is taken; if so, it is counted."""
-        if self._sources[protocol.source] >= self._source_limit:
+        if not self._crowd.enter(protocol.source):
             return False
-        self._sources[protocol.source] += 1
         self._connections[protocol] = protocol.source
         return True
 
     def disconnected(self, protocol: UserProtocol) -> None:
         """One fewer."""
-        source = self._connections.pop(protocol, "")
+        if protocol not in self._connections:
+            return
+        source = self._connections.pop(protocol)
+        self._crowd.connections -= 1
         if source:
-            self._sources[source] -= 1
-            if not self._sources[source]:
-                del self._sources[source]
+            self._crowd.leave(source)
         else:
             self.turned_away += 1
 

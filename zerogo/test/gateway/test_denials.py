@@ -17,7 +17,7 @@ from zerogo.exit.greeting import Join, Refusal
 from zerogo.exit.reason import Reason
 from zerogo.gateway.denials import Denials
 from zerogo.ids import NodeId
-from zerogo.net.exit_user import UserFactory
+from zerogo.net.exit_user import UserCrowd, UserFactory
 from zerogo.store import exit_denials, exit_users
 from zerogo.test.gateway.controlled_pair import EDGE, HASH, ControlledCase
 from zerogo.test.net.exit_link import Transport
@@ -102,7 +102,7 @@ class DeniedFromTheControllerTests(ControlledCase):
         self.assertIs(live.killed, Reason.DENIED)
 
     def test_a_connection_from_there_is_broken_off_before_it_says_anything_and_while_it_idles(self) -> None:
-        factory = UserFactory(self.one.desk, {}, frozenset(), 10, 10)
+        factory = UserFactory(self.one.desk, {}, frozenset(), UserCrowd(10, 10))
         first, second = Connection(self.clock), Connection(self.clock)
         for connection in (first, second):
             protocol: Any = factory.buildProtocol(IPv4Address("TCP", "192.168.1.1", 5000))

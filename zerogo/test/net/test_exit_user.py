@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.exit.proxy_protocol import SIGNATURE
-from zerogo.net.exit_user import FIRST_BYTE_SECONDS, UserFactory
+from zerogo.net.exit_user import FIRST_BYTE_SECONDS, UserCrowd, UserFactory
 from zerogo.test.net.exit_link import Transport
 
 BALANCER = "192.0.2.10"
@@ -46,7 +46,7 @@ class UserFactoryTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         desk: Any = SimpleNamespace(clock=self.clock, is_denied=lambda source: source == "198.51.100.66")
-        self.factory = UserFactory(desk, {5: Session}, frozenset([BALANCER]), 6, 3)
+        self.factory = UserFactory(desk, {5: Session}, frozenset([BALANCER]), UserCrowd(6, 3))
 
     def connect(self, host: str) -> tuple[Any, Connection]:
         protocol, transport = self.factory.buildProtocol(SimpleNamespace(host=host)), Connection()
@@ -74,6 +74,19 @@ class UserFactoryTests(SynchronousTestCase):
         for number in range(6):
             self.connect(f"192.0.2.{number + 20}")
         self.assertIsNone(self.factory.buildProtocol(SimpleNamespace(host="192.0.2.9")))
+
+    def test_all_ports_share_what_there_is_room_for(self) -> None:
+        crowd = UserCrowd(4, 2)
+        ports = [UserFactory(self.factory.desk, {5: Session}, frozenset(), crowd) for _ in range(2)]
+        ends = []
+        for self.factory in (*ports, *ports):
+            ends.append(self.connect("192.0.2.1"))
+        self.assertEqual([transport.is_aborted for _, transport in ends], [False, False, True, True])
+        self.assertEqual([port.protocol_for("192.0.2.2") for port in ports], [None, None])
+        for protocol, _ in ends:
+            self.lose(protocol)
+        self.assertEqual((crowd.connections, [port.turned_away for port in ports]), (0, [1, 1]))
+        self.assertFalse(self.connect("192.0.2.1")[1].is_aborted)
 
     def test_who_says_nothing_is_left(self) -> None:
         silent, speaking = self.connect("192.0.2.1"), self.connect("192.0.2.2")
