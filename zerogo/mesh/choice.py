@@ -3,6 +3,10 @@
 
 A direct path that never failed in use takes over from any other kind as soon as it is proven: nobody waits for it at
 the start. One that failed comes back as `zerogo.routing.hysteresis` wants it.
+
+A path that nothing but what it lost holds back is *suspected*: it may be as bad as it looks, or have had bad luck once.
+The best of those is named, so that more is found out about it at once; standbys are probed so rarely that the loss of a
+moment would be held against them for minutes.
 """
 
 from __future__ import annotations
@@ -16,14 +20,21 @@ from zerogo.ice.checklist import far_address
 from zerogo.ids import Endpoint, RouteAddress
 from zerogo.mesh.events import PathKind
 from zerogo.mesh.path import Path
-from zerogo.routing.hysteresis import BETTER_BY_MILLISECONDS, BETTER_BY_SHARE, ChangeReason, Option, Preference
+from zerogo.routing.hysteresis import (
+    BETTER_BY_MILLISECONDS,
+    BETTER_BY_SHARE,
+    ChangeReason,
+    Option,
+    Preference,
+    is_much_better,
+)
 from zerogo.routing.policy import RoutingPolicy, verdict
 from zerogo.routing.score import Facts, PathType, Rank, Score, Scorer
 
 SPREAD_LIMIT = 3
 UNSETTLED_SECONDS = 0.5
 """After a failure, in which a better path than the first that was at hand is taken without waiting."""
-_FAILURES = (ChangeReason.DIED, ChangeReason.DECIDED)
+_FAILURES = (ChangeReason.DIED, ChangeReason.DECIDED, ChangeReason.UNPROVEN)
 _TYPES = {
     PathKind.DIRECT: PathType.DIRECT,
     PathKind.TCP: PathType.STREAM,
@@ -57,7 +68,7 @@ def _is_fresh(path: Path) -> bool:
 
 @define(eq=False)
 class PathChoice:
-    """Remembers the path in use, and since when another one was better."""
+    """Remembers the path in use, since when another one was better, and which one may be."""
 
     _wanted: RoutingPolicy = Factory(RoutingPolicy)
     policy: RoutingPolicy = field(init=False)
@@ -67,6 +78,8 @@ class PathChoice:
     _scorer: Scorer = field(init=False)
     _takes_fresh: bool = field(default=True, init=False)
     """Whether no direct path was proven by a probe, so that one that was checked is the best news there is."""
+    _suspect: Path | None = field(default=None, init=False)
+    """What would be much better than the path in use, had it lost nothing."""
     _tested_until: float = field(default=-math.inf, init=False)
     """Until then, relay servers are used where one carries."""
 
@@ -96,17 +109,22 @@ class PathChoice:
         if upgrade is not None:
             is_direct = usable[upgrade].kind is PathKind.DIRECT
             self._preference.force(upgrade, now, ChangeReason.UPGRADED if is_direct else ChangeReason.SETTLED)
-        key = self._preference.choose(options, now)
+        gone = ChangeReason.UNPROVEN if self._is_unproven else ChangeReason.DIED
+        key = self._preference.choose(options, now, gone=gone)
         self.active = None if key is None else usable[key]
+        suspect = self._suspected(options)
+        self._suspect = None if suspect is None else usable[suspect.key]
         return self.active
 
     def force(self, path: Path | None, now: float) -> None:
         """Use `path`, whatever it is worth, if it is allowed."""
         if path is not None and self.policy.broken_by(facts_of(path)) is not None:
             return
-        if self.active is not None:
+        is_unproven = self._is_unproven
+        if self.active is not None and not is_unproven:
             self.active.has_failed = True
-        self._preference.force(None if path is None else path.destination, now)
+        reason = ChangeReason.UNPROVEN if is_unproven else ChangeReason.DECIDED
+        self._preference.force(None if path is None else path.destination, now, reason)
         self.active = path
 
     def test_relays(self, until: float) -> None:
@@ -158,11 +176,11 @@ class PathChoice:
     @property
     def has_rival(self) -> bool:
         """Whether something may soon take the place of the path in use."""
-        return self._preference.rival is not None
+        return self._preference.rival is not None or self._suspect is not None
 
-    def rival(self, paths: Iterable[Path]) -> Path | None:
-        """What may soon take the place of the path in use, if it stays better."""
-        return next((path for path in paths if path.destination == self._preference.rival), None)
+    def rivals(self, paths: Iterable[Path]) -> list[Path]:
+        """What may soon take the place of the path in use, if it stays better, or loses less than it did."""
+        return [path for path in paths if path.destination == self._preference.rival or path is self._suspect]
 
     def next_at(self) -> float | None:
         """When the choice may be another one although nothing happens."""
@@ -173,6 +191,11 @@ class PathChoice:
         """Why none of the paths that live may be used; empty where one may, or none lives."""
         broken = [self.policy.broken_by(facts_of(path)) for path in paths if path.is_usable]
         return verdict(each for each in broken if each is not None) if None not in broken else ""
+
+    @property
+    def _is_unproven(self) -> bool:
+        """Whether the path in use was taken on the peer's word, and its time to prove that is over: no failure."""
+        return self.active is not None and self.active.is_alive and not self.active.is_usable
 
     def _limit_to_test(self, usable: Iterable[Path], now: float) -> None:
         self.policy, wanted = self._wanted, self._wanted
@@ -208,6 +231,23 @@ class PathChoice:
             is_proven=path.is_verified or (self._takes_fresh and _is_fresh(path)),
             tier=int(self.policy.prefer_direct and facts.type is not PathType.DIRECT),
         )
+
+    def _suspected(self, options: list[Option[Endpoint]]) -> Option[Endpoint] | None:
+        """The best of the proven options that would be much better than the one in use, had they lost nothing.
+
+        What varied much may have done so while it lost, so that is not counted either.
+        """
+        active = next((option for option in options if option.key == self._preference.active), None)
+        if active is None:
+            return None
+        lossy = [option for option in options if option is not active and option.is_proven and option.facts.loss]
+        hopes = [self._without_loss(option) for option in lossy]
+        better = [hope for hope in hopes if hope.rank < active.rank and is_much_better(active, hope)]
+        return min(better, key=lambda option: option.rank, default=None)
+
+    def _without_loss(self, option: Option[Endpoint]) -> Option[Endpoint]:
+        facts = evolve(option.facts, loss=0.0, jitter=0.0)
+        return evolve(option, facts=facts, score=self._scorer.score(facts))
 
     def _upgrade(self, usable: dict[Endpoint, Path], options: list[Option[Endpoint]], now: float) -> Endpoint | None:
         """The best path, where it takes over at once: a proven direct one that never failed, from any other kind; and

@@ -78,6 +78,11 @@ class Path:
         return self.kind is PathKind.RELAY
 
     @property
+    def is_dialled(self) -> bool:
+        """Whether it is a TCP connection that this end made."""
+        return self.kind is PathKind.TCP and self.local_candidate == "active"
+
+    @property
     def is_usable(self) -> bool:
         """Whether frames may be sent this way."""
         return self.is_alive and (self.is_checked or self.is_verified or self.is_vouched)
@@ -118,6 +123,7 @@ class Path:
         if asked_at >= self.moved_at > self.settled_at:
             self.settled_at = asked_at
             self.measurement.silence_is_over(was_dead=True)
+            self.measurement.forget_long_ago()
         self.measurement.answered(now - asked_at, now)
         self.is_verified, self.answered_at, self.asked_at = True, now, max(self.asked_at, asked_at)
         if self.silent_since is not None and asked_at >= self.silent_since:

@@ -16,6 +16,8 @@ from collections.abc import Sequence
 
 from attrs import define, field
 
+from zerogo.ice.candidate import is_reachable_form
+from zerogo.ice.checklist import far_address
 from zerogo.ids import ChannelAddress, Endpoint, NodeId, RouteAddress
 from zerogo.mesh.choice import PathChoice
 from zerogo.mesh.context import NodeContext
@@ -97,6 +99,11 @@ class Paths:
     def has_routes(self) -> bool:
         """Whether there are ways through members."""
         return any(path.kind is PathKind.PEER for path in self._paths.values())
+
+    @property
+    def dialled(self) -> Path | None:
+        """The TCP connection to the peer that this end made last."""
+        return next((path for path in reversed(self._paths.values()) if path.is_dialled), None)
 
     @property
     def direct_link(self) -> LinkState | None:
@@ -190,8 +197,8 @@ class Paths:
 
     def relayed(self, channel: ChannelAddress, relay: str, now: float) -> None:
         """The peer is met at a relay: this channel may be used."""
-        path = self._paths.get(channel) or self._new(channel, "relay", "relay", now, PathKind.RELAY, relay)
-        path.is_checked = True
+        path = self._paths.get(channel) or self._new(channel, "relay", "relay", now, PathKind.RELAY)
+        path.is_checked, path.relay = True, relay
         path.revive(now)
 
     def streamed(self, stream: PeerStream, now: float) -> None:
@@ -224,8 +231,8 @@ class Paths:
         if isinstance(source, RouteAddress):
             self._add_route(source, now)
             return
-        if path is None and isinstance(source, ChannelAddress):
-            return
+        if path is None and (isinstance(source, ChannelAddress) or not is_reachable_form(far_address(source))):
+            return  # A channel or a connection that was closed meanwhile.
         if path is None:
             path = self._add(source, "host", "prflx", now)
         elif not path.is_alive:
@@ -303,7 +310,6 @@ class Paths:
         if self._prober.has_overdue(now):
             self._judge_overdue(now)
         self._prober.note_late(now)
-        self._succession.handle_timer(now)
         self._compare(now)
         for path in list(self._paths.values()):
             if path.is_given_up and now >= path.died_at + DROP_DEAD_AFTER_SECONDS:
@@ -330,6 +336,7 @@ class Paths:
 
     def choose(self, now: float) -> Path | None:
         """Decide which path is in use."""
+        self._succession.handle_timer(now)
         self._was_left_in_doubt = self._was_left_in_doubt or self.is_in_doubt
         heir = self._succession.heir(self._others(), now)
         if heir is not None and heir.is_usable:
@@ -365,15 +372,14 @@ class Paths:
     def _compare(self, now: float) -> None:
         """An answer by the path in use is late or lost: find out at once which others carry, and of the best, how well.
 
-        A rival that has been better from what was known of it has to be so at the same time and under the same load.
+        A rival that is better from what is known of it, or would be without its loss, is judged under the same load.
         """
         before = self._compared
         if not (before or self._was_in_doubt or self._choice.has_rival or self.is_in_doubt):
             return
         others = self._others()
-        rival = self._choice.rival(others)
         doubted = sorted(others, key=self._choice.rank)[:COMPARED_LIMIT] if self.is_in_doubt else []
-        self._compared = tuple(dict.fromkeys((*doubted, *(() if rival is None else (rival,)))))
+        self._compared = tuple(dict.fromkeys((*doubted, *self._choice.rivals(others))))
         news = others if doubted and not self._was_in_doubt else [each for each in self._compared if each not in before]
         self._was_in_doubt = bool(doubted)
         for path in news:
@@ -457,20 +463,13 @@ class Paths:
         self._new(route, "route", "route", now, PathKind.PEER)
 
     def _new(
-        self,
-        destination: Endpoint,
-        local: str,
-        remote: str,
-        now: float,
-        kind: PathKind = PathKind.DIRECT,
-        relay: str = "",
+        self, destination: Endpoint, local: str, remote: str, now: float, kind: PathKind = PathKind.DIRECT
     ) -> Path:
         path = Path(
             destination=destination,
             local_candidate=local,
             remote_candidate=remote,
             kind=kind,
-            relay=relay,
             is_checked=False,
             found_at=now,
             next_probe_at=now,

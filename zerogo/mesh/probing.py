@@ -5,8 +5,9 @@ A path in use is probed every 0.2 seconds while it is young, and then at the nod
 the more peers are connected; ten times as often while it carries data, and every 0.1 seconds after a probe of it went
 unanswered. While it carries data, an answer need not be lost to have the other paths asked: it is enough that it is
 late. Where those answer and this one does not, the far end is well and the path is not. Standbys and dead paths are
-probed more rarely. Times are jittered so that two ends never keep step. The path in use is also asked how large a
-datagram it carries (`zerogo.mesh.mtu`), by probes that no measurement counts.
+probed more rarely, but for what may soon be in use (`zerogo.mesh.choice`). Times are jittered so that two ends never
+keep step. The path in use is also asked how large a datagram it carries (`zerogo.mesh.mtu`), by probes that no
+measurement counts.
 """
 
 from __future__ import annotations

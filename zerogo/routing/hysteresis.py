@@ -36,6 +36,7 @@ class ChangeReason(enum.StrEnum):
     UPGRADED = "a direct path was proven"
     SETTLED = "the best that answered after a failure"
     TESTED = "a test of the relay"
+    UNPROVEN = "the path before was not proven in time"
     LOST = "no path is left"
 
 
@@ -72,14 +73,19 @@ class Preference(Generic[Key]):
     _better_since: dict[Key, float] = field(factory=dict, init=False)
     _damping: Damping[Key] = field(factory=Damping, init=False)
 
-    def choose(self, options: Sequence[Option[Key]], now: float) -> Key | None:
-        """The path to use from now on out of the usable ones; None where there is none."""
+    def choose(
+        self, options: Sequence[Option[Key]], now: float, *, gone: ChangeReason = ChangeReason.DIED
+    ) -> Key | None:
+        """The path to use from now on out of the usable ones; None where there is none.
+
+        :param gone: why the path in use is not one of them, where it is not.
+        """
         best = min(options, key=lambda option: option.rank, default=None)
         active = next((option for option in options if option.key == self.active), None)
         if best is None:
             self._change(None, ChangeReason.LOST, now)
         elif active is None:
-            self._change(best.key, ChangeReason.FIRST if self.active is None else ChangeReason.DIED, now)
+            self._change(best.key, ChangeReason.FIRST if self.active is None else gone, now)
         else:
             self._meet(active, self._rivals(active, best, options), now)
         return self.active
@@ -106,7 +112,7 @@ class Preference(Generic[Key]):
             steady = (each for each in options if not self._damping.proof_seconds(each.key) and each.rank < active.rank)
             second = min(steady, key=lambda option: option.rank, default=None)
             rivals += [] if second is None else [second]
-        return [each for each in rivals if _is_much_better(active, each)]
+        return [each for each in rivals if is_much_better(active, each)]
 
     def _meet(self, active: Option[Key], rivals: list[Option[Key]], now: float) -> None:
         """Use the first of the rivals that has been better for long enough; else note which of them may be so first."""
@@ -139,7 +145,8 @@ class Preference(Generic[Key]):
         self.active, self.reason, self.changed_at = key, reason, now
 
 
-def _is_much_better(active: Option[Key], best: Option[Key]) -> bool:
+def is_much_better(active: Option[Key], best: Option[Key]) -> bool:
+    """Whether an option that ranks above the one in use is worth a change."""
     if active.is_proven != best.is_proven or active.tier != best.tier:
         return True
     if active.score.points == best.score.points and active.facts.type != best.facts.type:

@@ -128,6 +128,22 @@ class ChoiceTests(SynchronousTestCase):
         self.assertIs(choice.choose([relayed, direct], 2.0), relayed)
         self.assertIs(choice.choose([relayed, direct], 2.0 + HELD_FOR_SECONDS), direct)
 
+    def test_what_only_its_loss_holds_back_is_named_and_nothing_else(self) -> None:
+        relayed, direct, unproven = path(5, 0.020, kind=PathKind.RELAY), path(1, 0.020), path(2, 0.020, verified=False)
+        little, worse = path(3, 0.018, kind=PathKind.RELAY), path(4, 0.300, kind=PathKind.RELAY)
+        others = [direct, unproven, little, worse]
+        for each in others:
+            each.has_failed = True
+            for _ in range(4):
+                each.measurement.lost()
+                each.measurement.answered(each.measurement.minimum or 0.0, 0.0)
+        choice = PathChoice()
+        self.assertIs(choice.choose([relayed, *others], 0.0), relayed)
+        self.assertEqual((choice.has_rival, choice.rivals(others)), (True, [direct]))
+        self.assertIs(choice.choose([relayed, *others], 60.0), relayed)
+        self.assertIs(choice.choose([relayed, unproven, little, worse], 61.0), relayed)
+        self.assertEqual((choice.has_rival, choice.rivals(others)), (False, []))
+
     def test_just_after_a_failure_the_best_that_answers_is_taken_without_waiting(self) -> None:
         used, relayed = path(1, 0.020), path(5, 0.020, kind=PathKind.RELAY)
         through = path(2, 0.040, kind=PathKind.PEER)

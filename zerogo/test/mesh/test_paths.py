@@ -6,12 +6,13 @@ import errno
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.ids import ChannelAddress, Endpoint, RouteAddress, SocketAddress
+from zerogo.ids import ChannelAddress, Endpoint, RouteAddress, SideAddress, SocketAddress
 from zerogo.mesh.events import ControlToSend, PathSelected, Way
 from zerogo.mesh.mtu import BASE_PLPMTU
 from zerogo.mesh.paths import PATHS_LIMIT, Paths
 from zerogo.mesh.probing import OUTSTANDING_LIMIT
 from zerogo.mesh.status import Refusal
+from zerogo.mesh.streaming import PeerStream
 from zerogo.test.mesh.parts import BOB, EVE, context
 from zerogo.wire.control import Probe, parse_control
 
@@ -99,6 +100,29 @@ class PathsTests(SynchronousTestCase):
         self.probes.clear()
         self.run_until(24.0)
         self.assertTrue(9 <= len(self.probes) <= 12, len(self.probes))
+
+    def test_a_better_path_that_lost_some_is_probed_as_often_as_the_one_in_use_until_that_is_known_to_be_over(
+        self,
+    ) -> None:
+        relay = ChannelAddress(SocketAddress.of("198.51.100.1", 3478), 0x4000)
+        self.found(ONE)
+        self.paths.relayed(relay, "fra", self.now)
+        self.answering.append(relay)
+        self.run_until(40.0)
+        direct = self.paths._paths[ONE]
+        self.paths._choice.force(self.paths._paths[relay], self.now)
+        direct.has_failed = True
+        for _ in range(4):
+            direct.measurement.lost()
+            direct.measurement.answered(ROUND_TRIP, self.now)
+        for total in (100, 200):
+            self.paths.note_sent(total, self.now)
+        self.probes.clear()
+        self.run_until(42.0)
+        self.assertEqual(self.selected[-1], relay)
+        self.assertTrue(18 <= sum(way == ONE for _, way in self.probes) <= 23, self.probes)
+        self.run_until(48.0)
+        self.assertEqual(self.selected[-1], ONE)
 
     def test_a_probe_that_met_the_nat_of_a_peer_that_did_not_know_our_new_place_is_no_loss(self) -> None:
         self.found(ONE)
@@ -242,6 +266,14 @@ class PathsTests(SynchronousTestCase):
         self.answering.append(ONE)
         self.run_until(17.0)
         self.assertEqual(self.selected, [ONE, None, ONE])
+
+    def test_what_comes_late_out_of_a_connection_that_is_closed_makes_no_direct_path(self) -> None:
+        stream = PeerStream(address=SocketAddress("127.0.0.1", 50000), far="192.0.2.1:443", is_dialled=False)
+        self.paths.streamed(stream, self.now)
+        self.paths.void(stream.address)
+        for source in (stream.address, SideAddress(3, stream.address)):
+            self.paths.heard(source, self.now)
+        self.assertEqual(self.paths.statuses(), ())
 
     def test_a_path_that_stays_dead_is_dropped(self) -> None:
         self.found(ONE)
