@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from zerogo.ids import SocketAddress
 from zerogo.mesh import PeerState
 from zerogo.mesh.events import PathSelected, PeerStateChanged
 from zerogo.mesh.peer import Peer
+from zerogo.mesh.succession import LONGEST_VOUCHED_SECONDS
+from zerogo.test.mesh.parts import drained
 from zerogo.testing.mesh import Member, VirtualMesh
 from zerogo.testing.nat import PORT_RESTRICTED
 from zerogo.wire.control import Close, CloseReason, Probe, emit_control, parse_control
@@ -63,6 +66,20 @@ class PeerTests(SynchronousTestCase):
         self.ann.driven.call(self.ann.node.receive_control, 1, emit_control(Probe(77, padding=100)), source)
         [asked] = [event for event in events if getattr(event, "destination", None) == source][:1]
         self.assertIsInstance(parse_control(asked.payload), Probe)
+
+    def test_a_place_that_was_not_proven_in_time_is_left_with_the_next_datagram(self) -> None:
+        peer, now = self.peer(), self.ann.driven.now
+        before, place = peer.paths.active, SocketAddress.of("203.0.113.9", 9993)
+        assert before is not None
+        before.silent_since = now
+        peer.paths.heard(place, now, is_vouched=True)
+        peer.settle(now)
+        self.assertEqual([event.destination for event in drained(peer._context, PathSelected)], [place])
+        later = now + LONGEST_VOUCHED_SECONDS
+        peer.receive_control(emit_control(Probe(1)), before.destination, later)
+        peer.settle(later)
+        self.assertIs(peer.paths.active, before)
+        self.assertEqual([event.destination for event in drained(peer._context, PathSelected)], [before.destination])
 
     def test_a_close_ends_sessions_and_paths_at_once(self) -> None:
         path = self.ann.status(self.bob).path

@@ -9,7 +9,15 @@ from zerogo.mesh.choice import PathChoice
 from zerogo.mesh.events import ControlToSend
 from zerogo.mesh.path import Path
 from zerogo.mesh.probing import Prober
-from zerogo.mesh.succession import ROAMED_FOR_SECONDS, VOUCHED_GAP_SECONDS, VOUCHED_SECONDS, Succession
+from zerogo.mesh.succession import (
+    LONGEST_VOUCHED_SECONDS,
+    ROAMED_FOR_SECONDS,
+    VOUCHED_GAP_SECONDS,
+    VOUCHED_ROUND_TRIPS,
+    VOUCHED_SECONDS,
+    Succession,
+)
+from zerogo.routing.hysteresis import ChangeReason
 from zerogo.test.mesh.parts import context
 from zerogo.wire.control import Probe, parse_control
 
@@ -106,6 +114,50 @@ class SuccessionTests(SynchronousTestCase):
         self.succession.handle_timer(2.3 + VOUCHED_SECONDS)
         self.assertFalse(told.is_usable)
         self.assertIsNone(self.succession.next_at())
+
+    def test_it_has_the_time_that_a_proof_takes_on_a_long_link_but_no_more_than_a_second(self) -> None:
+        self.ask(2.1, is_answered=False)
+        for round_trip, seconds in ((0.3, VOUCHED_ROUND_TRIPS * 0.3), (0.5, VOUCHED_ROUND_TRIPS * 0.5), (2.0, 1.0)):
+            self.used.measurement.smoothed = round_trip
+            self.assertIsNone(self.succession.heir([], 2.2))
+            now = 100.0 * round_trip
+            self.succession.vouched(self.path(2, now, is_checked=False), now)
+            self.assertEqual(self.succession.next_at(), now + seconds)
+            self.succession.forget()
+        self.assertEqual(LONGEST_VOUCHED_SECONDS, 1.0)
+
+    def test_what_was_taken_unmeasured_in_between_does_not_shorten_that_time(self) -> None:
+        self.ask(2.1, is_answered=False)
+        self.used.measurement.smoothed = 0.4
+        self.assertIsNone(self.succession.heir([], 2.2))
+        relay = self.path(3, 2.2)
+        self.choice.force(relay, 2.2)
+        self.assertIsNone(self.succession.heir([], 2.2))
+        self.succession.vouched(self.path(2, 2.3, is_checked=False), 2.3)
+        self.assertEqual(self.succession.next_at(), 2.3 + VOUCHED_ROUND_TRIPS * 0.4)
+
+    def test_a_path_that_is_not_proven_in_time_is_left_and_not_held_to_have_failed(self) -> None:
+        self.ask(2.1, is_answered=False)
+        told = self.path(2, 2.3, is_checked=False)
+        self.succession.vouched(told, 2.3)
+        self.choice.force(told, 2.3)
+        self.succession.taken()
+        self.succession.handle_timer(2.6)
+        self.assertIs(self.choice.choose([self.used, told], 2.6), self.used)
+        self.assertEqual((self.choice.reason, told.has_failed), (ChangeReason.UNPROVEN, False))
+        told.is_verified = True
+        self.choice.force(told, 3.0)
+        self.choice.force(self.used, 10.0)
+        self.assertEqual(self.choice._preference._damping.proof_seconds(told.destination), 0.0)
+
+    def test_what_takes_over_from_a_path_that_is_not_proven_in_time_does_not_make_that_a_failure_either(self) -> None:
+        self.ask(2.1, is_answered=False)
+        told = self.path(2, 2.3, is_checked=False)
+        self.succession.vouched(told, 2.3)
+        self.choice.force(told, 2.3)
+        self.succession.handle_timer(2.6)
+        self.choice.force(self.used, 2.6)
+        self.assertEqual((self.choice.reason, told.has_failed), (ChangeReason.UNPROVEN, False))
 
     def test_it_is_not_believed_twice_in_a_row(self) -> None:
         self.ask(2.1, is_answered=False)
