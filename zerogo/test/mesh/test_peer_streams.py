@@ -88,6 +88,16 @@ class PeerStreamTests(SynchronousTestCase):
         assert age is not None and now is not None
         self.assertGreater(now, age + 2.0)
 
+    def test_one_that_only_swallows_what_is_sent_is_given_up_and_dialled_again(self) -> None:
+        mesh = self.mesh(has_udp=False)
+        mesh.start()
+        mesh.run_for(5.0)
+        mesh.peer_streams.swallow()
+        mesh.run_for(10.0)
+        self.assertEqual(kinds(self.ann, self.bob), TCP)
+        self.assertEqual((mesh.peer_streams.count, mesh.peer_streams.dialled), (1, 2))
+        self.check_frames(mesh)
+
     def test_direct_udp_is_taken_before_it_and_ends_it(self) -> None:
         mesh = self.mesh(has_udp=True)
         mesh.start()
