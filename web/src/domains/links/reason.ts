@@ -16,7 +16,7 @@ const WHYS: [RegExp, string][] = [
   [/while a direct path is being looked for/, "looking"],
   [/NATs of both ends use another port/, "bothHard"],
   [/uses another port for each destination.*lets in only ports/, "oneHard"],
-  [/lets no UDP out/, "udpBlocked"],
+  [/lets? no UDP out/, "udpBlocked"],
   [/it has shut down/, "shutDown"],
   [/has not told its addresses/, "notHeard"],
   [/has no address in any network/, "nothingHere"],
@@ -41,6 +41,7 @@ const REASONS: Record<string, string> = {
   "a direct path was proven": "upgraded",
   "the best that answered after a failure": "settled",
   "a test of the relay": "tested",
+  "the path before was not proven in time": "unproven",
   "no path is left": "lost",
   "a member is not connected to the controller": "offline",
 };
