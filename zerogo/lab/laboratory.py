@@ -188,8 +188,10 @@ class Lab:
         configure(self._sites[host.site].namespace, [f"link del p{host.number}"])
         slot = self._slots.get(to, len(site.site.hosts))
         self._slots[to] = slot + 1
-        self._attach(plan_host(host.host, site, slot, host.number, self.prefix))
+        fresh = self._hosts[name] = plan_host(host.host, site, slot, host.number, self.prefix)
+        # Before the host is there: loading forgets mappings, and the first it asks for would lose their answers.
         self._load_rules(site)
+        self._attach(fresh)
 
     # ----- watching the internet
 
