@@ -85,7 +85,8 @@ soak-nat: setup ## every kind of NAT against every other one in virtual time, 2,
 
 bench: setup ## the figures of docs/BENCHMARKS.md (root)
 	@.ci/bench-packages
-	@failed=; for bench in idle join reach relay "plane --json build/plane.json --plot build/plane.png"; do echo "== $$bench"; $(BIN)/python -m integration.bench.$$bench || failed=1; done; test -z "$$failed"
+	@failed=; for bench in idle join reach relay "plane --json build/plane.json --plot build/plane.png"; do echo "== $$bench"; $(BIN)/python -m integration.bench.$$bench || failed=1; done; \
+	echo "== NATs in virtual time"; $(BIN)/python -m zerogo.testing.matrix --seeds 200 --jobs 2 || failed=1; test -z "$$failed"
 
 bench-control: setup ## a controller with 1,000 agents on loopback: changes, joins, REST, restart, memory; one of two killed (about five minutes)
 	@failed=; $(BIN)/python -m integration.bench.control || failed=1; $(BIN)/trial integration.test_controllers || failed=1; test -z "$$failed"
