@@ -30,11 +30,11 @@ from twisted.trial.unittest import SkipTest, TestCase
 from zerogo.config.load import parse
 from zerogo.config.relay import RelayConfig
 from zerogo.ids import SocketAddress
-from zerogo.net.datagram import DatagramDriver, listen, open_udp_socket
-from zerogo.net.turn_client import TurnClientStream
+from zerogo.net.datagram import open_udp_socket
 from zerogo.relay.service import RelayService
 from zerogo.secret import Secret
 from zerogo.test.net.certificates import write_certificate
+from zerogo.test.net.turn_clients import DatagramDriver, TurnClientStream, listen
 from zerogo.turn.client import TurnClient, TurnCredential
 from zerogo.turn.client_events import Allocated, ChannelBound, PeerData, PeerPermitted
 from zerogo.turn.credentials import timed_password, timed_username

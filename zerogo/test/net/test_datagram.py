@@ -1,95 +1,13 @@
-"""The driver between a UDP socket and a core."""
+"""The opening of UDP sockets."""
 
 from __future__ import annotations
 
 import socket
-from collections import deque
-from collections.abc import Iterator
 
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.core import Deadline, Transmit, drain
 from zerogo.ids import SocketAddress
-from zerogo.net.datagram import AddressRefused, DatagramDriver, open_udp_socket
-
-PEER = SocketAddress("192.0.2.1", 7)
-
-
-class EchoCore:
-    """Sends back what comes, and once more a second later."""
-
-    def __init__(self) -> None:
-        self.received: list[tuple[bytes, SocketAddress, float]] = []
-        self.queue: deque[Transmit] = deque()
-        self.again: float | None = None
-
-    def receive_datagram(self, data: bytes, source: SocketAddress, now: float) -> None:
-        self.received.append((data, source, now))
-        self.queue.append(Transmit(source, data))
-        self.again = now + 1
-
-    def handle_timer(self, now: float) -> None:
-        self.queue.append(Transmit(PEER, b"again"))
-        self.again = None
-
-    def next_timer(self) -> Deadline | None:
-        return None if self.again is None else Deadline(self.again, "again")
-
-    def transmits(self) -> Iterator[Transmit]:
-        return drain(self.queue)
-
-    def events(self) -> Iterator[object]:
-        return iter(())
-
-
-class WrittenTransport:
-    def __init__(self, error: OSError | None = None) -> None:
-        self.written: list[tuple[bytes, tuple[str, int]]] = []
-        self.error = error
-
-    def write(self, payload: bytes, addr: tuple[str, int]) -> None:
-        if self.error is not None:
-            raise self.error
-        self.written.append((payload, addr))
-
-
-class DatagramDriverTests(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.core = EchoCore()
-        self.clock = Clock()
-        self.transport = WrittenTransport()
-        self.driver = DatagramDriver(self.core, self.clock)
-        self.driver.transport = self.transport
-
-    def test_core_gets_datagram_source_and_time_and_its_answer_is_sent(self) -> None:
-        self.clock.advance(5.0)
-        self.driver.datagramReceived(b"hello", ("192.0.2.1", 7))
-        self.assertEqual(self.core.received, [(b"hello", PEER, 5.0)])
-        self.assertEqual(self.transport.written, [(b"hello", ("192.0.2.1", 7))])
-
-    def test_timer_of_the_core_is_kept(self) -> None:
-        self.driver.datagramReceived(b"hello", ("192.0.2.1", 7))
-        self.clock.advance(1.0)
-        self.assertEqual(self.transport.written[1:], [(b"again", ("192.0.2.1", 7))])
-
-    def test_source_that_no_answer_could_reach_is_counted(self) -> None:
-        self.driver.datagramReceived(b"hello", ("fe80::1%eth0", 7))
-        self.assertEqual(self.core.received, [])
-        self.assertEqual(self.driver.counters.unreadable_sources, 1)
-
-    def test_refusal_of_the_kernel_is_counted(self) -> None:
-        self.transport.error = OSError(101, "Network is unreachable")
-        self.driver.datagramReceived(b"hello", ("192.0.2.1", 7))
-        self.assertEqual(self.driver.counters.unsendable, 1)
-        self.assertEqual(self.flushLoggedErrors(), [])
-
-    def test_nothing_is_called_after_the_end(self) -> None:
-        self.driver.datagramReceived(b"hello", ("192.0.2.1", 7))
-        self.driver.stopProtocol()
-        self.clock.advance(10.0)
-        self.assertEqual(len(self.transport.written), 1)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
+from zerogo.net.datagram import AddressRefused, open_udp_socket
 
 
 class OpenUdpSocketTests(SynchronousTestCase):

@@ -13,13 +13,14 @@ from twisted.trial.unittest import SkipTest, TestCase
 
 from zerogo.dataplane.native import relay_forwarder
 from zerogo.ids import SocketAddress
-from zerogo.net.datagram import DatagramDriver, listen, open_udp_socket
+from zerogo.net.datagram import open_udp_socket
 from zerogo.net.turn_forwarding import TALLY, NativeForwarding
 from zerogo.net.turn_server import TurnDriver
 from zerogo.policy.addresses import AddressRule
 from zerogo.stun.limit import SourceLimiter
 from zerogo.stun.server import BindingResponder, ResponderCounters
 from zerogo.test.net.test_turn_server import CREDENTIAL, HOST, LOOPBACK, Echo
+from zerogo.test.net.turn_clients import DatagramDriver, listen
 from zerogo.turn import server as turn_server
 from zerogo.turn.client import TurnClient
 from zerogo.turn.client_events import Allocated, ChannelBound, PeerData

@@ -16,16 +16,16 @@ from twisted.internet.ssl import Certificate, optionsForClientTLS
 from twisted.trial.unittest import TestCase
 
 from zerogo.ids import SocketAddress
-from zerogo.net.datagram import DatagramDriver, listen, open_udp_socket
+from zerogo.net.datagram import open_udp_socket
 from zerogo.net.listening import TURN_PROTOCOLS, server_context
 from zerogo.net.tcp_socket import open_tcp_socket
-from zerogo.net.turn_client import TurnClientStream
 from zerogo.net.turn_server import TurnDriver
 from zerogo.policy.addresses import AddressRule
 from zerogo.secret import Secret
 from zerogo.stun.limit import SourceLimiter
 from zerogo.stun.server import BindingResponder, ResponderCounters
 from zerogo.test.net.certificates import write_certificate
+from zerogo.test.net.turn_clients import DatagramDriver, TurnClientStream, listen
 from zerogo.turn.client import TurnClient, TurnCredential
 from zerogo.turn.client_events import ChannelBound, PeerData
 from zerogo.turn.credentials import StaticUsers

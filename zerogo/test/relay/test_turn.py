@@ -18,12 +18,13 @@ from zerogo.config.errors import ConfigError
 from zerogo.config.load import parse
 from zerogo.config.relay import RelayConfig
 from zerogo.ids import SocketAddress
-from zerogo.net.datagram import DatagramDriver, listen, open_udp_socket
+from zerogo.net.datagram import open_udp_socket
 from zerogo.net.listening import CertificateRefused
 from zerogo.relay.service import RelayService
 from zerogo.relay.turn import public_addresses
 from zerogo.secret import Secret
 from zerogo.test.net.certificates import write_certificate
+from zerogo.test.net.turn_clients import DatagramDriver, listen
 from zerogo.turn.client import TurnClient, TurnCredential
 from zerogo.turn.client_events import Allocated, AllocateFailed, PeerRefused
 from zerogo.turn.credentials import timed_password, timed_username
