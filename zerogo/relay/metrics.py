@@ -32,6 +32,18 @@ def turn_metrics(server: TurnServer, driver: TurnDriver) -> Iterator[Metric]:
     counters, streams, forwarded = server.counters, driver.stream_counters, driver.forwarded
     yield Metric("zerogo_relay_allocations", "gauge", "Relayed addresses that are lent.", {"": server.allocations})
     yield Metric("zerogo_relay_users", "gauge", "Users on the books.", {"": server.users})
+    yield Metric(
+        "zerogo_relay_revocations",
+        "gauge",
+        "Users known to be served no longer, until their credentials would have ended.",
+        {"": server.revocations},
+    )
+    yield Metric(
+        "zerogo_relay_allocations_revoked_total",
+        "counter",
+        "Relayed addresses taken back from users that are served no longer.",
+        {"": counters.revoked},
+    )
     yield Metric("zerogo_relay_draining", "gauge", "Whether nothing new is lent.", {"": server.is_draining})
     yield Metric(
         "zerogo_relay_allocations_total",

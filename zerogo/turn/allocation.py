@@ -80,6 +80,8 @@ class Allocation:
     transaction_id: bytes
     """Of the request that made it, so that a repeated request gets the same answer."""
     expires_at: float
+    credential_ends: float | None = None
+    """Unix seconds at which the newest credential ends that it was made or refreshed with; None: never."""
     bytes_out: int = 0
     """Payload to peers."""
     bytes_in: int = 0

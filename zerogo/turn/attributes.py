@@ -1,5 +1,5 @@
 # -*- test-case-name: zerogo.test.turn.test_message -*-
-"""TURN's own attributes as frozen values: RFC 8656 section 18, and ours for peer grants."""
+"""TURN's own attributes as frozen values: RFC 8656 section 18, and ours for peer grants and revocations."""
 
 from __future__ import annotations
 
@@ -113,6 +113,19 @@ class PeerGrant(OpaqueAttribute):
     type = 0xE5A0
 
 
+class Revoked(OpaqueAttribute):
+    """Ours, may be ignored by others: users whose credentials are void (`turn.revocation`)."""
+
+    type = 0xE5A1
+
+
+class Epoch(OpaqueAttribute):
+    """Ours, may be ignored by others: random for each start of a relay (`turn.revocation`)."""
+
+    type = 0xE5A2
+    width = 8
+
+
 _KNOWN: tuple[type[KnownAttribute], ...] = (
     ChannelNumber,
     Lifetime,
@@ -125,6 +138,8 @@ _KNOWN: tuple[type[KnownAttribute], ...] = (
     DontFragment,
     ReservationToken,
     PeerGrant,
+    Revoked,
+    Epoch,
 )
 _BY_TYPE: dict[int, type[KnownAttribute]] = {known.type: known for known in _KNOWN}
 

@@ -6,7 +6,8 @@ Three outcomes. `Admitted`: the integrity holds with a key of the named user and
 with a new nonce. On a connection, a nonce that somebody with the relay's secret has handed out is as good, but only on
 the first one that it came by with an authentic request (`zerogo.turn.nonce_uses`). None: what no honest client sends
 (integrity without a name, realm or nonce) is not answered at all.
-The nonce is judged before the key, so nobody learns from a forged address whether a user exists.
+The nonce is judged before the key, so nobody learns from a forged address whether a user exists. To a user whose
+credential was revoked (`zerogo.turn.revocation`) the answer is that of a wrong one.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from zerogo.turn.credentials import Account, Authority
 from zerogo.turn.errors import Code
 from zerogo.turn.nonce import NonceIssuer, is_handed_out
 from zerogo.turn.nonce_uses import NonceUses
+from zerogo.turn.revocation import EPOCH_BYTES, Revocations
 
 
 @frozen
@@ -62,6 +64,7 @@ class Door:
         self._uses = NonceUses()
         self._unix_time = unix_time
         self._secrets = tuple(secrets)
+        self.revocations = Revocations(secrets, rng(EPOCH_BYTES))
 
     def judge(self, request: Message, raw: bytes, client: ClientAddress, now: float) -> Admitted | Challenge | None:
         """Who sent `request`, whose bytes are `raw`."""
@@ -76,7 +79,8 @@ class Door:
             return self._challenge(Code.STALE_NONCE, client, now)
         if realm.text == self.realm:
             for account in self._authority.accounts(username.text, self.realm, self._unix_time()):
-                if check_integrity(raw, account.key):
+                is_void = self.revocations.is_void(account.user, account.expires_at)
+                if not is_void and check_integrity(raw, account.key):
                     if may_use:
                         self._uses.use(nonce.nonce, client, now)
                     kind = Integrity.SHA1 if integrity is Integrity.SHA1 else Integrity.SHA256

@@ -127,6 +127,10 @@ class Ledger:
         """Allocations whose time is over."""
         yield from [each for each in self._by_client.values() if each.expires_at <= now]
 
+    def of_user(self, user: str) -> Iterator[Allocation]:
+        """The allocations of a user."""
+        yield from [each for each in self._by_client.values() if each.user == user]
+
     def release_reservations(self, now: float) -> Iterator[SocketAddress]:
         """Strike off the ports that nobody came for."""
         for token in [token for token, each in self._reservations.items() if each.expires_at <= now]:

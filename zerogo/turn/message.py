@@ -37,6 +37,8 @@ class TurnMethod(enum.IntEnum):
     DATA = 0x007
     CREATE_PERMISSION = 0x008
     CHANNEL_BIND = 0x009
+    REVOKE = 0xE5A
+    """Ours: users are to be served no longer (`turn.revocation`)."""
 
 
 @frozen

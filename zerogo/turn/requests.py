@@ -187,6 +187,7 @@ class RequestDesk:
             usage=waiting.usage,
             transaction_id=waiting.request.transaction_id,
             expires_at=now + waiting.lifetime,
+            credential_ends=waiting.admitted.account.expires_at,
         )
         self._ledger.add(allocation)
         self._events.append(AllocationMade(allocation.client, allocation.user, relayed))
@@ -211,6 +212,7 @@ class RequestDesk:
             return (Lifetime(0),)
         lifetime = self._lifetime(request, admitted)
         allocation.expires_at = now + lifetime
+        allocation.credential_ends = admitted.account.expires_at
         return (Lifetime(int(lifetime)),)
 
     def _create_permission(self, request: Message, allocation: Allocation, now: float) -> Answer:

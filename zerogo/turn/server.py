@@ -14,6 +14,7 @@ What keeps it from being abused:
   not longer. Other clients' first request is 28 bytes or more, and RFC 8656 gives no way to answer it in less.
 - Indications, responses and what is not STUN are never answered.
 - It is closed: a permission needs a reason (`turn.gate`). Data for the relay's own addresses never touches a socket.
+- Who shares its secret can revoke a time-limited credential (`turn.revocation`): what was lent by it ends at once.
 - Everything a user can have is counted (`turn.quota`), and what waits to be sent is bounded: the newest is dropped.
 
 Sockets are the driver's: `RelayWanted` asks for one. Times of permissions and channels are looked at when they are
@@ -100,6 +101,8 @@ class ServerCounters:
     unpermitted: int = 0
     """Data without a permission, without an allocation, or for a place within the relay that is no allocation."""
     over_bandwidth: int = 0
+    revoked: int = 0
+    """Allocations that ended since their user is to be served no longer."""
     overflowed: int = 0
     """Outputs dropped because too many waited."""
 
@@ -139,6 +142,7 @@ class TurnServer:
         self.counters = ServerCounters()
         self._rng = rng
         self._binding = binding
+        self._unix_time = unix_time
         self._door = Door(settings.realm, settings.authority, rng, unix_time, settings.gate.secrets)
         self._ledger = Ledger(settings.quota, rng, settings.make_bandwidth)
         self._permits_flows = settings.permits_flows
@@ -177,6 +181,8 @@ class TurnServer:
         if message.message_class is MessageClass.REQUEST and client.address.port:
             if message.method == Method.BINDING:
                 self._receive_binding(raw, client, now)
+            elif message.method == TurnMethod.REVOKE:
+                self._receive_revocation(message, raw, client, now)
             else:
                 self._receive_request(message, raw, client, now)
         elif message.message_class is MessageClass.INDICATION and message.method == TurnMethod.SEND:
@@ -190,6 +196,20 @@ class TurnServer:
         if answer is not None:
             answering = client if client.is_stream else evolve(client, listener=answer.listener)
             self._put(ToClient(answering, answer.payload))
+
+    def _receive_revocation(self, request: Message, raw: bytes, client: ClientAddress, now: float) -> None:
+        """Whoever shares our secret says whom to serve no longer (`turn.revocation`)."""
+        received = self._door.revocations.receive(request, raw, self._unix_time())
+        if received is None:
+            self.counters.ignored += 1
+            return
+        answer, new = received
+        for revocation in new:
+            for allocation in self._ledger.of_user(revocation.user):
+                if self._door.revocations.is_void(allocation.user, allocation.credential_ends):
+                    self.counters.revoked += 1
+                    self._desk.end(allocation, "revoked")
+        self._put(ToClient(client, answer))
 
     def _receive_request(self, request: Message, raw: bytes, client: ClientAddress, now: float) -> None:
         judged = self._door.judge(request, raw, client, now)
@@ -371,6 +391,11 @@ class TurnServer:
     def allocations(self) -> int:
         """How many there are."""
         return len(self._ledger)
+
+    @property
+    def revocations(self) -> int:
+        """How many users are known that are to be served no longer."""
+        return len(self._door.revocations)
 
     @property
     def users(self) -> int:
