@@ -2,9 +2,9 @@
 """What controllers of one database tell each other, as msgpack.
 
 A word says that something changed, never what it is now: who hears it looks into the database. The exceptions are what
-is on its way to a member (`ForMember`), what gateways are to do at once (`ForGateways`), what members tell of their
-links, and what callers of the API used up of their limits, all of which are in no database. Words may be lost, come
-twice and come late.
+is on its way to a member (`ForMember`), what gateways are to do or say at once (`ForGateways`, `GatewaysAsked`), what
+members tell of their links and gateways of their users, and what callers of the API used up of their limits, all of
+which are in no database. Words may be lost, come twice and come late.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Annotated
 
 import msgspec
 
+from zerogo.control.gateway_messages import ROWS_LIMIT, UserActivity
 from zerogo.errors import ParseError
 from zerogo.ids import NETWORK_ID_BYTES, NODE_ID_BYTES, NetworkId, NodeId
 
@@ -28,6 +29,8 @@ LIMIT_KEY_LIMIT = 128
 """Characters."""
 _NetworkBytes = Annotated[bytes, msgspec.Meta(min_length=NETWORK_ID_BYTES, max_length=NETWORK_ID_BYTES)]
 _NodeBytes = Annotated[bytes, msgspec.Meta(min_length=NODE_ID_BYTES, max_length=NODE_ID_BYTES)]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
 
 class _Word(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="t"):
@@ -112,6 +115,50 @@ class ForGateways(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_f
         return None if self.gateway_raw is None else NodeId(self.gateway_raw)
 
 
+class _GatewayWord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="t"):
+    gateway_raw: _NodeBytes = msgspec.field(name="gateway")
+
+    @property
+    def gateway(self) -> NodeId:
+        """Which one."""
+        return NodeId(self.gateway_raw)
+
+
+class GatewayTold(_GatewayWord, frozen=True, kw_only=True, omit_defaults=True, tag="gateway"):
+    """A gateway is connected to who says so, and who is busy there; said again and again, since words are lost."""
+
+    source: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    connected_seconds: _Seconds = 0.0
+    version: Annotated[str, msgspec.Meta(max_length=32)] = ""
+    streams: _Count = 0
+    edges: _Count = 0
+    is_draining: bool = False
+    users: Annotated[list[UserActivity], msgspec.Meta(max_length=ROWS_LIMIT)] = []
+
+
+class GatewayLeft(_GatewayWord, frozen=True, tag="gateway-left"):
+    """A gateway is not connected to who says so any more."""
+
+
+class ExitsChanged(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="t", tag="exits-changed"):
+    """Users of the exits, keys, denials or gateways are others."""
+
+
+class GatewaysAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="t", tag="gateways-asked"):
+    """Somebody asks all gateways (`zerogo.control.gateway_messages.Ask`); the number is nobody else's."""
+
+    number: _Count
+    what: Annotated[str, msgspec.Meta(max_length=64)]
+    argument: Annotated[str, msgspec.Meta(max_length=400)]
+
+
+class GatewayAnswered(_GatewayWord, frozen=True, tag="gateway-answered"):
+    """What a gateway answered, deflated (zlib)."""
+
+    number: _Count
+    document: Annotated[bytes, msgspec.Meta(max_length=WORD_LIMIT)] = b""
+
+
 class Spent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="t", tag="spent"):
     """Requests that who says so let through since it said so last, by what they count for."""
 
@@ -149,6 +196,11 @@ Word = (
     | AreaOutdated
     | ForMember
     | ForGateways
+    | GatewayTold
+    | GatewayLeft
+    | ExitsChanged
+    | GatewaysAsked
+    | GatewayAnswered
     | Spent
     | Attempted
 )

@@ -15,6 +15,7 @@ from zerogo.control.channel import Purpose
 from zerogo.control.messages import CONTROLLER_MESSAGE_LIMIT, MEMBER_MESSAGE_LIMIT, Ping, Pong
 from zerogo.control.token import SECRET_BYTES
 from zerogo.exit.account import Account
+from zerogo.exit.claims import CLAIMS_LIMIT, EdgeClaim, EdgeHeld, SessionClaim, SessionHeld
 from zerogo.wire.tagged import TaggedReader, emit_tagged
 
 GATEWAY = Purpose(b"ZGW", b"zerogo gateway 1\x00", "controller")
@@ -176,6 +177,14 @@ class Discrepancy(msgspec.Struct, frozen=True, tag="discrepancy", tag_field="t")
     edge_bytes: _Count
 
 
+class ClaimRequest(msgspec.Struct, frozen=True, omit_defaults=True, tag="claims", tag_field="t"):
+    """Gateway: what sessions and exclusive edges it would have, or has (`zerogo.exit.claims`)."""
+
+    number: _Count
+    sessions: Annotated[list[SessionClaim], msgspec.Meta(max_length=CLAIMS_LIMIT)] = []
+    edges: Annotated[list[EdgeClaim], msgspec.Meta(max_length=CLAIMS_LIMIT // 4)] = []
+
+
 class Admitted(msgspec.Struct, frozen=True, omit_defaults=True, tag="admitted", tag_field="t"):
     """Controller: you are one of mine. Accounts and Settings follow where they are others than yours."""
 
@@ -260,6 +269,19 @@ class Shares(msgspec.Struct, frozen=True, tag="shares", tag_field="t"):
     users: Annotated[list[Share], msgspec.Meta(max_length=10_000)]
 
 
+class Claimed(msgspec.Struct, frozen=True, omit_defaults=True, tag="claimed", tag_field="t"):
+    """Controller: what came of the claims with this number, in their order; with `is_away` nothing did."""
+
+    number: _Count
+    sessions: Annotated[list[SessionHeld], msgspec.Meta(max_length=CLAIMS_LIMIT)] = []
+    edges: Annotated[list[EdgeHeld], msgspec.Meta(max_length=CLAIMS_LIMIT // 4)] = []
+    is_away: bool = msgspec.field(default=False, name="away")
+
+
+class Forgotten(msgspec.Struct, frozen=True, tag="forgotten", tag_field="t"):
+    """Controller: what gateways claimed may be lost; claim all of it again."""
+
+
 class Kick(msgspec.Struct, frozen=True, omit_defaults=True, tag="kick", tag_field="t"):
     """Controller: end all streams of a user, or one stream, or send an edge away."""
 
@@ -284,16 +306,41 @@ class Refused(msgspec.Struct, frozen=True, omit_defaults=True, tag="refused", ta
     is_final: bool = msgspec.field(default=False, name="final")
 
 
-GatewayMessage = Enter | Usage | LeaseRequest | Presence | Activity | Answered | Discrepancy | Pong
-OfficeMessage = Admitted | Accounts | Settings | Lease | Acked | Shares | Kick | Ask | Refused | Ping
+GatewayMessage = Enter | Usage | LeaseRequest | Presence | Activity | ClaimRequest | Answered | Discrepancy | Pong
+OfficeMessage = (
+    Admitted | Accounts | Settings | Lease | Acked | Shares | Claimed | Forgotten | Kick | Ask | Refused | Ping
+)
 
 
 _WHAT = "a message between gateway and controller"
 _OF_GATEWAY: TaggedReader[GatewayMessage] = TaggedReader(
-    _WHAT, MEMBER_MESSAGE_LIMIT, Enter, Usage, LeaseRequest, Presence, Activity, Answered, Discrepancy, Pong
+    _WHAT,
+    MEMBER_MESSAGE_LIMIT,
+    Enter,
+    Usage,
+    LeaseRequest,
+    Presence,
+    Activity,
+    ClaimRequest,
+    Answered,
+    Discrepancy,
+    Pong,
 )
 _OF_OFFICE: TaggedReader[OfficeMessage] = TaggedReader(
-    _WHAT, CONTROLLER_MESSAGE_LIMIT, Admitted, Accounts, Settings, Lease, Acked, Shares, Kick, Ask, Refused, Ping
+    _WHAT,
+    CONTROLLER_MESSAGE_LIMIT,
+    Admitted,
+    Accounts,
+    Settings,
+    Lease,
+    Acked,
+    Shares,
+    Claimed,
+    Forgotten,
+    Kick,
+    Ask,
+    Refused,
+    Ping,
 )
 
 

@@ -3,7 +3,8 @@
 
 It proves who connects, asks its owner what to do with them (`EnterWanted`), hands on what they report, and sends them
 what is decided. It knows no database; what it keeps is who is here, which edges each has, and how busy each user is
-there, from which it divides rates (`zerogo.exit.shares`) once a second. A gateway whose transport is congested is sent
+there, from which it divides rates (`zerogo.exit.shares`) once a second, gateways of other controllers (`far`) included.
+A gateway whose transport is congested is sent
 nothing but answers; it is sent everything anew when it has room again.
 """
 
@@ -13,16 +14,32 @@ import enum
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from zerogo.control.channel import ChannelResponder
 from zerogo.control.connection import TokenBucket, origin_of
 from zerogo.control.coordinator_events import CloseWanted
+from zerogo.control.far_gateways import FarGateways
+from zerogo.control.fellow_words import GatewayTold
+from zerogo.control.gateway_events import (
+    AnswerReceived,
+    ClaimsWanted,
+    DiscrepancyReported,
+    EdgesReported,
+    EnterWanted,
+    GatewayGone,
+    GatewayHere,
+    GatewayPresence,
+    LeaseWanted,
+    OfficeEvent,
+    UsageReported,
+)
 from zerogo.control.gateway_messages import (
     GATEWAY,
     Activity,
     Admitted,
     Answered,
+    ClaimRequest,
     Discrepancy,
     EdgeHere,
     Enter,
@@ -66,88 +83,6 @@ class _State(enum.Enum):
     CLOSING = enum.auto()
 
 
-@frozen
-class EnterWanted:
-    """Look this gateway up; answer with `admit` or `refuse`."""
-
-    connection: int
-    gateway: NodeId
-    static_public: bytes = field(repr=False)
-    enter: Enter
-    source: str
-
-
-@frozen
-class UsageReported:
-    """Store it, then say `Acked` by `send`."""
-
-    connection: int
-    gateway: NodeId
-    boot: bytes
-    usage: Usage
-
-
-@frozen
-class LeaseWanted:
-    """Answer with a `Lease` by `send`."""
-
-    connection: int
-    gateway: NodeId
-    request: LeaseRequest
-
-
-@frozen
-class EdgesReported:
-    """Edges that came to a gateway."""
-
-    gateway: NodeId
-    here: tuple[EdgeHere, ...]
-
-
-@frozen
-class AnswerReceived:
-    """The document that `Ask` asked for."""
-
-    number: int
-    document: bytes
-
-
-@frozen
-class DiscrepancyReported:
-    """An edge counts otherwise than its gateway."""
-
-    gateway: NodeId
-    report: Discrepancy
-
-
-@frozen
-class GatewayHere:
-    """A gateway is present (or has room again): bring it up to date. `revision` is that of the accounts it holds."""
-
-    connection: int
-    gateway: NodeId
-    revision: int
-
-
-@frozen
-class GatewayGone:
-    """A gateway is not present any more."""
-
-    gateway: NodeId
-
-
-OfficeEvent = (
-    EnterWanted
-    | UsageReported
-    | LeaseWanted
-    | EdgesReported
-    | AnswerReceived
-    | DiscrepancyReported
-    | GatewayHere
-    | GatewayGone
-)
-
-
 @define(eq=False)
 class _Connection:
     number: int
@@ -172,20 +107,6 @@ class _Connection:
             self.channel.send(emit(message))
 
 
-@frozen(kw_only=True)
-class GatewayPresence:
-    """What is known of a connected gateway."""
-
-    gateway: NodeId
-    source: str
-    connected_seconds: float
-    version: str
-    streams: int
-    users: int
-    edges: int
-    is_draining: bool
-
-
 class GatewayOffice:
     """The core. Connections are numbers that the driver chooses and never reuses."""
 
@@ -194,6 +115,8 @@ class GatewayOffice:
         self._rng = rng
         self._connections: dict[int, _Connection] = {}
         self._here: dict[NodeId, _Connection] = {}
+        self.far = FarGateways()
+        """Gateways of other controllers."""
         self._rates: dict[str, tuple[int, int]] = {}
         """Of users with limits, up and down."""
         self._outgoing: deque[tuple[int, bytes] | CloseWanted] = deque()
@@ -261,6 +184,7 @@ class GatewayOffice:
             self.refuse(older.number, "this gateway has connected a second time; the older connection ends", False, now)
         connection.state = _State.HERE
         self._here[connection.gateway] = connection
+        self.far.forget(connection.gateway)
         connection.send(Admitted(name))
         connection.ping_at = now
         self._events.append(GatewayHere(number, connection.gateway, connection.enter.revision))
@@ -309,6 +233,17 @@ class GatewayOffice:
         if connection is not None:
             self.refuse(connection.number, sentence, True, now)
 
+    # Other controllers
+
+    def told(self, word: GatewayTold, now: float) -> None:
+        """One told of its gateway. One that is here has left there, whether they know it or not."""
+        if word.gateway not in self._here:
+            self.far.told(word, now)
+
+    def words(self, now: float) -> list[GatewayTold]:
+        """What others are to know of the gateways that are here."""
+        return [_word(gateway, connection, now) for gateway, connection in self._here.items()]
+
     # What is known
 
     @property
@@ -322,8 +257,10 @@ class GatewayOffice:
         return tuple(self._here)
 
     def presence(self, now: float) -> dict[NodeId, GatewayPresence]:
-        """All that are here."""
-        return {gateway: self._presence(gateway, connection, now) for gateway, connection in self._here.items()}
+        """All that are here, and those of other controllers."""
+        return self.far.presence(now) | {
+            gateway: self._presence(gateway, connection, now) for gateway, connection in self._here.items()
+        }
 
     def edges(self) -> dict[str, tuple[EdgeHere, list[NodeId]]]:
         """Edges that are here, and the gateways that they have tunnels to."""
@@ -335,7 +272,8 @@ class GatewayOffice:
 
     def streams_of(self, user: str) -> int:
         """A user's live streams at all gateways."""
-        return sum(one.users[user].streams for one in self._here.values() if user in one.users)
+        own = sum(one.users[user].streams for one in self._here.values() if user in one.users)
+        return own + self.far.streams_of(user)
 
     def _presence(self, gateway: NodeId, connection: _Connection, now: float) -> GatewayPresence:
         return GatewayPresence(
@@ -387,8 +325,10 @@ class GatewayOffice:
             case Activity(users):
                 connection.activity = message
                 connection.users = {one.user: one for one in users}
+            case ClaimRequest():
+                self._events.append(ClaimsWanted(connection.number, message))
             case Answered(number, document):
-                self._events.append(AnswerReceived(number, document))
+                self._events.append(AnswerReceived(gateway, number, document))
             case Discrepancy():
                 self._events.append(DiscrepancyReported(gateway, message))
             case Pong(number):
@@ -436,6 +376,7 @@ class GatewayOffice:
                 connection.pinged_at, connection.ping_at = now, now + PING_SECONDS
                 connection.send(Ping(connection.pings))
                 self._collect(connection)
+        self.far.forget_old(now)
         self._share()
         if self._connections:
             self._timers.set(_TICK, now + TICK_SECONDS)
@@ -446,6 +387,10 @@ class GatewayOffice:
         for gateway, connection in self._here.items():
             for user, activity in connection.users.items():
                 at.setdefault(user, {})[gateway] = activity
+        for gateway, users in self.far.users().items():
+            for user, activity in users.items():
+                if user in at:
+                    at[user][gateway] = activity
         found: dict[NodeId, list[Share]] = {gateway: [] for gateway in self._here}
         for user, places in at.items():
             if len(places) > 1:
@@ -463,9 +408,10 @@ class GatewayOffice:
         downs = {str(gateway): Demanded(one.down, one.is_down_hungry) for gateway, one in places.items()}
         up, down = divide(rates[0], ups), divide(rates[1], downs)
         streams = sum(one.streams for one in places.values())
-        for gateway, one in places.items():
-            share = Share(user, up[str(gateway)], down[str(gateway)], streams - one.streams)
-            found[gateway].append(share)
+        for gateway, shares in found.items():
+            one = places.get(gateway)
+            if one is not None:
+                shares.append(Share(user, up[str(gateway)], down[str(gateway)], streams - one.streams))
 
     # Ends
 
@@ -485,3 +431,16 @@ class GatewayOffice:
     def _collect(self, connection: _Connection) -> None:
         for frame in connection.channel.outgoing():
             self._outgoing.append((connection.number, frame))
+
+
+def _word(gateway: NodeId, connection: _Connection, now: float) -> GatewayTold:
+    return GatewayTold(
+        gateway.raw,
+        source=connection.source,
+        connected_seconds=now - connection.opened_at,
+        version="" if connection.enter is None else connection.enter.version,
+        streams=connection.activity.streams,
+        edges=len(connection.edges),
+        is_draining=connection.activity.is_draining,
+        users=list(connection.users.values()),
+    )

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from zerogo.control.gateway_events import GatewayPresence
 from zerogo.control.gateway_messages import EdgeHere
-from zerogo.control.gateways import GatewayPresence
 from zerogo.controller.documents import RequestBody, rfc3339
 from zerogo.exit.account import LIST_LIMIT, NAME_PATTERN, RATE_LIMIT
 from zerogo.exit.grant import RouteMode

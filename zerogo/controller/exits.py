@@ -14,14 +14,25 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from msgspec import structs
-from twisted.internet.defer import Deferred, DeferredList, DeferredLock, ensureDeferred
-from twisted.internet.error import AlreadyCalled, AlreadyCancelled
+from twisted.internet.defer import Deferred, DeferredLock, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from zerogo.control.coordinator_events import CloseWanted
-from zerogo.control.fellow_words import ForGateways, Word
+from zerogo.control.fellow_words import ExitsChanged, ForGateways, GatewayAnswered, GatewaysAsked, Word
+from zerogo.control.gateway_events import (
+    AnswerReceived,
+    DiscrepancyReported,
+    EdgesReported,
+    EnterWanted,
+    GatewayGone,
+    GatewayHere,
+    GatewayPresence,
+    LeaseWanted,
+    OfficeEvent,
+    UsageReported,
+)
 from zerogo.control.gateway_messages import (
     ACCOUNTS_LIMIT,
     Accounts,
@@ -34,19 +45,10 @@ from zerogo.control.gateway_messages import (
     emit,
     parse_office_message,
 )
-from zerogo.control.gateways import (
-    AnswerReceived,
-    DiscrepancyReported,
-    EdgesReported,
-    EnterWanted,
-    GatewayGone,
-    GatewayHere,
-    GatewayOffice,
-    GatewayPresence,
-    LeaseWanted,
-    OfficeEvent,
-    UsageReported,
-)
+from zerogo.control.gateways import GatewayOffice
+from zerogo.controller.gateway_fellows import GatewayFellows, GatewayWord
+from zerogo.controller.gateway_questions import GatewayQuestions
+from zerogo.core import RandomBytes
 from zerogo.errors import ZeroGoError
 from zerogo.exit.account import Account
 from zerogo.ids import NodeId
@@ -58,8 +60,6 @@ from zerogo.store.threads import StoreAccess
 LOOK_SECONDS = 1.0
 """Between two looks at the accounts' revision."""
 FORGET_SECONDS = 3600.0
-ANSWER_SECONDS = 3.0
-"""How long gateways have to answer a question."""
 REMOVED = "this gateway was removed from its controller"
 AUDIT_SECONDS = 30 * 86_400.0
 """How long streams stay in the audit where nothing else is said."""
@@ -76,6 +76,7 @@ class Exits:
         store: StoreAccess,
         clock: IReactorTime,
         unix_time: Callable[[], float],
+        rng: RandomBytes,
         audit_seconds: float = AUDIT_SECONDS,
     ) -> None:
         self._office = office
@@ -84,8 +85,7 @@ class Exits:
         self._unix_time = unix_time
         self.shown_changed: Callable[[], object] = lambda: None
         """Is told when what the API shows of gateways, edges and usage is other than it was."""
-        self.tell_fellows: Callable[[Word], object] | None = None
-        """Tells the other controllers of the same database; None where there are none."""
+        self._fellows = GatewayFellows(office, clock)
         self._shown: object = None
         self._audit_seconds = audit_seconds
         self._settings: Settings | None = None
@@ -96,9 +96,8 @@ class Exits:
         self._unstored: dict[NodeId, int] = {}
         """Gateways whose last batch could not be stored -> the connection it came on. The next begins with a batch."""
         self._sending = DeferredLock()
-        self._asked: dict[int, Deferred[bytes]] = {}
-        self._asked_last = 0
         self._forgot_at = clock.seconds()
+        self._wants_look = self._is_looking = False
         self._send: Callable[[int, bytes], object] = lambda number, data: None
         self._close: Callable[[int, str, bool], object] = lambda number, reason, is_abrupt: None
         self._look = LoopingCall(self._look_at_store)
@@ -106,15 +105,28 @@ class Exits:
         self._pump: Pump[OfficeEvent, tuple[int, bytes] | CloseWanted] = Pump(
             office, clock, outputs=office.outgoing, send=self._act, on_event=self._on_event
         )
+        self._questions = GatewayQuestions(lambda: office.present, lambda: office.far.present, self._put, clock, rng)
 
     def attach(self, send: Callable[[int, bytes], object], close: Callable[[int, str, bool], object]) -> None:
         """Where messages and closings of connections go."""
         self._send, self._close = send, close
         self._look.start(LOOK_SECONDS, now=False)
+        self._fellows.start()
+
+    @property
+    def tell_fellows(self) -> Callable[[Word], object] | None:
+        """Tells the other controllers of the same database; None where there are none."""
+        return self._fellows.tell
+
+    @tell_fellows.setter
+    def tell_fellows(self, tell: Callable[[Word], object] | None) -> None:
+        self._fellows.tell = self._questions.tell = tell
 
     def stop(self) -> None:
         """Do nothing any more; connections are broken off, so that gateways look elsewhere at once."""
         self._pump.stop()
+        self._fellows.stop()
+        self._questions.stop()
         for number in self._office.connections:
             self._close(number, "the controller stops", True)
         if self._look.running:
@@ -125,10 +137,12 @@ class Exits:
     def accounts_changed(self, *names: str) -> None:
         """Accounts were made, changed or removed: tell all gateways."""
         _spawn(self._send_accounts(names), "sending accounts")
+        self._fellows.changed()
 
     def settings_changed(self) -> None:
         """Keys, denials or gateways are others."""
         _spawn(self._send_settings(), "sending settings")
+        self._fellows.changed()
 
     def kick(self, order: Kick) -> None:
         """At all gateways, whichever controller they are connected to."""
@@ -141,11 +155,24 @@ class Exits:
         self._order(gateway, order)
         self._pass_on(gateway, order)
 
-    def heard(self, word: ForGateways) -> None:
-        """Another controller of the same database has orders for gateways; raises `ParseError`."""
-        order = parse_office_message(word.content)
-        if isinstance(order, Kick):
-            self._order(word.gateway, order)
+    def heard(self, word: GatewayWord) -> None:
+        """Another controller of the same database has orders for gateways, or news of its own; raises `ParseError`."""
+        match word:
+            case ForGateways(content):
+                order = parse_office_message(content)
+                if isinstance(order, Kick):
+                    self._order(word.gateway, order)
+            case ExitsChanged():
+                _spawn(self._look_at_store(), "a look at the store")
+            case GatewaysAsked():
+                self._questions.asked(word)
+            case GatewayAnswered():
+                self._questions.heard(word)
+            case _:
+                self._fellows.heard(word)
+
+    def _put(self, gateway: NodeId, question: Ask) -> None:
+        self._pump.call(self._office.tell, gateway, question)
 
     def _order(self, gateway: NodeId | None, order: Kick) -> None:
         if gateway is None:
@@ -175,29 +202,8 @@ class Exits:
         return self._office.streams_of(user)
 
     def ask(self, what: str, argument: str = "") -> Deferred[dict[NodeId, bytes]]:
-        """A JSON document from each gateway that answers in time."""
-        gateways = self._office.present
-        answers = [self._ask(gateway, what, argument) for gateway in gateways]
-        return DeferredList(answers, consumeErrors=True).addCallback(
-            lambda results: {
-                gateway: document
-                for gateway, (is_good, document) in zip(gateways, results, strict=True)
-                if is_good and isinstance(document, bytes)
-            }
-        )
-
-    def _ask(self, gateway: NodeId, what: str, argument: str) -> Deferred[bytes]:
-        self._asked_last += 1
-        number = self._asked_last
-        answer: Deferred[bytes] = Deferred()
-        self._asked[number] = answer
-        answer.addTimeout(ANSWER_SECONDS, self._clock)
-        self._pump.call(self._office.tell, gateway, Ask(number, what, argument))
-        return answer.addBoth(self._answered, number)
-
-    def _answered(self, result: Any, number: int) -> Any:
-        self._asked.pop(number, None)
-        return result
+        """A JSON document from each gateway that answers in time, whichever controller it is connected to."""
+        return self._questions.ask(what, argument)
 
     # ----- connections, from the WebSocket server
 
@@ -238,14 +244,15 @@ class Exits:
                 self._in_turn(event.gateway, self._note_edges, event)
             case DiscrepancyReported():
                 self._in_turn(event.gateway, self._note_discrepancy, event)
-            case AnswerReceived(number, document):
-                self._take_answer(number, document)
+            case AnswerReceived(gateway, number, document):
+                self._questions.answered(gateway, number, document)
             case GatewayHere():
                 _log.info("Gateway {gateway} is here", gateway=str(event.gateway))
                 self.shown_changed()
                 _spawn(self._bring_up_to_date(event), "a gateway's accounts")
             case GatewayGone(gateway):
                 _log.info("Gateway {gateway} has gone", gateway=str(gateway))
+                self._fellows.gone(gateway)
                 self.shown_changed()
 
     def _in_turn(self, gateway: NodeId, work: Callable[[Any], Awaitable[None]], event: Any) -> None:
@@ -283,7 +290,7 @@ class Exits:
     async def _lease(self, event: LeaseWanted) -> None:
         if self._unstored.get(event.gateway) == event.connection:
             return
-        gateways = len(self._office.present)
+        gateways = len(self.presence())
         try:
             work = (event.gateway, event.request, gateways, self._unix_time())
             answer = await self._store.write(exit_usage.lease, *work)
@@ -313,14 +320,6 @@ class Exits:
             await self._store.write(exit_gateways.note_discrepancy, report.edge, difference)
         except ZeroGoError as error:
             _log.error("A discrepancy of {edge} is not stored: {reason}", edge=report.edge, reason=str(error))
-
-    def _take_answer(self, number: int, document: bytes) -> None:
-        waiting = self._asked.pop(number, None)
-        if waiting is not None:
-            try:
-                waiting.callback(document)
-            except (AlreadyCalled, AlreadyCancelled):
-                _log.debug("An answer came too late")
 
     # ----- what gateways are told
 
@@ -391,20 +390,29 @@ class Exits:
         return structs.replace(settings, places=places)
 
     async def _look_at_store(self) -> None:
-        """What changed, and was not sent."""
-        if not self._office.present:
+        """What changed, and was not sent. Who wants a look during one has another one after it."""
+        self._wants_look = True
+        if self._is_looking:
             return
-        self._note_activity()
+        self._is_looking = True
         try:
-            if await self._store.read(exit_users.revision) != self._revision:
-                await self._send_whole()
-            if await self._store.read(exit_gateways.read_settings, self._unix_time()) != self._settings:
-                await self._send_settings()
-            if self._clock.seconds() - self._forgot_at >= FORGET_SECONDS:
-                self._forgot_at = self._clock.seconds()
-                await self._store.write(exit_usage.forget_old, self._audit_seconds, self._unix_time())
+            while self._wants_look and self._office.present:
+                self._wants_look = False
+                await self._compare()
         except ZeroGoError as error:
             _log.error("The accounts cannot be read: {reason}", reason=str(error))
+        finally:
+            self._is_looking = False
+
+    async def _compare(self) -> None:
+        self._note_activity()
+        if await self._store.read(exit_users.revision) != self._revision:
+            await self._send_whole()
+        if await self._store.read(exit_gateways.read_settings, self._unix_time()) != self._settings:
+            await self._send_settings()
+        if self._clock.seconds() - self._forgot_at >= FORGET_SECONDS:
+            self._forgot_at = self._clock.seconds()
+            await self._store.write(exit_usage.forget_old, self._audit_seconds, self._unix_time())
 
     def _note_activity(self) -> None:
         """What gateways tell of without asking for anything: streams that begin and end, edges that come and go."""

@@ -26,7 +26,7 @@ from zerogo.config.controller import ControllerConfig
 from zerogo.config.identity_file import IDENTITY_FILE, load_or_create_identity
 from zerogo.config.private_file import make_private_directory, read_private, write_private
 from zerogo.control.coordinator import Coordinator
-from zerogo.control.fellow_words import Attempted, ForGateways, Spent, Word
+from zerogo.control.fellow_words import Attempted, Spent, Word
 from zerogo.control.gateways import GatewayOffice
 from zerogo.control.token import ADDRESSES_LIMIT, controller_key_hash, emit_base32, join_host_port, split_host_port
 from zerogo.controller import relays
@@ -38,6 +38,7 @@ from zerogo.controller.event_log import EventLog
 from zerogo.controller.exits import Exits
 from zerogo.controller.fellows import Fellows, carrier_of
 from zerogo.controller.flow_keeper import FlowKeeper
+from zerogo.controller.gateway_fellows import GatewayWord
 from zerogo.controller.idempotency import Idempotency
 from zerogo.controller.link_book import LinkBook
 from zerogo.controller.link_rings import LinkRings
@@ -53,6 +54,7 @@ from zerogo.controller.passwords import PasswordThreads
 from zerogo.controller.places import BOOTSTRAP_FILE, ONION_FILE, OWNER_FILE, TOKEN_SEED_FILE, database_place
 from zerogo.controller.proxies import Proxies
 from zerogo.controller.rate_limits import RateLimits
+from zerogo.controller.relay_word import RelayWord
 from zerogo.controller.root import Root
 from zerogo.controller.routes import ROUTES
 from zerogo.controller.shared_limits import SharedLimits
@@ -68,6 +70,7 @@ from zerogo.net.control_server import ControlServer
 from zerogo.net.descriptors import ask_for_descriptors
 from zerogo.net.fetch import make_fetch
 from zerogo.net.listening import CertificateRefused, server_context
+from zerogo.net.revoker import RelayTeller
 from zerogo.net.tcp import fit_narrow_lines
 from zerogo.noise.identity import Identity
 from zerogo.observe.metrics import metrics_site
@@ -107,6 +110,7 @@ class ControllerService(MultiService):
         self._store: StoreThreads | None = None
         self._passwords: PasswordThreads | None = None
         self._membership: Membership | None = None
+        self._relay_word: RelayWord | None = None
         self._exits: Exits | None = None
         self._flows: FlowKeeper | None = None
         self._fellows: Fellows | None = None
@@ -187,6 +191,9 @@ class ControllerService(MultiService):
         if self._view is not None:
             self._view.stop()
         closed = maybeDeferred(super().stopService)
+        if self._relay_word is not None:
+            word = self._relay_word
+            closed.addCallback(lambda _: word.stop())
         if self._fellows is not None:
             closed.addCallback(lambda _: self._fellows and self._fellows.stop())
         closed.addCallback(lambda _: gatherResults(self._stop_listening()))
@@ -226,13 +233,18 @@ class ControllerService(MultiService):
     def _make_desk(
         self, identity: Identity, store: StoreThreads, passwords: PasswordThreads, owner_token: OwnerToken
     ) -> Desk:
-        coordinator = Coordinator(identity, self._rng, relays.access(self._config), self._configured_addresses())
+        access = relays.access(self._config)
+        coordinator = Coordinator(identity, self._rng, access, self._configured_addresses())
         membership = Membership(coordinator, store, self._reactor, time.time, relays.servers(self._config))
         self._membership = membership
+        told = relays.told_relays(self._config)
+        tellers = [RelayTeller(relay, self._reactor, self._rng, time.time) for relay in told]
+        self._relay_word = RelayWord(access, tellers, store, self._reactor)
+        membership.view_read, membership.network_gone = self._relay_word.view_read, self._relay_word.network_gone
         self._flows = FlowKeeper(store, self._reactor, time.time, self._config.flow_log_days * 86_400.0)
         membership.flows_reported = self._flows.take
         office, audit_seconds = GatewayOffice(identity, self._rng), self._config.exit_audit_days * 86_400.0
-        self._exits = Exits(office, store, self._reactor, time.time, audit_seconds)
+        self._exits = Exits(office, store, self._reactor, time.time, self._rng, audit_seconds)
         rates, logins = RateLimits(), LoginLimits()
         carry = carrier_of(self._config, self._reactor)
         if carry is not None:
@@ -273,7 +285,7 @@ class ControllerService(MultiService):
     def _heard(self, word: Word) -> None:
         """What another controller of the same database says; raises `ParseError`."""
         assert self._membership is not None and self._exits is not None and self._limits is not None
-        if isinstance(word, ForGateways):
+        if isinstance(word, GatewayWord):
             self._exits.heard(word)
         elif isinstance(word, Spent | Attempted):
             self._limits.heard(word)

@@ -8,8 +8,13 @@ from zerogo.control.fellow_words import (
     WORD_LIMIT,
     AreaOutdated,
     Attempted,
+    ExitsChanged,
     ForGateways,
     ForMember,
+    GatewayAnswered,
+    GatewayLeft,
+    GatewaysAsked,
+    GatewayTold,
     Looking,
     MemberDecided,
     MemberGone,
@@ -23,10 +28,12 @@ from zerogo.control.fellow_words import (
     emit_word,
     parse_word,
 )
+from zerogo.control.gateway_messages import UserActivity
 from zerogo.errors import ParseError
 from zerogo.ids import NetworkId, NodeId
 
 networks, nodes = st.binary(min_size=5, max_size=5), st.binary(min_size=10, max_size=10)
+activities = st.builds(UserActivity, st.text(max_size=64), *[st.integers(0, 2**53)] * 3, st.booleans(), st.booleans())
 words = st.one_of(
     st.builds(NetworkChanged, networks),
     st.builds(NetworkDeleted, networks),
@@ -39,6 +46,11 @@ words = st.one_of(
     st.builds(AreaOutdated, st.text(max_size=32), st.text(max_size=32)),
     st.builds(ForMember, networks, nodes, st.binary(max_size=100)),
     st.builds(ForGateways, st.binary(max_size=100), st.none() | nodes),
+    st.builds(GatewayTold, nodes, streams=st.integers(0, 2**53), users=st.lists(activities, max_size=3)),
+    st.builds(GatewayLeft, nodes),
+    st.builds(ExitsChanged),
+    st.builds(GatewaysAsked, st.integers(0, 2**53), st.text(max_size=64), st.text(max_size=400)),
+    st.builds(GatewayAnswered, nodes, st.integers(0, 2**53), st.binary(max_size=100)),
     st.builds(Spent, st.dictionaries(st.text(max_size=20), st.integers(1, 2**20), max_size=5)),
     st.builds(Attempted, st.text(max_size=64), st.text(max_size=60), st.sampled_from(Step)),
 )

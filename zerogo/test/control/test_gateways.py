@@ -4,6 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.control.channel import ChannelInitiator
 from zerogo.control.coordinator_events import CloseWanted
+from zerogo.control.gateway_events import EnterWanted, GatewayGone, GatewayHere, UsageReported
 from zerogo.control.gateway_messages import (
     GATEWAY,
     EdgeHere,
@@ -15,16 +16,7 @@ from zerogo.control.gateway_messages import (
     emit,
     parse_office_message,
 )
-from zerogo.control.gateways import (
-    UNANSWERED_SECONDS,
-    UNPROVEN_PER_SOURCE_LIMIT,
-    UNPROVEN_SECONDS,
-    EnterWanted,
-    GatewayGone,
-    GatewayHere,
-    GatewayOffice,
-    UsageReported,
-)
+from zerogo.control.gateways import UNANSWERED_SECONDS, UNPROVEN_PER_SOURCE_LIMIT, UNPROVEN_SECONDS, GatewayOffice
 from zerogo.control.messages import Ping
 from zerogo.noise.identity import Identity
 from zerogo.test.control.pair import CONTROLLER, KEY_HASH, seeded

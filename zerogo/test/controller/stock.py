@@ -125,7 +125,7 @@ class ApiCase(StoreCase):
         self.bootstrap_path.touch(mode=0o600)
         self.bootstrap_path.write_text(BOOTSTRAP_SECRET + "\n")
         store = PromptStore(self.database)
-        self.exits = Exits(GatewayOffice(CONTROLLER, self.rng), store, self.clock, lambda: self.unix_now)
+        self.exits = Exits(GatewayOffice(CONTROLLER, self.rng), store, self.clock, lambda: self.unix_now, self.rng)
         store = PromptStore(self.database)
         self.desk = Desk(
             store=store,

@@ -195,7 +195,7 @@ class ControlledCase(StoreCase):
         self.directory = Path(self.mktemp())
         self.directory.mkdir()
         self.office = GatewayOffice(CONTROLLER, self.rng)
-        self.exits = Exits(self.office, PromptStore(self.database), self.clock, self.unix_time)
+        self.exits = Exits(self.office, PromptStore(self.database), self.clock, self.unix_time, self.rng)
         self.exits.attach(self.send, lambda number, reason, is_abrupt: None)
         self.addCleanup(self.exits.stop)
         _, self.secret = self.database.write(exit_gateways.create_key, KeyKind.GATEWAY, 1e6, "tester", self.rng, NOW)

@@ -139,7 +139,8 @@ class AccountTests(ControlledCase):
         self.assertEqual(live.killed, Reason.DENIED)
 
     def test_what_is_ordered_or_removed_at_another_controller_is_so_here(self) -> None:
-        other = Exits(GatewayOffice(CONTROLLER, self.rng), PromptStore(self.database), self.clock, self.unix_time)
+        store = PromptStore(self.database)
+        other = Exits(GatewayOffice(CONTROLLER, self.rng), store, self.clock, self.unix_time, self.rng)
         other.tell_fellows = self.exits.heard
         gateway = self.one.identity.node_id
         first = self.one.open()
