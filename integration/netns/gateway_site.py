@@ -155,13 +155,15 @@ class Site:
             rules = run(["nft", "list", "chain", "inet", "filter", "prerouting_miniupnpd"])
         return [int(port) for port in re.findall(r"th dport (\d+)", rules)]
 
-    def echoed(self, outer: str) -> bytes:
+    def echoed(self, outer: str, *, by_tcp: bool = False) -> bytes:
         """What comes back to a stranger outside who sends to `outer`; empty where nothing does."""
         host, _, port = outer.rpartition(":")
-        with inside(self.outside), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
-            stranger.settimeout(1.0)
-            stranger.sendto(b"knock", (host, int(port)))
+        kind = socket.SOCK_STREAM if by_tcp else socket.SOCK_DGRAM
+        with inside(self.outside), socket.socket(socket.AF_INET, kind) as stranger:
+            stranger.settimeout(10.0 if by_tcp else 1.0)
             with contextlib.suppress(TimeoutError):
+                stranger.connect((host, int(port)))
+                stranger.sendall(b"knock")
                 return stranger.recv(100)
         return b""
 

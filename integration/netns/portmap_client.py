@@ -1,4 +1,4 @@
-"""A data socket behind a gateway, for `test_portmap`: keeps itself mapped, echoes what comes in, removes the mapping.
+"""A port behind a gateway, for `test_portmap`: keeps itself mapped, echoes what comes in, removes the mapping.
 
 Prints `outer ADDRESS` or `outer none` whenever that changes, and `closed` at its end, which SIGTERM brings.
 """
@@ -10,11 +10,11 @@ import sys
 from typing import Any
 
 from twisted.internet import reactor as installed
-from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
 
 from zerogo.ids import SocketAddress
 from zerogo.net.portmap import PortMapping
-from zerogo.portmap import MappingProtocol
+from zerogo.portmap import MappingProtocol, Transport
 from zerogo.portmap.mapper import PortMapper
 
 reactor: Any = installed
@@ -27,19 +27,30 @@ class Echo(DatagramProtocol):
         self.transport.write(datagram.upper(), addr)  # type: ignore[union-attr]
 
 
+class StreamEcho(Protocol):
+    """The same by TCP."""
+
+    def dataReceived(self, data: bytes) -> None:
+        self.transport.write(data.upper())  # type: ignore[union-attr]
+
+
 def say(*words: object) -> None:
     print(*words, flush=True)
 
 
-def main(port: int, protocols: list[str]) -> None:
+def main(transport: Transport, port: int, protocols: list[str]) -> None:
     """Run until SIGTERM."""
-    reactor.listenUDP(port, Echo())
+    if transport is Transport.TCP:
+        reactor.listenTCP(port, Factory.forProtocol(StreamEcho))
+    else:
+        reactor.listenUDP(port, Echo())
     wanted = [MappingProtocol(each) for each in protocols] or list(MappingProtocol)
     mapping = PortMapping(
         reactor,
         PortMapper(os.urandom, wanted, bytes(32)),
         inner_of=lambda host: SocketAddress(host, port),
         on_change=lambda outer: say("outer", outer or "none"),
+        transport=transport,
     )
     mapping.look()
     reactor.addSystemEventTrigger("before", "shutdown", mapping.stop)
@@ -48,4 +59,4 @@ def main(port: int, protocols: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2:])
+    main(Transport(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])

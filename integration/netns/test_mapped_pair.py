@@ -1,4 +1,5 @@
-"""Two members behind random symmetric NATs, a pair that cannot be direct, are so where one router maps ports.
+"""Two members behind random symmetric NATs, a pair that cannot be direct, are so where one router maps ports. A third,
+whose network lets no UDP through, reaches the TCP port that the same router maps.
 
 The routers are those of the lab; at home Debian's miniupnpd runs beside its rules. `zerogo why`, `ping` and `netcheck`
 are asked what they make of it.
@@ -29,8 +30,9 @@ SCENARIO = """
 defaults: {link: {delay: 5ms}}
 sites:
   hub: {nat: open, hosts: {server: {role: [controller, relay]}}}
-  home: {nat: symmetric-random, hosts: [alice]}
+  home: {nat: symmetric-random, hosts: {alice: {role: agent, settings: {listen-tcp: 8443}}}}
   office: {nat: symmetric-random, hosts: [bob]}
+  bank: {nat: udp-blocked, hosts: [carol]}
 """
 HOOKS = """
 table inet filter {
@@ -69,27 +71,27 @@ class MappedPairTests(SynchronousTestCase):
         self.addCleanup(daemon.wait, 5)
         self.addCleanup(daemon.kill)
 
-    def ask(self, lab: Lab, *arguments: str) -> tuple[int, dict[str, Any]]:
-        """What a command on alice says."""
+    def ask(self, lab: Lab, *arguments: str, host: str = "alice") -> tuple[int, dict[str, Any]]:
+        """What a command on a host says."""
         program = str(Path(sys.executable).with_name("zerogo"))
-        config = str(lab.directory / "alice" / "agent" / "agent.yaml")
-        argv = lab.argv("alice", [program, *arguments, "--json", "--config", config])
+        config = str(lab.directory / host / "agent" / "agent.yaml")
+        argv = lab.argv(host, [program, *arguments, "--json", "--config", config])
         done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
         self.assertTrue(done.stdout.startswith("{"), done.stdout + done.stderr)
         return done.returncode, json.loads(done.stdout)
 
-    def await_direct(self, mesh: Mesh) -> None:
-        """Until alice and bob are direct."""
+    def await_path(self, mesh: Mesh, host: str, peer: str, path: str) -> None:
+        """Until a host reaches a peer that way."""
         until = time.monotonic() + CONNECT_SECONDS
         seen: object = None
         while time.monotonic() < until:
             mesh.check()
-            if mesh.address("alice") and mesh.address("bob"):
-                seen = mesh.peers("alice").get("bob")
-                if seen is not None and seen.path == "direct":
+            if mesh.address(host) and mesh.address(peer):
+                seen = mesh.peers(host).get(peer)
+                if seen is not None and seen.path == path:
                     return
             time.sleep(0.2)
-        self.fail(f"not direct: {seen}")
+        self.fail(f"not {path}: {seen}")
 
     def test_a_router_that_maps_makes_a_hopeless_pair_direct(self) -> None:
         with Lab(parse_scenario(SCENARIO, name="mapped", file="mapped.yaml")) as lab:
@@ -97,7 +99,7 @@ class MappedPairTests(SynchronousTestCase):
             mesh = Mesh(lab)
             self.addCleanup(mesh.close)
             mesh.start_all()
-            self.await_direct(mesh)
+            self.await_path(mesh, "alice", "bob", "direct")
             _, why = self.ask(lab, "why", "bob")
             self.assertIn("bob is reached directly, through a port that this machine's gateway maps", why["sentence"])
             _, ping = self.ask(lab, "ping", "bob", "-c", "2")
@@ -107,6 +109,13 @@ class MappedPairTests(SynchronousTestCase):
             self.assertEqual(found["controllers"][0]["answers"], "genuine")
             self.assertLess(abs(found["controllers"][0]["clock_skew_seconds"]), 3)
             self.assertIn(f"reached at {lab.site('home').wan4}:9993", found["agent"])
+            self.await_path(mesh, "carol", "alice", "tcp")
+            place = f"{lab.site('home').wan4}:8443"
+            self.assertIn(f", takes TCP at {place}, ", found["agent"])
+            _, why = self.ask(lab, "why", "alice", host="carol")
+            self.assertIn(f"alice is reached through its TCP port {place}, ", why["sentence"])
+            _, ping = self.ask(lab, "ping", "alice", "-c", "2", host="carol")
+            self.assertEqual((ping["received"], ping["path"][:3]), (2, "tcp"))
             mesh.close()
             rules = lab.run("home", ["nft", "list", "chain", "inet", "filter", "prerouting_miniupnpd"])
             self.assertNotIn("dport", rules)

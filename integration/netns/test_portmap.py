@@ -66,8 +66,8 @@ class MiniupnpdTests(SynchronousTestCase):
         self.addCleanup(self.site.close)
 
     @contextlib.contextmanager
-    def running(self, *protocols: str) -> Iterator[Client]:
-        command = [sys.executable, "-m", "integration.netns.portmap_client", str(PORT), *protocols]
+    def running(self, *protocols: str, transport: str = "UDP") -> Iterator[Client]:
+        command = [sys.executable, "-m", "integration.netns.portmap_client", transport, str(PORT), *protocols]
         with inside(self.site.inside):
             client = Client(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
         try:
@@ -110,6 +110,17 @@ class MiniupnpdTests(SynchronousTestCase):
     def test_upnp_maps_and_unmaps(self) -> None:
         self.site.start(speaks_pcp=False)
         self.check("UPnP")
+
+    def test_a_tcp_port_is_mapped_and_unmapped_by_each(self) -> None:
+        self.site.start()
+        for protocol in ("PCP", "NAT-PMP", "UPnP"):
+            with self.running(protocol, transport="TCP") as client:
+                outer = client.outer()
+                self.assertEqual(outer, f"{OUTER}:{PORT}")
+                self.assertEqual(self.site.mapped_ports(), [PORT])
+                self.assertEqual((self.site.echoed(outer, by_tcp=True), self.site.echoed(outer)), (b"KNOCK", b""))
+                client.end()
+            self.assertEqual(self.site.mapped_ports(), [])
 
     def test_all_together_make_one_mapping(self) -> None:
         self.site.start()

@@ -18,7 +18,6 @@ from zerogo.agent.reports import (
     offer_report,
     peer_reports,
     plane_report,
-    port_mapping_report,
 )
 from zerogo.control.subnets import EXITS, announced_subnets, parse_subnet
 from zerogo.errors import EnvironmentFault, LocalError
@@ -88,7 +87,8 @@ class LocalCommands:
             controller=self._controller(),
             offer=OfferReport() if segment is None else offer_report(segment.offer()),
             stun_servers=presence.servers,
-            port_mapping=None if agent.mapping is None else port_mapping_report(agent.mapping.status()),
+            port_mapping=agent.mappings.report(),
+            tcp_mapping=agent.mappings.tcp_report(),
             subnets=agent.subnets.reports(),
             exit=agent.subnets.exit_name,
             complaint=agent.subnets.complaint,

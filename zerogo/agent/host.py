@@ -20,6 +20,7 @@ from zerogo.dataplane.interface import IDataplane
 from zerogo.ids import SocketAddress
 from zerogo.net.dial import ControllerAddress
 from zerogo.net.local_api import Command
+from zerogo.portmap.lease import Transport
 from zerogo.portmap.mapper import MapperStatus
 
 Endpoints = Callable[[ControllerAddress], IStreamClientEndpoint]
@@ -28,7 +29,7 @@ Commands = dict[str, Command]
 
 
 class Mapping(Protocol):
-    """Keeps the data socket mapped at the gateway (`zerogo.net.portmap`)."""
+    """Keeps a port mapped at the gateway (`zerogo.net.portmap`)."""
 
     def look(self, *, is_doubtful: bool = False) -> None: ...
 
@@ -41,8 +42,9 @@ class Mapping(Protocol):
 class MappingWish:
     """What a `Mapping` needs of the agent."""
 
+    transport: Transport
     inner_of: Callable[[str], SocketAddress | None]
-    """Our data socket's address on one of our hosts."""
+    """The port's address on one of our hosts."""
     on_change: Callable[[SocketAddress | None], object]
     """Is told the outer address, None when there is none."""
     ignored: Callable[[], Sequence[str]]

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from zerogo.agent.link_reports import LinkReporter
+from zerogo.agent.mappings import Mappings
 from zerogo.agent.pair_facts import pair_facts
 from zerogo.agent.presence import Presence
-from zerogo.agent.reports import PortMappingReport, offer_report, peer_report
+from zerogo.agent.reports import offer_report, peer_report
 from zerogo.control.member import Watched
 from zerogo.control.messages import AgentFacts, LinksReport
 from zerogo.dataplane.interface import PeerCounters
@@ -35,13 +36,13 @@ class Links:
         presence: Presence,
         *,
         tell: Callable[[LinksReport], bool],
-        mapping: Callable[[], PortMappingReport | None],
+        mappings: Mappings,
         is_streamed: Callable[[str], bool],
     ) -> None:
         self._clock = clock
         self._presence = presence
         self._tell = tell
-        self._mapping = mapping
+        self._mappings = mappings
         self._names: dict[str, str] = {}
         self._reporter = LinkReporter(self._why, is_streamed)
         self._due: IDelayedCall | None = None
@@ -97,7 +98,8 @@ class Links:
             offer_report(segment.offer()),
             port=next(iter(self._presence.ports), 0),
             servers=self._presence.servers,
-            mapping=self._mapping(),
+            mapping=self._mappings.report(),
+            tcp_mapping=self._mappings.tcp_report(),
             names=self._names,
         )
         return explain(facts).sentence

@@ -21,6 +21,7 @@ def pair_facts(
     port: int,
     servers: int,
     mapping: PortMappingReport | None,
+    tcp_mapping: PortMappingReport | None,
     names: Mapping[str, str],
 ) -> PairFacts:
     """The pair of this machine and `peer`. `port` is our UDP port, `names` are members' by node id.
@@ -39,6 +40,7 @@ def pair_facts(
         servers=servers,
         wants_mapping=mapping is not None,
         has_gateway=mapping is None or bool(mapping.gateway),
+        tcp_refusal="" if tcp_mapping is None else tcp_mapping.refusal,
     )
 
 
@@ -53,8 +55,13 @@ def end_of(offer: OfferReport) -> End:
     places = [_place(text) for text in offer.candidates]
     relayed = [Place(CandidateKind.RELAY, "[" in text) for text in offer.relayed]
     nat = NatBehaviour(mapping=_member(NatMapping, offer.mapping), ports=_member(PortPattern, offer.ports))
-    ports = tuple(text.partition(" ")[2] for text in offer.streams)
-    return End(places=(*(place for place in places if place is not None), *relayed), nat=nat, ports=ports)
+    streams = [text.partition(" ") for text in offer.streams]
+    return End(
+        places=(*(place for place in places if place is not None), *relayed),
+        nat=nat,
+        ports=tuple(address for _, _, address in streams),
+        is_port_mapped=any(kind == CandidateKind.MAPPED for kind, _, _ in streams),
+    )
 
 
 def _place(text: str) -> Place | None:

@@ -178,6 +178,15 @@ class PortMappingReport(msgspec.Struct, frozen=True, kw_only=True):
     outer: str
     seconds_left: float | None
 
+    @property
+    def refusal(self) -> str:
+        """Why the gateway maps nothing; empty where it does, was not heard of yet, or is not there."""
+        said = dict.fromkeys(self.protocols.values())
+        if self.outer or not self.gateway or not said or "asked" in said or "yes" in said:
+            return ""
+        reasons = [reason for reason in said if reason != "no"]
+        return ", ".join(reasons) or f"it speaks none of {', '.join(self.protocols)}"
+
 
 class SubnetReport(msgspec.Struct, frozen=True, kw_only=True):
     """A network behind a member."""
@@ -214,7 +223,9 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     stun_servers: int = 0
     """So many are asked, by UDP, where we are seen from."""
     port_mapping: PortMappingReport | None = None
-    """None where the configuration wants none."""
+    """Of the UDP port; None where the configuration wants none."""
+    tcp_mapping: PortMappingReport | None = None
+    """Of the open TCP port; None where there is no such port, or the configuration wants no mapping."""
     subnets: list[SubnetReport] = []
     """Networks behind members."""
     exit: str = ""

@@ -12,7 +12,6 @@ controller welcomes us again.
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 import socket
 from collections.abc import Sequence
@@ -27,14 +26,14 @@ from twisted.logger import Logger
 from zerogo.agent.commands import LocalCommands
 from zerogo.agent.control import Controller, controller_addresses
 from zerogo.agent.flow_reports import FlowReporter
-from zerogo.agent.host import Host, Mapping, MappingWish, Watch
+from zerogo.agent.host import Host, Watch
 from zerogo.agent.joining import settle_membership
 from zerogo.agent.links import Links
+from zerogo.agent.mappings import Mappings
 from zerogo.agent.names import Names
 from zerogo.agent.presence import Presence
 from zerogo.agent.record import Membership
 from zerogo.agent.relays import Relays
-from zerogo.agent.reports import port_mapping_report
 from zerogo.agent.routing_log import routing_lines, routing_stats
 from zerogo.agent.state_dir import StateDir, socket_path
 from zerogo.agent.subnets import Subnets
@@ -76,11 +75,6 @@ SAVE_SECONDS = 0.2
 _log = Logger(namespace="zerogo.agent")
 
 
-def derive_nonce_key(identity: Identity) -> bytes:
-    """The key from which this node's PCP nonces are made (RFC 6887 section 11.1), 32 bytes."""
-    return hashlib.blake2s(identity.static_private, person=b"zg-nonce").digest()
-
-
 class AgentService(Service):
     """One agent. Both start methods raise `EnvironmentFault` or `LocalError` with one sentence where it cannot run."""
 
@@ -90,8 +84,6 @@ class AgentService(Service):
         self._token = token
         self._state = StateDir(config.state_dir)
         self._watch: Watch | None = None
-        self.mapping: Mapping | None = None
-        """None where the configuration wants none."""
         self._api: LocalApi | None = None
         self._housekeeping = LoopingCall(self._keep_house)
         self._housekeeping.clock = host.reactor
@@ -110,6 +102,7 @@ class AgentService(Service):
     controller: Controller
     presence: Presence
     relays: Relays
+    mappings: Mappings
     links: Links
     flows: FlowReporter
     subnets: Subnets
@@ -162,9 +155,7 @@ class AgentService(Service):
         self.subnets.close()
         self.names.close()
         self.presence.close()
-        waiting: list[Deferred[Any]] = [self.controller.stop()]
-        if self.mapping is not None:
-            waiting.append(self.mapping.stop())
+        waiting: list[Deferred[Any]] = [self.controller.stop(), *self.mappings.stop()]
         if self._api is not None:
             waiting.append(self._api.stop())
         return DeferredList(waiting, consumeErrors=True)  # type: ignore[return-value]
@@ -210,11 +201,12 @@ class AgentService(Service):
             failed=self.fail,
         )
         self.presence.peers_changed = self._peers_changed
+        self.mappings = Mappings(self.config, self.identity, self.presence, host.map_port)
         self.links = Links(
             host.reactor,
             self.presence,
             tell=self.controller.report,
-            mapping=lambda: None if self.mapping is None else port_mapping_report(self.mapping.status()),
+            mappings=self.mappings,
             is_streamed=self.relays.is_stream,
         )
         self.flows = FlowReporter(
@@ -223,15 +215,6 @@ class AgentService(Service):
             is_member=lambda: self.controller.is_member,
             tell=self.controller.report,
         )
-        if self.config.port_mapping:
-            self.mapping = host.map_port(
-                MappingWish(
-                    inner_of=self.presence.data_address,
-                    on_change=self.presence.use_port_mapped,
-                    ignored=lambda: (self.presence.device_name, *self.config.ignore_interfaces),
-                    nonce_key=derive_nonce_key(self.identity),
-                )
-            )
 
     # The map on disk
 
@@ -377,8 +360,8 @@ class AgentService(Service):
         self.presence.use_map(network_map, self.membership.psk, self._sheet)
         # Before what takes time on this machine: answers of servers take longest.
         self._find_servers()
-        if self.mapping is not None and ports != self.presence.ports:
-            self.mapping.look()
+        if ports != self.presence.ports:
+            self.mappings.look()
         self.subnets.use_map(network_map, self.presence.device_name)
         own = network_map.member(self.identity.node_id)
         self.names.use_map(network_map, self.presence.device_name, () if own is None else own.addresses)
@@ -423,8 +406,7 @@ class AgentService(Service):
         _log.info("Addresses of this machine: {hosts}", hosts=", ".join(hosts) or "none")
         before, self._hosts = self._hosts, hosts
         self.presence.use_hosts(hosts)
-        if self.mapping is not None:
-            self.mapping.look(is_doubtful=before is not None)
+        self.mappings.look(is_doubtful=before is not None)
         if before is None:
             return
         self.controller.look([host for host in before if host not in hosts])

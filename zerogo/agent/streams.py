@@ -2,8 +2,8 @@
 """TCP and TLS connections between this machine and other members: the open port, if there is one, where it is to be
 found, and the dialling of others, as the mesh core asks for it.
 
-Members are told this machine's own addresses with the port, and before these the places that the configuration names,
-whose names are looked up anew whenever the machine's addresses change.
+Members are told the places that the configuration names, whose names are looked up anew whenever the addresses of this
+machine change; then what the router maps to the port; then this machine's own addresses with the port.
 """
 
 from __future__ import annotations
@@ -91,6 +91,7 @@ class Streams:
         self._user: StreamUser | None = None
         self._hosts: list[str] = []
         self._resolved: list[SocketAddress] = []
+        self._port_mapped: SocketAddress | None = None
         self._is_open = False
         self._is_started = False
         self._driver = make(
@@ -131,6 +132,15 @@ class Streams:
         self._hosts = list(hosts)
         self._look()
 
+    def address(self, host: str) -> SocketAddress | None:
+        """The port's address on one of the machine's hosts; None where no port is open."""
+        return SocketAddress.of(host, self._port) if self._port is not None and self._is_open else None
+
+    def use_port_mapped(self, outer: SocketAddress | None) -> None:
+        """What the router maps to the port; None where it maps nothing."""
+        self._port_mapped = outer
+        self._tell()
+
     def _look(self) -> None:
         if self._port is None or self._user is None:
             return
@@ -149,10 +159,12 @@ class Streams:
 
     def _candidates(self) -> Iterable[Candidate]:
         own = [] if self._port is None else [SocketAddress.of(host, self._port) for host in self._hosts]
-        for rank, place in enumerate(self._resolved):
+        mapped = [] if self._port_mapped is None else [self._port_mapped]
+        leading = list(dict.fromkeys([*self._resolved, *mapped]))
+        for rank, place in enumerate(leading):
             yield Candidate.passive(place, CandidateKind.MAPPED, rank)
         for rank, place in enumerate(own):
-            if place not in self._resolved:
+            if place not in leading:
                 yield Candidate.passive(place, CandidateKind.HOST, rank)
 
     def _find(self, fragment: bytes) -> StreamKey | None:

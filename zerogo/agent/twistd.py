@@ -174,6 +174,7 @@ def real_host(reactor: Any, proxy: Proxy | None, tor: TorPlaces, commands: Comma
             PortMapper(os.urandom, nonce_key=wish.nonce_key),
             inner_of=wish.inner_of,
             on_change=wish.on_change,
+            transport=wish.transport,
             ignored=wish.ignored,
         )
 

@@ -187,6 +187,8 @@ def _agent(config: AgentConfig) -> str:
     mapped = f", reached at {mapping.outer} by {mapping.used}" if mapping is not None and mapping.outer else ""
     tcp = ", ".join(text.partition(" ")[2] for text in status.offer.streams)
     open_port = f", takes TCP at {tcp}" if tcp else ""
+    if status.tcp_mapping is not None and status.tcp_mapping.refusal:
+        open_port += f" (the router does not map that port: {status.tcp_mapping.refusal})"
     ports = ", ".join(map(str, status.ports))
     return f"{status.state} of {status.network_name or status.network}, port {ports}{mapped}{open_port}"
 

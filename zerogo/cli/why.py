@@ -60,6 +60,7 @@ def why(name: str, config: Path | None, state_dir: Path | None, verbose: bool, a
         port=next(iter(status.ports), 0),
         servers=status.stun_servers,
         mapping=status.port_mapping,
+        tcp_mapping=status.tcp_mapping,
         names=names_of(peers),
     )
     explanation = explain(facts)

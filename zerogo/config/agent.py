@@ -82,10 +82,11 @@ class AgentConfig:
     port: int = option(PORT, 9993)
     """The UDP port of the data sockets; 0 takes a random one."""
     port_mapping: bool = option(SWITCH, True)
-    """Ask the router to let members in at our UDP port, by PCP, NAT-PMP or UPnP."""
+    """Ask the router to let members in at our UDP port, and at that of `listen-tcp`, by PCP, NAT-PMP or UPnP."""
     listen_tcp: int | None = option(integer(1, 65535), None, "443")
     """A TCP port for members whose network lets no UDP through: at this machine's own addresses, plain and TLS at once.
-    It answers nobody else. Members try it beside UDP, and use it while UDP does not get through."""
+    It answers nobody else. Members try it beside UDP, and use it while UDP does not get through. Behind a router that
+    maps ports it should be 1024 or more: many routers map no others."""
     tcp_addresses: tuple[str, ...] = option(many(HOST_PORT), (), "[home.example.net:443]")
     """Where that port is reached from outside, if a router forwards it by hand; its own addresses need not be named."""
     ignore_interfaces: tuple[str, ...] = option(

@@ -1,5 +1,5 @@
 # -*- test-case-name: zerogo.test.net.test_portmap -*-
-"""Drives port mapping (`zerogo.portmap`) for one data socket: finds the gateway, carries datagrams and HTTP calls.
+"""Drives port mapping (`zerogo.portmap`) for one port of ours: finds the gateway, carries datagrams and HTTP calls.
 
 One UDP socket, bound to our own address on the way to the gateway, asks; another hears what gateways announce to all
 hosts (RFC 6887 section 14.1.1). HTTP connections go to the gateway's address and nowhere else. Where a socket cannot be
@@ -27,7 +27,7 @@ from zerogo.net.addresses import Interfaces, read_interfaces
 from zerogo.net.datagram import open_udp_socket
 from zerogo.net.pump import Pump
 from zerogo.portmap.http import HttpAnswer, parse_answer
-from zerogo.portmap.lease import Site
+from zerogo.portmap.lease import Site, Transport
 from zerogo.portmap.mapper import Closed, MapperEvent, MapperStatus, MappingFound, MappingLost, PortMapper
 from zerogo.portmap.natpmp import ANNOUNCEMENT_GROUP, ANNOUNCEMENT_PORT
 from zerogo.portmap.upnp import CALL_SECONDS, HttpCall
@@ -122,9 +122,9 @@ class _Call(Protocol):
 
 
 class PortMapping:
-    """Keeps one data socket reachable through the gateway.
+    """Keeps one port reachable through the gateway.
 
-    :param inner_of: our data socket's address on one of our hosts, None where there is none.
+    :param inner_of: the port's address on one of our hosts, None where there is none.
     :param on_change: is told the outer address, and None when there is none any more.
     """
 
@@ -135,11 +135,13 @@ class PortMapping:
         *,
         inner_of: Callable[[str], SocketAddress | None],
         on_change: Callable[[SocketAddress | None], object],
+        transport: Transport = Transport.UDP,
         ignored: Callable[[], Sequence[str]] = tuple,
         read: Callable[[], Interfaces] = read_interfaces,
     ) -> None:
         self._reactor = reactor
         self._inner_of = inner_of
+        self._transport = transport
         self._on_change = on_change
         self._ignored = ignored
         self._read = read
@@ -187,7 +189,7 @@ class PortMapping:
             _log.warn("The gateway was not found: {error}", error=str(error))
             return None
         inner = None if gateway is None else self._inner_of(gateway.source)
-        return None if gateway is None or inner is None else Site(gateway.host, inner)
+        return None if gateway is None or inner is None else Site(gateway.host, inner, self._transport)
 
     # Sockets
 
@@ -229,10 +231,18 @@ class PortMapping:
     def _event(self, event: MapperEvent) -> None:
         match event:
             case MappingFound(protocol, outer):
-                _log.info("The gateway maps {outer} to us, by {protocol}", outer=str(outer), protocol=protocol.value)
+                _log.info(
+                    "The gateway maps {transport} {outer} to us, by {protocol}",
+                    transport=self._transport.value,
+                    outer=str(outer),
+                    protocol=protocol.value,
+                )
                 self._on_change(outer)
             case MappingLost(reason):
-                _log.info("The gateway maps nothing to us any more: {reason}", reason=reason)
+                transport = self._transport.value
+                _log.info(
+                    "The gateway maps no {transport} to us any more: {reason}", transport=transport, reason=reason
+                )
                 self._on_change(None)
             case HttpCall():
                 self._call(event)

@@ -1,4 +1,4 @@
-"""Port mapping: having the router in front of us let datagrams in, by the three protocols that routers know. Pure.
+"""Port mapping: having the router in front of us let others in at a port, by three protocols that routers know. Pure.
 
 A mapping makes a NAT that filters or maps per destination reachable for everybody, and lasts as long as its lease.
 
@@ -14,7 +14,7 @@ The gateway is not trusted: it is the only address that is ever talked to, whate
 have bounds; and all that a lie of it achieves is an address of no use to our peers.
 """
 
-from zerogo.portmap.lease import MappingProtocol, Site
+from zerogo.portmap.lease import MappingProtocol, Site, Transport
 from zerogo.portmap.mapper import PortMapper
 
-__all__ = ["MappingProtocol", "PortMapper", "Site"]
+__all__ = ["MappingProtocol", "PortMapper", "Site", "Transport"]

@@ -151,7 +151,8 @@ class NatPmpClient(DatagramClient):
                 self._receive_mapping(response, now)
 
     def _receive_mapping(self, response: natpmp.MapResponse, now: float) -> None:
-        if response.result == 0 and response.inner_port != self.site.inner.port:
+        is_ours = (response.transport, response.inner_port) == (self.site.transport, self.site.inner.port)
+        if response.result == 0 and not is_ours:
             return
         if self._is_awaiting(_Step.UNMAP) and (response.lifetime == 0 or response.result):
             self._settle(Withdrawn())
@@ -170,7 +171,7 @@ class NatPmpClient(DatagramClient):
 
     def _map(self, lifetime: int) -> bytes:
         wanted = (self._outer_port or self.site.inner.port) if lifetime else 0
-        return natpmp.emit_map_request(self.site.inner.port, wanted, lifetime)
+        return natpmp.emit_map_request(self.site.inner.port, wanted, lifetime, self.site.transport)
 
 
 @define(eq=False)
@@ -189,7 +190,7 @@ class PcpClient(DatagramClient):
                 self._note_epoch(epoch, now)
                 if self._is_awaiting(_Step.PROBE):
                     self._settle(Present(epoch))
-            case pcp.MapResponse(nonce=self._nonce, inner_port=self.site.inner.port):
+            case pcp.MapResponse(nonce=self._nonce, inner_port=self.site.inner.port, transport=self.site.transport):
                 self._receive_mapping(response, now)
 
     def _receive_mapping(self, response: pcp.MapResponse, now: float) -> None:
@@ -211,4 +212,4 @@ class PcpClient(DatagramClient):
     def _map(self, lifetime: int) -> bytes:
         inner = self.site.inner
         nowhere = SocketAddress("::" if inner.is_ipv6 else "0.0.0.0", inner.port)  # noqa: S104 - "any address"
-        return pcp.emit_map_request(inner, self._outer or nowhere, self._nonce, lifetime)
+        return pcp.emit_map_request(inner, self._outer or nowhere, self._nonce, lifetime, self.site.transport)

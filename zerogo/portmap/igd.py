@@ -2,7 +2,7 @@
 """UPnP Internet Gateway Device (WANIPConnection:1 and :2, WANPPPConnection:1): its description and its actions.
 
 The description names services and where their actions are called, by SOAP. All that is used is the outer address, and
-adding and removing a mapping of a UDP port.
+adding and removing a mapping of a UDP or TCP port.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from xml.sax.saxutils import escape
 from attrs import frozen
 
 from zerogo.errors import ParseError
-from zerogo.ids import SocketAddress
 from zerogo.portmap.http import Url, emit_post
+from zerogo.portmap.lease import Site, Transport
 from zerogo.portmap.xmltree import Element, parse_xml
 
 SERVICES = (
@@ -26,8 +26,8 @@ SERVICES = (
 """Best first."""
 SERVICES_LIMIT = 4
 DESCRIPTION = "ZeroGo"
-CONFLICT, ONLY_PERMANENT = 718, 725
-"""Error codes: the outer port is taken; mappings have no end here."""
+NOT_ALLOWED, CONFLICT, ONLY_PERMANENT = 606, 718, 725
+"""Error codes: of this port, or at all; the outer port is taken; mappings have no end here."""
 _ERRORS = {
     501: "it failed",
     606: "its owner does not allow it",
@@ -99,7 +99,7 @@ def emit_outer_address_call(service: Service) -> bytes:
     return _emit_call(service, "GetExternalIPAddress", {})
 
 
-def emit_add_call(service: Service, inner: SocketAddress, outer_port: int, lifetime: int) -> bytes:
+def emit_add_call(service: Service, site: Site, outer_port: int, lifetime: int) -> bytes:
     """Ask for a mapping of `lifetime` seconds (0: for ever)."""
     return _emit_call(
         service,
@@ -107,9 +107,9 @@ def emit_add_call(service: Service, inner: SocketAddress, outer_port: int, lifet
         {
             "NewRemoteHost": "",
             "NewExternalPort": str(outer_port),
-            "NewProtocol": "UDP",
-            "NewInternalPort": str(inner.port),
-            "NewInternalClient": inner.host,
+            "NewProtocol": site.transport.value,
+            "NewInternalPort": str(site.inner.port),
+            "NewInternalClient": site.inner.host,
             "NewEnabled": "1",
             "NewPortMappingDescription": DESCRIPTION,
             "NewLeaseDuration": str(lifetime),
@@ -117,9 +117,9 @@ def emit_add_call(service: Service, inner: SocketAddress, outer_port: int, lifet
     )
 
 
-def emit_remove_call(service: Service, outer_port: int) -> bytes:
+def emit_remove_call(service: Service, outer_port: int, transport: Transport) -> bytes:
     """Remove a mapping."""
-    arguments = {"NewRemoteHost": "", "NewExternalPort": str(outer_port), "NewProtocol": "UDP"}
+    arguments = {"NewRemoteHost": "", "NewExternalPort": str(outer_port), "NewProtocol": transport.value}
     return _emit_call(service, "DeletePortMapping", arguments)
 
 

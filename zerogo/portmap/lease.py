@@ -23,14 +23,22 @@ class MappingProtocol(enum.StrEnum):
     UPNP = "UPnP"
 
 
+class Transport(enum.StrEnum):
+    """Whose port is mapped; the values are UPnP's words."""
+
+    UDP = "UDP"
+    TCP = "TCP"
+
+
 @frozen
 class Site:
-    """Where a mapping is wanted: by which gateway, for which of our addresses and data sockets."""
+    """Where a mapping is wanted: by which gateway, for which of our addresses and ports."""
 
     gateway: str
     """IP address, canonical text."""
     inner: SocketAddress
-    """Our own address on the way to the gateway, with the port of the data socket."""
+    """Our own address on the way to the gateway, with the port."""
+    transport: Transport = Transport.UDP
 
 
 @frozen

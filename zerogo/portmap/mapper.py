@@ -53,7 +53,7 @@ NONCE_KEY_BYTES = 32
 
 @frozen
 class MappingFound:
-    """Whoever sends to `outer` reaches our data socket; a further one replaces the one before."""
+    """Whoever sends or connects to `outer` reaches our port; a further one replaces the one before."""
 
     protocol: MappingProtocol
     outer: SocketAddress
@@ -123,7 +123,7 @@ class _Lease:
 
 
 class PortMapper:
-    """The core; one per data socket. Verbs take monotonic seconds last."""
+    """The core; one per port. Verbs take monotonic seconds last."""
 
     def __init__(
         self,
@@ -269,7 +269,7 @@ class PortMapper:
     def _client(self, protocol: MappingProtocol, site: Site) -> _Client:
         match protocol:
             case MappingProtocol.PCP:
-                place = f"{site.gateway} {site.inner}".encode("ascii")
+                place = f"{site.gateway} {site.inner} {site.transport}".encode("ascii")
                 nonce = hashlib.blake2s(
                     place, key=self._nonce_key, digest_size=pcp.NONCE_BYTES, person=b"zg-pcp"
                 ).digest()

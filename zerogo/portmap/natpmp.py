@@ -1,10 +1,10 @@
 # -*- test-case-name: zerogo.test.portmap.test_natpmp -*-
-"""NAT-PMP (RFC 6886): the outer address of a gateway, and mappings of a UDP port. Bytes to values and back.
+"""NAT-PMP (RFC 6886): the outer address of a gateway, and mappings of a UDP or TCP port. Bytes to values and back.
 
     request    0 | opcode 1                                                                  outer address: opcode 0
-               0 | 1 | 0 2 | inner port 2 | wanted outer port 2 | lifetime 4                 map UDP: opcode 1
+               0 | opcode 1 | 0 2 | inner port 2 | wanted outer port 2 | lifetime 4          map: UDP 1, TCP 2
     response   0 | 128 + opcode | result 2 | epoch 4 | outer address 4
-               0 | 129 | result 2 | epoch 4 | inner port 2 | outer port 2 | lifetime 4
+               0 | 128 + opcode | result 2 | epoch 4 | inner port 2 | outer port 2 | lifetime 4
 
 A lifetime of 0 removes the mapping. The gateway's own address changes are multicast as unasked responses of opcode 0.
 """
@@ -17,13 +17,16 @@ import struct
 from attrs import frozen
 
 from zerogo.errors import ParseError
+from zerogo.portmap.lease import Transport
 
 PORT = 5351
 """Of the gateway, for PCP as well."""
 ANNOUNCEMENT_GROUP = "224.0.0.1"
 ANNOUNCEMENT_PORT = 5350
 VERSION = 0
-_ADDRESS_OPCODE, _MAP_OPCODE, _RESPONSE = 0, 1, 0x80
+_ADDRESS_OPCODE, _RESPONSE = 0, 0x80
+_MAP_OPCODES = {Transport.UDP: 1, Transport.TCP: 2}
+_MAP_ANSWERS = {_RESPONSE | opcode: transport for transport, opcode in _MAP_OPCODES.items()}
 _HEAD = struct.Struct("!BBHI")
 _MAP_REQUEST = struct.Struct("!BBxxHHI")
 _MAP_BODY = struct.Struct("!HHI")
@@ -47,13 +50,14 @@ class OuterAddressResponse:
 
 @frozen(kw_only=True)
 class MapResponse:
-    """A UDP port mapping; ports and lifetime (seconds) mean nothing where the result is not 0."""
+    """A port mapping; ports and lifetime (seconds) mean nothing where the result is not 0."""
 
     result: int
     epoch: int
     inner_port: int
     outer_port: int
     lifetime: int
+    transport: Transport = Transport.UDP
 
 
 def emit_outer_address_request() -> bytes:
@@ -61,9 +65,9 @@ def emit_outer_address_request() -> bytes:
     return bytes((VERSION, _ADDRESS_OPCODE))
 
 
-def emit_map_request(inner_port: int, outer_port: int, lifetime: int) -> bytes:
+def emit_map_request(inner_port: int, outer_port: int, lifetime: int, transport: Transport = Transport.UDP) -> bytes:
     """Ask for a mapping of `lifetime` seconds; 0 for both of the last two removes it."""
-    return _MAP_REQUEST.pack(VERSION, _MAP_OPCODE, inner_port, outer_port, lifetime)
+    return _MAP_REQUEST.pack(VERSION, _MAP_OPCODES[transport], inner_port, outer_port, lifetime)
 
 
 def parse_response(data: bytes) -> OuterAddressResponse | MapResponse:
@@ -79,12 +83,15 @@ def parse_response(data: bytes) -> OuterAddressResponse | MapResponse:
         return OuterAddressResponse(
             result=result, epoch=epoch, host=str(ipaddress.IPv4Address(body)) if result == 0 else None
         )
-    if opcode != _RESPONSE | _MAP_OPCODE:
+    transport = _MAP_ANSWERS.get(opcode)
+    if transport is None:
         raise ParseError(f"a NAT-PMP response to opcode {opcode}")
     if result == 0 and len(body) != _MAP_BODY.size:
         raise ParseError(f"a NAT-PMP response of {len(data)} bytes")
     inner, outer, lifetime = _MAP_BODY.unpack(body[: _MAP_BODY.size].ljust(_MAP_BODY.size, b"\0"))
-    return MapResponse(result=result, epoch=epoch, inner_port=inner, outer_port=outer, lifetime=lifetime)
+    return MapResponse(
+        result=result, epoch=epoch, inner_port=inner, outer_port=outer, lifetime=lifetime, transport=transport
+    )
 
 
 def result_reason(result: int) -> str:

@@ -1,5 +1,5 @@
 # -*- test-case-name: zerogo.test.portmap.test_pcp -*-
-"""PCP (RFC 6887): ANNOUNCE and MAP of a UDP port, for IPv4 NATs and IPv6 firewalls. Bytes to values and back.
+"""PCP (RFC 6887): ANNOUNCE and MAP of a UDP or TCP port, for IPv4 NATs and IPv6 firewalls. Bytes to values and back.
 
     request    2 | opcode 1 | 0 2 | lifetime 4 | client address 16 | opcode's data          (ANNOUNCE: opcode 0)
     response   2 | 128 + opcode | 0 1 | result 1 | lifetime 4 | epoch 4 | 0 12 | opcode's data
@@ -17,13 +17,15 @@ from attrs import frozen
 
 from zerogo.errors import ParseError
 from zerogo.ids import SocketAddress
+from zerogo.portmap.lease import Transport
 
 VERSION = 2
 NONCE_BYTES = 12
 DATAGRAM_LIMIT = 1100
 """RFC 6887 section 7."""
 _ANNOUNCE, _MAP, _RESPONSE = 0, 1, 0x80
-_UDP = 17
+_PROTOCOLS = {Transport.UDP: 17, Transport.TCP: 6}
+_TRANSPORTS = {protocol: transport for transport, protocol in _PROTOCOLS.items()}
 _REQUEST = struct.Struct("!BBxxI16s")
 _RESPONSE_HEAD = struct.Struct("!BBxBII12x")
 _MAP_BODY = struct.Struct("!12sB3xHH16s")
@@ -38,7 +40,7 @@ _RESULTS = {
     6: "it did not understand an option",
     7: "it has no outer address itself",
     8: "it is out of resources",
-    9: "it maps no UDP",
+    9: "it does not map ports of this protocol",
     10: "this machine has as many mappings as it may have",
     11: "the outer port is taken",
     12: "another router is between it and this machine",
@@ -65,6 +67,7 @@ class MapResponse:
     nonce: bytes
     inner_port: int
     outer: SocketAddress
+    transport: Transport = Transport.UDP
 
 
 def _packed(host: str) -> bytes:
@@ -77,10 +80,12 @@ def emit_announce_request(client: str) -> bytes:
     return _REQUEST.pack(VERSION, _ANNOUNCE, 0, _packed(client))
 
 
-def emit_map_request(inner: SocketAddress, outer: SocketAddress, nonce: bytes, lifetime: int) -> bytes:
+def emit_map_request(
+    inner: SocketAddress, outer: SocketAddress, nonce: bytes, lifetime: int, transport: Transport = Transport.UDP
+) -> bytes:
     """Ask for a mapping of `lifetime` seconds, `outer` if it can be had; a lifetime of 0 removes it."""
     head = _REQUEST.pack(VERSION, _MAP, lifetime, _packed(inner.host))
-    return head + _MAP_BODY.pack(nonce, _UDP, inner.port, outer.port, _packed(outer.host))
+    return head + _MAP_BODY.pack(nonce, _PROTOCOLS[transport], inner.port, outer.port, _packed(outer.host))
 
 
 def parse_response(data: bytes) -> AnnounceResponse | MapResponse:
@@ -93,7 +98,8 @@ def parse_response(data: bytes) -> AnnounceResponse | MapResponse:
     if opcode != _RESPONSE | _MAP or len(data) < _RESPONSE_HEAD.size + _MAP_BODY.size:
         raise ParseError(f"a PCP response to opcode {opcode} of {len(data)} bytes")
     nonce, protocol, inner_port, outer_port, packed = _MAP_BODY.unpack_from(data, _RESPONSE_HEAD.size)
-    if protocol != _UDP:
+    transport = _TRANSPORTS.get(protocol)
+    if transport is None:
         raise ParseError(f"a PCP mapping of protocol {protocol}")
     return MapResponse(
         result=result,
@@ -102,6 +108,7 @@ def parse_response(data: bytes) -> AnnounceResponse | MapResponse:
         nonce=nonce,
         inner_port=inner_port,
         outer=SocketAddress.of(str(ipaddress.IPv6Address(packed)), outer_port),
+        transport=transport,
     )
 
 

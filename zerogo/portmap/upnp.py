@@ -3,8 +3,8 @@
 
     search by UDP -> GET description -> GetExternalIPAddress -> AddPortMapping -> ... -> DeletePortMapping
 
-An outer port that is taken is followed by others, drawn; a gateway that knows only mappings without an end gets one,
-which is removed when the agent ends.
+An outer port that is taken is followed by others, drawn, and so is a low one that is not allowed; a gateway that knows
+only mappings without an end gets one, which is removed when the agent ends.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ CALL_SECONDS = 3.0
 LOCATIONS_LIMIT = 3
 PORT_TRIES = 4
 _LOW_PORT, _PORTS = 49152, 16384
+_SYSTEM_PORTS = 1024
+"""Many gateways keep those below to themselves."""
 _QUEUE_LIMIT = 16
 
 
@@ -100,7 +102,7 @@ class IgdClient:
             self._settle(Withdrawn())
             return
         self._step = _Step.REMOVE
-        self._call(igd.emit_remove_call(self._services[0], self._outer_port), now)
+        self._call(igd.emit_remove_call(self._services[0], self._outer_port, self.site.transport), now)
 
     def receive(self, data: bytes, now: float) -> None:
         """An answer to the search; raises `ParseError`."""
@@ -191,7 +193,9 @@ class IgdClient:
 
     def _not_added(self, code: int, reason: str, now: float) -> None:
         self._tries += 1
-        if self._tries >= PORT_TRIES or code not in (igd.CONFLICT, igd.ONLY_PERMANENT):
+        is_low = code == igd.NOT_ALLOWED and self._outer_port < _SYSTEM_PORTS
+        may_help = is_low or code in (igd.CONFLICT, igd.ONLY_PERMANENT)
+        if self._tries >= PORT_TRIES or not may_help:
             self._settle(Declined(reason))
             return
         port = self._outer_port
@@ -231,7 +235,7 @@ class IgdClient:
 
     def _add(self, outer_port: int, now: float) -> None:
         self._step, self._outer_port = _Step.ADD, outer_port
-        self._call(igd.emit_add_call(self._services[0], self.site.inner, outer_port, self._lease), now)
+        self._call(igd.emit_add_call(self._services[0], self.site, outer_port, self._lease), now)
 
     def _call(self, request: bytes, now: float, server: SocketAddress | None = None) -> None:
         self._number += 1

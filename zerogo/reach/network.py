@@ -202,7 +202,10 @@ def _advice(facts: NetworkFacts, grade: Grade) -> Iterator[str]:
         yield "Open a web page in a browser here and see whether the network wants a log-in."
     if facts.hosts and facts.servers and not facts.has_udp:
         yield f"Have the firewall let UDP out: from port {facts.port}, to any."
-        yield "Or set `listen-tcp: 443` at members that can be reached from outside: then no relay is needed for them."
+        yield (
+            "Or set `listen-tcp: 443` at members that can be reached from outside, a port from 1024 on where a router "
+            "maps ports: then no relay is needed for them."
+        )
     is_behind_nat = facts.survey.mapping not in (NatMapping.NONE, NatMapping.UNKNOWN)
     if is_behind_nat and not facts.is_mapped and not facts.has_second_nat and facts.mapper is not None:
         is_urgent = facts.survey.mapping is NatMapping.PER_DESTINATION

@@ -36,6 +36,8 @@ class End:
     nat: NatBehaviour = field(factory=NatBehaviour)
     ports: tuple[str, ...] = ()
     """Where it takes TCP connections of members."""
+    is_port_mapped: bool = False
+    """Whether one of these leads there through a router."""
 
     def has(self, *kinds: CandidateKind, is_ipv6: bool | None = None) -> bool:
         """Whether there is a candidate of one of these kinds, and of that family where one is given."""
@@ -91,6 +93,8 @@ class PairFacts:
     wants_mapping: bool = True
     """Whether this agent asks its gateway for a mapping."""
     has_gateway: bool = True
+    tcp_refusal: str = ""
+    """Why our gateway does not map our TCP port; empty where it does, or was not asked."""
 
 
 class Cause(enum.Enum):
@@ -303,17 +307,30 @@ def _tcp_there(pair: PairFacts) -> list[str]:
     """Without UDP, a port of the other end that can be reached spares the relay."""
     if _is_by_tcp(pair):
         return []
+    is_behind_nat = pair.theirs.nat.mapping in (NatMapping.STABLE, NatMapping.PER_DESTINATION)
+    if pair.theirs.ports and is_behind_nat and not pair.theirs.is_port_mapped:
+        return [f"The router of {pair.name} does not map its TCP port: `zerogo netcheck` there says why."]
     if pair.theirs.ports:
         return [f"Have the firewall of {pair.name} let TCP in to {pair.theirs.ports[0]}: nothing was reached there."]
-    return [f"Where {pair.name} can be reached from outside, set `listen-tcp: 443` in its configuration."]
+    return [_open_port(pair.name)]
 
 
 def _tcp_here(pair: PairFacts) -> list[str]:
     if _is_by_tcp(pair):
         return []
+    if pair.ours.ports and pair.tcp_refusal:
+        by_hand = "allow it there, or forward the port by hand and name the place in `tcp-addresses`"
+        return [f"The router of this machine does not map its TCP port ({pair.tcp_refusal}): {by_hand}."]
     if pair.ours.ports:
         return [f"Have the firewall here let TCP in to {pair.ours.ports[0]}: {pair.name} has not come by it."]
-    return ["Where this machine can be reached from outside, set `listen-tcp: 443` in its configuration."]
+    return [_open_port("this machine")]
+
+
+def _open_port(whose: str) -> str:
+    return (
+        f"Where {whose} can be reached from outside, set `listen-tcp: 443` in its configuration; "
+        "behind a router that maps ports, a port from 1024 on."
+    )
 
 
 def _relay(pair: PairFacts, end: End, whose: str) -> list[str]:

@@ -22,8 +22,9 @@ class LinksTests(SynchronousTestCase):
         )
         segment.plane_name = "native"
         self.presence: Any = SimpleNamespace(segment=segment, ports=[9993], servers=2)
+        mappings: Any = SimpleNamespace(report=lambda: None, tcp_report=lambda: None)
         self.links = Links(
-            self.clock, self.presence, tell=self.tell, mapping=lambda: None, is_streamed=lambda address: False
+            self.clock, self.presence, tell=self.tell, mappings=mappings, is_streamed=lambda address: False
         )
         self.addCleanup(self.links.stop)
 

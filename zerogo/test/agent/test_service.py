@@ -14,8 +14,7 @@ from zerogo.control.member import RelayCredentials
 from zerogo.control.messages import RefusalCode
 from zerogo.control.relays import RelayCredential
 from zerogo.control.token import JoinToken
-from zerogo.ice.candidate import CandidateKind
-from zerogo.ids import NetworkId, SocketAddress
+from zerogo.ids import NetworkId
 from zerogo.noise.identity import Identity
 from zerogo.secret import Secret
 from zerogo.test.agent.world import NETWORK, Machine, World
@@ -75,34 +74,6 @@ class SeveralControllersTests(AgentTestCase):
         anna.start()
         self.world.until(lambda: anna.agent.controller.is_member)
         self.assertEqual(anna.agent.controller.status().address, "ws://192.0.2.77:9394")
-
-
-class PortMappingTests(AgentTestCase):
-    def test_the_gateway_is_asked_for_the_data_socket_and_what_it_maps_is_offered(self) -> None:
-        anna, bob = self.pair()
-        outer = SocketAddress("198.51.100.7", 40000)
-        self.assertEqual(anna.mapping.wish.inner_of("192.0.2.11"), SocketAddress("192.0.2.11", 9993))
-        anna.mapping.wish.on_change(outer)
-        self.world.pass_time(0.5)
-        segment = bob.agent.presence.segment
-        told = segment._node._directory.peers()[0].search.signalling.remote_offer.candidates
-        self.assertIn((CandidateKind.MAPPED, outer), [(each.kind, each.address) for each in told])
-
-    def test_it_is_asked_again_when_addresses_change_and_told_at_the_end(self) -> None:
-        anna = self.machine("anna", "192.0.2.11")
-        anna.start(self.controller.token)
-        self.assertEqual(anna.mapping.looks, [False])
-        anna.change_address("192.0.2.21")
-        self.assertEqual(anna.mapping.looks, [False, True])
-        self.assertEqual(self.status(anna).port_mapping.protocols, {"PCP": "its owner does not allow it"})
-        anna.stop()
-        self.assertTrue(anna.mapping.is_stopped)
-
-    def test_who_wants_no_mapping_asks_nobody(self) -> None:
-        anna = self.machine("anna", "192.0.2.11")
-        anna.config = evolve(anna.config, port_mapping=False)
-        anna.start(self.controller.token)
-        self.assertIsNone(self.status(anna).port_mapping)
 
 
 class JoinTests(AgentTestCase):

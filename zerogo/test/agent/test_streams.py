@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.ids import SocketAddress
 from zerogo.mesh.streaming import HEAD_START_SECONDS, PeerStream
+from zerogo.portmap.lease import Transport
 from zerogo.test.agent.world import Machine, World
 
 PLACE = SocketAddress("127.0.0.1", 40001)
@@ -36,6 +37,17 @@ class StreamsTests(SynchronousTestCase):
         self.bob.change_address("192.0.2.99")
         self.world.pass_time(0.2)
         self.assertEqual(self.offered(self.bob), ["198.51.100.7:8443", "192.0.2.99:443"])
+
+    def test_what_the_router_maps_to_the_port_is_announced_before_own_addresses(self) -> None:
+        self.start()
+        wish = self.bob.mappings[Transport.TCP].wish
+        self.assertEqual(wish.inner_of("192.0.2.12"), SocketAddress("192.0.2.12", 443))
+        wish.on_change(SocketAddress("203.0.113.9", 50443))
+        self.assertEqual(self.offered(self.bob), ["198.51.100.7:8443", "203.0.113.9:50443", "192.0.2.12:443"])
+        wish.on_change(SocketAddress("198.51.100.7", 8443))
+        self.assertEqual(self.offered(self.bob), ["198.51.100.7:8443", "192.0.2.12:443"])
+        wish.on_change(None)
+        self.assertEqual(self.offered(self.bob), ["198.51.100.7:8443", "192.0.2.12:443"])
 
     def test_without_the_key_nothing_listens_and_nothing_is_announced(self) -> None:
         self.start()

@@ -42,6 +42,7 @@ from zerogo.net.dial import ControllerAddress
 from zerogo.net.pump import Pump
 from zerogo.net.websocket import accept_key
 from zerogo.noise.identity import Identity
+from zerogo.portmap.lease import Transport
 from zerogo.test.agent.kernel import MemoryForwarder, MemoryRoutes
 from zerogo.test.agent.parts import MemoryBridge, MemoryDevices, MemoryMapping, MemoryStreams, MemoryWatch
 from zerogo.test.control.policed import with_policy
@@ -215,6 +216,8 @@ class ControllerInMemory:
                 self._register(number, registration)
             case MapWanted():
                 self.pump.call(self.core.install, self._view())
+                while self.core.is_telling:
+                    self.pump.call(self.core.tell)
             case LinksReported():
                 self.reports.append(event)
             case FlowsReported():
@@ -279,6 +282,7 @@ class Machine:
         self.frames: list[tuple[int, bytes]] = []
         self.ended: list[int] = []
         self.bridges: list[MemoryBridge] = []
+        self.mappings: dict[Transport, MemoryMapping] = {}
         self.agent: AgentService | None = None
         self.routes: list[MemoryRoutes] = []
         self.forwarder = MemoryForwarder()
@@ -305,8 +309,8 @@ class Machine:
         self.watch.on_change([host])
 
     def _map_port(self, wish: MappingWish) -> MemoryMapping:
-        self.mapping = MemoryMapping(wish)
-        return self.mapping
+        made = self.mappings[wish.transport] = MemoryMapping(wish)
+        return made
 
     def _host(self) -> Host:
         return Host(

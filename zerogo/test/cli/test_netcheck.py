@@ -87,6 +87,19 @@ class NetcheckTests(SynchronousTestCase):
         self.agent.report = msgspec.structs.replace(STATUS, port_mapping=mapped)
         self.assertIn("reached at 203.0.113.5:9993 by PCP", self.run_netcheck().output)
 
+    def test_a_router_that_refuses_the_tcp_port_is_named_with_its_reason(self) -> None:
+        asked = PortMappingReport(
+            gateway="192.168.1.1", protocols={"PCP": "asked"}, used="", outer="", seconds_left=None
+        )
+        for protocols, words in (
+            ({"PCP": "no", "UPnP": "its owner does not allow it"}, "not map that port: its owner does not allow it)"),
+            ({"PCP": "no", "UPnP": "no"}, "not map that port: it speaks none of PCP, UPnP)"),
+            ({"PCP": "asked", "UPnP": "no"}, "port 9993 addresses"),
+        ):
+            refused = msgspec.structs.replace(asked, protocols=protocols)
+            self.agent.report = msgspec.structs.replace(STATUS, tcp_mapping=refused)
+            self.assertIn(words, " ".join(self.run_netcheck().output.split()))
+
     def test_json_holds_everything(self) -> None:
         document = json.loads(self.run_netcheck("--json").output)
         self.assertEqual((document["grade"], document["mapping"], document["udp"]), ("direct", "stable", True))

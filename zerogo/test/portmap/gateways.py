@@ -33,7 +33,7 @@ FAULT = (
 
 @define(eq=False)
 class GatewayInMemory:
-    """Speaks what its switches say; `mappings` is what it maps: outer port -> inner port."""
+    """Speaks what its switches say; `mappings` is what it maps of UDP: outer port -> inner port."""
 
     speaks_pcp: bool = True
     speaks_natpmp: bool = True
@@ -49,12 +49,14 @@ class GatewayInMemory:
     location: str = f"http://{GATEWAY}:5000/rootDesc.xml"
     born_at: float = 0.0
     mappings: dict[int, int] = field(factory=dict)
+    tcp_mappings: dict[int, int] = field(factory=dict)
     leases: list[int] = field(factory=list)
     """Lifetimes that UPnP was asked for."""
 
     def reboot(self, now: float) -> None:
         """Forget everything."""
         self.mappings.clear()
+        self.tcp_mappings.clear()
         self.born_at = now
 
     def answer(self, data: bytes, port: int, now: float) -> bytes | None:
@@ -71,7 +73,8 @@ class GatewayInMemory:
         if data[1] == 0:
             return head + bytes(map(int, self.outer.split(".")))
         inner, lifetime = int.from_bytes(data[4:6], "big"), self._grant(data[8:12])
-        outer = self._map(inner, int.from_bytes(data[6:8], "big"), lifetime) if not self.natpmp_result else 0
+        table = self.tcp_mappings if data[1] == 2 else self.mappings
+        outer = _map(table, inner, int.from_bytes(data[6:8], "big"), lifetime) if not self.natpmp_result else 0
         return head + inner.to_bytes(2, "big") + outer.to_bytes(2, "big") + lifetime.to_bytes(4, "big")
 
     def _pcp(self, data: bytes, epoch: bytes) -> bytes | None:
@@ -81,20 +84,14 @@ class GatewayInMemory:
         if data[1] == 0:
             return head + bytes(4) + epoch + bytes(12)
         inner, lifetime = int.from_bytes(data[40:42], "big"), self._grant(data[4:8])
-        outer = self._map(inner, int.from_bytes(data[42:44], "big"), lifetime) if not self.pcp_result else 0
+        table = self.tcp_mappings if data[36] == 6 else self.mappings
+        outer = _map(table, inner, int.from_bytes(data[42:44], "big"), lifetime) if not self.pcp_result else 0
         packed = bytes(10) + b"\xff\xff" + bytes(map(int, self.outer.split(".")))
         return head + lifetime.to_bytes(4, "big") + epoch + bytes(12) + data[24:42] + outer.to_bytes(2, "big") + packed
 
     def _grant(self, wanted: bytes) -> int:
         asked = int.from_bytes(wanted, "big")
         return asked if self.lifetime is None or asked == 0 else self.lifetime
-
-    def _map(self, inner: int, wanted: int, lifetime: int) -> int:
-        if lifetime == 0:
-            self.mappings = {outer: each for outer, each in self.mappings.items() if each != inner}
-            return 0
-        self.mappings[wanted or inner] = inner
-        return wanted or inner
 
     def serve(self, call: HttpCall) -> HttpAnswer:
         """What its web server says."""
@@ -105,14 +102,24 @@ class GatewayInMemory:
             inner = f"<NewExternalIPAddress>{self.outer}</NewExternalIPAddress>"
             return HttpAnswer(200, ENVELOPE.format(f"<u:R>{inner}</u:R>").replace("u:", "").encode())
         port = int(request.partition("<NewExternalPort>")[2].partition("<")[0])
+        table = self.tcp_mappings if "<NewProtocol>TCP<" in request else self.mappings
         if "#DeletePortMapping" in request:
-            self.mappings.pop(port, None)
+            table.pop(port, None)
         elif self.upnp_errors:
             return HttpAnswer(500, ENVELOPE.format(FAULT.format(self.upnp_errors.pop(0))).encode())
         else:
             self.leases.append(int(request.partition("<NewLeaseDuration>")[2].partition("<")[0]))
-            self.mappings[port] = INNER.port
+            table[port] = int(request.partition("<NewInternalPort>")[2].partition("<")[0])
         return HttpAnswer(200, ENVELOPE.format("").encode())
+
+
+def _map(table: dict[int, int], inner: int, wanted: int, lifetime: int) -> int:
+    if lifetime == 0:
+        for outer in [outer for outer, each in table.items() if each == inner]:
+            del table[outer]
+        return 0
+    table[wanted or inner] = inner
+    return wanted or inner
 
 
 class Wire:

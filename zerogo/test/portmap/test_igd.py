@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -9,8 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.errors import ParseError
 from zerogo.portmap import igd
 from zerogo.portmap.http import Url
+from zerogo.portmap.lease import Transport
 from zerogo.portmap.xmltree import Element, parse_xml
-from zerogo.test.portmap.gateways import DESCRIPTION, ENVELOPE, FAULT, INNER
+from zerogo.test.portmap.gateways import DESCRIPTION, ENVELOPE, FAULT, INNER, SITE
 
 LOCATION = Url.parse("http://192.168.7.1:5000/dir/rootDesc.xml")
 
@@ -63,17 +65,22 @@ class ActionTests(SynchronousTestCase):
 
     def test_calls_are_whole_http_requests_with_xml(self) -> None:
         for request in (
-            igd.emit_add_call(self.service, INNER, 40000, 1200),
-            igd.emit_remove_call(self.service, 40000),
+            igd.emit_add_call(self.service, SITE, 40000, 1200),
+            igd.emit_remove_call(self.service, 40000, Transport.TCP),
             igd.emit_outer_address_call(self.service),
         ):
             head, _, body = request.partition(b"\r\n\r\n")
             self.assertIn(f"Content-Length: {len(body)}".encode(), head)
             self.assertIn(f'SOAPAction: "{self.service.kind}#'.encode(), head)
             self.assertEqual(parse_xml(body).name, "Envelope")
-        root = parse_xml(igd.emit_add_call(self.service, INNER, 40000, 1200).partition(b"\r\n\r\n")[2])
-        self.assertEqual(root.find_text("NewInternalClient"), INNER.host)
-        self.assertEqual(root.find_text("NewExternalPort"), "40000")
+        for transport in Transport:
+            site = evolve(SITE, transport=transport)
+            root = parse_xml(igd.emit_add_call(self.service, site, 40000, 1200).partition(b"\r\n\r\n")[2])
+            self.assertEqual(root.find_text("NewInternalClient"), INNER.host)
+            self.assertEqual(root.find_text("NewExternalPort"), "40000")
+            self.assertEqual(root.find_text("NewProtocol"), transport.value)
+            root = parse_xml(igd.emit_remove_call(self.service, 40000, transport).partition(b"\r\n\r\n")[2])
+            self.assertEqual(root.find_text("NewProtocol"), transport.value)
 
     def test_faults_are_read(self) -> None:
         for code in (718, 725, 501, 999):

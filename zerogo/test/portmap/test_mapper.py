@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.ids import SocketAddress
 from zerogo.portmap import natpmp, pcp, ssdp
-from zerogo.portmap.lease import MappingProtocol, Site
+from zerogo.portmap.lease import MappingProtocol, Site, Transport
 from zerogo.portmap.mapper import (
     CHOICE_SECONDS,
     RETRY_SECONDS,
@@ -223,6 +223,56 @@ class CloseTests(SynchronousTestCase):
             self.assertEqual(made.events(), [Closed()])
             made.begin()
             self.assertEqual(made.events(), [])
+
+
+class _Confused(GatewayInMemory):
+    """Maps TCP, and says that it has mapped UDP."""
+
+    def answer(self, data: bytes, port: int, now: float) -> bytes | None:
+        said = bytearray(super().answer(data, port, now) or b"")
+        if said[:2] == bytes((natpmp.VERSION, 0x82)):
+            said[1] = 0x81
+        elif said[:2] == bytes((pcp.VERSION, 0x81)):
+            said[36] = 17
+        return bytes(said)
+
+
+class TcpTests(SynchronousTestCase):
+    """A TCP port is mapped as a UDP port is, and has nothing to do with one of the same number."""
+
+    place = Site(GATEWAY, SocketAddress(INNER.host, 8443), Transport.TCP)
+
+    def test_each_protocol_maps_keeps_and_removes_it(self) -> None:
+        for switches in ({}, {"speaks_pcp": False}, {"speaks_pcp": False, "speaks_natpmp": False}):
+            made = Wire(GatewayInMemory(**switches))
+            made.gateway.mappings[8443] = 9
+            made.begin(self.place)
+            made.run(1.0)
+            self.assertEqual(made.gateway.tcp_mappings, {8443: 8443})
+            (found,) = made.events()
+            assert isinstance(found, MappingFound)
+            self.assertEqual(found.outer, SocketAddress(OUTER, 8443))
+            made.gateway.tcp_mappings.clear()
+            made.run(4000)
+            self.assertEqual(made.gateway.tcp_mappings, {8443: 8443})
+            made.close()
+            made.run(0.1)
+            self.assertEqual((made.gateway.tcp_mappings, made.gateway.mappings), ({}, {8443: 9}))
+
+    def test_answer_about_udp_is_none(self) -> None:
+        for protocol in (MappingProtocol.PCP, MappingProtocol.NAT_PMP):
+            made = Wire(_Confused(), PortMapper(bytes, (protocol,)))
+            made.begin(self.place)
+            made.run(5.0)
+            self.assertEqual((len(made.gateway.tcp_mappings), made.events()), (1, []))
+
+    def test_nonce_of_one_is_not_that_of_the_other(self) -> None:
+        made = [Wire(GatewayInMemory(), PortMapper(bytes, nonce_key=bytes(32))) for _ in range(2)]
+        for each, transport in zip(made, Transport, strict=True):
+            each.begin(Site(GATEWAY, INNER, transport))
+            each.run(1.0)
+        nonces = [next(sent.payload[24:36] for sent in each.sent if _is_map(sent.payload)) for each in made]
+        self.assertNotEqual(*nonces)
 
 
 class HostileTests(SynchronousTestCase):

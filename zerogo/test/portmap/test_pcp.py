@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.errors import ParseError
 from zerogo.ids import SocketAddress
 from zerogo.portmap import pcp
+from zerogo.portmap.lease import Transport
 
 INNER = SocketAddress("192.168.7.2", 9993)
 OUTER = SocketAddress("203.0.113.1", 40000)
@@ -34,6 +35,8 @@ class PcpTests(SynchronousTestCase):
             found.hex(),
             "0201000000001c20" + client + NONCE.hex() + "11000000" + "27092709" + MAPPED + "00000000",
         )
+        found = pcp.emit_map_request(INNER, SocketAddress("0.0.0.0", 9993), NONCE, 7200, Transport.TCP)
+        self.assertEqual(found[36:40].hex(), "06000000")
 
     def test_ipv6_addresses_are_written_as_they_are(self) -> None:
         inner = SocketAddress("2001:db8::2", 9993)
@@ -49,6 +52,12 @@ class PcpTests(SynchronousTestCase):
                 pcp.MapResponse(result=0, epoch=100, lifetime=7200, nonce=NONCE, inner_port=9993, outer=OUTER),
             )
 
+    def test_mapping_of_tcp_is_told_from_one_of_udp(self) -> None:
+        for protocol, transport in ((17, Transport.UDP), (6, Transport.TCP)):
+            found = pcp.parse_response(response(protocol=protocol))
+            assert isinstance(found, pcp.MapResponse)
+            self.assertIs(found.transport, transport)
+
     def test_announcement_is_read_whatever_its_result(self) -> None:
         for result in (0, 1, 4):
             found = pcp.parse_response(response(opcode=0, result=result)[:24])
@@ -56,7 +65,7 @@ class PcpTests(SynchronousTestCase):
             self.assertTrue(pcp.result_reason(result))
 
     def test_what_is_no_response_to_us_is_refused(self) -> None:
-        for data in (response()[:-4], response()[:-1], response(opcode=2), response(protocol=6), bytes(60), b""):
+        for data in (response()[:-4], response()[:-1], response(opcode=2), response(protocol=132), bytes(60), b""):
             self.assertRaises(ParseError, pcp.parse_response, data)
         self.assertRaises(ParseError, pcp.parse_response, response() + bytes(pcp.DATAGRAM_LIMIT))
 

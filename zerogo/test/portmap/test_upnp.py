@@ -6,10 +6,11 @@ import random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.portmap.lease import MappingProtocol
+from zerogo.ids import SocketAddress
+from zerogo.portmap.lease import MappingProtocol, Site, Transport
 from zerogo.portmap.mapper import MappingFound, PortMapper
 from zerogo.portmap.upnp import LEASE_SECONDS
-from zerogo.test.portmap.gateways import GatewayInMemory, Wire
+from zerogo.test.portmap.gateways import GATEWAY, INNER, GatewayInMemory, Wire
 
 
 def wire(**switches: object) -> Wire:
@@ -42,6 +43,14 @@ class IgdClientTests(SynchronousTestCase):
         made.run(60.0)
         self.assertEqual(self.found(made), [])
         self.assertLess(len(made.calls), 10)
+
+    def test_low_port_that_is_not_allowed_is_followed_by_a_high_one_and_a_high_one_by_none(self) -> None:
+        for port, count in ((443, 1), (9993, 0)):
+            made = wire(upnp_errors=[606])
+            made.begin(Site(GATEWAY, SocketAddress(INNER.host, port), Transport.TCP))
+            made.run(1.0)
+            self.assertEqual(len([found for found in self.found(made) if found >= 49152]), count)
+            self.assertEqual(list(made.gateway.tcp_mappings.values()), [port] * count)
 
     def test_mapping_without_an_end_is_taken_and_removed(self) -> None:
         made = wire(upnp_errors=[725])

@@ -93,7 +93,8 @@ class SentenceTests(SynchronousTestCase):
         )
 
     def test_who_has_no_udp_is_told_of_the_open_port_that_would_do(self) -> None:
-        blocked, ours = End(places=(HOST4, RELAY)), evolve(HOME, ports=("198.51.100.7:443",))
+        blocked = End(places=(HOST4, RELAY))
+        ours = evolve(HOME, ports=("198.51.100.7:443",), is_port_mapped=True)
         by_relay = {"state": "connected", "path": BY_RELAY}
         self.assertIn("listen-tcp: 443", self.explain(**by_relay, ours=blocked)[1][1])
         self.assertIn("listen-tcp: 443", self.explain(**by_relay, theirs=blocked)[1][1])
@@ -101,6 +102,20 @@ class SentenceTests(SynchronousTestCase):
         self.assertEqual(announced, "Have the firewall here let TCP in to 198.51.100.7:443: bob has not come by it.")
         there = self.explain(**by_relay, ours=blocked, theirs=ours)[1][1]
         self.assertIn("Have the firewall of bob let TCP in to 198.51.100.7:443", there)
+
+    def test_where_a_router_does_not_map_the_open_port_that_is_said(self) -> None:
+        blocked, ours = End(places=(HOST4, RELAY)), evolve(HOME, ports=("192.168.1.2:8443",))
+        by_relay = {"state": "connected", "path": BY_RELAY}
+        _, advice = self.explain(**by_relay, theirs=blocked, ours=ours, tcp_refusal="its owner does not allow it")
+        self.assertEqual(
+            advice[1],
+            "The router of this machine does not map its TCP port (its owner does not allow it): allow it there, or "
+            "forward the port by hand and name the place in `tcp-addresses`.",
+        )
+        _, advice = self.explain(**by_relay, ours=blocked, theirs=ours)
+        self.assertEqual(advice[1], "The router of bob does not map its TCP port: `zerogo netcheck` there says why.")
+        _, advice = self.explain(**by_relay, ours=blocked, theirs=evolve(ours, is_port_mapped=True))
+        self.assertIn("Have the firewall of bob let TCP in", advice[1])
 
     def test_without_a_relay_it_is_said_that_no_server_answers_and_what_would_do(self) -> None:
         bare = End(places=(HOST4,))
@@ -111,7 +126,8 @@ class SentenceTests(SynchronousTestCase):
                 "UDP out.",
                 (
                     "Have the firewall let UDP out, from port 9993.",
-                    "Where bob can be reached from outside, set `listen-tcp: 443` in its configuration.",
+                    "Where bob can be reached from outside, set `listen-tcp: 443` in its configuration; behind a "
+                    "router that maps ports, a port from 1024 on.",
                     "Run a relay for the network that this machine reaches by TCP or TLS, at port 443 for example.",
                 ),
             ),
