@@ -11,7 +11,6 @@ import base64
 import binascii
 import hashlib
 import ipaddress
-import re
 from functools import lru_cache
 
 from attrs import field, frozen
@@ -25,7 +24,6 @@ KEY_BYTES = 32
 TEXTS_KEPT = 8192
 """Ids whose text, and texts whose id, is not made anew: the same ones are read and shown all the time. What is no id is
 not kept, so what is kept is short."""
-_MAC_TEXT = re.compile("[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 
 
 @lru_cache(TEXTS_KEPT)
@@ -98,18 +96,6 @@ class MacAddress:
         """The address of a node in a network: 46 bits of BLAKE2s(network id, key), locally administered, unicast."""
         digest = hashlib.blake2s(network.raw + static_public, digest_size=MAC_BYTES, person=b"zg-mac").digest()
         return cls(bytes([digest[0] & 0xFC | 0x02]) + digest[1:])
-
-    @classmethod
-    def parse(cls, text: str) -> MacAddress:
-        """Read `02:11:22:33:44:55`; raises `ParseError`."""
-        if not _MAC_TEXT.fullmatch(text):
-            raise ParseError(f"{text[:40]!r} is not an Ethernet address")
-        return cls(bytes.fromhex(text.replace(":", "")))
-
-    @property
-    def is_group(self) -> bool:
-        """True for broadcast and multicast."""
-        return bool(self.raw[0] & 1)
 
     def __str__(self) -> str:
         return self.raw.hex(":")

@@ -41,7 +41,6 @@ PEERS_FILE = "peers.json"
 RELAYS_FILE = "relays.json"
 MARK_FILE = "handshake.mark"
 CHOICES_FILE = "choices.json"
-PID_FILE = "agent.pid"
 LOG_FILE = "agent.log"
 SOCKET_FILE = "agent.sock"
 KNOWN_PEERS_LIMIT = 4096

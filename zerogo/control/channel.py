@@ -49,7 +49,6 @@ FRAME_LIMIT = 64 * 1024
 TAG_BYTES = 16
 SEALED_BYTES = TAG_BYTES + 1
 """How much longer a frame is than the piece in it, with its flags."""
-PIECE_LIMIT = FRAME_LIMIT - SEALED_BYTES
 EXIT_FRAME_LIMIT = 256 * 1024
 MORE_FOLLOWS = 0x01
 _HELLO = struct.Struct(f"!3sBB{KEY_BYTES}s{KEY_BYTES}s")

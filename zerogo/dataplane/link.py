@@ -20,7 +20,7 @@ _ADDRESS = struct.Struct("=BBBBi")
 _ATTRIBUTE = struct.Struct("=HH")
 _ERROR = struct.Struct("=i")
 _NLMSG_ERROR = 2
-_RTM_NEWLINK, _RTM_NEWADDR, _RTM_DELADDR = 16, 20, 21
+_RTM_NEWLINK, _RTM_NEWADDR = 16, 20
 _REQUEST_ACK = 0x1 | 0x4
 _CREATE_REPLACE = 0x400 | 0x100
 _IFF_UP = 0x1
@@ -77,8 +77,3 @@ def _address_body(index: int, text: str) -> bytes:
 def add_address(index: int, text: str) -> None:
     """Give the interface an address, such as `10.1.2.3/24`; having it already is fine."""
     _request(_RTM_NEWADDR, _CREATE_REPLACE, _address_body(index, text), f"add the address {text}")
-
-
-def remove_address(index: int, text: str) -> None:
-    """Take an address off the interface."""
-    _request(_RTM_DELADDR, 0, _address_body(index, text), f"remove the address {text}")

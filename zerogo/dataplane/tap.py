@@ -20,7 +20,7 @@ from pathlib import Path
 from attrs import field, frozen
 
 from zerogo.dataplane.errors import TapNotOpened
-from zerogo.dataplane.link import add_address, remove_address, set_link
+from zerogo.dataplane.link import add_address, set_link
 from zerogo.ids import MacAddress
 
 DEVICE = "/dev/net/tun"
@@ -94,17 +94,6 @@ def configure_tap(name: str, settings: TapSettings) -> None:
     set_link(index, mac=settings.mac.raw, mtu=settings.mtu, queue_frames=QUEUE_FRAMES, gso_bytes=GSO_BYTES)
     for address in settings.addresses:
         add_address(index, address)
-
-
-def replace_addresses(name: str, old: Sequence[str], new: Sequence[str]) -> None:
-    """Go from one list of addresses to another; what is in both is not touched. Raises `TapNotOpened`."""
-    index = _index_of(name)
-    for address in new:
-        if address not in old:
-            add_address(index, address)
-    for address in old:
-        if address not in new:
-            remove_address(index, address)
 
 
 def _index_of(name: str) -> int:

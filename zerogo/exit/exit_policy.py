@@ -23,7 +23,6 @@ from zerogo.exit.reason import Reason
 from zerogo.exit.target import canonical_host
 from zerogo.policy.addresses import PUBLIC_INTERNET, Address, AddressRule, Network, canonical, parse_address
 
-RULES_LIMIT = 1024
 JUDGED_LIMIT = 4096
 """Places whose judgement is remembered."""
 ALL_PORTS = (0, 65535)

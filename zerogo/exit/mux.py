@@ -100,11 +100,6 @@ class Mux:
         return len(self._streams)
 
     @property
-    def queued(self) -> int:
-        """Bytes that wait to be sent, of all streams."""
-        return self._queued
-
-    @property
     def may_open(self) -> bool:
         """Whether `open` would work."""
         return self._is_opener and not self.is_going_away and len(self._streams) < self._streams_limit
@@ -113,16 +108,6 @@ class Mux:
     def has_work(self) -> bool:
         """Whether `next_packet` would give one."""
         return bool(self._control or self._fresh or self._bulk)
-
-    def is_full(self, number: int) -> bool:
-        """Whether the writer should wait for `Writable`."""
-        stream = self._streams.get(number)
-        return stream is not None and stream.is_full
-
-    def dropped_datagrams(self, number: int) -> int:
-        """How many datagrams of an association were dropped before they were sent."""
-        stream = self._streams.get(number)
-        return 0 if stream is None else stream.dropped
 
     # ----- verbs; those for a stream that is over do nothing
 

@@ -61,8 +61,6 @@ class Stream:
 
     datagrams: deque[bytes] = field(factory=deque)
     datagram_bytes: int = 0
-    dropped: int = 0
-    """Datagrams."""
 
     @property
     def is_over(self) -> bool:
@@ -108,7 +106,6 @@ class Stream:
         self.datagram_bytes += len(payload)
         while len(self.datagrams) > DATAGRAMS_LIMIT or self.datagram_bytes > DATAGRAM_BYTES_LIMIT:
             self.datagram_bytes -= len(self.datagrams.popleft())
-            self.dropped += 1
 
     def take_credit(self, rtt: float, may_grow: bool, now: float) -> int:
         """The credit to give back, or 0 while it is not worth a frame."""

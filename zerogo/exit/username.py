@@ -25,7 +25,6 @@ from attrs import frozen
 
 from zerogo.errors import ParseError
 
-NAME_LIMIT = 64
 USERNAME_LIMIT = 255
 """RFC 1929 has room for no more."""
 SESSION_MINUTES = 10

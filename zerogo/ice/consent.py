@@ -53,7 +53,3 @@ class Consent:
     def expires_at(self, is_selected: bool) -> float:
         """When the pair counts as lost unless consent is renewed."""
         return self._granted_at + (CONSENT_EXPIRES_SECONDS if is_selected else RESERVE_EXPIRES_SECONDS)
-
-    def age(self, now: float) -> float:
-        """Seconds since the last authentic answer."""
-        return now - self._granted_at

@@ -56,7 +56,6 @@ class ReflexiveFound:
 
     server: SocketAddress
     mapped: SocketAddress
-    base_family: AddressFamily
 
 
 @frozen
@@ -76,14 +75,7 @@ class MappingObserved:
     is_endpoint_independent: bool
 
 
-@frozen
-class ServersSilent:
-    """No server of that family answers; once, until one does."""
-
-    base_family: AddressFamily
-
-
-GatherEvent = ReflexiveFound | MappingChanged | MappingObserved | ServersSilent
+GatherEvent = ReflexiveFound | MappingChanged | MappingObserved
 
 
 @define(eq=False)
@@ -106,7 +98,6 @@ class Gatherer:
         self._transactions: dict[bytes, _Server] = {}
         self._observed: dict[AddressFamily, bool] = {}
         self._changed_at: dict[AddressFamily, float] = {}
-        self._silent: dict[AddressFamily, bool] = {}
         self._timers: TimerTable[SocketAddress] = TimerTable()
         self._transmits: deque[Transmit] = deque(maxlen=4 * SERVERS_LIMIT)
         self._events: deque[GatherEvent] = deque(maxlen=16 * SERVERS_LIMIT)
@@ -127,14 +118,6 @@ class Gatherer:
         for server in self._servers.values():
             server.failures = 0
             self._ask(server, now)
-
-    def reflexive_addresses(self) -> list[SocketAddress]:
-        """Where servers see us at present, each address once."""
-        return list(dict.fromkeys(each.mapped for each in self._servers.values() if each.mapped is not None))
-
-    def is_endpoint_independent(self, family: AddressFamily) -> bool | None:
-        """Whether the NAT maps all destinations alike; None where that has not been observed."""
-        return self._observed.get(family)
 
     def owns_transaction(self, transaction_id: bytes) -> bool:
         """Whether a response with that id answers a request of ours."""
@@ -198,10 +181,6 @@ class Gatherer:
             server.address, now + (RETRY_SECONDS[server.failures] if is_soon else self._refresh_interval())
         )
         server.failures += 1
-        family = AddressFamily.of(server.address)
-        if all(each.failures for each in self._of_family(family)) and not self._silent.get(family):
-            self._silent[family] = True
-            self._events.append(ServersSilent(family))
 
     def _finish(self, server: _Server) -> None:
         if server.transaction is not None:
@@ -211,9 +190,8 @@ class Gatherer:
     def _note(self, server: _Server, mapped: SocketAddress, now: float) -> None:
         previous, server.mapped = server.mapped, mapped
         family = AddressFamily.of(server.address)
-        self._silent[family] = False
         if previous != mapped:
-            self._events.append(ReflexiveFound(server.address, mapped, family))
+            self._events.append(ReflexiveFound(server.address, mapped))
         if previous is not None and previous != mapped:
             self._events.append(MappingChanged(server.address, previous, mapped))
             self._changed_at[family] = now

@@ -86,10 +86,6 @@ class Place:
         """Whether the value is a list."""
         return isinstance(self.node, yaml.SequenceNode)
 
-    def is_mapping(self) -> bool:
-        """Whether the value is a mapping."""
-        return isinstance(self.node, yaml.MappingNode)
-
     def _is_null(self) -> bool:
         return isinstance(self.node, yaml.ScalarNode) and self.node.tag == "tag:yaml.org,2002:null"
 

@@ -29,11 +29,6 @@ def destination(packet: bytes) -> bytes | None:
     return None
 
 
-def source(packet: bytes) -> bytes:
-    """The source address of a packet that has a destination."""
-    return packet[12:16] if packet[0] >> 4 == 4 else packet[8:24]
-
-
 def may_fragment(packet: bytes) -> bool:
     """Whether a router may cut the packet: IPv4 without DF."""
     return packet[0] >> 4 == 4 and not packet[6] & 0x40

@@ -18,7 +18,6 @@ from zerogo.names.label import LABEL_LIMIT, label_of
 TOP = "zg"
 """The domain above all networks; nobody on the internet owns it."""
 UNNAMED = "network"
-REVERSE = (".in-addr.arpa", ".ip6.arpa")
 
 
 @frozen

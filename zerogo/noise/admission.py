@@ -66,10 +66,6 @@ class Admission:
             return CookieDemanded(self._issuer.reply(datagram, received.sender_index, source, now))
         return None
 
-    def under_load(self, now: float) -> bool:
-        """Whether initiations must carry mac2."""
-        return self._limiter.under_load(now)
-
     def forget(self, remote_static: bytes) -> None:
         """A node is no member any more."""
         self._guard.forget(remote_static)

@@ -23,8 +23,6 @@ from zerogo.wire.transport import HEADER_BYTES, TransportHeader, emit_header, pa
 
 Aead = AESGCM | ChaCha20Poly1305
 
-REKEY_AFTER_MESSAGES = 2**60
-
 
 def aead(suite: Suite, key: bytes) -> Aead:
     """The cipher of a suite for one direction, `key` of 32 bytes."""
@@ -52,11 +50,6 @@ class TransportSession:
     def sent(self) -> int:
         """Datagrams sealed so far: the next counter."""
         return self._counter
-
-    @property
-    def is_rekey_due(self) -> bool:
-        """True once so many datagrams were sealed that a fresh session should follow."""
-        return self._counter >= REKEY_AFTER_MESSAGES
 
     def seal(self, inner: bytes, lane: int = 0) -> bytes:
         """A datagram of `inner` (inner header and payload); raises `SessionExhausted` at the limit of counters."""

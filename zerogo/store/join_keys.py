@@ -93,14 +93,6 @@ def create_join_key(
     return _find(connection, new.network, key_id), secret
 
 
-def list_join_keys(connection: Connection, network: NetworkId) -> list[StoredJoinKey]:
-    """The join keys of a network, newest first; raises `NotFound`."""
-    networks.find_network(connection, network)
-    here = tables.join_keys.c.network == str(network)
-    rows = connection.execute(select(tables.join_keys).where(here).order_by(tables.join_keys.c.created_at.desc()))
-    return [_join_key(row) for row in rows]
-
-
 def page_join_keys(connection: Connection, network: NetworkId, paging: Paging) -> Piece[StoredJoinKey]:
     """A piece of the join keys of a network, newest first; raises `NotFound`."""
     networks.find_network(connection, network)

@@ -50,14 +50,6 @@ class Held:
 Outcome = Admission | Held | JoinRefused
 
 
-def recognise(connection: Connection, registration: Registration, unix_now: float) -> Admission | Held | None:
-    """What becomes of an agent about which nothing has to be written; None where `register` must decide. Raises
-    `JoinRefused`; so a stranger without a good token costs no write."""
-    network = _network(connection, registration.network)
-    found = _find(connection, registration)
-    return _judge(connection, network, found, registration, unix_now)
-
-
 def register(connection: Connection, registration: Registration, unix_now: float) -> Admission | Held:
     """What becomes of an agent; makes it a member where its join token is good. Raises `JoinRefused`."""
     network = _network(connection, registration.network)
@@ -85,7 +77,8 @@ def register(connection: Connection, registration: Registration, unix_now: float
 def recognise_all(
     connection: Connection, registrations: Sequence[Registration], unix_now: float
 ) -> list[Outcome | None]:
-    """As `recognise` of each, a refusal being an outcome."""
+    """What becomes of agents about which nothing has to be written, a refusal being an outcome; None where `register`
+    must decide. So a stranger without a good token costs no write."""
     wanted: dict[NetworkId, list[Registration]] = {}
     for registration in registrations:
         wanted.setdefault(registration.network, []).append(registration)
@@ -140,7 +133,7 @@ def _judge(
     registration: Registration,
     unix_now: float,
 ) -> Admission | Held | None:
-    """As `recognise`, of an agent whose member, if it is one, was found."""
+    """What becomes of one whose member, if it is one, was found; raises `JoinRefused`."""
     if found is None:
         _check_stranger(connection, registration, unix_now)
         return None

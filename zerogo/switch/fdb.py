@@ -54,11 +54,6 @@ class ForwardingDatabase:
         """The members that may hide further stations."""
         return [peer for peer, (_, is_bridge) in self._members.items() if is_bridge]
 
-    def member_mac(self, peer: int) -> bytes | None:
-        """A member's own address."""
-        entry = self._members.get(peer)
-        return entry[0] if entry else None
-
     def static_addresses(self) -> dict[bytes, int]:
         """Members by address; the live table, to be read only."""
         return self._static

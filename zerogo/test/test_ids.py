@@ -71,7 +71,6 @@ class MacAddressTests(SynchronousTestCase):
     def test_a_nodes_address_is_unicast_and_locally_administered(self, key: bytes, network: bytes) -> None:
         address = MacAddress.for_node(NetworkId(network), key)
         self.assertEqual(address.raw[0] & 0x03, 0x02)
-        self.assertFalse(address.is_group)
 
     def test_46_bits_are_those_of_the_hash(self) -> None:
         digest = hashlib.blake2s(NETWORK.raw + KEY, digest_size=6, person=b"zg-mac").digest()
@@ -81,33 +80,8 @@ class MacAddressTests(SynchronousTestCase):
     def test_other_networks_give_other_addresses(self) -> None:
         self.assertNotEqual(MacAddress.for_node(NETWORK, KEY), MacAddress.for_node(NetworkId(b"other"), KEY))
 
-    def test_broadcast_and_multicast_are_groups(self) -> None:
-        for text in ("ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "33:33:00:00:00:01"):
-            self.assertTrue(MacAddress.parse(text).is_group)
-
-    @given(st.binary(min_size=6, max_size=6))
-    def test_text_reads_back(self, raw: bytes) -> None:
-        self.assertEqual(MacAddress.parse(str(MacAddress(raw))), MacAddress(raw))
-
-    def test_blanks_and_other_forms_are_refused(self) -> None:
-        for text in (
-            "",
-            "02:11:22:33:44",
-            "02:11:22:33:44:5",
-            "02-11-22-33-44-55",
-            "11:  :22:33:44:55",
-            " 1:11:22:33:44:55",
-        ):
-            self.assertRaises(ParseError, MacAddress.parse, text)
-
-    @settings(max_examples=200, deadline=None)
-    @given(GARBAGE)
-    def test_text_parses_to_what_formats_back_or_raises(self, text: str) -> None:
-        try:
-            address = MacAddress.parse(text)
-        except ParseError:
-            return
-        self.assertEqual(str(address), text.lower())
+    def test_text_is_in_pairs_of_digits(self) -> None:
+        self.assertEqual(str(MacAddress(bytes.fromhex("027a0000000a"))), "02:7a:00:00:00:0a")
 
 
 class SocketAddressTests(SynchronousTestCase):

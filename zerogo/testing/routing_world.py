@@ -28,7 +28,6 @@ from zerogo.wire.links import TYPE_LINK_REQUEST, parse_advert, parse_request
 
 NETWORK = NetworkId(b"graph")
 PROBES_UNTIL_DEAD = 4
-FAST_SECONDS = 0.2
 STEADY_SECONDS = 1.5
 PATHS_LIMIT = 6
 _SCORER = Scorer()

@@ -25,7 +25,6 @@ TYPE_LINK_REQUEST = 4
 TYPE_LINK_ADVERT = 5
 NODES_LIMIT = 64
 """Of one message: an advert of so many links fits the least MTU."""
-SEQUENCE_LIMIT = 2**64 - 1
 SIGNATURE_BYTES = 64
 GONE = 255
 LOSS_STEPS = 250

@@ -7,7 +7,6 @@ from zerogo.control.channel import (
     EXIT,
     EXIT_FRAME_LIMIT,
     FRAME_LIMIT,
-    PIECE_LIMIT,
     TAG_BYTES,
     ChannelBroken,
     ChannelInitiator,
@@ -77,7 +76,7 @@ class ChannelTests(SynchronousTestCase):
 
     def test_messages_arrive_whole_in_order_both_ways(self) -> None:
         self.open()
-        for size in (0, 1, PIECE_LIMIT, PIECE_LIMIT + 1, MEMBER_MESSAGE_LIMIT):
+        for size in (0, 1, FRAME_LIMIT - TAG_BYTES - 1, FRAME_LIMIT, MEMBER_MESSAGE_LIMIT):
             self.agent.send(b"a" * size)
             got = [message for frame in self.agent.outgoing() for message in self.controller.receive(frame)]
             self.assertEqual([len(message) for message in got], [size])
@@ -88,7 +87,7 @@ class ChannelTests(SynchronousTestCase):
 
     def test_a_message_over_the_limit_is_refused_while_it_comes(self) -> None:
         self.open()
-        self.agent.send(bytes(MEMBER_MESSAGE_LIMIT + PIECE_LIMIT))
+        self.agent.send(bytes(MEMBER_MESSAGE_LIMIT + FRAME_LIMIT))
         frames = list(self.agent.outgoing())
         with self.assertRaises(ParseError):
             for frame in frames:

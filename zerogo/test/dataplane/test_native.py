@@ -31,7 +31,7 @@ from zerogo.wire.handshake import Suite
 
 SOURCE = ("192.0.2.1", 9993)
 PEER = PeerEntry(
-    peer=7, node_id=NodeId(b"\x02" * 10), mac=MacAddress.parse("02:00:00:00:00:02"), addresses=["10.0.0.2"]
+    peer=7, node_id=NodeId(b"\x02" * 10), mac=MacAddress(bytes.fromhex("020000000002")), addresses=["10.0.0.2"]
 )
 STUN = b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(12)
 
@@ -100,7 +100,7 @@ class RunningTests(SynchronousTestCase):
                 udp_fds=[data.detach()],
                 node_id=NodeId(bytes(10)),
                 mac1_key=bytes(32),
-                mac=MacAddress.parse("02:00:00:00:00:01"),
+                mac=MacAddress(bytes.fromhex("020000000001")),
                 mtu=1500,
                 offloads=Offloads(),
             )

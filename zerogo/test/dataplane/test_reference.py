@@ -62,7 +62,7 @@ class ReferenceDataplaneTests(SynchronousTestCase):
             local_index=1, remote_index=2, send_key=b"s" * 32, receive_key=b"r" * 32, suite=Suite.AESGCM,
             is_initiator=True, handshake_hash=bytes(32),
         )  # fmt: skip
-        mac = MacAddress.parse("02:00:00:00:00:01")
+        mac = MacAddress(bytes.fromhex("020000000001"))
         self.plane.set_peer(
             PeerEntry(peer=3, node_id=NODE, mac=mac, addresses=("10.0.0.1",), subnets=("::/0",), is_bridge=True)
         )

@@ -103,7 +103,7 @@ class LinkTests(SynchronousTestCase):
                 link.set_link, 7, mac=bytes.fromhex("027a00000001"), mtu=1500, queue_frames=128, gso_bytes=58000
             )
             + self.requests(link.add_address, 7, "10.1.2.3/24")
-            + self.requests(link.remove_address, 7, "fd00::1/64")
+            + self.requests(link.add_address, 7, "fd00::1/64")
         ):
             length, _, flags, _, _ = struct.unpack_from("=IHHII", message)
             self.assertEqual(len(message), length)

@@ -39,4 +39,3 @@ class ConsentTests(SynchronousTestCase):
         consent.grant(121.0)
         self.assertEqual(consent.expires_at(True), 151.0)
         self.assertEqual(consent.expires_at(False), 171.0)
-        self.assertEqual(consent.age(130.0), 9.0)

@@ -7,9 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.dataplane import interface
 from zerogo.errors import ParseError, RemoteError
-from zerogo.noise import session as session_module
 from zerogo.noise.errors import NotAuthentic, Replayed, SessionExhausted
 from zerogo.noise.keys import SessionKeys
 from zerogo.noise.replay import REJECT_AFTER_MESSAGES
@@ -52,16 +50,9 @@ class SealTests(SynchronousTestCase):
     def test_exhausted_session_never_seals(self) -> None:
         here, there = sessions()
         here._counter = REJECT_AFTER_MESSAGES - 1
-        self.assertTrue(here.is_rekey_due)
         self.assertEqual(there.open(here.seal(INNER)), INNER)
         for _ in range(2):
             self.assertRaises(SessionExhausted, here.seal, INNER)
-
-    def test_rekey_is_not_due_at_the_start(self) -> None:
-        self.assertFalse(sessions()[0].is_rekey_due)
-
-    def test_limits_are_those_the_data_plane_knows(self) -> None:
-        self.assertEqual(session_module.REKEY_AFTER_MESSAGES, interface.REKEY_AFTER_MESSAGES)
 
     def test_plaintext_is_not_in_the_datagram(self) -> None:
         here, _ = sessions()

@@ -24,6 +24,7 @@ from zerogo.noise.identity import Identity
 from zerogo.secret import Secret
 from zerogo.store import join_keys, networks, registrations
 from zerogo.store.database import Database
+from zerogo.store.errors import JoinRefused
 from zerogo.store.join_keys import NewJoinKey
 from zerogo.store.networks import NewNetwork
 from zerogo.store.postgresql import server_engine
@@ -124,8 +125,15 @@ class StoreCase(SynchronousTestCase):
 
     def register(self, registration: Registration, now: float = NOW) -> Admission | Held:
         """As the controller does: look, and write only if needed."""
-        answer = self.database.read(registrations.recognise, registration, now)
+        answer = self.recognise(registration, now)
         return answer or self.database.write(registrations.register, registration, now)
+
+    def recognise(self, registration: Registration, now: float = NOW) -> Admission | Held | None:
+        """What the store says without writing; raises `JoinRefused`."""
+        (outcome,) = self.database.read(registrations.recognise_all, [registration], now)
+        if isinstance(outcome, JoinRefused):
+            raise outcome
+        return outcome
 
     def join(self, name: str = "laptop", now: float = NOW) -> Registration:
         registration = self.agent(self.invite(), name)

@@ -10,6 +10,7 @@ from zerogo.errors import ParseError
 from zerogo.store import join_keys, members, registrations, tables
 from zerogo.store.errors import JoinRefused, NotFound
 from zerogo.store.join_keys import NewJoinKey
+from zerogo.store.paging import Paging
 from zerogo.test.store.stock import NOW, StoreCase
 
 ROUNDS = 5
@@ -25,7 +26,7 @@ class JoinKeyTests(StoreCase):
         self.register(self.agent(used))
         other = self.make_network("other").network
         revoked = self.invite()
-        newest = self.database.read(join_keys.list_join_keys, self.network)
+        newest = self.database.read(join_keys.page_join_keys, self.network, Paging()).items
         key = next(key for key in newest if key.uses_left == 1)
         self.database.write(join_keys.revoke_join_key, self.network, key.key_id, "t", NOW)
         cases = {
@@ -88,9 +89,9 @@ class JoinKeyTests(StoreCase):
         agent = self.agent(secret)
         first, second = self.register(agent), self.register(agent)
         self.assertEqual(first, second)
-        self.assertEqual(self.database.read(join_keys.list_join_keys, self.network)[0].uses_left, 1)
+        self.assertEqual(self.database.read(join_keys.page_join_keys, self.network, Paging()).items[0].uses_left, 1)
         self.assertIsInstance(self.register(evolve(agent, version="2")), Admission)
-        self.assertEqual(self.database.read(join_keys.list_join_keys, self.network)[0].uses_left, 1)
+        self.assertEqual(self.database.read(join_keys.page_join_keys, self.network, Paging()).items[0].uses_left, 1)
 
     def test_the_secret_itself_is_nowhere_in_the_file(self) -> None:
         secret = self.invite()

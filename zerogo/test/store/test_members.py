@@ -5,7 +5,7 @@ from zerogo.control.messages import RefusalCode
 from zerogo.errors import ParseError
 from zerogo.ids import NetworkId
 from zerogo.noise.identity import Identity
-from zerogo.store import members, networks, registrations
+from zerogo.store import members, networks
 from zerogo.store.errors import Conflict, JoinRefused, NotFound
 from zerogo.store.registrations import Held
 from zerogo.store.values import Approval, StoredMember, StoredState
@@ -19,12 +19,12 @@ class RegistrationTests(StoreCase):
     def test_a_known_member_costs_no_write(self) -> None:
         agent = self.join()
         before = self.revision()
-        self.assertIsInstance(self.database.read(registrations.recognise, agent, NOW), Admission)
+        self.assertIsInstance(self.recognise(agent), Admission)
         self.assertEqual(self.revision(), before)
 
     def test_a_stranger_without_a_good_token_costs_no_write(self) -> None:
         for secret in (None, bytes(20)):
-            self.assertRaises(JoinRefused, self.database.read, registrations.recognise, self.agent(secret), NOW)
+            self.assertRaises(JoinRefused, self.recognise, self.agent(secret))
 
     def test_names_are_made_harmless_and_unique(self) -> None:
         for name in ("Büro PC.lan", "Büro PC", "büro-pc", "", "\x1b[2J", "-rf", "x" * 200):

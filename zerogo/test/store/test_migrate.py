@@ -18,6 +18,7 @@ from zerogo.store import database as store_database
 from zerogo.store.database import Database
 from zerogo.store.errors import DatabaseNewer, MigrationFailed, StoreFault
 from zerogo.store.migrate import back_up, newest_schema
+from zerogo.store.paging import Paging
 from zerogo.store.values import Role, StoredState
 from zerogo.store.views import Views
 from zerogo.test.store.release import RELEASED, populate
@@ -239,7 +240,7 @@ class ReleasedTests(SynchronousTestCase):
             self.assertEqual(found["denied"].state, StoredState.DENIED)
             self.assertEqual(found["laptop"].addresses, ("10.9.0.1", "fd00:9::1"))
             self.assertEqual((found["server"].is_bridge, found["server"].tags), (True, ()))
-            waiting, good = database.read(join_keys.list_join_keys, home.network)
+            waiting, good = database.read(join_keys.page_join_keys, home.network, Paging()).items
             self.assertEqual((waiting.revoked_at is None, good.uses_left), (False, 5))
             user = database.read(users.find_user_by_name, "ann")
             assert user is not None

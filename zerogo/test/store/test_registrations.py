@@ -10,6 +10,7 @@ from zerogo.control.messages import RefusalCode
 from zerogo.ids import NetworkId
 from zerogo.store import audit, join_keys, members
 from zerogo.store.errors import JoinRefused
+from zerogo.store.paging import Paging
 from zerogo.store.registrations import Held, Outcome, recognise_all, register_all
 from zerogo.store.values import Approval
 from zerogo.test.store.stock import NOW, StoreCase
@@ -46,7 +47,7 @@ class RegistrationsTests(StoreCase):
         full = RefusalCode.NETWORK_FULL.value
         self.assertEqual([kind(one) for one in found], ["Admission"] * 6 + [full] * 2)
         self.assertEqual(len(self.database.read(members.list_members, self.network)), 6)
-        (key,) = self.database.read(join_keys.list_join_keys, self.network)
+        (key,) = self.database.read(join_keys.page_join_keys, self.network, Paging()).items
         self.assertEqual(key.uses_left, 2)
 
     def test_one_node_twice_is_one_member(self) -> None:

@@ -14,7 +14,6 @@ from zerogo.wire.links import (
     GONE,
     LOSS_STEPS,
     NODES_LIMIT,
-    SEQUENCE_LIMIT,
     AdvertisedLink,
     LinkAdvert,
     LinkRequest,
@@ -34,7 +33,7 @@ LINKS = st.builds(AdvertisedLink, NODES, st.integers(0, GONE), st.integers(0, LO
 ADVERTS = st.builds(
     LinkAdvert,
     NODES,
-    st.integers(0, SEQUENCE_LIMIT),
+    st.integers(0, 2**64 - 1),
     st.lists(LINKS, min_size=1, max_size=NODES_LIMIT).map(tuple),
     st.binary(min_size=64, max_size=64),
 )
