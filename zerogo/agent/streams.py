@@ -1,6 +1,6 @@
 # -*- test-case-name: zerogo.test.agent.test_streams -*-
 """TCP and TLS connections between this machine and other members: the open port, if there is one, where it is to be
-found, and the dialling of others, as the mesh core asks for it.
+found, and the dialling of others, as the mesh core asks for it, at the places that this machine may reach best.
 
 Members are told the places that the configuration names, whose names are looked up anew whenever the addresses of this
 machine change; then what the router maps to the port; then this machine's own addresses with the port.
@@ -19,6 +19,7 @@ from zerogo.control.token import split_host_port
 from zerogo.ice.candidate import Candidate, CandidateKind
 from zerogo.ids import SocketAddress
 from zerogo.mesh.signal import STREAMS_LIMIT
+from zerogo.mesh.stream_places import best_places
 from zerogo.mesh.stream_proof import FindKey, StreamKey
 from zerogo.mesh.streaming import PeerStream
 
@@ -97,7 +98,6 @@ class Streams:
         self._driver = make(
             StreamsWish(data_ports=data_ports, find=self._find, opened=self._opened, closed=self._closed)
         )
-        self.dial = self._driver.dial
         self.undial = self._driver.undial
         self.forget = self._driver.forget
 
@@ -126,6 +126,10 @@ class Streams:
         self._user = None
         self._driver.stop()
         self._is_open = self._is_started = False
+
+    def dial(self, key: StreamKey, places: Sequence[SocketAddress]) -> None:
+        """Have a connection to that peer, whose port is at these places, best first as it says."""
+        self._driver.dial(key, best_places(places, self._hosts))
 
     def use_hosts(self, hosts: Sequence[str]) -> None:
         """The machine's addresses, best first."""

@@ -34,7 +34,8 @@ HEAD_START_SECONDS = 0.1
 LINGER_SECONDS = 10.0
 UNPROVEN_SECONDS = 2.0
 """A connection by which no probe was answered for so long is in doubt."""
-DIALLED_PLACES = 4
+PLACES_LIMIT = 8
+"""Of a peer, as the driver is told; it dials the most promising of them at once (`stream_places`)."""
 DIAL_RATE, DIAL_BURST = 0.5, 3.0
 """How often the driver is told to dial a peer, in spite of its own delays between tries."""
 
@@ -77,7 +78,7 @@ class Streaming:
         """
         if offered is not self._offered:
             self._offered = offered
-            self._places = tuple(each.address for each in offered if _may_be_dialled(each.address))[:DIALLED_PLACES]
+            self._places = tuple(each.address for each in offered if _may_be_dialled(each.address))[:PLACES_LIMIT]
         places = self._places
         if not places:
             self.clear()

@@ -72,6 +72,15 @@ class StreamsTests(SynchronousTestCase):
         (peer,) = self.anna.agent.presence.segment.peers()
         self.assertEqual(peer.paths, ())
 
+    def test_of_many_places_the_best_for_this_machine_are_dialled(self) -> None:
+        self.bob.config = evolve(self.bob.config, tcp_addresses=tuple(f"10.0.{n}.7:443" for n in range(4)))
+        self.world.has_udp = False
+        self.start()
+        self.bob.mappings[Transport.TCP].wish.on_change(SocketAddress("203.0.113.9", 50443))
+        self.world.pass_time(HEAD_START_SECONDS + 5.0)
+        ((_, places),) = self.anna.streams.dialled.values()
+        self.assertEqual([place.host for place in places], ["203.0.113.9", "192.0.2.12", "10.0.0.7", "10.0.1.7"])
+
     def test_stopped_agent_lets_nobody_in(self) -> None:
         self.start()
         assert self.bob.agent is not None

@@ -12,9 +12,9 @@ from zerogo.mesh.stream_proof import StreamKey
 from zerogo.mesh.streaming import (
     DIAL_BURST,
     DIAL_RATE,
-    DIALLED_PLACES,
     HEAD_START_SECONDS,
     LINGER_SECONDS,
+    PLACES_LIMIT,
     UNPROVEN_SECONDS,
     Streaming,
 )
@@ -123,11 +123,11 @@ class StreamingTests(SynchronousTestCase):
         self.assertEqual(self.settle(*(SocketAddress(host, 22) for host in hosts)), [])
         self.assertIsNone(self.streaming.next_at())
 
-    def test_nobody_has_us_dial_many_places_at_once(self) -> None:
-        places = tuple(SocketAddress(f"198.51.100.{number}", 443) for number in range(8))
+    def test_nobody_names_us_many_places(self) -> None:
+        places = tuple(SocketAddress(f"198.51.100.{number}", 443) for number in range(20))
         self.settle(*places)
         told = self.settle(*places, after=HEAD_START_SECONDS)
-        self.assertEqual(told, [PeerStreamWanted(KEY, places[:DIALLED_PLACES])])
+        self.assertEqual(told, [PeerStreamWanted(KEY, places[:PLACES_LIMIT])])
 
     def test_nobody_has_us_dial_often_by_new_places_or_by_beginning_anew_and_the_last_word_is_heard(self) -> None:
         told: list[object] = []
