@@ -2,8 +2,8 @@
 """What the controller lets a member do at the relays, and how the member reads it.
 
 Whoever shares a relay's secret can make users that end by themselves (`turn.credentials`) and grants for addresses
-(`turn.grant`); the relay needs no list of either. The user is the node id, so quotas are a node's, and whose grant it
-is cannot be changed.
+(`turn.grant`); the relay needs no list of either, and is told whose credentials are void (`turn.revocation`). The user
+is the node id, so quotas are a node's, and whose grant it is cannot be changed.
 
 A grant is given for one address only: the one that the other member's connection to the controller comes from at that
 moment. TCP has proven that it receives there; what a member merely says about itself opens nothing, since two members
@@ -13,7 +13,8 @@ together could then send to whom they like. Addresses of special-purpose ranges 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 
 from attrs import frozen
 
@@ -27,9 +28,10 @@ from zerogo.turn.client import TurnCredential
 from zerogo.turn.credentials import timed_password, timed_username
 from zerogo.turn.grant import emit_grant
 from zerogo.turn.nonce import NONCE_SECONDS, hand_out
+from zerogo.turn.revocation import Revocation
 
 CREDENTIAL_SECONDS = 3600.0
-"""So long a member that was removed can use the relays."""
+"""So long a member that was removed can use a relay that is not told."""
 RENEW_SECONDS = NONCE_SECONDS - 60.0
 """So often, a member's nonce is always fresh, and relays go on for 51 minutes at least while the controller is away."""
 GRANT_SECONDS = 3600.0
@@ -49,13 +51,25 @@ class RelayAccess:
     def __init__(self, secrets: Sequence[RelaySecret], unix_time: Callable[[], float]) -> None:
         self._secrets = tuple(secrets)
         self._unix_time = unix_time
+        self._void: dict[NodeId, int] = {}
+        """Until when the credentials are void that a former member was given."""
+
+    def revoke(self, node_ids: Iterable[NodeId]) -> tuple[Revocation, ...]:
+        """What the relays are to be told of nodes that are members no more: all that they were given is void."""
+        now = self._unix_time()
+        self._void = {node_id: until for node_id, until in self._void.items() if until > now}
+        until = math.ceil(now + CREDENTIAL_SECONDS)
+        new = dict.fromkeys(node_ids, until)
+        self._void |= new
+        return tuple(Revocation(str(node_id), until) for node_id in new)
 
     def passwords(self, node_id: NodeId) -> RelayPasswords | None:
-        """The credentials of a node; None where there is no relay."""
+        """The credentials of a node; None where there is no relay. Those of a node that was removed and is a member
+        again end later than what was revoked."""
         if not self._secrets:
             return None
         now = self._unix_time()
-        username = timed_username(str(node_id), now + CREDENTIAL_SECONDS)
+        username = timed_username(str(node_id), max(now + CREDENTIAL_SECONDS, self._void.get(node_id, 0) + 1))
         entries = [
             RelayPassword(
                 each.relay,

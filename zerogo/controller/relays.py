@@ -15,9 +15,11 @@ from zerogo.control.relay_access import RelayAccess, RelaySecret
 from zerogo.control.relays import RELAYS_LIMIT, RelayPlace, Servers
 from zerogo.control.token import join_host_port
 from zerogo.errors import EnvironmentFault
+from zerogo.net.revoker import ToldRelay
 
 LOCAL_NAME = "controller"
 """What the relay on this machine is called in network maps."""
+LOOPBACK = "127.0.0.1"
 STUN_LIMIT = 16
 
 
@@ -44,6 +46,16 @@ def access(config: ControllerConfig, unix_time: Callable[[], float] = time.time)
         RelaySecret(entry.name, entry.auth_secret) for entry in _entries(config) if entry.auth_secret is not None
     ]
     return RelayAccess(secrets, unix_time)
+
+
+def told_relays(config: ControllerConfig) -> tuple[ToldRelay, ...]:
+    """Those that are told of removed members: the ones whose secret we have and that answer by UDP. The relay on this
+    machine is asked on this machine, and so is one without a host."""
+    return tuple(
+        ToldRelay(entry.name, entry.host or LOOPBACK, entry.udp, entry.auth_secret)
+        for entry in _entries(config)
+        if entry.auth_secret is not None and entry.udp
+    )
 
 
 def _entries(config: ControllerConfig) -> Iterator[RelayEntry]:

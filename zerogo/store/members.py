@@ -101,6 +101,17 @@ def find_members(connection: Connection, network: NetworkId, wanted: Sequence[No
     return found
 
 
+def strangers(connection: Connection, candidates: Sequence[NodeId]) -> list[NodeId]:
+    """Those of them that are members of no network."""
+    columns = tables.members.c
+    here: set[str] = set()
+    for at in range(0, len(candidates), _AT_ONCE):
+        some = [str(node_id) for node_id in candidates[at : at + _AT_ONCE]]
+        approved = columns.node_id.in_(some) & (columns.state == StoredState.APPROVED.value)
+        here.update(connection.scalars(select(columns.node_id).where(approved)))
+    return [node_id for node_id in candidates if str(node_id) not in here]
+
+
 def approve_member(
     connection: Connection, network: NetworkId, node_id: NodeId, actor: str, unix_now: float
 ) -> StoredMember:
