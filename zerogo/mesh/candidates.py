@@ -39,6 +39,10 @@ class LocalCandidates:
         self.forget_reflexive()
         return True
 
+    def has_family_of(self, address: SocketAddress) -> bool:
+        """Whether the host has an address of that family, so that something sent there may be answered."""
+        return self._base(address) is not None
+
     def set_port_mapped(self, outer: SocketAddress | None) -> bool:
         """What the gateway maps to our data socket for everybody; None where it maps nothing."""
         before, self._port_mapped = self._port_mapped, outer

@@ -24,7 +24,7 @@ from zerogo.mesh.context import NodeContext
 from zerogo.mesh.credentials import PairSecrets
 from zerogo.mesh.punching import Punching
 from zerogo.mesh.signal import Offer, Relayed
-from zerogo.mesh.signalling import Hearing, Signalling
+from zerogo.mesh.signalling import PUNCH_GAP_SECONDS, Hearing, Signalling
 from zerogo.mesh.spec import PeerSpec
 from zerogo.mesh.status import Refusal
 from zerogo.stun.integrity import Integrity
@@ -75,6 +75,8 @@ class Search:
     """Whether the failure is that of checks, and not of a peer that is silent or has shut down."""
     _failures: int = field(default=0, init=False)
     """In a row, of a peer that was heard from."""
+    _moment: float | None = field(default=None, init=False)
+    """When the checks of both begin, or began; as the controller said since this end began."""
     _timers: TimerTable[_Timer] = field(factory=TimerTable, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -105,6 +107,7 @@ class Search:
         for rank, endpoint in enumerate(endpoints):
             self.ice.add_remote_candidate(Candidate.host(endpoint, position=rank), now)
         self._timers.cancel(_Timer.AGAIN)
+        self._moment = None
         if self.spec.endpoints or self.signalling.remote is not None:
             self._timers.set(_Timer.START, now + START_ALONE_SECONDS)
         else:
@@ -163,8 +166,13 @@ class Search:
         return self.signalling.compose(self._offer) if self.is_begun else None
 
     def punch(self, delay: float, now: float) -> None:
-        """The controller has both ends start their checks in `delay` seconds."""
-        self._timers.set(_Timer.START, now + max(0.0, delay))
+        """The controller has both ends start their checks in `delay` seconds. Where each end asked, the first moment
+        counts."""
+        self.signalling.punch_told()
+        moment = now + max(0.0, delay)
+        if self._moment is None or moment < self._moment or moment >= self._moment + PUNCH_GAP_SECONDS:
+            self._moment = moment
+            self._timers.set(_Timer.START, moment)
 
     def side_sockets_opened(self, numbers: Sequence[int], now: float) -> None:
         """The driver opened side sockets for this peer, or none."""

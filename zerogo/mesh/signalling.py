@@ -1,10 +1,12 @@
 # -*- test-case-name: zerogo.test.mesh.test_signalling -*-
 """The signals of one pair: what was told, what was heard, and when the checks of both ends should begin.
 
-Each end tells all it has whenever it changed, at most once per `DEBOUNCE_SECONDS`. The end that leads asks the
-controller to start the checks as soon as both have asked all their STUN servers, or `PUNCH_PATIENCE_SECONDS` after the
-first signal; once per pair of epochs. An end that begins anew draws another epoch and wants an answer, so each knows
-what the other has.
+Each end tells all it has whenever it changed, at most once per `DEBOUNCE_SECONDS`. An end asks the controller to start
+the checks as soon as it knows that both have asked all their STUN servers; once per pair of epochs, and not where the
+other end's wish was granted before. It is never one end's business alone: who has just joined has all last and knows
+first, and its peer, which learns it by a signal, would have the checks of both begin one trip to the peer later. Where
+something is missing, the end that leads asks `PUNCH_PATIENCE_SECONDS` after the first signal. An end that begins anew
+draws another epoch and wants an answer, so each knows what the other has.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from zerogo.mesh.signal import RELAYED_LIMIT, Offer, Relayed, Signal, emit_signa
 DEBOUNCE_SECONDS = 0.01
 PUNCH_PATIENCE_SECONDS = 0.3
 PUNCH_GAP_SECONDS = 1.0
-"""The controller is asked at most so often per pair."""
+"""The controller is asked at most so often per pair, by each end."""
 
 
 class Hearing(enum.Enum):
@@ -118,20 +120,30 @@ class Signalling:
 
     def plan_punch(self, own: Offer, now: float) -> None:
         """Something changed at one end: have the controller start both, once for each pair of epochs."""
-        if not self.leads or self.remote is None or self._punched == (self.epoch, self.remote.epoch):
+        if self.remote is None or self._punched == (self.epoch, self.remote.epoch):
             return
         is_complete = own.is_complete and self.remote.offer.is_complete
+        if not is_complete and not self.leads:
+            return
         wanted_at = now if is_complete else now + PUNCH_PATIENCE_SECONDS
         if self._asked_at is not None:
             wanted_at = max(wanted_at, self._asked_at + PUNCH_GAP_SECONDS)
         self._punch_at = wanted_at if self._punch_at is None else min(self._punch_at, wanted_at)
 
+    def punch_told(self) -> None:
+        """The controller has set a moment for both, whoever asked."""
+        self._punch_at = None
+        if self.remote is not None:
+            self._punched = (self.epoch, self.remote.epoch)
+
     def handle_timer(self, own: Offer, now: float) -> None:
         """Send what is due; `own` carries candidates, mapping and completeness."""
-        if self._send_at is not None and self._send_at <= now:
+        is_punch_due = self._punch_at is not None and self._punch_at <= now
+        # What the peer needs for the checks goes before the word that begins them.
+        if self._send_at is not None and (self._send_at <= now or is_punch_due):
             self._send_at = None
             self._send(own)
-        if self._punch_at is not None and self._punch_at <= now:
+        if is_punch_due:
             self._punch_at = None
             self._ask_punch(now)
 

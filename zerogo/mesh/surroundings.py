@@ -1,8 +1,8 @@
 # -*- test-case-name: zerogo.test.mesh.test_surroundings -*-
 """What this node knows of its place in the network: its addresses, where STUN servers see it, what its NAT does.
 
-The outcome is one `Offer`, the same for all peers. It is complete when every server has answered, or
-`GATHER_SECONDS` after they were asked, whatever came.
+The outcome is one `Offer`, the same for all peers. It is complete when every server has answered that is of a family of
+which this machine has an address, or `GATHER_SECONDS` after they were asked, whatever came.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class Surroundings:
                     self._candidates.mapping_observed(is_ipv6=is_ipv6, is_endpoint_independent=is_independent)
                 case MappingChanged() if now - self._moved_at >= MOVED_GAP_SECONDS:
                     self._has_moved, self._moved_at = True, now
-        if all(server in self._heard for server in self._servers):
+        if all(server in self._heard for server in self._servers if self._candidates.has_family_of(server)):
             self._patient_until = None
         offer = self._current_offer()
         is_news, self.offer = offer != self.offer, offer

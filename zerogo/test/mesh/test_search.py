@@ -77,6 +77,42 @@ class SearchTests(SynchronousTestCase):
         self.assertEqual(self.run_until(self.ann, 0.29), [])
         self.assertIn(BOBS_HOST, self.run_until(self.ann, 0.31))
 
+    def test_the_first_of_two_moments_counts(self) -> None:
+        for first, second in ((0.2, 0.3), (0.3, 0.2)):
+            self.ann.begin(0.0)
+            self.ann.receive_signal(self.signal_of_bob(0.0), 0.1)
+            self.ann.punch(first, 0.1)
+            self.ann.punch(second, 0.1)
+            self.assertEqual(self.run_until(self.ann, 0.29), [])
+            self.assertIn(BOBS_HOST, self.run_until(self.ann, 0.31))
+            self.setUp()
+
+    def test_checks_that_have_just_begun_do_not_begin_again_and_later_ones_do(self) -> None:
+        self.ann.begin(0.0)
+        self.ann.receive_signal(self.signal_of_bob(0.0), 0.1)
+        self.ann.punch(0.1, 0.1)
+        self.run_until(self.ann, 0.25)
+        began = self.ann.ice.next_timer()
+        self.ann.punch(0.0, 0.25)
+        self.ann.handle_timer(0.25, is_well_connected=False)
+        self.assertEqual(self.ann.ice.next_timer(), began)
+        self.run_until(self.ann, 4.0)
+        self.ann.punch(0.0, 4.0)
+        self.assertIn(BOBS_HOST, self.run_until(self.ann, 4.1))
+
+    def test_a_moment_from_before_it_began_anew_does_not_count(self) -> None:
+        self.ann.begin(0.0)
+        self.ann.receive_signal(self.signal_of_bob(0.0), 0.1)
+        self.ann.punch(0.1, 0.1)
+        self.run_until(self.ann, 0.3)
+        self.ann.begin(0.4)
+        self.ann.punch(0.2, 0.5)
+        self.assertIsNotNone(self.ann.next_at())
+        self.ann.renew_agent(0.5)
+        self.ann.receive_signal(self.signal_of_bob(0.5), 0.5)
+        self.assertEqual(self.run_until(self.ann, 0.69), [])
+        self.assertIn(BOBS_HOST, self.run_until(self.ann, 0.71))
+
     def test_checks_begin_without_a_word_a_little_later(self) -> None:
         self.ann.begin(0.0)
         self.ann.receive_signal(self.signal_of_bob(0.0), 0.1)

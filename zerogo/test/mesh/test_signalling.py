@@ -132,13 +132,38 @@ class SignallingTests(SynchronousTestCase):
         self.assertEqual(self.punches(1.2), 0)
         self.assertEqual(self.punches(1.1 + PUNCH_PATIENCE_SECONDS), 1)
 
-    def test_the_end_that_follows_never_asks(self) -> None:
+    def test_the_end_that_follows_asks_too_when_both_have_all(self) -> None:
         self.ann.begin(1.0)
         self.bob.begin(1.0)
         [blob] = self.blobs(self.ann, self.anns, ALL, 1.01)
-        self.bob.receive(blob, ALL, 1.1)
-        self.bob.handle_timer(ALL, 5.0)
+        self.bob.receive(blob, SOME, 1.1)
+        self.bob.handle_timer(SOME, 5.0)
         self.assertEqual(drained(self.bobs, PunchWanted), [])
+        self.bob.plan_punch(ALL, 6.0)
+        self.bob.handle_timer(ALL, 6.0)
+        self.assertEqual(len(drained(self.bobs, PunchWanted)), 1)
+
+    def test_what_was_granted_to_the_other_end_is_not_asked_for(self) -> None:
+        self.ann.begin(1.0)
+        self.bob.begin(1.0)
+        [blob] = self.blobs(self.bob, self.bobs, SOME, 1.01)
+        self.ann.receive(blob, ALL, 1.1)
+        self.ann.punch_told()
+        self.bob.changed(1.2)
+        [blob] = self.blobs(self.bob, self.bobs, ALL, 1.21)
+        self.ann.receive(blob, ALL, 1.3)
+        self.assertEqual(self.punches(9.0), 0)
+
+    def test_the_peer_is_told_before_the_controller_is_asked(self) -> None:
+        self.ann.begin(1.0)
+        self.bob.begin(1.0)
+        [blob] = self.blobs(self.bob, self.bobs, ALL, 1.01)
+        self.blobs(self.ann, self.anns, SOME, 1.01)
+        self.ann.receive(blob, SOME, 1.1)
+        self.ann.changed(1.2)
+        self.ann.plan_punch(ALL, 1.2)
+        self.ann.handle_timer(ALL, 1.2)
+        self.assertEqual([type(event) for event in drained(self.anns)], [SignalToSend, PunchWanted])
 
     def test_new_epochs_are_worth_a_punch_but_not_more_than_one_a_second(self) -> None:
         self.ann.begin(1.0)

@@ -69,6 +69,11 @@ class SurroundingsTests(SynchronousTestCase):
         self.assertTrue(alone.settle(0.0))
         self.assertTrue(alone.offer.is_complete)
 
+    def test_servers_that_this_machine_cannot_reach_are_not_waited_for(self) -> None:
+        self.place.set_servers([*SERVERS, SocketAddress.of("2001:db8::1", 3478)], 0.0)
+        self.answer_both(MAPPED, MAPPED)
+        self.assertTrue(self.place.offer.is_complete)
+
     def test_a_doubt_asks_again_but_not_in_a_loop(self) -> None:
         self.answer_both(MAPPED, MAPPED)
         self.assertFalse(self.place.doubt(2.0, 1.0))
