@@ -23,6 +23,8 @@ UNANSWERED_SECONDS = 60.0
 """A ping unanswered for so long ends the connection."""
 ASSUMED_RTT = 0.1
 """Seconds, of a connection that has not been measured."""
+ONE_WAY_LIMIT = 1.0
+"""Seconds. What a member answers late costs its peers no more than this."""
 RTT_SAMPLES = 8
 FRAMES_PER_SECOND, FRAMES_BURST = 500.0, 4000.0
 SIGNALS_PER_SECOND, SIGNALS_BURST = 100.0, 2048.0
@@ -144,6 +146,13 @@ class Connection:
         self._ping_sent_at: float | None = None
         self._ping_at = now
 
+    def receive(self, data: bytes, now: float) -> list[bytes]:
+        """Take a frame and give the messages that it completes; raises `ChannelBroken` or `ParseError`."""
+        if not self.channel.is_open:
+            # An agent answers the Hello at once, and the first ping when it is done with its first map.
+            self._round_trips.append(now - self.opened_at)
+        return self.channel.receive(data)
+
     def send(self, message: ControllerMessage) -> None:
         """Seal a message; dropped where the channel is not open."""
         self.send_encoded(emit_message(message))
@@ -162,13 +171,13 @@ class Connection:
 
     @property
     def rtt(self) -> float | None:
-        """The least of the last round trips, seconds."""
+        """The least of the last round trips, seconds: of pings, and of the answer to the Hello."""
         return min(self._round_trips) if self._round_trips else None
 
     @property
     def one_way(self) -> float:
         """Seconds that a message to the agent takes, estimated."""
-        return (ASSUMED_RTT if self.rtt is None else self.rtt) / 2
+        return min(ONE_WAY_LIMIT, (ASSUMED_RTT if self.rtt is None else self.rtt) / 2)
 
     def ping_if_due(self, now: float) -> None:
         """Send a ping if it is time."""

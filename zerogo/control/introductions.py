@@ -5,8 +5,9 @@ A member that is not connected here may be connected to another controller of th
 goes out as `Elsewhere`, to all of them, and the one that has it `receive`s it. Nothing waits for an answer: what nobody
 has is lost, as a signal to a member that is away is.
 
-A punch across two controllers: the one that has the other end chooses a moment, counts from there, and tells both. What
-the way back takes is not measured; `FELLOW_SECONDS` is assumed, and the error is the difference.
+A punch across two controllers: the one that has the other end is told how far the asking end is from its own, chooses a
+moment, counts from there, and tells both. What the way back takes is not measured; `FELLOW_SECONDS` is assumed, and the
+error is the difference.
 """
 
 from __future__ import annotations
@@ -29,9 +30,8 @@ PUNCH_MARGIN = 0.02
 end that begins later than the other is let in by the other's NAT."""
 FELLOW_SECONDS = 0.01
 """What a message between controllers is assumed to take."""
-FAR_ONE_WAY = 0.25
-"""Seconds that the way to a member at another controller is assumed to take at most."""
 _NodeBytes = Annotated[bytes, msgspec.Meta(min_length=NODE_ID_BYTES, max_length=NODE_ID_BYTES)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=10)]
 
 
 class Told(msgspec.Struct, frozen=True, tag="told", forbid_unknown_fields=True):
@@ -44,13 +44,15 @@ class PunchAsked(msgspec.Struct, frozen=True, tag="punch-asked", forbid_unknown_
     """A member elsewhere wants to punch with this one."""
 
     sender: _NodeBytes
+    one_way: _Seconds
+    """From its controller to it."""
 
 
 class PunchTold(msgspec.Struct, frozen=True, tag="punch-told", forbid_unknown_fields=True):
     """The member's punch with `peer` is in so many seconds."""
 
     peer: _NodeBytes
-    seconds: Annotated[float, msgspec.Meta(ge=0, le=10)]
+    seconds: _Seconds
 
 
 class GrantAsked(msgspec.Struct, frozen=True, tag="grant-asked", forbid_unknown_fields=True):
@@ -100,7 +102,7 @@ class Introductions:
         """Tell both a common moment."""
         target = self._find(network, to)
         if target is None:
-            self._elsewhere(network, to, PunchAsked(sender.raw))
+            self._elsewhere(network, to, PunchAsked(sender.raw, connection.one_way))
         elif target is not connection and not target.is_congested:
             moment = max(connection.one_way, target.one_way) + PUNCH_MARGIN
             connection.send(Punch(to.raw, (moment - connection.one_way) * 1000))
@@ -127,8 +129,8 @@ class Introductions:
                 if not target.is_congested:
                     target.send_encoded(encoded)
                     self._sent(target)
-            case PunchAsked(sender):
-                self._punch_from_elsewhere(target, network, NodeId(sender), to)
+            case PunchAsked(sender, one_way):
+                self._punch_from_elsewhere(target, network, NodeId(sender), one_way, to)
             case PunchTold(peer, seconds):
                 self._tell(target, Punch(peer, max(0.0, seconds - FELLOW_SECONDS - target.one_way) * 1000))
             case GrantAsked(sender):
@@ -136,10 +138,12 @@ class Introductions:
                 if grants is not None:
                     self._elsewhere(network, NodeId(sender), Told(emit_message(grants)))
 
-    def _punch_from_elsewhere(self, target: Connection, network: NetworkId, sender: NodeId, to: NodeId) -> None:
+    def _punch_from_elsewhere(
+        self, target: Connection, network: NetworkId, sender: NodeId, one_way: float, to: NodeId
+    ) -> None:
         if target.is_congested:
             return
-        moment = max(FAR_ONE_WAY, target.one_way) + PUNCH_MARGIN
+        moment = max(FELLOW_SECONDS + one_way, target.one_way) + PUNCH_MARGIN
         self._tell(target, Punch(sender.raw, (moment - target.one_way) * 1000))
         self._elsewhere(network, sender, PunchTold(to.raw, moment))
 

@@ -63,7 +63,17 @@ class TwoControllersTests(SynchronousTestCase):
         self.assertEqual((at_ann.peer, at_bob.peer), (node_id(self.bob), node_id(self.ann)))
         moments = (FELLOW_SECONDS + self.ann.delay + at_ann.delay, self.bob.delay + at_bob.delay)
         self.assertAlmostEqual(*moments, delta=0.002)
-        self.assertGreater(at_bob.delay, PUNCH_MARGIN)
+        self.assertGreater(at_bob.delay, PUNCH_MARGIN / 2)
+        self.assertLess(moments[0], FELLOW_SECONDS + self.bob.delay + 2 * PUNCH_MARGIN)
+
+    def test_the_moment_waits_for_an_asking_member_that_is_further_away(self) -> None:
+        self.bob.member.request_punch(node_id(self.ann), self.right.now)
+        self.carry()
+        at_ann, at_bob = self.last(self.ann, PunchAt), self.last(self.bob, PunchAt)
+        assert isinstance(at_ann, PunchAt) and isinstance(at_bob, PunchAt)
+        moments = (self.ann.delay + at_ann.delay, FELLOW_SECONDS + self.bob.delay + at_bob.delay)
+        self.assertAlmostEqual(*moments, delta=0.002)
+        self.assertGreater(at_bob.delay, PUNCH_MARGIN / 2)
 
     def test_grants_are_made_where_the_address_is_known(self) -> None:
         self.ann.member.request_grants(node_id(self.bob), self.left.now)
