@@ -18,7 +18,7 @@ from zerogo.config.errors import ConfigError
 from zerogo.config.load import parse
 from zerogo.config.relay import RelayConfig
 from zerogo.ids import SocketAddress
-from zerogo.net.datagram import open_udp_socket
+from zerogo.net.datagram import AddressRefused, open_udp_socket
 from zerogo.net.listening import CertificateRefused
 from zerogo.relay.service import RelayService
 from zerogo.relay.turn import public_addresses
@@ -145,10 +145,15 @@ class TurnServiceTests(TestCase):
         service.startService()
         return service.stopService()
 
-    def test_relay_that_is_never_started_closes_what_it_opened(self) -> Any:
-        service = RelayService(config(), Clock())
+    def test_relay_that_is_never_started_closes_what_it_opened(self) -> None:
+        free = open_udp_socket(LOOPBACK)
+        at = SocketAddress(*free.getsockname())
+        free.close()
+        service = RelayService(config(at=at), Clock())
         service.privilegedStartService()
-        return service.stopService()
+        self.assertRaises(AddressRefused, open_udp_socket, at)
+        self.successResultOf(service.stopService())
+        open_udp_socket(at).close()
 
     @inlineCallbacks
     def test_allocations_refusals_and_draining_are_told(self) -> Any:
