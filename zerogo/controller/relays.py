@@ -19,7 +19,8 @@ from zerogo.net.revoker import ToldRelay
 
 LOCAL_NAME = "controller"
 """What the relay on this machine is called in network maps."""
-LOOPBACK = "127.0.0.1"
+THIS_MACHINE = "localhost"
+"""Of both families: a relay may listen on one of them."""
 STUN_LIMIT = 16
 
 
@@ -52,7 +53,7 @@ def told_relays(config: ControllerConfig) -> tuple[ToldRelay, ...]:
     """Those that are told of removed members: the ones whose secret we have and that answer by UDP. The relay on this
     machine is asked on this machine, and so is one without a host."""
     return tuple(
-        ToldRelay(entry.name, entry.host or LOOPBACK, entry.udp, entry.auth_secret)
+        ToldRelay(entry.name, entry.host or THIS_MACHINE, entry.udp, entry.auth_secret)
         for entry in _entries(config)
         if entry.auth_secret is not None and entry.udp
     )

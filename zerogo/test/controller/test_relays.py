@@ -5,7 +5,7 @@ from zerogo.config.errors import ConfigError
 from zerogo.config.load import parse
 from zerogo.config.sample import effective
 from zerogo.control.relays import RelayPlace, Servers
-from zerogo.controller.relays import RelaysRefused, access, servers
+from zerogo.controller.relays import RelaysRefused, access, servers, told_relays
 from zerogo.ids import NodeId
 
 HERE, THERE = "0f1e2d3c4b5a69788796a5b4c3d2e1f0", "f0e1d2c3b4a5968778695a4b3c2d1e0f"
@@ -47,6 +47,18 @@ class RelaysTests(SynchronousTestCase):
         passwords = access(self.config(TEXT), lambda: 0.0).passwords(NodeId(bytes(10)))
         assert passwords is not None
         self.assertEqual([one.relay for one in passwords.relays], ["controller", "frankfurt"])
+
+    def test_those_are_told_of_removed_members_whose_secret_we_have_and_that_answer_by_udp(self) -> None:
+        told = told_relays(
+            self.config(
+                TEXT.replace("tls: 443\n  -", "tls: 443\n  - {name: stream, udp: 0, auth-secret: " + THERE + "}\n  -")
+            )
+        )
+        found = [(one.name, one.host, one.port, one.secret.reveal()) for one in told]
+        self.assertEqual(
+            found, [("controller", "localhost", 3478, HERE), ("frankfurt", "relay.example.net", 3478, THERE)]
+        )
+        self.assertEqual(told_relays(ControllerConfig()), ())
 
     def test_relays_must_be_told_apart(self) -> None:
         for text, words in (
