@@ -3,7 +3,7 @@
 Real handshakes over real connections, from source addresses 127.NETWORK.0.2 and on (a port range is too small for all),
 each edge with a key of its own; behind the greeting only what keeps a tunnel alive: pings are answered, packets
 acknowledged, streams opened and left empty. A connection that is lost is dialled again as a real edge does it
-(`zerogo.net.exit_client`: at once with jitter, then full jitter up to 1, 2, 4 ... 60 seconds).
+(`zerogo.net.exit_client`: at once with jitter, then full jitter up to 1, 2, 4 ... 60 seconds, or when it was told).
 
 Says `all here N` with the seconds since it began or since the first one was lost, each time that all are there.
 """
@@ -32,9 +32,15 @@ from zerogo.exit.greeting import Join, Welcome, emit_greeting, parse_answer
 from zerogo.exit.stream import INITIAL_CREDIT
 from zerogo.exit.tunnel import ACK, PACKET, PING, PONG
 from zerogo.ids import SocketAddress
-from zerogo.net.exit_client import BACKOFF_LIMIT_SECONDS, BACKOFF_SECONDS, FIRST_SECONDS, HANDSHAKE_SECONDS
+from zerogo.net.exit_client import (
+    BACKOFF_LIMIT_SECONDS,
+    BACKOFF_SECONDS,
+    FIRST_SECONDS,
+    HANDSHAKE_SECONDS,
+    TOLD_JITTER_SECONDS,
+)
 from zerogo.net.exit_places import EDGE_PATH
-from zerogo.net.websocket import MessageReceived, WebSocketClient
+from zerogo.net.websocket import MessageReceived, ServerBusy, WebSocketClient
 from zerogo.noise.identity import Identity
 
 PER_SOURCE = 20_000
@@ -103,6 +109,9 @@ class Edge:
                 for message in self.socket.events():
                     if isinstance(message, MessageReceived):
                         self.take(message.payload)
+            except ServerBusy as error:
+                self.lost(error.seconds)
+                return
             except (OSError, RemoteError):
                 self.lost()
                 return
@@ -146,8 +155,8 @@ class Edge:
             except OSError:
                 self.lost()
 
-    def lost(self) -> None:
-        """Try again, as an edge does."""
+    def lost(self, told: float | None = None) -> None:
+        """Try again, as an edge does; `told` are the seconds after which the gateway wants to see it again."""
         if self.tcp is None:
             return
         self.tcp.close()
@@ -157,6 +166,9 @@ class Edge:
             self.is_here = False
             self.crowd.went(self)
             delay = FIRST_SECONDS * random.random()
+        elif told is not None:
+            delay = min(told, BACKOFF_LIMIT_SECONDS) + TOLD_JITTER_SECONDS * random.random()
+            self.crowd.told += 1
         else:
             delay = max(0.05, min(BACKOFF_LIMIT_SECONDS, BACKOFF_SECONDS * 2.0**self.failures) * random.random())
             self.failures = min(self.failures + 1, 10)
@@ -180,7 +192,7 @@ class Crowd:
         self.edges = [Edge(self, number) for number in range(count)]
         self._waiting = iter(self.edges)
         self._here = 0
-        self._failures = 0
+        self._failures = self.told = 0
         self._began = time.monotonic()
         self._poll = select.epoll()
         self._by_fd: dict[int, Edge] = {}
@@ -210,12 +222,13 @@ class Crowd:
         self._here += 1
         self._next()
         if self._here == len(self.edges):
-            print("all here", round(time.monotonic() - self._began, 2), "failed dials", self._failures, flush=True)
+            seconds = round(time.monotonic() - self._began, 2)
+            print("all here", seconds, "told to come later", self.told, "failed dials", self._failures, flush=True)
 
     def went(self, edge: Edge) -> None:
         """One is not here any more."""
         if self._here == len(self.edges):
-            self._began, self._failures = time.monotonic(), 0
+            self._began, self._failures, self.told = time.monotonic(), 0, 0
         self._here -= 1
 
     def failed(self, edge: Edge) -> None:

@@ -14,6 +14,7 @@ from zerogo.exit.reason import Reason
 from zerogo.gateway.hub import Hub
 from zerogo.gateway.metering import LeasedMeter
 from zerogo.gateway.users import UserDesk
+from zerogo.net.exit_intake import LateEdges
 from zerogo.net.exit_ports import Meter
 from zerogo.net.exit_user import UserFactory
 from zerogo.observe.metrics import Metric
@@ -29,6 +30,7 @@ class GatewayMonitor:
     meter: Meter
     ports: Sequence[UserFactory]
     """Where users come in."""
+    late: LateEdges
     has_controller: Callable[[], bool] | None = None
     """Whether the controller is connected; None: there is none."""
 
@@ -60,6 +62,8 @@ class GatewayMonitor:
         yield Metric(
             "zerogo_gateway_edge_joins_total", "counter", "Edges that came, by what became of it.", outcomes, "outcome"
         )
+        sent_away = self.late.count
+        yield _one("edges_sent_away_total", "counter", "Edges told to come later, for want of time.", sent_away)
         yield _one("carriers_lost_total", "counter", "Connections of edges that broke.", counters.carriers_lost)
         yield _one("tunnels_lost_total", "counter", "Tunnels that ended for good.", counters.tunnels_lost)
         yield _one("discrepancies_total", "counter", "Edges that counted otherwise.", counters.discrepancies)

@@ -154,9 +154,8 @@ class GatewayService(Service):
         self.hub.is_denied = self.desk.is_denied = self._denials.holds
         self.edges = EdgeServer(self.hub, identity, self._reactor, self._rng, self._room.edges)
         link = None if self.controlled is None else self.controlled.link
-        monitor = GatewayMonitor(
-            self.hub, self.desk, self.meter, self._factories, None if link is None else lambda: link.is_here
-        )
+        has_controller = None if link is None else lambda: link.is_here
+        monitor = GatewayMonitor(self.hub, self.desk, self.meter, self._factories, self.edges.late, has_controller)
         self._serve(self.desk, self.edges, monitor)
         if self.controlled is not None:
             self.controlled.denials_changed = self._drop_denied
@@ -306,7 +305,7 @@ class GatewayService(Service):
                 self._ports[-1].transport = StreamSocket
                 Acceptor(self._ports[-1], factory)
             if kind == "edges":
-                edges.ports.append(self._ports[-1])
+                edges.take_at(self._ports[-1], is_plain=self._tls is None)
             self.log.info("{kind} on TCP {address}", kind=_KINDS[kind], address=str(SocketAddress.of(host, number)))
         self._close_opened()
 

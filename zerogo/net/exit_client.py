@@ -3,7 +3,7 @@
 
 After a loss the first dial comes at once, with up to half a second of jitter, so that streams go on; then back-off with
 full jitter up to a minute, so that fifty thousand edges do not come back to a gateway that was restarted at one moment.
-A refusal that is final ends it.
+Where the gateway says when to come again, that is when. A refusal that is final ends it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from zerogo.net.exit_frames import CARRIER_READ_BYTES, PlainFrames
 from zerogo.net.exit_tunnel import TunnelDriver
 from zerogo.net.instructions import has_aes
 from zerogo.net.tcp import keep_queue_short, read_more, write_now
-from zerogo.net.websocket import Closed, MessageReceived, WebSocketClient
+from zerogo.net.websocket import Closed, MessageReceived, ServerBusy, WebSocketClient
 from zerogo.noise.identity import Identity
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ HANDSHAKE_SECONDS = 10.0
 FIRST_SECONDS = 0.5
 BACKOFF_SECONDS = 1.0
 BACKOFF_LIMIT_SECONDS = 60.0
+TOLD_JITTER_SECONDS = 1.0
+"""A gateway tells whole seconds, and many edges the same."""
 
 _log = Logger(namespace="zerogo.exit.client")
 
@@ -177,6 +179,9 @@ class _Connection(TwistedProtocol):
         except WrongController as error:
             self._client.refused(Refusal(str(error), is_final=True))
             self.drop(str(error))
+        except ServerBusy as error:
+            self._client.told_to_come_again(error.seconds)
+            self.drop(str(error))
         except RemoteError as error:
             self.drop(str(error))
 
@@ -243,6 +248,7 @@ class GatewayClient:
         self._endpoint_of = endpoint_of
         self._failures = 0
         self._wait_at_least = 0.0
+        self._told: float | None = None
         self._is_stopped = True
         self._dial: Deferred[object] | None = None
         self._connection: _Connection | None = None
@@ -277,6 +283,11 @@ class GatewayClient:
         self._wait_at_least = refusal.retry_seconds
         self._is_stopped = self._is_stopped or refusal.is_final
         self.role.refused(refusal)
+
+    def told_to_come_again(self, seconds: float) -> None:
+        """The gateway has no time for us, and says when it will have some. That is no proof that it is the gateway, so
+        we wait no longer than by ourselves."""
+        self._told = min(seconds, BACKOFF_LIMIT_SECONDS)
 
     def lost(self, connection: _Connection, reason: str) -> None:
         """A connection is gone."""
@@ -314,8 +325,11 @@ class GatewayClient:
             self.role.disconnected(reason)
             return
         chance = int.from_bytes(self.rng(4), "big") / 2**32
+        told, self._told = self._told, None
         if is_first:
             delay = FIRST_SECONDS * chance
+        elif told is not None:
+            delay = told + TOLD_JITTER_SECONDS * chance
         else:
             bound = min(BACKOFF_LIMIT_SECONDS, BACKOFF_SECONDS * 2.0**self._failures)
             self._failures = min(self._failures + 1, 10)

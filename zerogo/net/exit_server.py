@@ -31,6 +31,7 @@ from zerogo.exit.reason import Reason
 from zerogo.exit.tunnel import GONE_SECONDS, GRACE_SECONDS, OVER
 from zerogo.ids import NodeId
 from zerogo.net.exit_frames import CARRIER_READ_BYTES, PlainFrames, binary_head
+from zerogo.net.exit_intake import EdgeIntake, LateEdges
 from zerogo.net.exit_places import EDGE_PATH
 from zerogo.net.exit_tunnel import TunnelDriver
 from zerogo.net.instructions import has_aes
@@ -44,8 +45,7 @@ HANDSHAKE_SECONDS = 10
 UNADMITTED_LIMIT = 2048
 """Connections that have not been admitted; more are turned away before their handshake."""
 UNADMITTED_ENOUGH = 512
-"""While there are so many, none are accepted: the kernel keeps them waiting, which costs nothing, and those that are
-here get through their handshake in time."""
+"""While there are so many, none are accepted: the kernel keeps the others waiting."""
 
 SILENT_LIMIT = 4096
 """Connections without a whole request; the oldest makes room. An edge sends its request at once, so whoever only
@@ -183,6 +183,7 @@ class _EdgeProtocol(WebSocketServerProtocol):
             self.drop(answer.sentence if isinstance(answer, Refusal) else "")
             return
         self._admitted()
+        self.factory.late.tickets.completed(self.factory.late.clock.seconds())
         self.maxFramePayloadSize = self.maxMessagePayloadSize = EXIT.frame_limit
         self._plain = PlainFrames(EXIT.frame_limit)
         self._driver = driver
@@ -283,8 +284,9 @@ class EdgeServer(WebSocketServerFactory):
         self.identity = identity
         self.rng = rng
         self.has_aes = has_aes()
-        self.ports: list[Any] = []
-        """Where edges are accepted."""
+        self.late = LateEdges(reactor, rng)
+        """For whom there was no time."""
+        self._intakes: list[EdgeIntake] = []
         self.unadmitted = 0
         self.handshakes: Timeouts[_EdgeProtocol] = Timeouts(reactor, HANDSHAKE_SECONDS, _EdgeProtocol.late)
         """Connections that have not been admitted, from the first moment on."""
@@ -333,6 +335,10 @@ class EdgeServer(WebSocketServerFactory):
         self.handshakes.discard(protocol)
         self.silent.pop(protocol, None)
 
+    def take_at(self, port: Any, *, is_plain: bool) -> None:
+        """Edges come in at that port of Twisted's; without `is_plain`, within TLS."""
+        self._intakes.append(EdgeIntake(port, self.late, is_plain=is_plain))
+
     def stop(self) -> None:
         """Wait for nobody any more."""
         self.handshakes.stop()
@@ -343,6 +349,5 @@ class EdgeServer(WebSocketServerFactory):
         is_enough = self.unadmitted >= (UNADMITTED_ENOUGH if self._is_accepting else UNADMITTED_ENOUGH // 2)
         if is_enough is self._is_accepting:
             self._is_accepting = not is_enough
-            for port in self.ports:
-                if port.connected:
-                    (port.stopReading if is_enough else port.startReading)()
+            for intake in self._intakes:
+                intake.hold(is_enough)

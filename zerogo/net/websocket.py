@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import struct
 from collections import deque
 from collections.abc import Iterator
@@ -28,6 +29,8 @@ from zerogo.errors import ParseError
 HEAD_LIMIT = 8192
 CONTROL_FRAME_LIMIT = 125
 PROTOCOL = "zerogo.1"
+_SECONDS = re.compile(r"[0-9]{1,5}", re.ASCII)
+"""RFC 9110 section 10.2.3; a date is left out."""
 """Offered as subprotocol; a server that knows none is accepted too."""
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
@@ -38,6 +41,16 @@ class UpgradeRefused(ParseError):
     """The server does not speak WebSocket at this address."""
 
     code = "E-WEBSOCKET"
+
+
+class ServerBusy(UpgradeRefused):
+    """The server has no time for this connection; `seconds` are those after which it wants to see it again."""
+
+    code = "E-WEBSOCKET-BUSY"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"the server has no time, and says to come again in {seconds} s")
+        self.seconds = seconds
 
 
 @frozen
@@ -185,9 +198,11 @@ class WebSocketClient:
         parts = status.split(" ", 2)
         if len(parts) < 2 or not parts[0].startswith("HTTP/1."):
             raise UpgradeRefused("this is not a web server")
+        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        if parts[1] == "503" and _SECONDS.fullmatch(headers.get("retry-after", "")):
+            raise ServerBusy(int(headers["retry-after"]))
         if parts[1] != "101":
             raise UpgradeRefused(f"the server answered {' '.join(parts[1:])[:80]!r} where a WebSocket was asked for")
-        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         expected = accept_key(self._key)
         if not hmac.compare_digest(headers.get("sec-websocket-accept", "").encode(), expected.encode()):
             raise UpgradeRefused("the server's answer is not that of a WebSocket")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 from zerogo.exit.account import Account
 from zerogo.exit.reason import Reason
 from zerogo.exit.target import Target
 from zerogo.gateway.metrics import GatewayMonitor
+from zerogo.net.exit_intake import LateEdges
 from zerogo.net.exit_user import Entry
 from zerogo.observe.metrics import exposition
 from zerogo.secret import Secret
@@ -21,7 +24,9 @@ class GatewayMetricsTests(ControlledCase):
         self.database.write(exit_users.create_user, account, None, "tester", NOW)
         self.one = self.gateway()
         link = self.one.controlled.link
-        self.monitor = GatewayMonitor(self.one.hub, self.one.desk, self.one.meter, [], lambda: link.is_here)
+        late = LateEdges(self.clock, os.urandom)
+        late.count = 3
+        self.monitor = GatewayMonitor(self.one.hub, self.one.desk, self.one.meter, [], late, lambda: link.is_here)
 
     def figures(self) -> dict[str, float]:
         lines = exposition(self.monitor.collect()).decode().splitlines()
@@ -34,6 +39,7 @@ class GatewayMetricsTests(ControlledCase):
         second.send(20)
         found = self.figures()
         self.assertEqual((found["streams"], found["users"], found["connections"]), (2, 1, 0))
+        self.assertEqual(found["edges_sent_away_total"], 3)
         self.assertEqual(found['bytes_total{direction="up"}'], 1020)
         first.meter.closed(None)
         second.kill(Reason.QUOTA)

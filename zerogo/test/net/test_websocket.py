@@ -20,6 +20,7 @@ from zerogo.net.websocket import (
     MessageReceived,
     Opened,
     PongReceived,
+    ServerBusy,
     UpgradeRefused,
     WebSocketClient,
     accept_key,
@@ -142,6 +143,14 @@ class HostileServerTests(SynchronousTestCase):
         ):
             error = self.assertRaises(UpgradeRefused, client().receive, answer)
             self.assertIn(sentence, str(error))
+
+    def test_a_server_without_time_says_when_to_come_again(self) -> None:
+        head = b"HTTP/1.1 503 Service Unavailable\r\n"
+        error = self.assertRaises(ServerBusy, client().receive, head + b"retry-after: 17\r\n\r\n")
+        self.assertEqual(error.seconds, 17)
+        for value in (b"", b"Retry-After: Fri, 31 Dec 2027 23:59:59 GMT", b"Retry-After: -1", b"Retry-After: 123456"):
+            error = self.assertRaises(UpgradeRefused, client().receive, head + value + b"\r\n\r\n")
+            self.assertNotIsInstance(error, ServerBusy)
 
     def test_an_endless_head_is_cut_off(self) -> None:
         subject = client()
