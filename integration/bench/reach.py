@@ -1,14 +1,18 @@
 """How soon two members reach each other, and how long a move takes, in the lab: one pair at a time, links of 20 ms.
 
-    python -m integration.bench.reach [--only NAME,...] [--rounds 5] [--json FILE]
+    python -m integration.bench.reach [--only NAME,...] [--rounds N] [--json FILE]
 
-Run as root, about half a minute a pair. A pair has a guest that leaves the network, forgets its key and joins anew in
-each round. Times run from the moment that the maps of both agents name the other, so they hold neither the start of
-programs nor joining, but all else: gathering, signals by the controller, relays, checks, the handshake. Site to site
-and back takes 80 ms here. `roaming` does to a running pair what travel and providers do, and takes the longest
-silence of pings sent every 10 ms, from the moment that the network is there again: the lab takes some tens of
-milliseconds to make another one, and more on a busy machine. The exit status is 1 where a pair never answered, or took
-another path than it should.
+Run as root, 4 seconds a round on a quiet machine, half a minute a round of `roaming`: 20 rounds of pairs that plain
+checks connect, whose goals are for the median and for all but one in a hundred, and 5 of all else, take eight minutes.
+Of fewer than 100 rounds the slowest stands for one in a hundred.
+
+In each round the guest of a pair leaves the network, forgets its key and joins anew, so it is chance which end leads
+(docs/PROTOCOL.md, section 3.5). Times run from the moment that the maps of both agents name the other, so they hold
+neither the start of programs nor joining, but all else: gathering, signals by the controller, relays, checks, the
+handshake. Site to site and back takes 80 ms here. `roaming` does to a running pair what travel and providers do, and
+takes the longest silence of pings sent every 10 ms, from the moment that the network is there again: the lab takes some
+tens of milliseconds to make another one, and more on a busy machine. The exit status is 1 where a pair never answered,
+or took another path than it should.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import statistics
 import sys
 import time
@@ -41,6 +46,9 @@ sites:
   rome: {{nat: {guest}, hosts: [{GUEST}]}}
   cafe: {{nat: port-restricted, hosts: []}}
 """
+ROUNDS, PLAIN_ROUNDS = 5, 20
+PLAIN_SLOWEST = 1.0
+"""Seconds in which all but one in a hundred pairs that plain checks connect are to have their direct path."""
 PING_SECONDS = 0.01
 LIMIT_SECONDS = 40.0
 """For a pair to answer and to take its path."""
@@ -62,7 +70,13 @@ class Case:
     direct_goal: float | None = None
     family: str = "ipv4"
     is_plain: bool = False
-    """Whether the goal for the direct path is what comes on top of signalling."""
+    """Whether plain checks connect it: then the goal for the direct path is what comes on top of signalling, and the
+    median's, beside `PLAIN_SLOWEST`."""
+
+    @property
+    def rounds(self) -> int:
+        """As many as its goals need."""
+        return PLAIN_ROUNDS if self.is_plain else ROUNDS
 
 
 CASES = (
@@ -191,13 +205,13 @@ def measure(case: Case, rounds: int) -> dict[str, list[float]]:
     return {name: [each for each in times if each is not None] for name, times in found.items()}
 
 
-def rows(goal: float, *, is_plain: bool) -> Iterator[tuple[str, str, float | None]]:
-    """What is printed of the direct path: title, figure, goal. The goal of pairs that need no guessing is one for what
-    comes after the signals."""
-    yield "to the direct path", "direct", None if is_plain else goal
-    yield "  of it signals", "offer", None
-    yield "  of it until the common moment", "checks", None
-    yield "  of it all but signals", "punching", goal if is_plain else None
+def rows(goal: float, *, is_plain: bool) -> Iterator[tuple[str, str, float | None, float | None]]:
+    """What is printed of the direct path: title, figure, goals for the median and for all but one in a hundred. The
+    goals of pairs that need no guessing are for what comes after the signals."""
+    yield "to the direct path", "direct", None if is_plain else goal, None
+    yield "  of it signals", "offer", None, None
+    yield "  of it until the common moment", "checks", None, None
+    yield "  of it all but signals", "punching", goal if is_plain else None, PLAIN_SLOWEST if is_plain else None
 
 
 def roam(rounds: int) -> dict[str, list[float]]:
@@ -211,38 +225,46 @@ def roam(rounds: int) -> dict[str, list[float]]:
     return found
 
 
-def line(title: str, times: Sequence[float], goal: float | None) -> str:
-    """A row of the table."""
+def line(title: str, times: Sequence[float], goal: float | None, slowest: float | None = None) -> str:
+    """A row of the table; `slowest` is a goal for all but one in a hundred."""
     if not times:
         return f"{title:34} {'-':>7}"
-    wanted = "" if goal is None else f"{goal:7.2f}  {'met' if statistics.median(times) <= goal else 'MISSED'}"
-    return f"{title:34} {statistics.median(times):7.2f} {min(times):7.2f} {max(times):7.2f} {len(times):7}  {wanted}"
+    median = statistics.median(times)
+    all_but_one = sorted(times)[math.ceil(0.99 * len(times)) - 1]
+    goals = [(median, goal, "p50"), (all_but_one, slowest, "p99")]
+    judged = [
+        f"{limit:.2f} {name} {'met' if figure <= limit else 'MISSED'}"
+        for figure, limit, name in goals
+        if limit is not None
+    ]
+    figures = f"{median:7.2f} {min(times):7.2f} {max(times):7.2f} {len(times):7}"
+    return f"{title:34} {figures}  {', '.join(judged)}".rstrip()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help=f"of {', '.join(case.name for case in CASES)}, roaming; with commas")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, help=f"of each; {PLAIN_ROUNDS} of plain pairs and {ROUNDS} of the others")
     parser.add_argument("--json", type=Path)
     wanted = parser.parse_args(arguments)
     names = wanted.only.split(",") if wanted.only else [*(case.name for case in CASES), "roaming"]
-    print(f"{'seconds':34} {'median':>7} {'least':>7} {'most':>7} {'rounds':>7}  {'goal':>7}")
+    print(f"{'seconds':34} {'median':>7} {'least':>7} {'most':>7} {'rounds':>7}  goals")
     figures: dict[str, dict[str, list[float]]] = {}
     is_well = True
     for case in [case for case in CASES if case.name in names]:
         try:
-            found = figures[case.name] = measure(case, wanted.rounds)
+            found = figures[case.name] = measure(case, wanted.rounds or case.rounds)
         except TimeoutError as error:
             print(f"{case.name}: {error}", flush=True)
             is_well = False
             continue
         print(line(f"{case.name}: to the first ping", found["ping"], case.ping_goal), flush=True)
         if case.direct_goal is not None:
-            for what, name, goal in rows(case.direct_goal, is_plain=case.is_plain):
-                print(line(f"{case.name}: {what}", found[name], goal), flush=True)
+            for what, name, *goals in rows(case.direct_goal, is_plain=case.is_plain):
+                print(line(f"{case.name}: {what}", found[name], *goals), flush=True)
     if "roaming" in names:
-        found = figures["roaming"] = roam(wanted.rounds)
+        found = figures["roaming"] = roam(wanted.rounds or ROUNDS)
         for title, times in found.items():
             print(line(f"roaming: {title}", times, ROAMING_GOAL), flush=True)
     if wanted.json is not None:
