@@ -18,7 +18,7 @@ from zerogo.agent.host import Host
 from zerogo.agent.joining import own_place
 from zerogo.agent.relays import Relays
 from zerogo.agent.segment import Segment, SegmentOwner, Signalling
-from zerogo.agent.state_dir import ENDPOINTS_LIMIT, Endpoints, StateDir
+from zerogo.agent.state_dir import ENDPOINTS_LIMIT, Endpoints, LastSeen, StateDir
 from zerogo.agent.streams import Streams
 from zerogo.config.agent import AgentConfig
 from zerogo.control.netmap import NetworkMap
@@ -28,6 +28,7 @@ from zerogo.ids import SocketAddress
 from zerogo.mesh.events import PathKind
 from zerogo.mesh.node import Node
 from zerogo.mesh.settings import NodeSettings
+from zerogo.mesh.signal import Offer
 from zerogo.mesh.status import PeerStatus
 from zerogo.noise.identity import Identity
 
@@ -155,10 +156,10 @@ class Presence:
         """Write down where the peers are, for a start without a controller."""
         if self.segment is None or self.network_map is None:
             return
-        known = {peer.node_id: _places(peer) for peer in self.segment.peers()}
         members = [record.node_id for record in self.network_map.members]
-        found = {one: known.get(one) or self._endpoints.get(one, ()) for one in members}
-        kept = {one: places for one, places in found.items() if places}
+        before = {one: seen for one in members if (seen := self._endpoints.get(one)) is not None}
+        heard = {peer.node_id: _last_seen(peer, before.get(peer.node_id, LastSeen())) for peer in self.segment.peers()}
+        kept = {one: seen for one, seen in {**before, **heard}.items() if seen != LastSeen()}
         if kept != self._endpoints:
             self._endpoints = kept
             self._state.save_endpoints(kept)
@@ -220,8 +221,14 @@ class Presence:
         return self._host.unix_time() - float(self._host.reactor.seconds())
 
 
+def _last_seen(peer: PeerStatus, before: LastSeen) -> LastSeen:
+    """Where a peer is, and what was known `before` where nothing was heard of that since."""
+    streams = tuple(each.address for each in peer.theirs.streams) if peer.theirs != Offer() else before.streams
+    return LastSeen(_places(peer) or before.endpoints, streams)
+
+
 def _places(peer: PeerStatus) -> tuple[SocketAddress, ...]:
-    """Where a peer was reached, the path in use first."""
+    """Where a peer was reached by datagrams, the path in use first."""
     alive = sorted((path for path in peer.paths if path.is_alive), key=lambda path: not path.is_active)
     direct = [path.destination for path in alive if path.kind is PathKind.DIRECT]
     places = [place for place in direct if isinstance(place, SocketAddress)]

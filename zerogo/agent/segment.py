@@ -17,6 +17,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from zerogo.agent.filters import Filters, NodeFilters
+from zerogo.agent.state_dir import Endpoints, LastSeen
 from zerogo.agent.streams import Streams
 from zerogo.control.netmap import MemberRecord, NetworkMap
 from zerogo.core import Transmit
@@ -34,7 +35,7 @@ from zerogo.dataplane.interface import (
     Upcall,
 )
 from zerogo.dataplane.plan import path_plan
-from zerogo.ice.candidate import Candidate
+from zerogo.ice.candidate import Candidate, CandidateKind
 from zerogo.ids import NodeId, SideAddress, SocketAddress
 from zerogo.mesh.events import (
     ControlToSend,
@@ -106,8 +107,9 @@ class SegmentOwner:
     """A peer is reached another way, or not any more."""
 
 
-def peer_spec(record: MemberRecord, endpoints: Mapping[NodeId, tuple[SocketAddress, ...]]) -> PeerSpec:
-    """A member as the mesh core wants it; `endpoints` are where members were reached last."""
+def peer_spec(record: MemberRecord, endpoints: Endpoints) -> PeerSpec:
+    """A member as the mesh core wants it; `endpoints` are where members were last."""
+    seen = endpoints.get(record.node_id, LastSeen())
     return PeerSpec(
         node_id=record.node_id,
         static_public=record.static_public,
@@ -118,7 +120,8 @@ def peer_spec(record: MemberRecord, endpoints: Mapping[NodeId, tuple[SocketAddre
         capabilities=frozenset(record.capabilities),
         subnets=record.subnets,
         is_bridge=record.is_bridge,
-        endpoints=endpoints.get(record.node_id, ()),
+        endpoints=seen.endpoints,
+        streams=tuple(Candidate.passive(place, CandidateKind.HOST, rank) for rank, place in enumerate(seen.streams)),
     )
 
 
@@ -178,9 +181,7 @@ class Segment:
         self._sides.close_all()
         self._plane.close()
 
-    def use_map(
-        self, network_map: NetworkMap, endpoints: Mapping[NodeId, tuple[SocketAddress, ...]], filters: NodeFilters
-    ) -> None:
+    def use_map(self, network_map: NetworkMap, endpoints: Endpoints, filters: NodeFilters) -> None:
         """Take over who the members are, and what they are held against."""
         self.filters.use(filters)
         if network_map.flow_log != self.logs_decisions:

@@ -6,7 +6,7 @@ network.json   the membership (`record`)
 network.map    the newest signed map; worthless to whoever cannot sign, but believed only after verification
 filters.sheet  the newest signed filters, where the network has a policy; believed after verification
 relays.json    how relays may be used, for some hours
-peers.json     where peers were reached last, to meet them again without a controller
+peers.json     where peers were reached last, and take TCP connections, to meet them again without a controller
 choices.json   networks to announce and the exit to use, as a person decided with a command
 agent.pid, agent.log, agent.sock    of an agent that `zerogo` started
 """
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
+from attrs import frozen
 
 from zerogo.agent.credentials import CREDENTIALS_BYTES, emit_credentials, parse_credentials
 from zerogo.agent.record import RECORD_LIMIT, Membership
@@ -31,6 +32,7 @@ from zerogo.control.relays import RelayCredential
 from zerogo.control.subnets import announced_subnets
 from zerogo.errors import EnvironmentFault, ParseError
 from zerogo.ids import NodeId, SocketAddress
+from zerogo.mesh.signal import STREAMS_LIMIT
 from zerogo.noise.identity import Identity
 from zerogo.noise.timestamp import TIMESTAMP_BYTES
 
@@ -45,11 +47,22 @@ LOG_FILE = "agent.log"
 SOCKET_FILE = "agent.sock"
 KNOWN_PEERS_LIMIT = 4096
 ENDPOINTS_LIMIT = 4
-"""Addresses remembered for one peer."""
+"""Addresses remembered at which datagrams reached one peer."""
 _PEERS_BYTES = 4 * 1024 * 1024
 _CHOICES_BYTES = 64 * 1024
 
-Endpoints = dict[NodeId, tuple[SocketAddress, ...]]
+
+@frozen
+class LastSeen:
+    """Where a peer was when something was heard of it last."""
+
+    endpoints: tuple[SocketAddress, ...] = ()
+    """Where datagrams reached it, the path in use first."""
+    streams: tuple[SocketAddress, ...] = ()
+    """Where it takes TCP connections, best first as it told."""
+
+
+Endpoints = dict[NodeId, LastSeen]
 
 
 class DamagedState(EnvironmentFault):
@@ -133,7 +146,7 @@ class StateDir:
         except (EnvironmentFault, ParseError):
             return {}
 
-    def save_endpoints(self, endpoints: Mapping[NodeId, Iterable[SocketAddress]]) -> None:
+    def save_endpoints(self, endpoints: Mapping[NodeId, LastSeen]) -> None:
         """Remember where peers are."""
         write_private(self.path / PEERS_FILE, emit_endpoints(endpoints))
 
@@ -185,8 +198,19 @@ class _Choices(msgspec.Struct):
     exit_via: Annotated[str, msgspec.Meta(max_length=64)] | None = None
 
 
-_Places = Annotated[list[Annotated[str, msgspec.Meta(max_length=64)]], msgspec.Meta(max_length=ENDPOINTS_LIMIT)]
-_decode = msgspec.json.Decoder(dict[str, _Places]).decode
+_Place = Annotated[str, msgspec.Meta(max_length=64)]
+
+
+class _LastSeen(msgspec.Struct, omit_defaults=True):
+    udp: Annotated[list[_Place], msgspec.Meta(max_length=ENDPOINTS_LIMIT)] = []
+    tcp: Annotated[list[_Place], msgspec.Meta(max_length=STREAMS_LIMIT)] = []
+
+    def parse(self) -> LastSeen:
+        """Raises `ParseError`."""
+        return LastSeen(*(tuple(SocketAddress.parse(text) for text in places) for places in (self.udp, self.tcp)))
+
+
+_decode = msgspec.json.Decoder(dict[str, _LastSeen]).decode
 
 
 def parse_endpoints(data: bytes) -> Endpoints:
@@ -197,12 +221,13 @@ def parse_endpoints(data: bytes) -> Endpoints:
         raise ParseError("the file of peers is damaged") from error
     if len(stored) > KNOWN_PEERS_LIMIT:
         raise ParseError(f"the file of peers names more than {KNOWN_PEERS_LIMIT}")
-    return {NodeId.parse(key): tuple(SocketAddress.parse(text) for text in places) for key, places in stored.items()}
+    return {NodeId.parse(key): seen.parse() for key, seen in stored.items()}
 
 
-def emit_endpoints(endpoints: Mapping[NodeId, Iterable[SocketAddress]]) -> bytes:
+def emit_endpoints(endpoints: Mapping[NodeId, LastSeen]) -> bytes:
     """The bytes of the file."""
-    kept: dict[str, list[str]] = {}
-    for node_id, places in list(endpoints.items())[:KNOWN_PEERS_LIMIT]:
-        kept[str(node_id)] = [str(place) for place in places][:ENDPOINTS_LIMIT]
+    kept: dict[str, _LastSeen] = {}
+    for node_id, seen in list(endpoints.items())[:KNOWN_PEERS_LIMIT]:
+        udp = [str(place) for place in seen.endpoints[:ENDPOINTS_LIMIT]]
+        kept[str(node_id)] = _LastSeen(udp, [str(place) for place in seen.streams[:STREAMS_LIMIT]])
     return msgspec.json.encode(kept) + b"\n"

@@ -269,9 +269,10 @@ class Peer:
 
     def _settle_stream(self, now: float) -> None:
         is_wanted = self.search.is_begun and self._context.policy.p2p_enabled
-        offered = self.search.signalling.remote_offer.streams if is_wanted else ()
+        told = self.search.signalling.remote
+        offered = self.spec.streams if told is None else told.offer.streams
         is_direct = self.keying.has_session and self.paths.is_direct
-        self.streaming.settle(offered, now, is_direct=is_direct, used=self.paths.dialled)
+        self.streaming.settle(offered if is_wanted else (), now, is_direct=is_direct, used=self.paths.dialled)
 
     def _by_signal(self) -> tuple[BySignal, ...]:
         """While a peer is looked for, keys are agreed on by way of the controller, as signals go."""

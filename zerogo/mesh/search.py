@@ -129,9 +129,10 @@ class Search:
         before, self._offer = self._offer, offer
         self.punching.learn(offer, self.signalling.remote_offer, now)
         self._add_local_candidates(now)
-        is_news = (offer.candidates, offer.nat, offer.relayed) != (before.candidates, before.nat, before.relayed)
+        # Also to a peer that needs no open port of ours while all is well: it remembers them.
+        told, known = ((each.candidates, each.streams, each.nat, each.relayed) for each in (offer, before))
         is_found = self.seconds_to_direct is not None
-        if self.is_begun and (is_news or not is_found):
+        if self.is_begun and (told != known or not is_found):
             self.signalling.changed(now)
             self.signalling.plan_punch(offer, now)
 

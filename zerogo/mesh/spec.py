@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from zerogo.ice.candidate import Candidate
 from zerogo.ids import MacAddress, NodeId, SocketAddress
 
 
@@ -28,3 +29,5 @@ class PeerSpec:
     is_bridge: bool = False
     endpoints: tuple[SocketAddress, ...] = ()
     """Where it was reached last, if that is known: candidates to try while no signalling works."""
+    streams: tuple[Candidate, ...] = ()
+    """Where it took TCP connections, as it told last: what is dialled until it tells again."""

@@ -218,7 +218,8 @@ def _because(cause: Cause, pair: PairFacts) -> str:
         case Cause.SHUT_DOWN:
             return "it has shut down"
         case Cause.NOT_HEARD:
-            return "it has not told its addresses: it is offline, or out of the controller's reach"
+            cause = "one of the two is" if pair.state == "connected" else "it is offline, or"
+            return f"it has not told its addresses: {cause} out of the controller's reach"
         case Cause.NO_COMMON_FAMILY:
             ours, theirs = _family(pair.ours), _family(pair.theirs)
             return f"this machine has {ours} only and {pair.name} has {theirs} only"

@@ -28,6 +28,7 @@ from zerogo.dataplane.interface import (
     Upcall,
 )
 from zerogo.dataplane.plan import path_plan
+from zerogo.ice.candidate import Candidate
 from zerogo.ids import MacAddress, NetworkId, NodeId, SideAddress, SocketAddress
 from zerogo.mesh.events import (
     ControlToSend,
@@ -169,6 +170,8 @@ class Member:
     """Whether it takes TCP connections of members."""
     knows: tuple[SocketAddress, ...] = ()
     """Endpoints that its disk remembers for every peer."""
+    knows_streams: tuple[Candidate, ...] = ()
+    """Where every peer took TCP connections, as its disk remembers."""
     keeps_mark: bool = True
     mark: bytes | None = None
     node: Node = field(init=False)
@@ -275,7 +278,7 @@ class Member:
 
     def spec_for(self, reader: Member) -> PeerSpec:
         """This member's record with what the reader's disk remembers."""
-        return evolve(self.spec, endpoints=reader.knows)
+        return evolve(self.spec, endpoints=reader.knows, streams=reader.knows_streams)
 
     def send(self, to: Member, payload: bytes) -> None:
         """Send a frame to another member."""

@@ -2,8 +2,8 @@
 """TCP connections between members of the simulated internet: they are there or not, and lose nothing.
 
 A member with `is_open` takes them at its public address. What dials comes through two round trips after it was asked
-to, as TCP and the proof take, and is told of nothing where nobody listens; a connection that was cut is dialled again
-after `REDIAL_SECONDS`.
+to, as TCP and the proof take, and is told of nothing where nobody listens; that place, and a connection that was cut, is
+dialled again after `REDIAL_SECONDS`.
 """
 
 from __future__ import annotations
@@ -78,6 +78,11 @@ class VirtualStreams:
         """Connections that there are."""
         return len(self._connections)
 
+    @property
+    def wanted(self) -> int:
+        """Peers that are dialled."""
+        return len(self._wanted)
+
     def _connect(self, key: tuple[str, int]) -> None:
         wanted = self._wanted.get(key)
         if wanted is None or key in self._connections:
@@ -88,6 +93,8 @@ class VirtualStreams:
             found = other.node.stream_key(wanted.key.fragment) if other.is_up and other.is_open else None
             if one.is_up and found is not None and found.key == wanted.key.key and places[0] in wanted.places:
                 self._open(key, one, other, found.peer)
+        if key not in self._connections:
+            self._mesh.clock.call_later(REDIAL_SECONDS, lambda: self._connect(key))
 
     def _open(self, key: tuple[str, int], one: Member, other: Member, peer: int) -> None:
         self.dialled += 1

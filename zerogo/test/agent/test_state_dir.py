@@ -1,6 +1,7 @@
 """Tests for zerogo.agent.state_dir."""
 
 import contextlib
+import json
 import stat
 import tempfile
 from pathlib import Path
@@ -17,6 +18,7 @@ from zerogo.agent.state_dir import (
     PEERS_FILE,
     RECORD_FILE,
     DamagedState,
+    LastSeen,
     StateDir,
     emit_endpoints,
     parse_endpoints,
@@ -26,11 +28,13 @@ from zerogo.config.agent import AgentConfig
 from zerogo.config.errors import PrivateFileError
 from zerogo.errors import ParseError
 from zerogo.ids import NodeId, SocketAddress
+from zerogo.mesh.signal import STREAMS_LIMIT
 from zerogo.test.agent.test_record import TOKEN
 from zerogo.test.spoiled import spoiled
 
 NODE = NodeId(b"0123456789")
 PLACE = SocketAddress("192.0.2.7", 9993)
+SEEN = LastSeen((PLACE,), (SocketAddress("192.0.2.7", 443), PLACE))
 
 
 class StateDirTests(SynchronousTestCase):
@@ -53,16 +57,16 @@ class StateDirTests(SynchronousTestCase):
         membership = Membership.of_token(TOKEN)
         self.state.save_membership(membership)
         self.state.save_signed_map(b"map")
-        self.state.save_endpoints({NODE: [PLACE]})
+        self.state.save_endpoints({NODE: SEEN})
         again = StateDir(self.path)
         self.assertEqual((again.membership(), again.signed_map()), (membership, b"map"))
-        self.assertEqual(again.endpoints(), {NODE: (PLACE,)})
+        self.assertEqual(again.endpoints(), {NODE: SEEN})
 
     def test_every_file_is_private(self) -> None:
         self.state.identity()
         self.state.save_membership(Membership.of_token(TOKEN))
         self.state.save_signed_map(b"map")
-        self.state.save_endpoints({NODE: [PLACE]})
+        self.state.save_endpoints({NODE: SEEN})
         self.assertEqual({stat.S_IMODE(path.stat().st_mode) for path in self.path.iterdir()}, {0o600})
         self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o700)
 
@@ -77,7 +81,7 @@ class StateDirTests(SynchronousTestCase):
         self.assertIn(RECORD_FILE, str(self.assertRaises(DamagedState, self.state.membership)))
 
     def test_damaged_endpoints_are_forgotten(self) -> None:
-        self.state.save_endpoints({NODE: [PLACE]})
+        self.state.save_endpoints({NODE: SEEN})
         (self.path / PEERS_FILE).write_bytes(b"[]")
         self.assertEqual(self.state.endpoints(), {})
 
@@ -98,16 +102,22 @@ class StateDirTests(SynchronousTestCase):
 
 
 ENDPOINT_FILES = (
-    emit_endpoints({NODE: [SocketAddress("192.0.2.7", 1), SocketAddress("2001:db8::7", 65535)]}),
-    b'{"aaaaaaaaaaaaaaaa": ["x"]}',
-    b'{"a": []}',
+    emit_endpoints({NODE: SEEN}),
+    emit_endpoints({NODE: LastSeen((SocketAddress("192.0.2.7", 1), SocketAddress("2001:db8::7", 65535)))}),
+    b'{"aaaaaaaaaaaaaaaa": {"tcp": ["x"]}}',
+    b'{"aaaaaaaaaaaaaaaa": {}}',
+    b'{"a": {"udp": []}}',
 )
 
 
 class EndpointsTests(SynchronousTestCase):
     def test_the_number_of_addresses_of_a_peer_is_bounded(self) -> None:
         places = [SocketAddress("192.0.2.7", port) for port in range(1, 20)]
-        self.assertEqual(parse_endpoints(emit_endpoints({NODE: places})), {NODE: tuple(places[:ENDPOINTS_LIMIT])})
+        found = parse_endpoints(emit_endpoints({NODE: LastSeen(tuple(places), tuple(places))}))
+        self.assertEqual(found, {NODE: LastSeen(tuple(places[:ENDPOINTS_LIMIT]), tuple(places[:STREAMS_LIMIT]))})
+        for key, limit in (("udp", ENDPOINTS_LIMIT), ("tcp", STREAMS_LIMIT)):
+            written = {str(NODE): {key: [str(PLACE)] * (limit + 1)}}
+            self.assertRaises(ParseError, parse_endpoints, json.dumps(written).encode())
 
     @settings(deadline=None, max_examples=200)
     @given(st.binary(max_size=100) | spoiled(*ENDPOINT_FILES))

@@ -81,6 +81,21 @@ class StreamsTests(SynchronousTestCase):
         ((_, places),) = self.anna.streams.dialled.values()
         self.assertEqual([place.host for place in places], ["203.0.113.9", "192.0.2.12", "10.0.0.7", "10.0.1.7"])
 
+    def test_without_a_controller_a_peer_is_dialled_where_it_was_last(self) -> None:
+        self.world.has_udp = False
+        self.start()
+        self.world.pass_time(HEAD_START_SECONDS + 0.5)
+        self.world.controller.die()
+        self.anna.stop()
+        self.assertEqual(self.anna.streams.dialled, {})
+        self.anna.start()
+        self.world.pass_time(HEAD_START_SECONDS + 0.5)
+        ((key, places),) = self.anna.streams.dialled.values()
+        self.assertEqual(places, [SocketAddress("198.51.100.7", 8443), SocketAddress("192.0.2.12", 443)])
+        found = self.bob.streams.wish.find(key.fragment)
+        assert found is not None
+        self.assertEqual(found.key, key.key)
+
     def test_stopped_agent_lets_nobody_in(self) -> None:
         self.start()
         assert self.bob.agent is not None

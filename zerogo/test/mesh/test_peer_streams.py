@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from zerogo.ice.candidate import Candidate, CandidateKind
 from zerogo.ids import SocketAddress
-from zerogo.mesh.events import PathKind
+from zerogo.mesh.events import PathKind, PeerStreamWanted
 from zerogo.mesh.streaming import LINGER_SECONDS
 from zerogo.routing.policy import RoutingPolicy
 from zerogo.testing.mesh import Member, VirtualMesh
@@ -56,6 +57,47 @@ class PeerStreamTests(SynchronousTestCase):
         assert path is not None
         self.assertEqual((path.local_candidate, path.remote_candidate), ("active", "passive"))
         self.assertEqual(path.far, "198.51.100.9:443")
+
+    def test_without_a_controller_what_was_told_of_the_port_is_enough(self) -> None:
+        for restarted in ((True, False), (False, True), (True, True)):
+            mesh = self.mesh(has_udp=False)
+            mesh.start()
+            self.assertTrue(mesh.run_until_connected(1.0))
+            ends = [member for member, is_one in zip((self.ann, self.bob), restarted, strict=True) if is_one]
+            self.ann.knows_streams = self.ann.status(self.bob).theirs.streams
+            mesh.switchboard.is_down = True
+            for member in ends:
+                member.shut_down()
+            mesh.run_for(1.0)
+            for member in ends:
+                member.start()
+            for member in ends:
+                member.update_peers()
+            self.assertTrue(mesh.run_until_connected(10.0), restarted)
+            self.assertEqual(kinds(self.ann, self.bob), TCP)
+            self.check_frames(mesh)
+
+    def test_a_port_that_the_router_maps_later_is_told_to_who_is_direct_as_well(self) -> None:
+        mesh = self.mesh(has_udp=True)
+        mesh.start()
+        self.assertTrue(mesh.run_until_connected(2.0))
+        mesh.run_for(3.0)
+        self.assertEqual(kinds(self.ann, self.bob), DIRECT)
+        mapped = Candidate.passive(SocketAddress("203.0.113.7", 50443), CandidateKind.MAPPED)
+        self.bob.driven.call(self.bob.node.set_streams, [mapped])
+        mesh.run_for(0.5)
+        self.assertEqual(self.ann.status(self.bob).theirs.streams, (mapped,))
+
+    def test_what_a_peer_tells_replaces_what_was_remembered(self) -> None:
+        mesh = self.mesh(has_udp=False)
+        self.ann.knows_streams = tuple(mesh.peer_streams.candidates(self.bob))
+        self.bob.is_open = False
+        mesh.start()
+        mesh.run_for(2.0)
+        wanted = [event.places for _, event in self.ann.log if isinstance(event, PeerStreamWanted)]
+        self.assertLessEqual(len(wanted), 1)
+        self.assertEqual(mesh.peer_streams.dialled, 0)
+        self.assertEqual(mesh.peer_streams.wanted, 0)
 
     def test_it_is_taken_before_the_relay(self) -> None:
         mesh = self.mesh(has_udp=False, relay=True)
