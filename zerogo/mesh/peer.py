@@ -51,8 +51,8 @@ class Peer:
     _context: NodeContext
     secrets: PairSecrets = field(repr=False)
     leads: bool
-    """Whether this end opens the handshake, names the place to meet, and controls ICE at first: the one with the smaller
-    static key."""
+    """Whether this end opens the handshake, names the place to meet, and controls ICE at first: the one whose static
+    key is smaller."""
     _suite: Suite
     _relays: Relays
     state: PeerState = field(default=PeerState.WAITING, init=False)
