@@ -62,14 +62,14 @@ class LoadTests(AdmissionTestCase):
 
     def test_load_ends_by_itself(self) -> None:
         self._overload()
-        self.assertTrue(self.admission.under_load(0.5))
+        self.assertTrue(self.admission._limiter.under_load(0.5))
         self.assertIsNone(self.admission.admit(self.datagram, SOURCE, 2.0))
 
     def test_strangers_do_not_make_load_and_get_no_answer(self) -> None:
         for number in range(500):
             with self.assertRaises((NotAuthentic, ParseError)):
                 self.admission.admit(flipped(self.datagram, number % 148), SOURCE, 0.0)
-        self.assertFalse(self.admission.under_load(0.0))
+        self.assertFalse(self.admission._limiter.under_load(0.0))
 
     def test_one_source_is_held_to_its_rate_under_load(self) -> None:
         self._overload()
