@@ -53,7 +53,7 @@ from zerogo.control.messages import (
     parse_member_message,
 )
 from zerogo.control.publication import MapView
-from zerogo.control.pushes import Pushes, Round
+from zerogo.control.pushes import Pushes
 from zerogo.control.relay_access import RENEW_SECONDS, RelayAccess
 from zerogo.control.subnets import announced_subnets
 from zerogo.control.watching import Watching
@@ -84,7 +84,7 @@ class Coordinator:
         self._arrivals = Arrivals()
         self._outgoing: deque[tuple[int, bytes] | CloseWanted] = deque()
         self._events: deque[CoordinatorEvent] = deque()
-        self._timers: TimerTable[NetworkId | Round | str] = TimerTable()
+        self._timers: TimerTable[NetworkId | str] = TimerTable()
         self._pushes = Pushes(controller, self._present, self._events, self._timers, self._collect)
         self._watching = Watching()
         self._introductions = Introductions(access, self._events, self._present_member, self._collect)
@@ -125,7 +125,7 @@ class Coordinator:
             self.refuse(number, RefusalCode.TOO_MANY, "you send too many messages", now)
             return
         try:
-            for message in connection.channel.receive(data):
+            for message in connection.receive(data, now):
                 self._receive(connection, parse_member_message(message), now)
         except RemoteError as error:
             self._close(connection, str(error))
@@ -165,7 +165,7 @@ class Coordinator:
             self._events.append(MemberConnected(registration.network, registration.node_id))
         publication = self._pushes.published(registration.network)
         if publication is None or publication.revision < connection.needed_revision:
-            self._pushes.changed(registration.network, now)
+            self._pushes.changed(registration.network, now, connection.needed_revision)
         self._pushes.bring(connection)
         self._collect(connection)
 
@@ -211,8 +211,17 @@ class Coordinator:
         """The stored network has a new revision: publish it, at once or when the push interval is over."""
         self._pushes.changed(network, now)
 
+    @property
+    def is_telling(self) -> bool:
+        """Whether members are still to be brought to a map: `tell` is wanted, as soon as there is time for it."""
+        return self._pushes.is_telling
+
+    def tell(self, now: float) -> None:
+        """Bring some more members to their map."""
+        self._pushes.tell(now)
+
     def install(self, view: MapView, now: float) -> None:
-        """The network as it is stored: every connected member is brought to it."""
+        """The network as it is stored: every connected member is to be brought to it (`tell`)."""
         network = view.network_map.network
         self._pushes.install(view, now)
         self._reconsider_changed(network, view)
@@ -416,7 +425,8 @@ class Coordinator:
             self._timers.set(_TICK, now + TICK_SECONDS)
 
     def _renew_passwords(self, connection: Connection, now: float) -> None:
-        is_due = connection.passwords_at is not None and connection.passwords_at <= now
+        """Not while it is in question whether it is a member: it would be given what was just revoked."""
+        is_due = connection.passwords_at is not None and connection.passwords_at <= now and not connection.is_asked
         if is_due and connection.state is ConnectionState.MEMBER and connection.registration is not None:
             self._send_passwords(connection, connection.registration, now)
 

@@ -4,18 +4,17 @@
 The first change after a quiet while is published at once; further ones wait until `interval` has gone by since the last
 push, which grows with the number of members connected: 0.1 s up to 200 members, 0.5 s for 1,000, never above 3 s.
 
-A new map goes to `AT_ONCE` members in one go and to as many more at each turn of the driver's loop: to tell a thousand
-takes a tenth of a second and more, and whoever asks the controller something meanwhile is answered between two turns.
-Who still waits for one map when the next is published comes first then. A connection whose transport is congested is
-left out and gets one delta when it has room again.
+A new map goes to `AT_ONCE` members at each call of `tell`, which the driver calls while `is_telling`: to tell a
+thousand takes many milliseconds, and how many of them in a row is the driver's to say, which knows who else waits.
+Networks take turns. Who still waits for one map when the next is published comes first then, and is told the newest
+alone. A connection whose transport is congested is left out and gets one delta when it has room again.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import math
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
-
-from attrs import frozen
 
 from zerogo.control.connection import Connection, ConnectionState
 from zerogo.control.coordinator_events import CoordinatorEvent, MapWanted
@@ -27,15 +26,9 @@ from zerogo.noise.identity import Identity
 RETRY_MAP_SECONDS = 1.0
 INTERVAL_LEAST, INTERVAL_MOST = 0.1, 3.0
 INTERVAL_PER_MEMBER = 0.0005
-AT_ONCE = 32
-"""Members told in one go: about five milliseconds of work."""
-
-
-@frozen
-class Round:
-    """The timer of a push that goes on."""
-
-    network: NetworkId
+AT_ONCE = 8
+"""Members told in one go: a third of a millisecond of work with what it takes to send it."""
+WHATEVER_IS_NEWEST = math.inf
 
 
 class Pushes:
@@ -46,7 +39,7 @@ class Pushes:
         controller: Identity,
         present: Mapping[NetworkId, Mapping[NodeId, Connection]],
         events: deque[CoordinatorEvent],
-        timers: TimerTable[NetworkId | Round | str],
+        timers: TimerTable[NetworkId | str],
         collect: Callable[[Connection], None],
     ) -> None:
         """`present` has the connected members; `collect` takes what a connection has to send."""
@@ -56,20 +49,25 @@ class Pushes:
         self._timers = timers
         self._collect = collect
         self._publications: dict[NetworkId, Publication] = {}
-        self._loading: dict[NetworkId, bool] = {}
-        """Networks whose map has been asked for; True where it changed meanwhile."""
+        self._loading: dict[NetworkId, float] = {}
+        """Networks whose map has been asked for, and the revision that it was said to have meanwhile."""
         self._pushed_at: dict[NetworkId, float] = {}
-        self._rounds: dict[NetworkId, deque[Connection]] = {}
+        self._rounds: OrderedDict[NetworkId, deque[Connection]] = OrderedDict()
         """Who is still to be told of the published map."""
 
     def published(self, network: NetworkId) -> Publication | None:
         """What members are brought to, once it was read."""
         return self._publications.get(network)
 
-    def changed(self, network: NetworkId, now: float) -> None:
-        """The stored network has a new revision: publish it, at once or when the interval is over."""
+    @property
+    def is_telling(self) -> bool:
+        """Whether members wait to be told of a published map."""
+        return bool(self._rounds)
+
+    def changed(self, network: NetworkId, now: float, revision: float = WHATEVER_IS_NEWEST) -> None:
+        """The stored network has this revision, or a new one: publish it, at once or when the interval is over."""
         if network in self._loading:
-            self._loading[network] = True
+            self._loading[network] = max(self._loading[network], revision)
             return
         due = self._pushed_at.get(network, now - INTERVAL_MOST) + self.interval(network)
         if due <= now:
@@ -81,19 +79,20 @@ class Pushes:
         """The network as it is stored: sign it and begin to bring every connected member to it."""
         network = view.network_map.network
         publication = self._publications.get(network)
+        self._pushed_at[network] = now
         if publication is None:
             self._publications[network] = Publication(view, self._controller)
-        else:
-            publication.replace(view)
-        self._pushed_at[network] = now
+        elif not publication.replace(view):
+            return
         waiting, everybody = self._rounds.get(network, ()), self._present.get(network, {}).values()
-        self._rounds[network] = deque(dict.fromkeys((*waiting, *everybody)))
-        self._go_on(network, now)
+        if told := deque(dict.fromkeys((*waiting, *everybody))):
+            self._rounds[network] = told
 
     def installed(self, network: NetworkId, now: float) -> None:
-        """What had to be done about the installed map is done."""
-        if self._loading.pop(network, False):
-            self.changed(network, now)
+        """What had to be done about the installed map is done. Who waits for a revision that it has needs no other."""
+        wanted, publication = self._loading.pop(network, 0), self._publications.get(network)
+        if publication is None or wanted > publication.revision:
+            self.changed(network, now, wanted)
 
     def failed(self, network: NetworkId, now: float) -> None:
         """The network could not be read: ask again in a second."""
@@ -105,19 +104,15 @@ class Pushes:
         for known in (self._publications, self._pushed_at, self._loading, self._rounds):
             known.pop(network, None)
         self._timers.cancel(network)
-        self._timers.cancel(Round(network))
 
     def interval(self, network: NetworkId) -> float:
         """Seconds between two pushes to this network, at least."""
         wanted = len(self._present.get(network, ())) * INTERVAL_PER_MEMBER
         return min(INTERVAL_MOST, max(INTERVAL_LEAST, wanted))
 
-    def timer_due(self, timer: NetworkId | Round, now: float) -> None:
-        """One of the timers set here."""
-        if isinstance(timer, Round):
-            self._go_on(timer.network, now)
-        else:
-            self._ask(timer)
+    def timer_due(self, network: NetworkId, now: float) -> None:
+        """One of the timers set here: the interval is over."""
+        self._ask(network)
 
     def bring(self, connection: Connection) -> None:
         """Bring a member to the published map; after its registration it is told also that nothing changed."""
@@ -136,13 +131,12 @@ class Pushes:
             connection.send_encoded(publication.message_for(connection.sent_revision))
             connection.sent_revision = publication.revision
 
-    def _ask(self, network: NetworkId) -> None:
-        if network not in self._loading:
-            self._loading[network] = False
-            self._events.append(MapWanted(network))
-
-    def _go_on(self, network: NetworkId, now: float) -> None:
-        waiting, present = self._rounds[network], self._present.get(network, {})
+    def tell(self, now: float) -> None:
+        """Bring the next few members to their network's published map."""
+        if not self._rounds:
+            return
+        network, waiting = self._rounds.popitem(last=False)
+        present = self._present.get(network, {})
         for _ in range(min(AT_ONCE, len(waiting))):
             connection = waiting.popleft()
             registration = connection.registration
@@ -150,8 +144,9 @@ class Pushes:
                 self.bring(connection)
                 self._collect(connection)
         if waiting:
-            self._timers.set(Round(network), now)
-        else:
-            del self._rounds[network]
-            # One is set still where members left meanwhile, so that all who are to be told were told in one go.
-            self._timers.cancel(Round(network))
+            self._rounds[network] = waiting
+
+    def _ask(self, network: NetworkId) -> None:
+        if network not in self._loading:
+            self._loading[network] = 0
+            self._events.append(MapWanted(network))

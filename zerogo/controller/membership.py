@@ -43,11 +43,13 @@ from zerogo.control.fellow_words import (
 )
 from zerogo.control.introductions import told
 from zerogo.control.messages import FlowsReport, LinksReport, RefusalCode, RelayTest
+from zerogo.control.publication import MapView
 from zerogo.control.relays import Servers
 from zerogo.controller.together import Together
 from zerogo.errors import ZeroGoError
 from zerogo.ids import NetworkId, NodeId
 from zerogo.net.pump import Pump
+from zerogo.net.turns import Turns
 from zerogo.store import ephemeral, members
 from zerogo.store.errors import JoinRefused, NotFound
 from zerogo.store.registrations import AT_ONCE, Held, Outcome, recognise_all, register_all
@@ -97,6 +99,10 @@ class Membership:
         self.has_fellows = False
         self.flows_reported: Callable[[NetworkId, NodeId, FlowsReport], object] = lambda network, node_id, report: None
         """Takes what members here decided by the policy."""
+        self.view_read: Callable[[MapView], object] = lambda view: None
+        """Takes each map that was read."""
+        self.network_gone: Callable[[NetworkId], object] = lambda network: None
+        """Takes each network that was deleted."""
         self.elsewhere: Callable[[NetworkId], dict[NodeId, Presence]] = lambda network: {}
         """Members that are connected to another controller."""
         self._known: Together[Registration, Outcome | None] = Together(
@@ -121,6 +127,7 @@ class Membership:
             send=self._act,
             on_event=self._on_event,
         )
+        self._telling = Turns(clock, self._tell_some)
 
     def attach(self, send: Callable[[int, bytes], object], close: Callable[[int, str, bool], object]) -> None:
         """Where messages and closings of connections go."""
@@ -128,6 +135,7 @@ class Membership:
 
     def stop(self) -> None:
         """Do nothing any more."""
+        self._telling.stop()
         self._pump.stop()
 
     # What people decided
@@ -178,6 +186,7 @@ class Membership:
 
     def _network_deleted(self, network: NetworkId) -> None:
         self._pump.call(self._coordinator.network_removed, network, "the network was deleted")
+        self.network_gone(network)
         if self.observer is not None:
             self.observer.network_removed(network)
 
@@ -293,6 +302,12 @@ class Membership:
         else:
             self.pushes += 1
             self._pump.call(self._coordinator.install, view)
+            self.view_read(view)
+            self._telling.begin()
+
+    def _tell_some(self) -> bool:
+        self._pump.call(self._coordinator.tell)
+        return self._coordinator.is_telling
 
     async def _leave(self, network: NetworkId, node_id: NodeId) -> None:
         try:

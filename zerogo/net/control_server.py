@@ -13,6 +13,7 @@ a word in the log at level debug only: they can do it as often as they like.
 
 from __future__ import annotations
 
+import struct
 from typing import Any, Protocol
 
 from autobahn.twisted.resource import WebSocketResource
@@ -40,6 +41,8 @@ PINGS_PER_SECOND, PINGS_BURST = 2.0, 64.0
 """WebSocket pings and pongs that an agent may send."""
 CONTINUATIONS_LIMIT = 64
 """Frames that one message may be cut into by what is between agent and controller."""
+FINAL_BINARY = 0x82
+SHORT_LENGTH = 125
 
 _log = Logger()
 
@@ -54,6 +57,15 @@ class AgentConnections(Protocol):
     def connection_closed(self, number: int) -> None: ...
 
     def congestion_changed(self, number: int, is_congested: bool) -> None: ...
+
+
+def frame_head(length: int) -> bytes:
+    """What stands before a binary message of `length` bytes, sent whole and not masked (RFC 6455, section 5.2)."""
+    if length <= SHORT_LENGTH:
+        return struct.pack("!BB", FINAL_BINARY, length)
+    if length < 2**16:
+        return struct.pack("!BBH", FINAL_BINARY, 126, length)
+    return struct.pack("!BBQ", FINAL_BINARY, 127, length)
 
 
 class _QuietLog:
@@ -174,11 +186,6 @@ class ControlServer(WebSocketServerFactory):
         resource: IResource = WebSocketResource(self)  # type: ignore[no-untyped-call]
         return resource
 
-    @property
-    def open_connections(self) -> int:
-        """WebSockets that are open."""
-        return len(self._protocols)
-
     def opened(self, protocol: _AgentProtocol) -> int:
         """A WebSocket is open; gives it its number."""
         self._last_number += 1
@@ -198,8 +205,7 @@ class ControlServer(WebSocketServerFactory):
         if protocol is not None and protocol.state == protocol.STATE_OPEN:
             self.bytes_sent += len(data)
             self.messages_sent += 1
-            frame = self.prepareMessage(data, isBinary=True, doNotCompress=True)
-            write_now(protocol.transport, [frame.payloadHybi])
+            write_now(protocol.transport, [frame_head(len(data)) + data])
 
     def close(self, number: int, reason: str, is_abrupt: bool) -> None:
         """Send what is queued, then close; with `is_abrupt` without a word and without waiting for the other end."""

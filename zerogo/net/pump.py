@@ -71,6 +71,8 @@ class Pump(Generic[EventType, OutputType]):
         self._send = send
         self._on_event = on_event
         self._timer: IDelayedCall | None = None
+        self._armed_for = 0.0
+        """The deadline that the timer was armed for."""
         self._is_draining = False
         self._is_stopped = False
 
@@ -109,11 +111,14 @@ class Pump(Generic[EventType, OutputType]):
                 return
 
     def _arm(self) -> None:
-        self._cancel_timer()
         deadline = None if self._is_stopped else self._core.next_timer()
+        if deadline is not None and self._timer is not None and deadline.at == self._armed_for:
+            return
+        self._cancel_timer()
         if deadline is not None:
             delay = max(LATE_AFTER_SECONDS, deadline.at - self._clock.seconds())
             self._timer = self._clock.callLater(delay, self._timer_due)
+            self._armed_for = deadline.at
 
     def _cancel_timer(self) -> None:
         if self._timer is not None and self._timer.active():

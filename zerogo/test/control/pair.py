@@ -83,6 +83,8 @@ class Pair:
         self.answers = True
         """Whether registrations are admitted at once."""
         self.flow_log = False
+        self.is_prompt = True
+        """Whether all members are told of a map in one go."""
         self._last = 0
 
     def agent(self, name: str, delay: float = 0.0) -> Wire:
@@ -194,6 +196,8 @@ class Pair:
             self.events.append(event)
             if isinstance(event, MapWanted):
                 self.coordinator.install(self.view(), self.now)
+                while self.is_prompt and self.coordinator.is_telling:
+                    self.coordinator.tell(self.now)
             elif isinstance(event, RegistrationWanted) and self.answers:
                 self.admit(event)
         return bool(events)

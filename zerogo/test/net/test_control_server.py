@@ -8,7 +8,7 @@ from twisted.internet.testing import StringTransport
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.net.control_server import CONTINUATIONS_LIMIT, PINGS_BURST, ControlServer
+from zerogo.net.control_server import CONTINUATIONS_LIMIT, PINGS_BURST, ControlServer, frame_head
 
 CONTINUATION, BINARY, PING, PONG = 0, 2, 9, 10
 UPGRADE = (
@@ -54,6 +54,15 @@ class Transport(StringTransport):
 
     def unregisterProducer(self) -> None:
         self.producer = None
+
+
+class FrameHeadTests(SynchronousTestCase):
+    def test_lengths_are_written_as_the_library_writes_them(self) -> None:
+        server = ControlServer(Notes(), ClockTimer())
+        for length in (0, 1, 125, 126, 127, 65535, 65536, 70_000):
+            message = bytes(length)
+            prepared = server.prepareMessage(message, isBinary=True, doNotCompress=True)
+            self.assertEqual(frame_head(length) + message, prepared.payloadHybi, str(length))
 
 
 class ControlServerTests(SynchronousTestCase):

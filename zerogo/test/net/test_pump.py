@@ -80,6 +80,12 @@ class PumpTests(SynchronousTestCase):
         self.pump.call(self.core.wait, 9.0)
         self.assertEqual([call.getTime() for call in self.clock.getDelayedCalls()], [9.0])
 
+    def test_a_deadline_that_stays_keeps_its_delayed_call(self) -> None:
+        self.pump.call(self.core.wait, 2.0)
+        before = self.clock.getDelayedCalls()
+        self.pump.call(self.core.say, "hello")
+        self.assertEqual(self.clock.getDelayedCalls(), before)
+
     def test_a_deadline_in_the_past_does_not_spin(self) -> None:
         self.pump.call(self.core.wait, -5.0)
         self.assertGreater(self.clock.getDelayedCalls()[0].getTime(), self.clock.seconds())

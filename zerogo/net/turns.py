@@ -1,0 +1,51 @@
+# -*- test-case-name: zerogo.test.net.test_turns -*-
+"""Long work in short turns, so that whoever else the reactor serves is not made to wait for its end.
+
+The work is done piece by piece. When a turn has taken `TURN_SECONDS`, what is left waits until the reactor has looked
+at its descriptors, called what other threads left for it and what is due: a request that came in one turn is read
+before the next. Where nothing else happens, one turn follows the other at once. The clock counts, and not the pieces:
+one that takes a fraction of a millisecond on a quiet machine takes many where each write to a socket lets another
+thread run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+TURN_SECONDS = 0.002
+
+
+class Turns:
+    """Does what is left of something, from each `begin` until nothing is left or `stop`."""
+
+    def __init__(self, clock: IReactorTime, piece: Callable[[], bool]) -> None:
+        """`piece` does a small piece and says whether anything is left; it does not raise."""
+        self._clock = clock
+        self._piece = piece
+        self._next: IDelayedCall | None = None
+        self._is_turn = False
+        self._is_stopped = False
+
+    def begin(self) -> None:
+        """There is something to do. The first turn is taken at once, unless one goes on or is about to."""
+        if self._next is None and not self._is_turn:
+            self._turn()
+
+    def stop(self) -> None:
+        """Leave what is left."""
+        self._is_stopped = True
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+
+    def _turn(self) -> None:
+        self._next = None
+        self._is_turn = True
+        end = self._clock.seconds() + TURN_SECONDS
+        while not self._is_stopped and self._piece():
+            if self._clock.seconds() >= end:
+                self._next = self._clock.callLater(0, self._turn)
+                break
+        self._is_turn = False
