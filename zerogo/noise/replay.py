@@ -51,7 +51,7 @@ class ReplayWindow:
         return counter > self._greatest and counter + count <= REJECT_AFTER_MESSAGES
 
     def commit_run(self, counter: int, count: int) -> bool:
-        """Mark `count` (1 to 8192) counters from `counter` on as seen at once; False, and none marked, unless ahead."""
+        """Mark `count` (1 to 8128) counters from `counter` on as seen at once; False, and none marked, unless ahead."""
         if not self.is_ahead(counter, count):
             return False
         greatest = counter + count - 1

@@ -107,7 +107,8 @@ class LockTests(SynchronousTestCase):
         self.assertEqual(END_CONTEXT, b"zerogo lock end 1\0")
         self.assertEqual((len(key), len(LOCK.public)), (64, 32))
         self.assertTrue(is_ended(LOCK.public, NETWORK, LOCK.sign_end(NETWORK)))
-        self.assertFalse(is_ended(LOCK.public, NETWORK, None))
+        for wrong in (None, b"", LOCK.sign_end(NETWORK)[:-1], LOCK.sign_end(NETWORK) + b"\0", bytes(64)):
+            self.assertFalse(is_ended(LOCK.public, NETWORK, wrong))
         self.assertNotIn("6c6c", repr(LOCK))
         self.assertNotIn("llll", repr(LOCK))
 

@@ -29,6 +29,18 @@ class LoginLimitsTests(SynchronousTestCase):
         self.assertEqual(waits[:4], [1.0, 2.0, 4.0, 8.0])
         self.assertEqual(waits[-1], WAIT_LIMIT_SECONDS)
 
+    def test_the_wait_passes_with_time(self) -> None:
+        self.fail_times(FREE_ATTEMPTS + 2, now=100.0)
+        waits = [self.limits.wait("ann", "192.0.2.1", now) for now in (100.0, 103.0, 104.0, 200.0)]
+        self.assertEqual(waits, [4.0, 1.0, 0.0, 0.0])
+
+    def test_an_attempt_that_was_not_made_forgives_itself_only(self) -> None:
+        self.fail_times(FREE_ATTEMPTS)
+        for _ in range(3):
+            self.limits.begin("ann", "192.0.2.1", 0.0)
+            self.limits.forgive("ann", "192.0.2.1")
+        self.assertEqual(self.limits.wait("ann", "192.0.2.1", 0.0), 1.0)
+
     def test_a_success_and_an_hour_of_quiet_forget(self) -> None:
         self.fail_times(FREE_ATTEMPTS)
         self.limits.succeeded("ANN", "192.0.2.1")

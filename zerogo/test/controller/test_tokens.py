@@ -58,6 +58,10 @@ class TokenTests(SynchronousTestCase):
         for headers in ({"kid": "x"}, {"typ": "JWT"}, {"crit": ["b64"], "b64": False}):
             self.refused(self.sign(headers))
 
+    def test_a_token_over_the_limit_is_refused_whoever_signed_it(self) -> None:
+        self.assertEqual(self.issuer.check(self.sign(pad="x" * 1000)).user_id, "ann")
+        self.refused(self.sign(pad="x" * tokens.TOKEN_LIMIT))
+
     def test_a_token_that_was_good_is_held_to_its_time_all_the_same(self) -> None:
         token = self.issuer.issue("ann")
         for now in (NOW, NOW + 899):

@@ -12,6 +12,13 @@ class CreditTests(SynchronousTestCase):
         self.assertEqual([credit.spend(6), credit.spend(6), credit.spend(1)], [False, True, False])
         self.assertEqual((credit.left, credit.is_empty), (-3, True))
 
+    def test_a_lease_that_ends_with_a_piece_is_at_its_end(self) -> None:
+        credit = Credit()
+        credit.granted(10, 0.0, 0.0)
+        self.assertEqual([credit.spend(4), credit.spend(6), credit.spend(0)], [False, True, False])
+        credit.granted(0, 60.0, 0.0)
+        self.assertEqual((credit.left, credit.is_empty, credit.is_refused(1.0)), (0, True, True))
+
     def test_more_is_asked_for_when_half_is_left_and_again_when_no_answer_comes(self) -> None:
         credit = Credit()
         self.assertTrue(credit.take_request(1, 0.0))

@@ -82,6 +82,22 @@ class ExitPolicyTests(SynchronousTestCase):
         self.assertLessEqual(len(rules._judged), JUDGED_LIMIT)
         self.assertRaises(ParseError, rules.judgement, "", "127.1", 80)
 
+    def test_a_range_is_held_against_the_address_as_written_and_as_it_leads(self) -> None:
+        mapped = ipaddress.ip_address("::ffff:192.0.1.1")
+        for text, is_about in (("192.0.1.0/24", True), ("[::ffff:0:0]/96", True), ("192.0.2.0/24", False)):
+            self.assertEqual(Rule.parse(f"reject {text}:80").matches("", mapped, 80), is_about, text)
+
+    def test_what_is_no_rule_is_refused(self) -> None:
+        for text in ("", "deny *:80", "accept", "accept *", "accept :80", "reject 80", "accept *:80-", "accept *:-80"):
+            self.assertRaises(ParseError, Rule.parse, text)
+        for ports in ("81-80", "65536", "1-65536", "+80", "8 0", "\u0663"):
+            self.assertRaises(ParseError, Rule.parse, f"accept *:{ports}")
+        self.assertEqual(Rule.parse("accept *:1-65535").high, 65535)
+
+    def test_ports_that_follow_each_other_are_one_range(self) -> None:
+        rules = policy("accept *:80", "accept *:81-90", "reject *:100", "accept *:91-110", "reject *:*")
+        self.assertEqual(rules.port_ranges(), [(80, 99), (101, 110)])
+
     def test_rules_print_as_they_parse(self) -> None:
         for text in ("reject *:25", "accept 192.0.2.0/24:80-443", "reject [2001:db8::/32]:*", "reject example.net:*"):
             self.assertEqual(Rule.parse(str(Rule.parse(text))), Rule.parse(text))

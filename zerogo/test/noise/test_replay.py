@@ -130,6 +130,33 @@ class ModelTests(SynchronousTestCase):
             self.assertEqual(window.commit(counter), expected)
 
 
+class RunTests(SynchronousTestCase):
+    @settings(max_examples=50, deadline=None)
+    @given(st.data())
+    def test_a_run_counts_as_its_counters_one_by_one_or_not_at_all(self, data: st.DataObject) -> None:
+        start = data.draw(st.sampled_from([0, 1, 63, 2**32, REJECT - 20000]))
+        near = st.integers(0, 20000)
+        counts = st.one_of(st.integers(1, 200), st.sampled_from([63, 64, 65, WINDOW]))
+        runs, plain = ReplayWindow(), ReplayWindow()
+        greatest = -1
+        for step, count in data.draw(st.lists(st.tuples(near, counts), max_size=5)):
+            counter = start + step
+            is_ahead = counter > greatest and counter + count <= REJECT
+            self.assertEqual(runs.is_ahead(counter, count), is_ahead)
+            self.assertEqual(runs.commit_run(counter, count), is_ahead)
+            if is_ahead:
+                greatest = counter + count - 1
+                self.assertTrue(all(plain.commit(each) for each in range(counter, counter + count)))
+            for looked in range(max(greatest - 8300, 0), greatest + 3, 13):
+                self.assertEqual(runs.accepts(looked), plain.accepts(looked), looked)
+
+    def test_a_run_may_end_at_the_limit_and_not_beyond(self) -> None:
+        self.assertFalse(ReplayWindow().commit_run(REJECT - 9, 10))
+        window = ReplayWindow()
+        self.assertTrue(window.commit_run(REJECT - 10, 10))
+        self.assertFalse(any(window.accepts(counter) for counter in range(REJECT - 10, REJECT + 1)))
+
+
 class LimitTests(SynchronousTestCase):
     def test_the_limit_is_the_one_the_data_plane_knows(self) -> None:
         self.assertEqual(REJECT_AFTER_MESSAGES, interface.REJECT_AFTER_MESSAGES)
