@@ -90,6 +90,8 @@ class Host:
     unix_time: Callable[[], float]
     end_process: Callable[[int], object]
     """End with that exit status."""
+    proxy: tuple[str, int] | None = None
+    """The HTTP proxy that connections may go through, host and port."""
     proxy_leads_to: Callable[[str, int], bool] = lambda host, port: False
     """Whether `endpoint_of` can go through an HTTP proxy to a host and port."""
     commands: Commands = field(factory=dict)

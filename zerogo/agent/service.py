@@ -433,7 +433,9 @@ class AgentService(Service):
             return
         relays = [(each.host, each.udp or each.tcp or each.tls) for each in network_map.relays if each.host]
         controllers = [(each.host, each.port) for each in self.controller.addresses]
-        self._host.resolve([*controllers, *relays]).addCallback(self._use_outside)
+        # Through an exit, the proxy that the exit is reached by would be reached through itself.
+        proxy = [] if self._host.proxy is None else [self._host.proxy]
+        self._host.resolve([*proxy, *controllers, *relays]).addCallback(self._use_outside)
 
     def _use_outside(self, places: list[SocketAddress]) -> None:
         self.subnets.use_outside(place.host for place in places if not ipaddress.ip_address(place.host).is_loopback)

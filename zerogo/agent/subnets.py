@@ -96,7 +96,7 @@ class Subnets:
         return self.announced
 
     def use_outside(self, hosts: Iterable[str]) -> None:
-        """These addresses are reached as without a mesh: the controller's and the relays'."""
+        """These addresses are reached as without a mesh: the proxy's, the controller's and the relays'."""
         self._outside = tuple(dict.fromkeys(hosts))
 
     def use_map(self, network_map: NetworkMap, device: str) -> None:

@@ -183,6 +183,7 @@ def real_host(reactor: Any, proxy: Proxy | None, tor: TorPlaces, commands: Comma
         open_devices=OpenedDevices.open,
         make_plane=make_plane,
         endpoint_of=lambda address: stream_endpoint(reactor, address, proxy, tor),
+        proxy=None if proxy is None else (proxy.host, proxy.port),
         proxy_leads_to=(lambda host, port: False) if proxy is None else proxy.leads_to,
         resolve=lambda places: resolve_places(reactor, places),
         watch_addresses=watch,

@@ -45,6 +45,13 @@ class SubnetTests(SubnetTestCase):
         self.has_behind(self.bob)
         self.assertEqual(self.anna.routes[-1].routes, {})
 
+    def test_the_proxy_is_reached_beside_the_mesh(self) -> None:
+        self.anna.proxy = ("192.0.2.33", 3128)
+        self.anna.stop()
+        self.anna.start()
+        self.has_behind(self.bob, LAN)
+        self.assertLessEqual({"192.0.2.33", "192.0.2.1"}, set(self.anna.routes[-1].outside))
+
     def test_what_the_owner_does_not_accept_is_not_reached(self) -> None:
         assert self.anna.agent is not None
         subnets = self.anna.agent.subnets

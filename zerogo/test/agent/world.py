@@ -283,6 +283,7 @@ class Machine:
         self.ended: list[int] = []
         self.bridges: list[MemoryBridge] = []
         self.mappings: dict[Transport, MemoryMapping] = {}
+        self.proxy: tuple[str, int] | None = None
         self.agent: AgentService | None = None
         self.routes: list[MemoryRoutes] = []
         self.forwarder = MemoryForwarder()
@@ -330,6 +331,7 @@ class Machine:
             rng=self.world.rng,
             unix_time=lambda: 1.8e9 + self.world.reactor.seconds(),
             end_process=self.ended.append,
+            proxy=self.proxy,
         )
 
     def _make_routes(self, device: str) -> MemoryRoutes:
