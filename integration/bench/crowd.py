@@ -3,9 +3,10 @@
 Real handshakes over real connections, from source addresses 127.NETWORK.0.2 and on (a port range is too small for all),
 each edge with a key of its own; behind the greeting only what keeps a tunnel alive: pings are answered, packets
 acknowledged, streams opened and left empty. A connection that is lost is dialled again as a real edge does it
-(`zerogo.net.exit_client`: at once with jitter, then full jitter up to 1, 2, 4 ... 60 seconds, or when it was told).
+(`zerogo.net.exit_client`: at once with jitter, then full jitter up to 1, 2, 4 ... 30 seconds, or when it was told).
 
-Says `all here N` with the seconds since it began or since the first one was lost, each time that all are there.
+Says `all here` with the seconds since it began or since the first one was lost, each time that all are there; and how
+many were told to come later, and how many dials failed, meanwhile.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from zerogo.net.exit_client import (
     FIRST_SECONDS,
     HANDSHAKE_SECONDS,
     TOLD_JITTER_SECONDS,
+    TOLD_LIMIT_SECONDS,
 )
 from zerogo.net.exit_places import EDGE_PATH
 from zerogo.net.websocket import MessageReceived, ServerBusy, WebSocketClient
@@ -93,7 +95,7 @@ class Edge:
         assert self.tcp is not None
         if self.socket is None:
             if self.tcp.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                self.lost()
+                self.lost(is_refused=True)
                 return
             self.socket = WebSocketClient(
                 host="bench", path=EDGE_PATH, rng=os.urandom, message_limit=EXIT.frame_limit, is_masking=False
@@ -155,8 +157,9 @@ class Edge:
             except OSError:
                 self.lost()
 
-    def lost(self, told: float | None = None) -> None:
-        """Try again, as an edge does; `told` are the seconds after which the gateway wants to see it again."""
+    def lost(self, told: float | None = None, *, is_refused: bool = False) -> None:
+        """Try again, as an edge does; `told` are the seconds after which the gateway wants to see it again. What is
+        refused, because nobody listens, is not counted among dials that failed."""
         if self.tcp is None:
             return
         self.tcp.close()
@@ -167,12 +170,13 @@ class Edge:
             self.crowd.went(self)
             delay = FIRST_SECONDS * random.random()
         elif told is not None:
-            delay = min(told, BACKOFF_LIMIT_SECONDS) + TOLD_JITTER_SECONDS * random.random()
+            delay = min(told, TOLD_LIMIT_SECONDS) + TOLD_JITTER_SECONDS * random.random()
             self.crowd.told += 1
         else:
             delay = max(0.05, min(BACKOFF_LIMIT_SECONDS, BACKOFF_SECONDS * 2.0**self.failures) * random.random())
             self.failures = min(self.failures + 1, 10)
-            self.crowd.failed(self)
+            if not is_refused:
+                self.crowd.failures += 1
         self.crowd.later(delay, self.redial, self.round)
 
     def redial(self, round_: int) -> None:
@@ -192,7 +196,7 @@ class Crowd:
         self.edges = [Edge(self, number) for number in range(count)]
         self._waiting = iter(self.edges)
         self._here = 0
-        self._failures = self.told = 0
+        self.failures = self.told = 0
         self._began = time.monotonic()
         self._poll = select.epoll()
         self._by_fd: dict[int, Edge] = {}
@@ -223,17 +227,13 @@ class Crowd:
         self._next()
         if self._here == len(self.edges):
             seconds = round(time.monotonic() - self._began, 2)
-            print("all here", seconds, "told to come later", self.told, "failed dials", self._failures, flush=True)
+            print("all here", seconds, "told to come later", self.told, "failed dials", self.failures, flush=True)
 
     def went(self, edge: Edge) -> None:
         """One is not here any more."""
         if self._here == len(self.edges):
-            self._began, self._failures, self.told = time.monotonic(), 0, 0
+            self._began, self.failures, self.told = time.monotonic(), 0, 0
         self._here -= 1
-
-    def failed(self, edge: Edge) -> None:
-        """A dial came to nothing."""
-        self._failures += 1
 
     def run(self) -> None:
         """Until somebody ends the process."""

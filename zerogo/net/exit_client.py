@@ -2,8 +2,8 @@
 """The edge's connection to its gateway, kept up for ever: dial, prove the keys, join or resume, carry, dial again.
 
 After a loss the first dial comes at once, with up to half a second of jitter, so that streams go on; then back-off with
-full jitter up to a minute, so that fifty thousand edges do not come back to a gateway that was restarted at one moment.
-Where the gateway says when to come again, that is when. A refusal that is final ends it.
+full jitter up to half a minute, so that fifty thousand edges do not come back to a gateway at one moment. Where the
+gateway says when to come again, that is when. A refusal that is final ends it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ CLOSE_SECONDS = 2.0
 HANDSHAKE_SECONDS = 10.0
 FIRST_SECONDS = 0.5
 BACKOFF_SECONDS = 1.0
-BACKOFF_LIMIT_SECONDS = 60.0
+BACKOFF_LIMIT_SECONDS = 30.0
+TOLD_LIMIT_SECONDS = 60.0
 TOLD_JITTER_SECONDS = 1.0
 """A gateway tells whole seconds, and many edges the same."""
 
@@ -285,9 +286,9 @@ class GatewayClient:
         self.role.refused(refusal)
 
     def told_to_come_again(self, seconds: float) -> None:
-        """The gateway has no time for us, and says when it will have some. That is no proof that it is the gateway, so
-        we wait no longer than by ourselves."""
-        self._told = min(seconds, BACKOFF_LIMIT_SECONDS)
+        """The gateway has no time for us, and says when it will have some. Nothing proves that it is the gateway, so we
+        do not wait for longer than any gateway would say."""
+        self._told = min(seconds, TOLD_LIMIT_SECONDS)
 
     def lost(self, connection: _Connection, reason: str) -> None:
         """A connection is gone."""

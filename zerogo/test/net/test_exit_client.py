@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from zerogo.net.dial import ControllerAddress
-from zerogo.net.exit_client import BACKOFF_LIMIT_SECONDS, BACKOFF_SECONDS, GatewayClient, GatewayPlace
+from zerogo.net.exit_client import BACKOFF_SECONDS, TOLD_LIMIT_SECONDS, GatewayClient, GatewayPlace
 from zerogo.net.exit_places import EDGE_PATH
 from zerogo.noise.identity import Identity
 
@@ -96,8 +96,8 @@ class RedialTests(SynchronousTestCase):
         self.assertEqual(self.told(17), 17.5)
         self.assertEqual(self.told(0), 0.5)
 
-    def test_nobody_keeps_it_away_for_longer_than_its_own_back_off(self) -> None:
-        self.assertEqual(self.told(99999), BACKOFF_LIMIT_SECONDS + 0.5)
+    def test_nobody_keeps_it_away_for_longer_than_a_gateway_would(self) -> None:
+        self.assertEqual(self.told(99999), TOLD_LIMIT_SECONDS + 0.5)
 
     def test_being_told_is_no_failure_and_a_failure_after_it_waits_as_ever(self) -> None:
         for _ in range(5):
