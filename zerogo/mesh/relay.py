@@ -21,6 +21,7 @@ from zerogo.core import TimerTable
 from zerogo.ids import ChannelAddress, SocketAddress
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.events import RelayStreamUnwanted, RelayStreamWanted
+from zerogo.turn.acquaintance import Acquaintance
 from zerogo.turn.client import TurnClient, TurnCredential
 from zerogo.turn.client_events import Allocated, AllocateFailed, AllocationLost, PeerData, PeerRefused
 from zerogo.turn.errors import Code
@@ -93,6 +94,8 @@ class Relay:
     _wants_ipv6: bool = field(default=False, init=False)
     _failures: int = field(default=0, init=False)
     _udp_tries: int = field(default=0, init=False)
+    _acquaintances: dict[SocketAddress, Acquaintance] = field(factory=dict, init=False)
+    """With the relay at each of its addresses by UDP, which outlive what it lends."""
     _refreshed_at: float = field(default=float("-inf"), init=False)
     _timers: TimerTable[_Timer] = field(factory=TimerTable, init=False)
 
@@ -119,6 +122,8 @@ class Relay:
     def change(self, spec: RelaySpec, now: float) -> None:
         """It is to be found elsewhere; what is in use goes on."""
         self.spec = spec
+        known = self._acquaintances.items()
+        self._acquaintances = {address: each for address, each in known if address in spec.addresses}
         if self._is_begun and self._in_use is None:
             self._try_all(now)
 
@@ -140,6 +145,8 @@ class Relay:
         """The network is another one: what was lent is out of reach, and another way may be open."""
         if self._is_begun:
             self.end(now)
+            for acquaintance in self._acquaintances.values():
+                acquaintance.moved()
             self.begin(now)
 
     def end(self, now: float) -> None:
@@ -278,7 +285,12 @@ class Relay:
     def _start(self, address: SocketAddress, now: float, *, is_stream: bool) -> None:
         assert self._credential is not None
         client = TurnClient(
-            address, self._credential, self._context.rng, is_stream=is_stream, wants_ipv6=self._wants_ipv6
+            address,
+            self._credential,
+            self._context.rng,
+            is_stream=is_stream,
+            wants_ipv6=self._wants_ipv6,
+            acquaintance=None if is_stream else self._acquaintances.setdefault(address, Acquaintance()),
         )
         self._run(_Way(address, client, is_stream), now)
 

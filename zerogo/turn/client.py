@@ -6,7 +6,8 @@
     permit, bind -> CreatePermission, ChannelBind, renewed for as long as they are wanted
     send -> ChannelData where a channel is bound, else a Send indication where there is a permission
 
-Requests are repeated, on streams rarely: a stream loses nothing, but what leads to it may (`zerogo.net.relay_bridge`).
+Requests are repeated, by UDP as soon as the server's round trip allows (`turn.acquaintance`), on streams rarely: a
+stream loses nothing, but what leads to it may (`zerogo.net.relay_bridge`).
 A nonce that has become stale is replaced and the request sent anew; so is a credential, with `set_credential`, while
 the allocation lives on. The first request is padded, so that a relay that answers a stranger within the strangers'
 bytes can answer it.
@@ -39,6 +40,7 @@ from zerogo.stun.attributes import (
 from zerogo.stun.integrity import long_term_key
 from zerogo.stun.message import Message, MessageClass, check_integrity, emit, new_transaction_id
 from zerogo.stun.transaction import ClientTransaction
+from zerogo.turn.acquaintance import PATIENCE_SECONDS, Acquaintance
 from zerogo.turn.attributes import (
     FAMILY_IPV6,
     UDP_PROTOCOL,
@@ -62,11 +64,10 @@ from zerogo.turn.client_events import (
     PeerPermitted,
     PeerRefused,
 )
+from zerogo.turn.client_peers import Peers
 from zerogo.turn.credentials import REALM
 from zerogo.turn.errors import Code
 from zerogo.turn.message import (
-    CHANNEL_FIRST,
-    CHANNEL_LAST,
     TurnMethod,
     emit_channel_data,
     is_channel_data,
@@ -74,11 +75,10 @@ from zerogo.turn.message import (
     parse_channel_data,
 )
 
-DATAGRAM_SCHEDULE = (0.2, 0.4, 0.8, 1.6, 1.6)
-"""Seconds of patience after each send on UDP: gives up after 4.6 s."""
 STREAM_SCHEDULE = (1.0, 2.0, 5.0)
-CHECK_SCHEDULE = (0.25, 0.35, 0.6)
-"""Of `check`: a relay that does not answer is given up after 1.2 s."""
+"""Seconds of patience after each send."""
+CHECK_SECONDS = 1.2
+"""Of `check` by UDP: a relay that does not answer is given up after so long."""
 RENEW_PEER_SECONDS = 240.0
 """Permissions last 300 s, channels 600 s and renew the permission."""
 RENEW_MARGIN_SECONDS = 60.0
@@ -86,7 +86,6 @@ YOUNG_NONCE_SECONDS = 500.0
 """Servers take a nonce for 600 s, ours and most others."""
 ATTEMPTS = 4
 """So often one request is sent anew with another nonce."""
-PEERS_LIMIT = 1024
 _PADDING = Software("zerogo".ljust(40))
 
 
@@ -110,33 +109,10 @@ class _Request:
     peer: SocketAddress | None
     transaction: ClientTransaction
     key: bytes | None
-    schedule: tuple[float, ...]
+    is_check: bool
+    """Whether it was made by `TurnClient.check`."""
     attempts: int = 1
     host_ahead: str = ""  # that a permission was asked for right behind it
-
-    @property
-    def is_check(self) -> bool:
-        """Whether it was made by `TurnClient.check`."""
-        return self.schedule == CHECK_SCHEDULE
-
-
-@define
-class _Peer:
-    """A peer that the caller wants to reach."""
-
-    grant: bytes | None
-    channel: int | None = None
-    is_permitted: bool = False
-    is_bound: bool = False
-
-
-@define
-class _Login:
-    """What the server's challenge told."""
-
-    realm: str | None = None
-    nonce: bytes = field(default=b"", repr=False)
-    told_at: float = float("-inf")
 
 
 class TurnClient:
@@ -145,6 +121,7 @@ class TurnClient:
     :param server: where datagrams go; on a stream, the other end.
     :param is_stream: whether the transport is TCP or TLS: its driver cuts the stream into messages.
     :param wants_ipv6: the family of the relayed address.
+    :param acquaintance: what an earlier client has learned of the same server; it is kept up to date.
     """
 
     def __init__(
@@ -155,21 +132,22 @@ class TurnClient:
         *,
         is_stream: bool = False,
         wants_ipv6: bool = False,
+        acquaintance: Acquaintance | None = None,
     ) -> None:
         self.relayed: SocketAddress | None = None
+        self.acquaintance = Acquaintance() if acquaintance is None else acquaintance
         self._server = server
         self._credential = credential
         self._rng = rng
         self._is_stream = is_stream
         self._wants_ipv6 = wants_ipv6
-        self._login = _Login(credential.realm, credential.nonce) if is_stream and credential.nonce else _Login()
-        self._is_guess = self._login.realm is not None  # neither realm nor nonce was told by the relay itself
+        if is_stream and credential.nonce and self.acquaintance.realm is None:
+            self.acquaintance.realm, self.acquaintance.nonce = credential.realm, credential.nonce
+            self.acquaintance.is_guess = True
         self._is_closed = False
         self._has_cleared = False
         self._requests: dict[bytes, _Request] = {}
-        self._peers: dict[SocketAddress, _Peer] = {}
-        self._by_channel: dict[int, SocketAddress] = {}
-        self._next_channel = CHANNEL_FIRST
+        self._peers = Peers()
         self._renewals: TimerTable[SocketAddress | None] = TimerTable()
         self._transmits: deque[Transmit] = deque()
         self._events: deque[ClientEvent] = deque()
@@ -192,41 +170,31 @@ class TurnClient:
         restarted says so within two round trips, one that is gone is given up after 1.2 s: `AllocationLost`."""
         is_asked = any(each.method is TurnMethod.REFRESH for each in self._requests.values())
         if self.relayed is not None and not is_asked:
-            self._request(TurnMethod.REFRESH, (), None, now, schedule=CHECK_SCHEDULE)
+            self._request(TurnMethod.REFRESH, (), None, now, is_check=True)
 
     def permit(self, peer: SocketAddress, grant: bytes | None, now: float) -> None:
         """Have data exchanged with a peer, by indications; `grant` vouches for it where the relay is closed. A peer
         that is known is renewed where it comes with another grant than before."""
-        known = self._peers.get(peer)
-        if known is None and len(self._peers) < PEERS_LIMIT:
-            self._peers[peer] = _Peer(grant)
-            self._renew(peer, now)
-        elif known is not None and grant is not None and grant != known.grant:
-            known.grant = grant
+        before = self._peers.find(peer)
+        had = None if before is None else before.grant
+        known = self._peers.add(peer, grant)
+        if known is not None and (before is None or known.grant != had):
             self._renew(peer, now)
 
     def bind(self, peer: SocketAddress, grant: bytes | None, now: float) -> None:
         """The same by a channel, which costs 4 bytes for each datagram in place of 36 or more."""
-        if peer not in self._peers and len(self._peers) >= PEERS_LIMIT:
-            return
-        known = self._peers.setdefault(peer, _Peer(grant))
-        known.grant = known.grant if grant is None else grant
-        if known.channel is None and self._next_channel <= CHANNEL_LAST:
-            known.channel = self._next_channel
-            self._by_channel[known.channel] = peer
-            self._next_channel += 1
-        self._renew(peer, now)
+        if self._peers.add(peer, grant) is not None:
+            self._peers.choose_channel(peer)
+            self._renew(peer, now)
 
     def forget(self, peer: SocketAddress) -> None:
         """Let permission and channel run out. The channel's number is not used again in this allocation."""
-        known = self._peers.pop(peer, None)
+        self._peers.forget(peer)
         self._renewals.cancel(peer)
-        if known is not None and known.channel is not None:
-            self._by_channel.pop(known.channel, None)
 
     def send(self, peer: SocketAddress, payload: bytes, dont_fragment: bool = False) -> bool:
         """Send data to a peer; False where there is neither permission nor channel yet, and nothing was sent."""
-        known = self._peers.get(peer)
+        known = self._peers.find(peer)
         if known is None or self.relayed is None:
             return False
         if known.is_bound and known.channel is not None and not dont_fragment:
@@ -270,15 +238,18 @@ class TurnClient:
 
     def successor(self) -> TurnClient:
         """A client for the same, after this one's allocation was lost: it needs no challenge of its own."""
-        client = TurnClient(
-            self._server, self._credential, self._rng, is_stream=self._is_stream, wants_ipv6=self._wants_ipv6
+        return TurnClient(
+            self._server,
+            self._credential,
+            self._rng,
+            is_stream=self._is_stream,
+            wants_ipv6=self._wants_ipv6,
+            acquaintance=self.acquaintance,
         )
-        client._login = self._login
-        return client
 
     def channel_of(self, peer: SocketAddress) -> int | None:
         """The channel that `bind` chose for a peer; the relay may not have confirmed it yet."""
-        known = self._peers.get(peer)
+        known = self._peers.find(peer)
         return None if known is None else known.channel
 
     def owns_transaction(self, transaction_id: bytes) -> bool:
@@ -292,7 +263,7 @@ class TurnClient:
         try:
             if is_channel_data(data):
                 received = parse_channel_data(data)
-                self._receive_data(self._by_channel.get(received.number), received.data)
+                self._receive_data(self._peers.at(received.number), received.data)
             else:
                 self._receive_stun(parse(data), data, now)
         except ParseError:
@@ -325,7 +296,9 @@ class TurnClient:
         return drain(self._events)
 
     def _asked(self) -> _Request | None:
-        """The request for an address that is out with credentials."""
+        """The request for an address that is out with credentials, by UDP with a nonce that this address was told."""
+        if self.acquaintance.is_guess and not self._is_stream:
+            return None
         asked = (each for each in self._requests.values() if each.method is TurnMethod.ALLOCATE)
         return next((each for each in asked if each.key is not None), None)
 
@@ -343,8 +316,12 @@ class TurnClient:
             self._receive_error(request, message, error, raw, now)
         elif message.message_class is MessageClass.SUCCESS and self._is_authentic(request, raw):
             del self._requests[message.transaction_id]
-            self._is_guess = False
+            self.acquaintance.is_guess = False
+            self._measure(request, now)
             self._succeed(request, message, now)
+
+    def _measure(self, request: _Request, now: float) -> None:
+        self.acquaintance.answered(request.transaction.sends, request.transaction.rtt(now), now)
 
     def _is_authentic(self, request: _Request, raw: bytes) -> bool:
         return request.key is not None and check_integrity(raw, request.key)
@@ -355,18 +332,19 @@ class TurnClient:
 
     def _receive_error(self, request: _Request, message: Message, error: ErrorCode, raw: bytes, now: float) -> None:
         realm, nonce = message.get(Realm), message.get(Nonce)
-        is_unasked = request.key is None or self._is_guess
+        is_unasked = request.key is None or self.acquaintance.is_guess
         is_challenge = error.code == Code.STALE_NONCE or (error.code == Code.UNAUTHENTICATED and is_unasked)
         if is_challenge and realm is not None and nonce is not None and request.attempts < ATTEMPTS:
             del self._requests[message.transaction_id]
-            is_young = now - self._login.told_at < YOUNG_NONCE_SECONDS
-            self._login, self._is_guess = _Login(realm.text, nonce.nonce, now), False
+            self._measure(request, now)
+            is_young = now - self.acquaintance.told_at < YOUNG_NONCE_SECONDS
+            self.acquaintance.challenged(realm.text, nonce.nonce, now)
             if request.is_check and is_young:
                 # The nonce is bound to our address. It cannot be too old, so our address is another, or the relay is.
                 self._lose("the relay does not know this address")
                 return
-            attempts, schedule = request.attempts + 1, request.schedule
-            self._request(request.method, request.attributes, request.peer, now, attempts=attempts, schedule=schedule)
+            attempts, is_check = request.attempts + 1, request.is_check
+            self._request(request.method, request.attributes, request.peer, now, attempts=attempts, is_check=is_check)
         elif error.code == Code.UNAUTHENTICATED or request.key is None or self._is_authentic(request, raw):
             del self._requests[message.transaction_id]
             is_former = request.method is TurnMethod.ALLOCATE and error.code == Code.ALLOCATION_MISMATCH
@@ -384,7 +362,7 @@ class TurnClient:
             self._extend(request, message, now)
             return
         assert request.peer is not None
-        known = self._peers.get(request.peer)
+        known = self._peers.find(request.peer)
         if known is None:
             return
         self._renewals.set(request.peer, now + RENEW_PEER_SECONDS)
@@ -407,7 +385,7 @@ class TurnClient:
                 return
             self.relayed = relayed.address
             self._events.append(Allocated(relayed.address, mapped.address, seconds))
-            for peer in list(self._peers):
+            for peer in self._peers:
                 self._renew(peer, now)
         self._renewals.set(None, now + max(1.0, seconds - margin))
 
@@ -417,7 +395,7 @@ class TurnClient:
             self._end()
         elif request.method is TurnMethod.REFRESH or code == Code.ALLOCATION_MISMATCH:
             self._lose(f"{code} {reason}".strip() if code else reason)
-        elif request.peer is not None and request.peer in self._peers:
+        elif request.peer is not None and self._peers.find(request.peer) is not None:
             self.forget(request.peer)
             self._events.append(PeerRefused(request.peer, code, reason))
 
@@ -436,11 +414,10 @@ class TurnClient:
         self.relayed = None
         self._requests.clear()
         self._peers.clear()
-        self._by_channel.clear()
         self._renewals = TimerTable()
 
     def _renew(self, peer: SocketAddress, now: float) -> None:
-        known = self._peers.get(peer)
+        known = self._peers.find(peer)
         if known is None or self.relayed is None:
             return
         attributes: tuple[Attribute, ...] = (XorPeerAddress(peer),)
@@ -459,23 +436,26 @@ class TurnClient:
         now: float,
         *,
         attempts: int = 1,
-        schedule: tuple[float, ...] | None = None,
+        is_check: bool = False,
     ) -> None:
         identity, key, payload = self._signed(method, attributes)
-        if schedule is None or self._is_stream:
-            schedule = STREAM_SCHEDULE if self._is_stream else DATAGRAM_SCHEDULE
-        transaction = ClientTransaction(payload, self._server, schedule, now)
-        self._requests[identity] = _Request(method, attributes, peer, transaction, key, schedule, attempts)
+        transaction = ClientTransaction(payload, self._server, self._schedule(is_check, now), now)
+        self._requests[identity] = _Request(method, attributes, peer, transaction, key, is_check, attempts)
         self._flush(now)
+
+    def _schedule(self, is_check: bool, now: float) -> tuple[float, ...]:
+        if self._is_stream:
+            return STREAM_SCHEDULE
+        return self.acquaintance.schedule(CHECK_SECONDS if is_check else PATIENCE_SECONDS, now)
 
     def _signed(self, method: TurnMethod, attributes: tuple[Attribute, ...]) -> tuple[bytes, bytes | None, bytes]:
         """A request: its transaction id, the key that it is protected with, if any, and its bytes."""
         key: bytes | None = None
         protected = (*attributes, _PADDING)
-        if self._login.realm is not None:
+        if self.acquaintance.realm is not None:
             name, password = self._credential.username, self._credential.password.reveal()
-            key = long_term_key(name, self._login.realm, password)
-            protected = (*attributes, Username(name), Realm(self._login.realm), Nonce(self._login.nonce))
+            key = long_term_key(name, self.acquaintance.realm, password)
+            protected = (*attributes, Username(name), Realm(self.acquaintance.realm), Nonce(self.acquaintance.nonce))
         identity = new_transaction_id(self._rng)
         return identity, key, emit(Message(method, MessageClass.REQUEST, identity, protected), key, fingerprint=False)
 

@@ -85,3 +85,23 @@ class RefusalTests(SynchronousTestCase):
         self.assertIsNotNone(self.line.relay.relayed)
         self.assertFalse(self.line.relay.is_stream)
         self.assertEqual(self.line.wants, [True, False])
+
+
+class MoveTests(SynchronousTestCase):
+    def test_what_is_known_of_a_relay_outlives_a_move_and_its_address_does_not(self) -> None:
+        spec = RelaySpec(name="near", addresses=(SERVER,))
+        line = Line(Bench(quota=Quota()), Relay(context(), spec), refuses_udp=False)
+        relay, seen = line.relay, line.bench.server.counters
+        relay.use_credential(TurnCredential("alice", Secret("password of alice")), 0.0)
+        relay.begin(0.0)
+        line.settle()
+        self.assertEqual(seen.challenged, 1)
+        relay.begin_anew(line.bench.now)
+        line.settle()
+        self.assertIsNotNone(relay.relayed)
+        self.assertEqual(seen.challenged, 1)
+        relay.change(RelaySpec(name="near"), line.bench.now)
+        relay.change(spec, line.bench.now)
+        relay.begin_anew(line.bench.now)
+        line.settle()
+        self.assertEqual(seen.challenged, 2)

@@ -211,6 +211,42 @@ class TurnClientTests(SynchronousTestCase):
         self.line.start().pass_time(2)
         self.assertIsInstance(self.line.seen[0], Allocated)
 
+    def moved(self, address: ClientAddress) -> Line:
+        """The same machine with another client of what it knows, perhaps at another address; the first challenge on
+        the way to it is lost."""
+        for _ in range(10):
+            self.line.client.acquaintance.answered(1, 0.02, self.bench.now)
+        lost: list[bytes] = []
+
+        def loses(data: bytes) -> bool:
+            is_lost = not lost and ErrorCode in map(type, parse(data).attributes)
+            lost.extend([data] * is_lost)
+            return is_lost
+
+        known = self.line.client.acquaintance
+        known.moved()
+        line = Line(self.bench, address=address, loses=loses)
+        line.client = TurnClient(SERVER, ALICE, random.Random(9).randbytes, acquaintance=known)
+        return line.start()
+
+    def test_a_challenge_that_is_lost_after_a_move_costs_little_more_than_two_round_trips(self) -> None:
+        self.line.start()
+        line = self.moved(udp(port=4009))
+        self.assertEqual((line.seen, len(line.sent)), ([], 1))
+        line.pass_time(0.06)
+        self.assertEqual(([type(each) for each in line.seen], len(line.sent)), ([Allocated], 3))
+
+    def test_an_address_that_stayed_the_same_needs_no_challenge(self) -> None:
+        self.line.start().client.close(0.0)
+        self.line.settle()
+        line = self.moved(self.line.address)
+        self.assertEqual(([type(each) for each in line.seen], len(line.sent)), ([Allocated], 1))
+
+    def test_nothing_is_sent_ahead_with_a_nonce_of_another_address(self) -> None:
+        self.line.start()
+        line = self.moved(udp(port=4009))
+        self.assertFalse(line.client.send_ahead(PEER, b"signal"))
+
     def test_silent_relay_is_given_up_after_five_seconds(self) -> None:
         self.line.loses = lambda data: True
         self.line.start().pass_time(4.5)
