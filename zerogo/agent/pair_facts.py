@@ -32,6 +32,7 @@ def pair_facts(
         name=peer.name,
         state=peer.state,
         reason=peer.reason,
+        heard_age=peer.last_receive_age_seconds,
         path=_path_facts(peer.path, names),
         has_direct=any(WAYS.get(path.kind) is Way.DIRECT and path.is_alive for path in peer.paths),
         ours=end_of(ours),

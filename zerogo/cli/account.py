@@ -20,6 +20,7 @@ from zerogo.cli.controller_option import controller_api, json_option, print_json
 from zerogo.cli.groups import Commands
 from zerogo.cli.login import log_in
 from zerogo.cli.owner_api import ControllerRefused, ControllerSilent, OwnerApi
+from zerogo.cli.passwords import ask_password
 
 _FACTOR = "/me/second-factor"
 _TRIES = 3
@@ -72,7 +73,7 @@ def account(ctx: click.Context, state_dir: Path | None, as_json: bool) -> None:
 def password(outer: Path | None, user: str | None, state_dir: Path | None) -> None:
     """Give yourself another password; all your sessions end, API tokens stay."""
     with _logged_in(state_dir or outer, user) as session:
-        new = click.prompt("New password", hide_input=True, confirmation_prompt=True)
+        new = ask_password("New password", is_new=True)
         session.api.call("PUT", "/me/password", {"password": session.password, "new_password": new})
         click.echo(f"{session.name} has a new password")
 
@@ -138,7 +139,7 @@ def _confirmed(api: OwnerApi) -> list[str]:
 def _logged_in(state_dir: Path | None, user: str | None) -> Iterator[_Session]:
     api = controller_api(state_dir)
     name = user or _own_name(api)
-    asked = click.prompt(f"Password of {name}", hide_input=True)
+    asked = ask_password(f"Password of {name}")
     session = log_in(api.as_caller(""), {"name": name, "password": asked})
     try:
         yield _Session(api.as_caller(session["token"]), name, asked)

@@ -15,6 +15,7 @@ from zerogo.cli.exits_places import edges, gateways, keys
 from zerogo.cli.exits_reports import end_stream, explain, kick, stats, streams
 from zerogo.cli.exits_users import packages, users
 from zerogo.cli.groups import Commands
+from zerogo.cli.passwords import ask_password
 from zerogo.config.gateway import GatewayConfig
 from zerogo.config.load import default_path, load
 from zerogo.config.private_file import read_private
@@ -68,7 +69,7 @@ def join(token: str, config: Path | None, state_dir: Path | None) -> None:
 @exits.command()
 def password() -> None:
     """Ask for a password and print its hash, for `password-hash` of a user in gateway.yaml."""
-    text = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    text = ask_password(is_new=True)
     if len(text) < SHORTEST:
         raise PasswordRefused(f"the password has fewer than {SHORTEST} characters, so it can be guessed")
     click.echo(PasswordHasher().hash(text))

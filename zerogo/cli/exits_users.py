@@ -12,8 +12,8 @@ import click
 from zerogo.cli.controller_option import controller_api, json_option, print_json, print_table, state_dir_option
 from zerogo.cli.exit_settings import SETTINGS, parse_duration, parse_settings, parse_size
 from zerogo.cli.groups import Commands
+from zerogo.cli.passwords import ask_password
 from zerogo.cli.tables import bytes_text
-from zerogo.cli.users import new_password
 
 _KEYS = f"Settings are KEY=VALUE: {', '.join(SETTINGS)}."
 
@@ -57,7 +57,7 @@ def _row(user: dict[str, Any]) -> tuple[str, ...]:
 @click.pass_obj
 def create(state_dir: Path | None, name: str, settings: tuple[str, ...], as_json: bool) -> None:
     """Make the user NAME; the password is asked for, or read from standard input."""
-    body = parse_settings(settings) | {"name": name, "password": new_password()}
+    body = parse_settings(settings) | {"name": name, "password": ask_password(is_new=True)}
     made = controller_api(state_dir).call("POST", "/exits/users", body)
     print_json(made) if as_json else click.echo(f"{made['name']} may use the exits")
 
@@ -93,7 +93,7 @@ def show(state_dir: Path | None, name: str, as_json: bool) -> None:
 @click.pass_obj
 def password(state_dir: Path | None, name: str) -> None:
     """Give the user NAME a new password."""
-    controller_api(state_dir).call("PATCH", f"/exits/users/{quote(name)}", {"password": new_password()})
+    controller_api(state_dir).call("PATCH", f"/exits/users/{quote(name)}", {"password": ask_password(is_new=True)})
     click.echo(f"{name} has a new password")
 
 

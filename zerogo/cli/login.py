@@ -17,6 +17,7 @@ import click
 from zerogo.cli.invite import Duration
 from zerogo.cli.logins import DamagedLogin, forget_access, store_access, stored_access
 from zerogo.cli.owner_api import Access, ControllerRefused, ControllerSilent, OwnerApi, RemoteApi, send
+from zerogo.cli.passwords import ask_password
 from zerogo.control.netmap import NAME_LIMIT
 from zerogo.controller.user_routes import SCOPES
 from zerogo.errors import LocalError
@@ -62,15 +63,15 @@ def log_in(api: OwnerApi, body: dict[str, str]) -> dict[str, Any]:
 
 @click.command()
 @click.argument("url")
-@click.option("--user", prompt="User", help="Your name there.")
+@click.option("--user", help="Your name there; else it is asked for.")
 @click.option("--expires", type=Duration(), default="30d", show_default=True, help="How long it is good: 24h, 30d.")
 @click.option("--ca", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Certificates to trust too.")
 @click.option("--insecure", is_flag=True, help="Allow http:// to another machine.")
-def login(url: str, user: str, expires: float, ca: Path | None, insecure: bool) -> None:
+def login(url: str, user: str | None, expires: float, ca: Path | None, insecure: bool) -> None:
     """Administer the controller at URL from here: networks, members, invites, users and so on are then its own."""
     there = Access(base_url(url, is_insecure=insecure), "", "" if ca is None else str(ca.absolute()))
-    password = click.prompt("Password", hide_input=True)
-    session = log_in(RemoteApi(there), {"name": user, "password": password})
+    name = user or click.prompt("User")
+    session = log_in(RemoteApi(there), {"name": name, "password": ask_password()})
     caller = Access(there.url, session["token"], there.ca)
     body = {
         "name": token_name(socket.gethostname()),
@@ -79,7 +80,7 @@ def login(url: str, user: str, expires: float, ca: Path | None, insecure: bool) 
     }
     made = send(caller, "POST", "/tokens", body)
     path = store_access(Access(there.url, made["token"], there.ca), made["id"])
-    click.echo(f"{user} at {there.url}, until {made['expires_at']}; the token is in {path}")
+    click.echo(f"{name} at {there.url}, until {made['expires_at']}; the token is in {path}")
 
 
 @click.command()

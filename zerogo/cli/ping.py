@@ -111,7 +111,7 @@ def _tell(peer: PeerReport, address: str, reply: PingReply, before: str) -> None
     if reply.path != before:
         click.echo(f"path: {before or 'none'} -> {reply.path or 'none'}")
     outcome = "no answer" if reply.rtt_ms is None else f"{reply.rtt_ms:.2f} ms"
-    click.echo(f"{peer.name} ({address}): {outcome}, {reply.path or peer.reason or peer.state}")
+    click.echo(f"{peer.name} ({address}): {outcome}, {reply.path or peer.state}")
 
 
 def _tell_end(peer: PeerReport, report: PingReport) -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,9 @@ from zerogo.cli.controller_option import (
 )
 from zerogo.cli.groups import Commands
 from zerogo.cli.owner_api import ControllerRefused, OwnerApi
+from zerogo.cli.passwords import ask_password
 
 ROLES = click.Choice(["owner", "admin", "operator", "auditor", "user"])
-_PASSWORD = "Password"  # noqa: S105 - what the prompt says
 
 
 @click.group(cls=Commands, invoke_without_command=True)
@@ -52,7 +51,7 @@ def users(ctx: click.Context, state_dir: Path | None, as_json: bool) -> None:
 @click.pass_obj
 def create(outer: Path | None, name: str, role: str, state_dir: Path | None, as_json: bool) -> None:
     """Make a user; the password is asked for, or read from standard input."""
-    body = {"name": name, "password": new_password(), "role": role}
+    body = {"name": name, "password": ask_password(is_new=True), "role": role}
     made = controller_api(state_dir or outer).call("POST", "/users", body)
     print_json(made) if as_json else click.echo(f"{made['name']} is {made['role']}")
 
@@ -99,7 +98,7 @@ def role(outer: Path | None, name: str, role: str, state_dir: Path | None) -> No
 @click.pass_obj
 def password(outer: Path | None, name: str, state_dir: Path | None) -> None:
     """Give the user NAME a new password; all its sessions end."""
-    changed = _change(controller_api(state_dir or outer), name, {"password": new_password()})
+    changed = _change(controller_api(state_dir or outer), name, {"password": ask_password(is_new=True)})
     click.echo(f"{changed['name']} has a new password")
 
 
@@ -181,10 +180,3 @@ def find_user(api: OwnerApi, text: str) -> dict[str, Any]:
 def _change(api: OwnerApi, name: str, change: dict[str, object]) -> dict[str, Any]:
     changed: dict[str, Any] = api.call("PATCH", f"/users/{find_user(api, name)['id']}", change)
     return changed
-
-
-def new_password() -> str:
-    """Never from the command line, which others see."""
-    if sys.stdin.isatty():
-        return str(click.prompt(_PASSWORD, hide_input=True, confirmation_prompt=True))
-    return sys.stdin.readline().rstrip("\n")

@@ -20,6 +20,7 @@ from twisted.web.http import Request
 from twisted.web.resource import IResource
 from werkzeug.exceptions import HTTPException
 
+from zerogo.controller.body_words import body_fault
 from zerogo.controller.browsers import pin_transport
 from zerogo.controller.caller import Caller
 from zerogo.controller.callers import CHALLENGE, LOCAL_OWNER, find_caller
@@ -147,7 +148,7 @@ def _body(route: Route, request: Request, content: bytes) -> msgspec.Struct | No
     try:
         return msgspec.json.decode(content, type=route.body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(422, "invalid", f"the body is not right: {str(error)[:200]}") from error
+        raise Problem(422, "invalid", body_fault(error)) from error
 
 
 def _paging(route: Route, request: Request) -> Paging:

@@ -81,6 +81,8 @@ class PairFacts:
     """A value of `zerogo.mesh.events.PeerState`."""
     reason: str = ""
     """The core's own word on why there is no direct path; empty where there is none."""
+    heard_age: float | None = None
+    """Seconds since something of it came that only it can have sent; None where nothing ever did."""
     path: PathFacts | None = None
     has_direct: bool = False
     """Whether there is a direct path that answers, in use or not."""
@@ -102,6 +104,7 @@ class Cause(enum.Enum):
 
     NOTHING_HERE = enum.auto()
     SHUT_DOWN = enum.auto()
+    FELL_SILENT = enum.auto()
     NOT_HEARD = enum.auto()
     NO_COMMON_FAMILY = enum.auto()
     UDP_BLOCKED_HERE = enum.auto()
@@ -159,6 +162,9 @@ def find_cause(pair: PairFacts) -> Cause:
         return Cause.NOTHING_HERE
     if "shut down" in pair.reason:
         return Cause.SHUT_DOWN
+    if pair.heard_age is not None and pair.state != "connected":
+        # It was reached, and not even a relay leads to it any more: that is no matter of NATs.
+        return Cause.FELL_SILENT
     if not theirs.places:
         return Cause.NOT_HEARD
     families = {each.is_ipv6 for each in ours.direct_places} & {each.is_ipv6 for each in theirs.direct_places}
@@ -217,6 +223,8 @@ def _because(cause: Cause, pair: PairFacts) -> str:
             return "this machine has no address in any network"
         case Cause.SHUT_DOWN:
             return "it has shut down"
+        case Cause.FELL_SILENT:
+            return f"nothing has come from it for {_span(pair.heard_age or 0.0)}, by any way: it is off, or cut off"
         case Cause.NOT_HEARD:
             cause = "one of the two is" if pair.state == "connected" else "it is offline, or"
             return f"it has not told its addresses: {cause} out of the controller's reach"
@@ -239,6 +247,13 @@ def _because(cause: Cause, pair: PairFacts) -> str:
             return f"{_nat(pair.theirs.nat, pair.name)}, and this machine's NAT lets in only ports it has sent to"
         case Cause.CHECKS_FAILED:
             return f"checks found no way: {pair.reason or 'no pair of addresses carried datagrams both ways'}"
+
+
+def _span(seconds: float) -> str:
+    for unit, length in (("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
 
 
 def _blocked(end: End, whose: str) -> str:
@@ -267,6 +282,8 @@ def _advice(cause: Cause, pair: PairFacts) -> list[str]:
             return ["Check that this machine's network is up."]
         case Cause.SHUT_DOWN:
             return [f"Start ZeroGo on {pair.name}."]
+        case Cause.FELL_SILENT:
+            return [f"See whether {pair.name} is on and has a network; `zerogo doctor` there says what is wrong."]
         case Cause.NOT_HEARD:
             return [f"Look at `zerogo status` on {pair.name}, and at this machine's connection to the controller."]
         case Cause.NO_COMMON_FAMILY:

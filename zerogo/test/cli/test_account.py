@@ -93,6 +93,7 @@ class AccountTests(CommandCase):
 
     def test_recovery_codes_are_shown_and_the_factor_goes_again(self) -> None:
         self.patch(module.click, "prompt", self.prompt)
+        self.patch(module, "ask_password", lambda what: PASSWORD)
         shown = self.run_ok(account, "second-factor", "enable")
         codes = re.findall(r"^  (\S+)$", shown, re.MULTILINE)
         self.assertEqual(len(codes), 10)
@@ -104,8 +105,7 @@ class AccountTests(CommandCase):
 
     def prompt(self, text: str, **ignored: object) -> str:
         """Answers as somebody with the authenticator in their hand does."""
-        if text != "Code":
-            return PASSWORD
+        self.assertEqual(text, "Code")
         secret = self.database.read(
             lambda connection: connection.exec_driver_sql("SELECT secret FROM second_factors").scalar_one()
         )

@@ -90,7 +90,12 @@ class WhyTests(SynchronousTestCase):
         self.assertIn("through the member carol, because", self.why("bob").output)
 
     def test_members_that_told_nothing_are_offline(self) -> None:
+        self.agent.peer_list = [msgspec.structs.replace(CAROL, last_receive_age_seconds=None)]
         self.assertIn("carol is not reached, because it has not told its addresses", self.why("carol").output)
+
+    def test_members_that_fell_silent_are_off(self) -> None:
+        self.agent.peer_list = [msgspec.structs.replace(CAROL, last_receive_age_seconds=61.0)]
+        self.assertIn("carol is not reached, because nothing has come from it for 61 seconds", self.why("carol").output)
 
     def test_json_holds_the_facts(self) -> None:
         document = json.loads(self.why("bob", "--json").output)

@@ -33,6 +33,8 @@ class CauseTests(SynchronousTestCase):
         for cause, changes in (
             (Cause.NOTHING_HERE, {"ours": End(places=(RELAY,))}),
             (Cause.SHUT_DOWN, {"reason": "the peer has shut down"}),
+            (Cause.FELL_SILENT, {"heard_age": 30.0}),
+            (Cause.CHECKS_FAILED, {"heard_age": 30.0, "state": "connected"}),
             (Cause.NOT_HEARD, {"theirs": End()}),
             (Cause.NO_COMMON_FAMILY, {"theirs": six}),
             (Cause.UDP_BLOCKED_HERE, {"ours": blocked}),
@@ -175,6 +177,17 @@ class SentenceTests(SynchronousTestCase):
             "it is offline, or out of the controller's reach.",
         )
         self.assertIn("this machine has IPv4 only and bob has IPv6 only", self.explain(theirs=End(places=(HOST6,)))[0])
+
+    def test_who_was_reached_and_fell_silent_is_not_blamed_on_nats(self) -> None:
+        for age, words in ((0.4, "0 seconds"), (119.0, "119 seconds"), (120.0, "2 minutes"), (7300.0, "2 hours")):
+            self.assertEqual(
+                self.explain(heard_age=age),
+                (
+                    f"bob is not reached, because nothing has come from it for {words}, by any way: "
+                    "it is off, or cut off.",
+                    ("See whether bob is on and has a network; `zerogo doctor` there says what is wrong.",),
+                ),
+            )
 
     def test_a_search_under_way_is_no_failure(self) -> None:
         for state in ("waiting", "connecting", "handshaking"):
