@@ -1,9 +1,10 @@
-# -*- test-case-name: integration.test_exits -*-
+# -*- test-case-name: zerogo.test.net.test_exit_association -*-
 """The gateway's end of a SOCKS5 UDP association (RFC 1928 sections 6 and 7).
 
 One UDP port for one association, at the address that the user connected to. Only datagrams from the user's own address
 are taken, and after the first one only from that port. Fragments are dropped, as the RFC allows. Names go to the edge
-as they are. The association lives as long as the user's TCP connection.
+as they are. The association lives as long as the user's TCP connection; its socket counts as one more connection of the
+user's address.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class Association:
         self._counted = counted
         self._host = host
         self._port: Any = None
+        self._is_counted = False
         self._client: tuple[str, int] | None = None
         self._is_over = False
         self.is_held = False
@@ -53,8 +55,11 @@ class Association:
         self._driver.own(self._number, self)
 
     def listen(self) -> SocketAddress | None:
-        """Open the port; gives what to tell the user."""
+        """Open the port; gives what to tell the user, or None where there is no room for it."""
         desk = self._user.desk
+        self._is_counted = self._user.crowd.add_socket(self._user.source)
+        if not self._is_counted:
+            return None
         try:
             self._port = desk.reactor.listenUDP(0, _Socket(self), self._host, maxPacketSize=65535)
             return SocketAddress.of(desk.advertised or self._host, self._port.getHost().port)
@@ -87,6 +92,8 @@ class Association:
         self._is_over = True
         if self._port is not None:
             self._port.stopListening()
+        if self._is_counted:
+            self._user.crowd.remove_socket(self._user.source)
         self._counted.closed(reason)
 
     # ----- the stream

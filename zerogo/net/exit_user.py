@@ -110,6 +110,7 @@ class UserProtocol(TwistedProtocol):
         """The user's address."""
         self.handshakes = factory.handshakes
         """Sessions that have to make their request; those that are late are told `late`."""
+        self.crowd = factory.crowd
         self._factory = factory
         self._session: Session | None = None
         self._buffer = b""
@@ -193,8 +194,8 @@ class UserProtocol(TwistedProtocol):
 
 
 class UserCrowd:
-    """The connections of users at all ports together. One address has at most `source_limit` of them, so that nobody
-    who only connects keeps everybody else out."""
+    """The connections of users at all ports together, and the sockets of their associations, which count as such. One
+    address has at most `source_limit` of them, so that nobody who only connects keeps everybody else out."""
 
     def __init__(self, limit: int, source_limit: int) -> None:
         self.connections = 0
@@ -220,6 +221,18 @@ class UserCrowd:
         if not self._sources[source]:
             del self._sources[source]
 
+    def add_socket(self, source: str) -> bool:
+        """Whether a user at that address may have a socket beside the connection; if so, it is counted."""
+        if self.is_full or not self.enter(source):
+            return False
+        self.connections += 1
+        return True
+
+    def remove_socket(self, source: str) -> None:
+        """It is closed."""
+        self.connections -= 1
+        self.leave(source)
+
 
 class UserFactory(Factory[UserProtocol]):
     """Connections of users at one port. `sessions` are by the first byte: 5 for SOCKS5, 0 for the rest; `crowd` is that
@@ -242,7 +255,8 @@ class UserFactory(Factory[UserProtocol]):
         self.handshakes: Timeouts[Any] = Timeouts(desk.clock, HANDSHAKE_SECONDS, lambda session: session.late())
         self.turned_away = 0
         """Connections of addresses that are denied or have too many."""
-        self._crowd = crowd
+        self.crowd = crowd
+        """The connections at all ports."""
         self._connections: dict[UserProtocol, str] = {}
         """With the address under which each is counted; empty: not yet."""
 
@@ -256,16 +270,16 @@ class UserFactory(Factory[UserProtocol]):
 
     def protocol_for(self, host: str) -> UserProtocol | None:
         """Who speaks on a connection from there; None where there are too many."""
-        return UserProtocol(self, host) if not self._crowd.is_full else None
+        return UserProtocol(self, host) if not self.crowd.is_full else None
 
     def connected(self, protocol: UserProtocol) -> None:
         """One more."""
         self._connections[protocol] = ""
-        self._crowd.connections += 1
+        self.crowd.connections += 1
 
     def has_room(self, protocol: UserProtocol) -> bool:
         """Whether one more of that address is taken; if so, it is counted."""
-        if not self._crowd.enter(protocol.source):
+        if not self.crowd.enter(protocol.source):
             return False
         self._connections[protocol] = protocol.source
         return True
@@ -275,9 +289,9 @@ class UserFactory(Factory[UserProtocol]):
         if protocol not in self._connections:
             return
         source = self._connections.pop(protocol)
-        self._crowd.connections -= 1
+        self.crowd.connections -= 1
         if source:
-            self._crowd.leave(source)
+            self.crowd.leave(source)
         else:
             self.turned_away += 1
 
