@@ -1,6 +1,7 @@
 """Two members behind random symmetric NATs, a pair that cannot be direct, are so where one router maps ports. A third,
 whose network lets no UDP through, reaches the TCP port that the same router maps, and does so again when it was
-restarted and neither the controller nor the relay is there.
+restarted and neither the controller nor the relay is there. That the member at home goes to the internet through
+another one is no hindrance.
 
 The routers are those of the lab; at home Debian's miniupnpd runs beside its rules. `zerogo why`, `ping` and `netcheck`
 are asked what they make of it.
@@ -20,6 +21,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from integration.netns.gateway_site import MINIUPNPD
+from integration.netns.test_subnets import until
 from zerogo.lab.laboratory import Lab
 from zerogo.lab.loader import parse_scenario
 from zerogo.lab.namespaces import load_rules
@@ -32,8 +34,8 @@ SCENARIO = """
 defaults: {link: {delay: 5ms}}
 sites:
   hub: {nat: open, hosts: {server: {role: [controller, relay]}}}
-  home: {nat: symmetric-random, hosts: {alice: {role: agent, settings: {listen-tcp: 8443}}}}
-  office: {nat: symmetric-random, hosts: [bob]}
+  home: {nat: symmetric-random, hosts: {alice: {role: agent, settings: {listen-tcp: 8443, exit-via: bob}}}}
+  office: {nat: symmetric-random, hosts: {bob: {role: agent, settings: {exit-node: true}}}}
   bank: {nat: udp-blocked, hosts: [carol]}
 """
 HOOKS = """
@@ -111,6 +113,8 @@ class MappedPairTests(SynchronousTestCase):
             self.assertEqual(found["controllers"][0]["answers"], "genuine")
             self.assertLess(abs(found["controllers"][0]["clock_skew_seconds"]), 3)
             self.assertIn(f"reached at {lab.site('home').wan4}:9993", found["agent"])
+            route = ["ip", "route", "get", "9.9.9.9"]
+            self.assertIsNotNone(until(lambda: " dev zerogo0 " in lab.run("alice", route), CONNECT_SECONDS))
             self.await_path(mesh, "carol", "alice", "tcp")
             place = f"{lab.site('home').wan4}:8443"
             self.assertIn(f", takes TCP at {place}, ", found["agent"])
