@@ -217,6 +217,32 @@ class CoordinatorTests(SynchronousTestCase):
         self.assertAlmostEqual(near.delay + at_near.delay, far.delay + at_far.delay, delta=0.002)
         self.assertGreaterEqual(min(at_near.delay, at_far.delay), 0.01)
 
+    def test_the_first_punch_is_timed_by_the_handshake(self) -> None:
+        near, far = self.pair.agent("near", delay=0.005), self.pair.agent("far", delay=0.100)
+        self.pair.answers = False
+        for wire in (near, far):
+            self.pair.connect(wire)
+            wire.delay *= 3  # As one that is busy with its first map answers the first ping.
+        for event in self.events(RegistrationWanted):
+            assert isinstance(event, RegistrationWanted)
+            self.pair.admit(event)
+        self.pair.run()
+        near.member.request_punch(far.member._identity.node_id, self.pair.now)
+        self.pair.run()
+        at_near, at_far = near.events[-1], far.events[-1]
+        assert isinstance(at_near, PunchAt) and isinstance(at_far, PunchAt)
+        self.assertAlmostEqual(0.005 + at_near.delay, 0.100 + at_far.delay, delta=0.002)
+
+    def test_who_answers_late_does_not_put_off_the_punch_for_ever(self) -> None:
+        near, slow = self.pair.agent("near"), self.pair.agent("slow", delay=9.0)
+        for wire in (near, slow):
+            self.pair.connect(wire)
+        slow.member.request_punch(near.member._identity.node_id, self.pair.now)
+        self.pair.run()
+        told = near.events[-1]
+        assert isinstance(told, PunchAt)
+        self.assertLess(told.delay, 1.1)
+
     def test_a_congested_member_is_left_out_and_gets_one_delta_later(self) -> None:
         ann, _ = self.joined("ann", "bob")
         before = len(ann.events)
