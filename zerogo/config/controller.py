@@ -94,8 +94,9 @@ class ControllerConfig:
     """Further origins whose pages may use the API with a browser's session: needed behind a proxy that does not pass
     on Host."""
     trusted_proxies: tuple[str, ...] = option(many(ADDRESS_RANGE), (), "[127.0.0.1, 10.0.0.0/24]")
-    """Proxies in front of the API, addresses or ranges: requests come from where these say in X-Forwarded-For, by which
-    they are counted and guesses of passwords are slowed. Without it, all who come by a proxy count as one."""
+    """Proxies in front of the controller, addresses or ranges: requests and connections of agents come from where these
+    say in X-Forwarded-For, by which they are counted and guesses of passwords are slowed. Without it, all who come by a
+    proxy count as one."""
     web_static: Path | None = option(PATH, None, "/usr/share/zerogo/web-static")
     """The dashboard's files; without it, those that were installed with ZeroGo."""
     public_addresses: tuple[str, ...] = option(many(HOST_PORT), (), "[controller.example.net:9394]")

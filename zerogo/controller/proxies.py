@@ -1,5 +1,5 @@
 # -*- test-case-name: zerogo.test.controller.test_proxies -*-
-"""Where a request comes from, when a proxy stands in front.
+"""Where a request or an agent's connection comes from, when a proxy stands in front.
 
 A proxy adds the address of who asked it to the end of `X-Forwarded-For`; what stands before that may be whatever who
 asked wrote. So the header is read from its end, as long as who wrote an entry is a proxy that the configuration trusts.
@@ -32,7 +32,7 @@ class Proxies:
 
     def source(self, host: str, forwarded: Iterable[str]) -> str:
         """The host that a request comes from, which came over a connection from `host` with these headers."""
-        if not self._trusts(host):
+        if not self.trusts(host):
             return host
         hops = ",".join(forwarded).split(",")[-HOPS_LIMIT:]
         for hop in reversed(hops):
@@ -40,11 +40,12 @@ class Proxies:
             if _parsed(address) is None:
                 return host
             host = address
-            if not self._trusts(host):
+            if not self.trusts(host):
                 return host
         return host
 
-    def _trusts(self, host: str) -> bool:
+    def trusts(self, host: str) -> bool:
+        """Whether this is a proxy whose word counts."""
         address = _parsed(host) if self.trusted else None
         return address is not None and any(address in network for network in self.trusted)
 

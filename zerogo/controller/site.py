@@ -4,12 +4,14 @@
 A body that is announced, or grows, beyond the limit is answered with 413 and the connection is closed before the rest
 of it is taken. A request must be complete `REQUEST_SECONDS` after the connection was opened or the answer before it
 was sent: bytes that trickle in do not buy more time. Connections are counted, by host and in all, until they become an
-agent's WebSocket, which the coordinator counts. Headers have Twisted's own limits.
+agent's WebSocket, which the coordinator counts. Those of a proxy that is trusted come from many hosts, and are counted
+in all only. Headers have Twisted's own limits.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -131,7 +133,10 @@ class ControllerSite(Site):
     noisy = False
     protocol = LimitedChannel  # type: ignore[assignment]
 
-    def __init__(self, resource: IResource, **options: Any) -> None:
+    def __init__(
+        self, resource: IResource, is_proxy: Callable[[str], bool] = lambda host: False, **options: Any
+    ) -> None:
+        """`is_proxy` says whether a host is a proxy that is trusted."""
         super().__init__(  # type: ignore[no-untyped-call]
             resource,
             requestFactory=LimitedRequest,
@@ -139,15 +144,18 @@ class ControllerSite(Site):
             parsePOSTFormSubmission=False,
             **options,
         )
+        self._is_proxy = is_proxy
         self._channels: dict[str, list[LimitedChannel]] = {}
         self.statuses: Counter[int] = Counter()
         """Requests answered, by status."""
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """A channel, or None, which closes the connection, where there are too many."""
-        origin = origin_of(str(getattr(addr, "host", "")))
+        host = str(getattr(addr, "host", ""))
+        origin = origin_of(host)
         channels = self._live(origin)
-        if len(channels) >= CONNECTIONS_PER_ORIGIN or self._total() >= CONNECTIONS_LIMIT:
+        is_one_too_many = len(channels) >= CONNECTIONS_PER_ORIGIN and not self._is_proxy(host)
+        if is_one_too_many or self._total() >= CONNECTIONS_LIMIT:
             return None
         channel = super().buildProtocol(addr)  # type: ignore[no-untyped-call]
         self._channels.setdefault(origin, []).append(channel)

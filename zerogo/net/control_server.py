@@ -14,13 +14,15 @@ a word in the log at level debug only: they can do it as often as they like.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from autobahn.twisted.resource import WebSocketResource
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
-from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.internet.interfaces import IAddress, IPushProducer, IReactorTime
 from twisted.logger import Logger
+from twisted.web.http import Request
 from twisted.web.resource import IResource
 from zope.interface import implementer
 
@@ -29,6 +31,7 @@ from zerogo.control.connection import TokenBucket
 from zerogo.net.tcp import repeat_soon, write_now
 
 SUBPROTOCOL = "zerogo.1"
+FORWARDED_HEADER = "x-forwarded-for"
 CONNECTIONS_LIMIT = 8192
 PING_SECONDS = 30
 """Autobahn's own pings, below ours: they close a connection whose peer is gone before the channel was open."""
@@ -89,6 +92,8 @@ class _AgentProtocol(WebSocketServerProtocol):
     factory: ControlServer
     transport: Any
     number = 0
+    source = ""
+    """The host that dialled, where a proxy between could say."""
     log = _QuietLog()
     _pings: TokenBucket | None = None
     _continuations = 0
@@ -152,14 +157,42 @@ class _AgentProtocol(WebSocketServerProtocol):
         """The transport is gone; `onClose` follows."""
 
 
+class _AgentsResource(WebSocketResource):
+    """Also notes where a request comes from, by the headers as the Site read them. Autobahn reads them a second time,
+    and begins a new header where a form feed stands in another one: anybody could write one that a proxy seems to have
+    added."""
+
+    def __init__(self, server: ControlServer) -> None:
+        super().__init__(server)  # type: ignore[no-untyped-call]
+        self._server = server
+
+    def render(self, request: Request) -> Any:
+        host = str(getattr(request.getClientAddress(), "host", ""))
+        forwarded = request.requestHeaders.getRawHeaders(FORWARDED_HEADER, ())
+        self._server.arriving = self._server.source_of(host, forwarded)
+        try:
+            return super().render(request)  # type: ignore[no-untyped-call]
+        finally:
+            self._server.arriving = ""
+
+
 class ControlServer(WebSocketServerFactory):
     """All agents' WebSockets of a controller."""
 
     protocol = _AgentProtocol  # type: ignore[assignment]
 
-    def __init__(self, connections: AgentConnections, reactor: IReactorTime) -> None:
+    def __init__(
+        self,
+        connections: AgentConnections,
+        reactor: IReactorTime,
+        source_of: Callable[[str, Iterable[str]], str] = lambda host, forwarded: host,
+    ) -> None:
+        """`source_of` says where a request comes from that came from a host with such headers `X-Forwarded-For`."""
         super().__init__(server="", reactor=reactor)  # type: ignore[no-untyped-call]
         self.connections = connections
+        self.source_of = source_of
+        self.arriving = ""
+        """Where the request comes from that becomes a WebSocket at this moment."""
         self._protocols: dict[int, _AgentProtocol] = {}
         self._last_number = 0
         self.bytes_sent = 0
@@ -183,15 +216,23 @@ class ControlServer(WebSocketServerFactory):
     def web_resource(self) -> IResource:
         """What to hang into a Site."""
         self.startFactory()  # type: ignore[no-untyped-call]
-        resource: IResource = WebSocketResource(self)  # type: ignore[no-untyped-call]
+        resource: IResource = _AgentsResource(self)
         return resource
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """A WebSocket that is not open."""
+        protocol: Any = super().buildProtocol(addr)
+        if protocol is not None:
+            protocol.source = self.arriving
+        return protocol
 
     def opened(self, protocol: _AgentProtocol) -> int:
         """A WebSocket is open; gives it its number."""
         self._last_number += 1
         number = self._last_number
         self._protocols[number] = protocol
-        self.connections.connection_opened(number, str(getattr(protocol.transport.getPeer(), "host", "")))
+        source = protocol.source or str(getattr(protocol.transport.getPeer(), "host", ""))
+        self.connections.connection_opened(number, source)
         return number
 
     def closed(self, number: int) -> None:

@@ -1,10 +1,15 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.address import IPv4Address
+from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.controller.login_limits import FREE_ATTEMPTS
 from zerogo.controller.proxies import HOPS_LIMIT, Proxies
+from zerogo.controller.site import CONNECTIONS_PER_ORIGIN, ControllerSite
+from zerogo.net.control_server import ControlServer
 from zerogo.test.controller.stock import ApiCase
+from zerogo.test.net.test_control_server import UPGRADE, ClockTimer, Notes, Transport
 
 PROXIES = Proxies.of(["127.0.0.1", "10.0.0.0/24", "::1"])
 
@@ -55,3 +60,53 @@ class BehindProxyTests(ApiCase):
         self.assertEqual(statuses, [401] * FREE_ATTEMPTS + [429])
         self.assertEqual(self.guess(x_forwarded_for=f"{other}, {guessing}"), 429)
         self.assertEqual(self.guess(x_forwarded_for=other), 401)
+
+
+class AgentsBehindProxyTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.notes, clock = Notes(), ClockTimer()
+        server = ControlServer(self.notes, clock, PROXIES.source)
+        server._batched_timer = clock
+        self.site = ControllerSite(server.web_resource(), PROXIES.trusts, reactor=clock)
+
+    def dial(self, host: str, headers: bytes = b"") -> StringTransport | None:
+        address = IPv4Address("TCP", host, 1)
+        transport, channel = Transport(peerAddress=address), self.site.buildProtocol(address)
+        if channel is None:
+            return None
+        # As Twisted's own transports do, which know the protocol that they serve.
+        transport.protocol = channel
+        channel.makeConnection(transport)
+        channel.dataReceived(UPGRADE + headers + b"\r\n")
+        return transport
+
+    def sources(self, host: str, headers: bytes = b"") -> list[object]:
+        self.notes.said.clear()
+        self.dial(host, headers)
+        return [what[2] for what in self.notes.said]
+
+    def test_an_agent_comes_from_where_a_trusted_proxy_says(self) -> None:
+        forwarded = b"X-Forwarded-For: 203.0.113.9, 198.51.100.7\r\n"
+        self.assertEqual(self.sources("127.0.0.1", forwarded), ["198.51.100.7"])
+        self.assertEqual(self.sources("192.0.2.1", forwarded), ["192.0.2.1"])
+        self.assertEqual(self.sources("127.0.0.1"), ["127.0.0.1"])
+
+    def test_one_that_comes_after_it_without_the_header_comes_from_the_proxy(self) -> None:
+        self.sources("127.0.0.1", b"X-Forwarded-For: 198.51.100.7\r\n")
+        self.assertEqual(self.sources("10.0.0.4"), ["10.0.0.4"])
+
+    def test_no_agent_writes_a_header_within_another(self) -> None:
+        forwarded = b"X-Forwarded-For: 198.51.100.7\r\n"
+        for end in (b"\x0b", b"\x0c", b"\x1c", b"\x1e", "\x85".encode()):
+            hidden = b"X-Other: a" + end + b"X-Forwarded-For: 203.0.113.9\r\n"
+            self.assertEqual(self.sources("127.0.0.1", forwarded + hidden), ["198.51.100.7"], end)
+
+    def test_a_trusted_proxy_has_more_connections_than_other_hosts(self) -> None:
+        request = b"GET / HTTP/1.1\r\n"
+        for host, is_refused in {"192.0.2.1": True, "127.0.0.1": False}.items():
+            address = IPv4Address("TCP", host, 1)
+            for _ in range(CONNECTIONS_PER_ORIGIN):
+                channel = self.site.buildProtocol(address)
+                channel.makeConnection(StringTransport(peerAddress=address))
+                channel.dataReceived(request)
+            self.assertIs(self.dial(host) is None, is_refused)
