@@ -23,6 +23,7 @@ from zerogo.control.coordinator_events import CloseWanted
 from zerogo.control.fellow_words import ExitsChanged, ForGateways, GatewayAnswered, GatewaysAsked, Word
 from zerogo.control.gateway_events import (
     AnswerReceived,
+    ClaimsWanted,
     DiscrepancyReported,
     EdgesReported,
     EnterWanted,
@@ -39,6 +40,7 @@ from zerogo.control.gateway_messages import (
     Acked,
     Ask,
     EdgeHere,
+    Forgotten,
     Kick,
     OfficeMessage,
     Settings,
@@ -46,6 +48,7 @@ from zerogo.control.gateway_messages import (
     parse_office_message,
 )
 from zerogo.control.gateways import GatewayOffice
+from zerogo.controller.exit_claims import Claims, OwnClaims
 from zerogo.controller.gateway_fellows import GatewayFellows, GatewayWord
 from zerogo.controller.gateway_questions import GatewayQuestions
 from zerogo.core import RandomBytes
@@ -87,6 +90,7 @@ class Exits:
         """Is told when what the API shows of gateways, edges and usage is other than it was."""
         self._fellows = GatewayFellows(office, clock)
         self._shown: object = None
+        self._claims: Claims = OwnClaims(clock)
         self._audit_seconds = audit_seconds
         self._settings: Settings | None = None
         """As they were read when gateways were told last; None: never."""
@@ -121,6 +125,11 @@ class Exits:
     @tell_fellows.setter
     def tell_fellows(self, tell: Callable[[Word], object] | None) -> None:
         self._fellows.tell = self._questions.tell = tell
+
+    def use_claims(self, claims: Claims) -> None:
+        """Where sessions and exclusive edges are kept; what was kept before is lost."""
+        self._claims = claims
+        claims.on_forgotten = lambda: self._tell_all(Forgotten())
 
     def stop(self) -> None:
         """Do nothing any more; connections are broken off, so that gateways look elsewhere at once."""
@@ -240,6 +249,10 @@ class Exits:
                 self._in_turn(event.gateway, self._store_usage, event)
             case LeaseWanted():
                 self._in_turn(event.gateway, self._lease, event)
+            case ClaimsWanted(connection, request):
+                self._claims.settle(request).addCallback(
+                    lambda claimed: self._pump.call(self._office.send, connection, claimed)
+                )
             case EdgesReported():
                 self._in_turn(event.gateway, self._note_edges, event)
             case DiscrepancyReported():

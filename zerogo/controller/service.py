@@ -35,6 +35,7 @@ from zerogo.controller.browsers import Browsers
 from zerogo.controller.desk import Desk, LinkDesk, OidcDesk
 from zerogo.controller.dispatch import api_resource
 from zerogo.controller.event_log import EventLog
+from zerogo.controller.exit_claims import Claims, claims_of
 from zerogo.controller.exits import Exits
 from zerogo.controller.fellows import Fellows, carrier_of
 from zerogo.controller.flow_keeper import FlowKeeper
@@ -112,6 +113,7 @@ class ControllerService(MultiService):
         self._membership: Membership | None = None
         self._relay_word: RelayWord | None = None
         self._exits: Exits | None = None
+        self._claims: Claims | None = None
         self._flows: FlowKeeper | None = None
         self._fellows: Fellows | None = None
         self._limits: SharedLimits | None = None
@@ -162,6 +164,8 @@ class ControllerService(MultiService):
             self._fellows.start()
         if self._limits is not None:
             self._limits.start()
+        if self._claims is not None:
+            self._claims.start()
         assert self._view is not None and self._flows is not None
         self._view.start()
         self._flows.start()
@@ -196,6 +200,8 @@ class ControllerService(MultiService):
             closed.addCallback(lambda _: word.stop())
         if self._fellows is not None:
             closed.addCallback(lambda _: self._fellows and self._fellows.stop())
+        if self._claims is not None:
+            closed.addCallback(lambda _: self._claims and self._claims.stop())
         closed.addCallback(lambda _: gatherResults(self._stop_listening()))
         closed.addBoth(lambda _: self._stop_threads())
         return closed
@@ -245,6 +251,8 @@ class ControllerService(MultiService):
         membership.flows_reported = self._flows.take
         office, audit_seconds = GatewayOffice(identity, self._rng), self._config.exit_audit_days * 86_400.0
         self._exits = Exits(office, store, self._reactor, time.time, self._rng, audit_seconds)
+        self._claims = claims_of(self._config, identity, self._reactor)
+        self._exits.use_claims(self._claims)
         rates, logins = RateLimits(), LoginLimits()
         carry = carrier_of(self._config, self._reactor)
         if carry is not None:
@@ -320,11 +328,11 @@ class ControllerService(MultiService):
         self._listen_for_monitoring()
 
     def _make_site(self, desk: Desk, membership: Membership) -> ControllerSite:
-        agents = ControlServer(membership, self._reactor)
+        agents = ControlServer(membership, self._reactor, desk.proxies.source)
         membership.attach(agents.send, agents.close)
         self._view = LiveView(desk, membership)
         live = LiveServer(self._view.feed, desk.tickets, desk.browsers, self._reactor, desk.unix_time)
-        gateways = ControlServer(desk.exits, self._reactor)
+        gateways = ControlServer(desk.exits, self._reactor, desk.proxies.source)
         desk.exits.attach(gateways.send, gateways.close)
         root = Root(
             api=api_resource(desk, ROUTES),
@@ -333,7 +341,7 @@ class ControllerService(MultiService):
             live=live.web_resource(),
             static=StaticFiles(self._config.web_static or find_web_static()),
         )
-        site = ControllerSite(root)
+        site = ControllerSite(root, desk.proxies.trusts)
         if self._config.metrics_listen is not None and self._store is not None:
             self._monitor = Monitor(self._store, membership, agents, site, self._reactor)
         return site

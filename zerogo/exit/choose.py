@@ -198,6 +198,18 @@ class Pool:
 
         return self._ring.owner(words, is_well, fitting) or self._ring.owner(words, is_fit, fitting)
 
+    def some(self, demand: Demand, count: int) -> list[EdgeState]:
+        """So many of those that fit, by chance, or all of them where there are no more."""
+        drawn = [self._all[int(self._chance() * len(self._all))] for _ in range(min(2 * count, len(self._all)))]
+        found = {state.profile.edge: state for state in drawn if misfit(state, demand) is None}
+        if len(found) >= count:
+            return list(found.values())[:count]
+        fitting = self._fitting(demand, self._searched(demand))
+        for index in range(min(count, len(fitting))):
+            other = index + int(self._chance() * (len(fitting) - index))
+            fitting[index], fitting[other] = fitting[other], fitting[index]
+        return fitting[:count]
+
     def explain(self, demand: Demand, now: float) -> Explanation:
         """What `choose` would weigh."""
         excluded: dict[str, int] = {}

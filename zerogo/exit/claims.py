@@ -27,7 +27,9 @@ CLAIMS_LIMIT = 200
 
 _User = Annotated[str, msgspec.Meta(max_length=64)]
 _Session = Annotated[str, msgspec.Meta(max_length=17, pattern=r"\A-?[A-Za-z0-9]*\Z")]
-_Edge = Annotated[str, msgspec.Meta(max_length=16, pattern=r"\A[a-z0-9]*\Z")]
+_Edge = Annotated[str, msgspec.Meta(max_length=16, pattern=r"\A[a-z0-9]+\Z")]
+_NoEdge = Annotated[str, msgspec.Meta(max_length=16, pattern=r"\A[a-z0-9]*\Z")]
+"""Or one."""
 _Turn = Annotated[int, msgspec.Meta(ge=0, le=2**31)]
 _Lasts = Annotated[float, msgspec.Meta(ge=1, le=MINUTES_LIMIT * 60.0)]
 _Age = Annotated[float, msgspec.Meta(ge=0, le=2 * MINUTES_LIMIT * 60.0)]
@@ -45,7 +47,7 @@ class SessionClaim(msgspec.Struct, frozen=True, array_like=True):
     """Seconds from its beginning."""
     age: _Age = 0.0
     """Seconds since then; zero: it begins by this claim."""
-    over_edge: _Edge = ""
+    over_edge: _NoEdge = ""
     """The edge of the turn that is known to be over; empty: none is known."""
     over_turn: _Turn = 0
 
@@ -68,13 +70,13 @@ class EdgeClaim(msgspec.Struct, frozen=True, array_like=True):
     """The first one that nobody else holds is wanted."""
     is_held: bool = False
     """Whether the user holds it already, as far as is known here."""
-    lost: _Edge = ""
+    lost: _NoEdge = ""
     """The edge that the user had, and cannot use any more."""
 
 
 class EdgeHeld(msgspec.Struct, frozen=True, array_like=True):
     """The user's exclusive edge, at all gateways; empty: none of those was free."""
 
-    edge: _Edge = ""
+    edge: _NoEdge = ""
     is_settling: bool = False
     """Whether none was given since it is not known yet who holds which."""

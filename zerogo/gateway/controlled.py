@@ -25,9 +25,12 @@ from zerogo.control.gateway_messages import (
     Activity,
     Answered,
     Ask,
+    Claimed,
+    ClaimRequest,
     Discrepancy,
     EdgeHere,
     Enter,
+    Forgotten,
     Kick,
     Lease,
     OfficeMessage,
@@ -42,6 +45,7 @@ from zerogo.exit.notes import Place, Places
 from zerogo.exit.tally import Compared
 from zerogo.gateway.accounts import AccountBook
 from zerogo.gateway.cache import ControllerFiles, Copy
+from zerogo.gateway.commons import Commons
 from zerogo.gateway.denials import Denials
 from zerogo.gateway.hub import Hub
 from zerogo.gateway.link import ControllerLink
@@ -97,6 +101,7 @@ class Controlled:
         self._unix_time = unix_time
         self._hub: Hub | None = None
         self._desk: UserDesk | None = None
+        self._commons: Commons | None = None
         self._heard_at = 0.0
         self._saved_at = 0.0
         self._is_changed = False
@@ -131,6 +136,9 @@ class Controlled:
         self._hub, self._desk = hub, desk
         hub.places_for = self._places_for
         hub.discrepant = self._report
+        self._commons = Commons(hub.routes, self._claim, self._clock)
+        hub.ask_first = self._commons.ask_first
+        self._commons.others(len(self._settings.places) > 1)
         self.link.start()
         self._tick.start(TICK_SECONDS, now=False)
 
@@ -139,6 +147,8 @@ class Controlled:
         """Tell the controller the last counts, and close."""
         if self._tick.running:
             self._tick.stop()
+        if self._commons is not None:
+            self._commons.stop()
         end = self._clock.seconds() + STOP_SECONDS
         while self.link.is_here and not self._meter.is_all_told and self._clock.seconds() < end:
             self._send_batch()
@@ -154,6 +164,8 @@ class Controlled:
         self._meter.hand_back_idle()
         if self._desk is not None:
             self._desk.check_standings()
+            if self._commons is not None:
+                self._commons.tick(self._desk.in_use)
         if self.link.is_here:
             self._send_batch()
             self._ask_for_credit()
@@ -179,6 +191,8 @@ class Controlled:
         self._tell_all_edges()
         self._send_batch()
         self._ask_for_credit()
+        if self._commons is not None:
+            self._commons.tell_all()
 
     def heard(self) -> None:
         """The controller lives."""
@@ -204,6 +218,10 @@ class Controlled:
                     self._send_batch()
             case Shares(users) if self._desk is not None:
                 self._desk.take_shares({one.user: (one.up, one.down, one.elsewhere) for one in users})
+            case Claimed() if self._commons is not None:
+                self._commons.answered(message)
+            case Forgotten() if self._commons is not None:
+                self._commons.tell_all()
             case Kick() if self._hub is not None and self._desk is not None:
                 self._kick(message, self._hub, self._desk)
             case Ask(number) if self._hub is not None and self._desk is not None:
@@ -250,6 +268,8 @@ class Controlled:
             for edge in settings.denied_edges:
                 self._hub.kick(edge, "this edge is not wanted here")
             self._hub.places_changed()
+        if self._commons is not None:
+            self._commons.others(len(settings.places) > 1)
 
     def _places_for(self, profile: EdgeProfile) -> Places | None:
         """Where an edge should be; nothing is said while no gateway takes edges."""
@@ -288,6 +308,11 @@ class Controlled:
         if self.link.is_here:
             for request in list(self._meter.take_lease_requests()):
                 self.link.send(request)
+
+    def _claim(self, request: ClaimRequest) -> bool:
+        if self.link.is_here:
+            self.link.send(request)
+        return self.link.is_here
 
     def _send_batch(self) -> None:
         """One at a time is under way; a new connection sends it again, and so does a controller's silence."""

@@ -123,6 +123,8 @@ class Hub:
         self.is_denied: Callable[[str], bool] = lambda address: False
         """Whether no edge is taken from that address."""
         self.routes = Routes(self.pool)
+        self.ask_first: Callable[[Grant, Demand, Callable[[], object]], bool] = lambda grant, demand, then: False
+        """Whether a stream waits until `then` is called, since other gateways have a say in which edge it takes."""
         self._directory = directory
         self._rng = rng
         self._budget = Budget(PROCESS_BYTES)

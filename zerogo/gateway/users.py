@@ -232,6 +232,10 @@ class UserDesk:
         """Every stream."""
         return tuple(counted.live for counted in self._counts.values())
 
+    def in_use(self) -> set[tuple[str, str]]:
+        """Which users have streams by which edges."""
+        return {(one.live.record.user, one.live.record.edge) for one in self._counts.values()}
+
     @property
     def users(self) -> int:
         """Who have streams."""

@@ -6,6 +6,7 @@ What the user sends meanwhile goes along at once, within `EARLY_LIMIT`, and is k
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from attrs import evolve, frozen
@@ -40,6 +41,9 @@ class EdgeTunnel(Protocol):
 
 class EdgeChoice(Protocol):
     """Who knows the edges."""
+
+    def ask_first(self, grant: Grant, demand: Demand, then: Callable[[], object]) -> bool:
+        """Whether `edge_for` is to be called only when `then` was, since somebody else has a say in it."""
 
     def edge_for(self, grant: Grant, demand: Demand) -> EdgeTunnel | None: ...
 
@@ -136,12 +140,20 @@ class Opening:
 
     def _another_edge(self, *, must_answer: bool = False) -> EdgeTunnel | None:
         """The next edge; whom it is given must take it, for the user's session has moved there."""
-        demand = self._demand
-        if self.tried:
-            demand = evolve(demand, excluded=demand.excluded + self.tried, must_answer=must_answer)
-        return self._choice.edge_for(self._grant, demand)
+        return self._choice.edge_for(self._grant, self._demand_left(must_answer))
+
+    def _demand_left(self, must_answer: bool = False) -> Demand:
+        if not self.tried:
+            return self._demand
+        return evolve(self._demand, excluded=self._demand.excluded + self.tried, must_answer=must_answer)
 
     def _try(self) -> None:
+        if not self._choice.ask_first(self._grant, self._demand_left(), self._choose):
+            self._choose()
+
+    def _choose(self) -> None:
+        if self._is_over:
+            return
         edge = self._another_edge()
         if edge is None:
             self._finish(self._attempts.verdict(Reason.NO_EDGE), "")

@@ -9,20 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IStreamClientEndpoint
-from twisted.internet.ssl import optionsForClientTLS
 from twisted.logger import Logger
-from txredisapi import RedisFactory, SubscriberFactory, SubscriberProtocol  # type: ignore[import-untyped]
+from txredisapi import SubscriberFactory, SubscriberProtocol  # type: ignore[import-untyped]
 
+from zerogo.net.redis_place import RedisPlace, one_connection
 from zerogo.secret import Secret
 
 CHANNEL = "zerogo"
-PORT = 6379
-CONNECT_SECONDS = 5.0
 WAITING_LIMIT = 2000
 """Messages sent and not confirmed; further ones are lost."""
 
@@ -50,8 +45,7 @@ class RedisNotices:
     def __init__(
         self, place: Secret, reactor: Any, receive: Callable[[bytes], object], on_gap: Callable[[], object]
     ) -> None:
-        self._place = urlsplit(place.reveal())
-        self._reactor = reactor
+        self._place = RedisPlace(place, reactor)
         self.received = receive
         self.began = on_gap
         self._waiting = 0
@@ -60,17 +54,12 @@ class RedisNotices:
 
     def start(self) -> None:
         """Begin."""
-        user, password = (unquote(text) if text else None for text in (self._place.username, self._place.password))
-        self._sender = RedisFactory(
-            "", None, 1, isLazy=True, charset=None, convertNumbers=False, password=password, username=user
-        )
+        self._sender = one_connection()
         self._listener = SubscriberFactory(isLazy=True)
         self._listener.protocol = _Subscriber
         self._listener.notices = self
-        self._listener.charset, self._listener.convertNumbers = None, False
-        self._listener.username, self._listener.password = user, password
         for factory in (self._sender, self._listener):
-            factory.startConnecting(self._endpoint())
+            self._place.connect(factory)
 
     def stop(self) -> Deferred[list[object]]:
         """Close both."""
@@ -88,11 +77,3 @@ class RedisNotices:
 
     def _sent(self, result: object) -> None:
         self._waiting -= 1
-
-    def _endpoint(self) -> IStreamClientEndpoint:
-        place = self._place
-        if place.scheme == "unix":
-            return UNIXClientEndpoint(self._reactor, unquote(place.path), timeout=int(CONNECT_SECONDS))
-        host, port = place.hostname or "localhost", place.port or PORT
-        plain = TCP4ClientEndpoint(self._reactor, host, port, timeout=int(CONNECT_SECONDS))
-        return plain if place.scheme == "redis" else wrapClientTLS(optionsForClientTLS(host), plain)

@@ -54,6 +54,15 @@ class PoolTests(SynchronousTestCase):
             self.assertIsNone(edges.choose(Demand(command=Command.CONNECT, target=target), 0.0))
         self.assertEqual(chosen(edges.choose(WEB, 0.0)), "a")
 
+    def test_some_of_those_that_fit_are_others_each_time_and_all_where_there_are_few(self) -> None:
+        edges = pool(count=200)
+        found = [{state.profile.edge for state in edges.some(WEB, 20)} for _ in range(3)]
+        self.assertEqual([len(some) for some in found], [20, 20, 20])
+        self.assertNotEqual(found[0], found[1])
+        french = {state.profile.edge for state in edges.states() if state.profile.country == "fr"}
+        self.assertEqual({state.profile.edge for state in edges.some(demand(country="fr"), 150)}, french)
+        self.assertEqual(edges.some(demand(country="jp"), 5), [])
+
     def test_p2c_avoids_the_slow_and_the_busy(self) -> None:
         edges = pool()
         for state in edges.states():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -37,6 +39,14 @@ class OpeningTests(SynchronousTestCase):
         self.counted: list[Reason] = []
         self.limits: Timeouts[Opening] = Timeouts(self.clock, LIMIT_SECONDS, Opening.late)
         self.opening = Opening(self, Grant(user="u"), DEMAND, self, self.limits)
+        self.then: list[Callable[[], object]] | None = None
+        """What is to be called when edges may be chosen; None: nobody has to be asked."""
+
+    def ask_first(self, grant: Grant, demand: Demand, then: Callable[[], object]) -> bool:
+        if self.then is None:
+            return False
+        self.then.append(then)
+        return True
 
     def edge_for(self, grant: Grant, demand: Demand) -> Edge | None:
         return next((edge for edge in self.edges if misfit(edge.state, demand) is None), None)
@@ -78,6 +88,19 @@ class OpeningTests(SynchronousTestCase):
         self.opened[0].ended()
         self.assertEqual(self.edges[0].state.streams, 0)
         self.assertEqual(len(self.limits), 0)
+
+    def test_where_others_have_a_say_the_edge_is_chosen_when_they_had_it_and_early_bytes_wait(self) -> None:
+        self.then = []
+        self.begin(b"early")
+        self.assertEqual((self.opening.tried, len(self.then)), ((), 1))
+        self.then.pop()()
+        self.settle()
+        self.assertEqual(self.edges[0].link.edge.tunnel.mux._streams[1].received, 5)
+        self.refuse(0, Reason.OVERLOADED)
+        self.assertEqual(len(self.then), 1, "they are asked for the next edge, too")
+        self.opening.cancel()
+        self.then.pop()()
+        self.assertEqual((self.opening.tried, self.failed), (("e0",), []))
 
     def test_an_overloaded_edge_is_followed_by_another_with_the_same_bytes(self) -> None:
         self.begin(b"early")

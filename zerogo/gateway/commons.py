@@ -1,0 +1,214 @@
+# -*- test-case-name: zerogo.test.gateway.test_commons -*-
+"""Sessions and exclusive edges that are common to all gateways: what is claimed of the controller, before a stream is
+opened and afterwards.
+
+A gateway that is the only one asks nobody. Where there are others, the first stream of a session here, and of a user
+who has no exclusive edge here, waits for the controller, but no longer than `WAIT_SECONDS`; those that come meanwhile
+wait along. One request is under way at a time, and holds all that came since the one before. Where no answer comes, a
+session begins by itself, and an exclusive edge is not given. Whenever the controller is back, or says that it forgot,
+everything that is held here is claimed again, behind what streams wait for.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection
+
+from attrs import define, field
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from zerogo.control.gateway_messages import Claimed, ClaimRequest
+from zerogo.exit.choose import Demand
+from zerogo.exit.claims import CLAIMS_LIMIT, EdgeClaim, SessionClaim
+from zerogo.exit.grant import Grant
+from zerogo.exit.sessions import CUSTOM, Routes
+
+WAIT_SECONDS = 1.0
+LOST_SECONDS = 10.0
+"""After so long without an answer another request is sent."""
+RENEW_SECONDS = 10.0
+"""Between two looks for leases that are to be renewed."""
+WAITING_LIMIT = 10_000
+"""Sessions for which streams wait; streams of further ones do not."""
+ROUNDS_LIMIT = 3
+"""So often a session is claimed for the same streams: as a new one, after the turn that is over, and once to spare."""
+
+_Key = tuple[str, str]
+_Claim = SessionClaim | EdgeClaim
+
+
+@define(eq=False)
+class _Waiting:
+    grant: Grant
+    demand: Demand
+    claim: _Claim
+    then: list[Callable[[], object]] = field(factory=list)
+    rounds: int = 1
+
+
+@define(eq=False)
+class _UnderWay:
+    number: int
+    sessions: list[SessionClaim]
+    edges: list[EdgeClaim]
+    sent_at: float
+
+
+class Commons:
+    """Of one gateway. `send` gives the controller a request, and is false where it is not here."""
+
+    def __init__(self, routes: Routes, send: Callable[[ClaimRequest], bool], clock: IReactorTime) -> None:
+        self._routes = routes
+        self._send_request = send
+        self._clock = clock
+        self._waiting: dict[_Key, _Waiting] = {}
+        self._queue: deque[_Key] = deque()
+        """Those of `_waiting` whose claims are to be sent."""
+        self._telling: deque[_Claim] = deque()
+        """What is held here and to be claimed again."""
+        self._under_way: _UnderWay | None = None
+        self._late: IDelayedCall | None = None
+        self._number = 0
+        self._renewed_at = clock.seconds()
+
+    def others(self, are_there: bool) -> None:
+        """Whether there are other gateways."""
+        if are_there and self._routes.is_alone:
+            self._routes.others_came(self._clock.seconds())
+            self.tell_all()
+        elif not are_there:
+            self._routes.is_alone = True
+
+    def ask_first(self, grant: Grant, demand: Demand, then: Callable[[], object]) -> bool:
+        """Whether the controller is asked first; `then` is called when a stream need not wait for it any more."""
+        claim = self._routes.question(grant, demand, self._clock.seconds())
+        if claim is None or self._is_late or len(self._waiting) >= WAITING_LIMIT:
+            return False
+        waiting = self._waiting.get(_key(claim))
+        if waiting is None:
+            waiting = self._waiting[_key(claim)] = _Waiting(grant, demand, claim)
+            self._queue.append(_key(claim))
+            if not self._send():
+                return False
+        waiting.then.append(then)
+        return True
+
+    def answered(self, found: Claimed) -> None:
+        """The controller says what is held."""
+        asked = self._under_way
+        if asked is None or found.number != asked.number:
+            return
+        self._end_request()
+        is_whole = len(found.sessions) == len(asked.sessions) and len(found.edges) == len(asked.edges)
+        if found.is_away or not is_whole:
+            self._telling.clear()
+            claims: list[_Claim] = [*asked.sessions, *asked.edges]
+            for claim in claims:
+                self._settled(claim)
+        else:
+            for session, held in zip(asked.sessions, found.sessions, strict=True):
+                self._routes.take_session(session, held, asked.sent_at)
+                self._look_again(session)
+            for edge, exclusive in zip(asked.edges, found.edges, strict=True):
+                self._routes.take_edge(edge, exclusive, asked.sent_at)
+                self._settled(edge)
+        self._send()
+
+    def tell_all(self) -> None:
+        """The controller may know of nothing: claim all that is held here."""
+        self._end_request()
+        if not self._routes.is_alone:
+            self._telling = deque(self._routes.held(self._clock.seconds()))
+            self._send()
+
+    def tick(self, in_use: Callable[[], Collection[tuple[str, str]]]) -> None:
+        """Once a second; `in_use` says which users have streams by which edges."""
+        now = self._clock.seconds()
+        if self._under_way is not None and now - self._under_way.sent_at >= LOST_SECONDS:
+            self._end_request()
+        if not self._routes.is_alone and now - self._renewed_at >= RENEW_SECONDS:
+            self._renewed_at = now
+            self._telling.extend(self._routes.renewals(in_use(), now))
+        self._send()
+
+    def stop(self) -> None:
+        """Wait for nothing any more."""
+        self._end_request()
+
+    @property
+    def _is_late(self) -> bool:
+        """Whether the controller takes so long to answer that nobody waits for it."""
+        asked = self._under_way
+        return asked is not None and self._clock.seconds() - asked.sent_at >= WAIT_SECONDS
+
+    def _send(self) -> bool:
+        """Send what waits, unless a request is under way; false where the controller is not here."""
+        if self._under_way is not None or not (self._queue or self._telling):
+            return True
+        sessions: list[SessionClaim] = []
+        edges: list[EdgeClaim] = []
+        while self._queue or self._telling:
+            claim = self._waiting[self._queue[0]].claim if self._queue else self._telling[0]
+            if isinstance(claim, SessionClaim):
+                if len(sessions) >= CLAIMS_LIMIT:
+                    break
+                sessions.append(claim)
+            else:
+                if len(edges) >= CLAIMS_LIMIT // 4:
+                    break
+                edges.append(claim)
+            if self._queue:
+                self._queue.popleft()
+            else:
+                self._telling.popleft()
+        self._number += 1
+        self._under_way = _UnderWay(self._number, sessions, edges, self._clock.seconds())
+        if not self._send_request(ClaimRequest(self._number, sessions, edges)):
+            self._under_way = None
+            self._telling.clear()
+            self._go_on_all()
+            return False
+        self._late = self._clock.callLater(WAIT_SECONDS, self._go_on_all)
+        return True
+
+    def _end_request(self) -> None:
+        """The answer came, or is not awaited any more."""
+        self._under_way = None
+        if self._late is not None and self._late.active():
+            self._late.cancel()
+        self._late = None
+
+    def _look_again(self, claim: SessionClaim) -> None:
+        """What came of it may be that the session is over, and is to be claimed as the next turn."""
+        waiting = self._waiting.get(_key(claim))
+        if waiting is None or waiting.claim is not claim:
+            return
+        again = self._routes.question(waiting.grant, waiting.demand, self._clock.seconds())
+        if again is None or waiting.rounds >= ROUNDS_LIMIT:
+            self._finish(_key(claim))
+            return
+        waiting.rounds += 1
+        waiting.claim = again
+        self._queue.append(_key(claim))
+
+    def _settled(self, claim: _Claim) -> None:
+        """Streams that wait for this claim, and not for a later one, wait no more."""
+        waiting = self._waiting.get(_key(claim))
+        if waiting is not None and waiting.claim is claim:
+            self._finish(_key(claim))
+
+    def _go_on_all(self) -> None:
+        """The answer takes too long, or there will be none: nobody waits for it any more."""
+        self._queue.clear()
+        for key in list(self._waiting):
+            self._finish(key)
+
+    def _finish(self, key: _Key) -> None:
+        waiting = self._waiting.pop(key, None)
+        if waiting is not None:
+            for then in waiting.then:
+                then()
+
+
+def _key(claim: _Claim) -> _Key:
+    return (claim.user, claim.session) if isinstance(claim, SessionClaim) else (claim.user, CUSTOM)
