@@ -111,7 +111,7 @@ class Site:
             if all(port in bound for port in ports):
                 return
             time.sleep(0.05)
-        raise AssertionError("the gateway's daemon does not listen: " + (self.directory / "daemon.log").read_text())
+        raise AssertionError("the gateway's daemon does not listen: " + self.log())
 
     def reboot(self) -> None:
         """Begin anew, without any mapping."""
@@ -148,6 +148,10 @@ class Site:
         with inside(self.inside):
             done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
         return done.returncode, done.stdout + done.stderr
+
+    def log(self) -> str:
+        """What the daemon said."""
+        return (self.directory / "daemon.log").read_text(encoding="utf-8", errors="replace")
 
     def mapped_ports(self) -> list[int]:
         """Outer ports in the router's rules."""

@@ -66,8 +66,8 @@ class MiniupnpdTests(SynchronousTestCase):
         self.addCleanup(self.site.close)
 
     @contextlib.contextmanager
-    def running(self, *protocols: str, transport: str = "UDP") -> Iterator[Client]:
-        command = [sys.executable, "-m", "integration.netns.portmap_client", transport, str(PORT), *protocols]
+    def running(self, *protocols: str, transport: str = "UDP", port: int = PORT) -> Iterator[Client]:
+        command = [sys.executable, "-m", "integration.netns.portmap_client", transport, str(port), *protocols]
         with inside(self.site.inside):
             client = Client(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
         try:
@@ -121,6 +121,16 @@ class MiniupnpdTests(SynchronousTestCase):
                 self.assertEqual((self.site.echoed(outer, by_tcp=True), self.site.echoed(outer)), (b"KNOCK", b""))
                 client.end()
             self.assertEqual(self.site.mapped_ports(), [])
+
+    def test_a_low_port_that_the_gateway_does_not_allow_keeps_nobody_waiting(self) -> None:
+        self.site.start()
+        with self.running(transport="TCP", port=443) as low:
+            self.assertTrue(_await(lambda: "reject" in self.site.log()), "it was not asked for")
+            with self.running() as client:
+                self.assertTrue(client.outer())
+                client.end()
+            low.end()
+        self.assertEqual(self.site.mapped_ports(), [])
 
     def test_all_together_make_one_mapping(self) -> None:
         self.site.start()

@@ -185,7 +185,7 @@ class PortMappingReport(msgspec.Struct, frozen=True, kw_only=True):
         if self.outer or not self.gateway or not said or "asked" in said or "yes" in said:
             return ""
         reasons = [reason for reason in said if reason != "no"]
-        return ", ".join(reasons) or f"it speaks none of {', '.join(self.protocols)}"
+        return ", ".join(reasons) or f"it does not speak {' or '.join(self.protocols)}"
 
 
 class SubnetReport(msgspec.Struct, frozen=True, kw_only=True):

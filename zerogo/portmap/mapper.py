@@ -1,9 +1,9 @@
 # -*- test-case-name: zerogo.test.portmap.test_mapper -*-
 """The core of port mapping: asks a gateway by all protocols at once, has one of them map, keeps that up, removes it.
 
-All protocols are probed together. PCP is taken as soon as it answers, NAT-PMP as soon as PCP is known to be absent,
-any of them `CHOICE_SECONDS` after the probes. Nothing waits for the outcome: a mapping is one more candidate, whenever
-it comes.
+All protocols are probed together. PCP is taken as soon as it answers, NAT-PMP as soon as PCP is known to be absent, any
+of them `CHOICE_SECONDS` after the probes; a port below `LOW_PORTS` is asked for by UPnP alone. Nothing waits for the
+outcome: a mapping is one more candidate, whenever it comes.
 
 A mapping is renewed at half of its lease; a gateway that does not answer is asked again until the lease is over. Every
 `CHECK_SECONDS` the gateway's epoch is read, and announcements are heard: a gateway that began anew is asked for the
@@ -49,6 +49,9 @@ RENEW_AFTER_LEAST_SECONDS = 30.0
 CLOSE_SECONDS = 1.0
 JITTER_SHARE = 0.1
 NONCE_KEY_BYTES = 32
+LOW_PORTS = 1024
+"""Inner ports below are what gateways do not allow, as a rule. By PCP and NAT-PMP it is the gateway that finds an outer
+port, and miniupnpd looks at all before it says no, and answers nobody meanwhile; by UPnP it says no at once."""
 
 
 @frozen
@@ -259,7 +262,8 @@ class PortMapper:
         self._used = None
         if self._site is None:
             return
-        for protocol in self._protocols:
+        is_low = self._site.inner.port < LOW_PORTS
+        for protocol in [each for each in self._protocols if each is MappingProtocol.UPNP or not is_low]:
             client = self._client(protocol, self._site)
             self._clients[protocol] = client
             self._standing[protocol] = ProtocolStatus(Standing.ASKED)

@@ -93,7 +93,7 @@ class NetcheckTests(SynchronousTestCase):
         )
         for protocols, words in (
             ({"PCP": "no", "UPnP": "its owner does not allow it"}, "not map that port: its owner does not allow it)"),
-            ({"PCP": "no", "UPnP": "no"}, "not map that port: it speaks none of PCP, UPnP)"),
+            ({"PCP": "no", "UPnP": "no"}, "not map that port: it does not speak PCP or UPnP)"),
             ({"PCP": "asked", "UPnP": "no"}, "port 9993 addresses"),
         ):
             refused = msgspec.structs.replace(asked, protocols=protocols)

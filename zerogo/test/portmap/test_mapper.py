@@ -275,6 +275,25 @@ class TcpTests(SynchronousTestCase):
         self.assertNotEqual(*nonces)
 
 
+class LowPortTests(SynchronousTestCase):
+    """Gateways that choose the outer port are spared what most of them refuse."""
+
+    def test_low_port_is_asked_for_by_upnp_alone(self) -> None:
+        for transport in Transport:
+            made = Wire(GatewayInMemory())
+            made.begin(Site(GATEWAY, SocketAddress(INNER.host, 443), transport))
+            made.run(5.0)
+            self.assertEqual(made.events(), [MappingFound(MappingProtocol.UPNP, SocketAddress(OUTER, 443))])
+            self.assertEqual([sent for sent in made.sent if sent.payload[:1] != b"M"], [])
+            self.assertTrue(made.mapper.is_settled)
+
+    def test_without_upnp_it_is_not_asked_for(self) -> None:
+        made = Wire(GatewayInMemory(), PortMapper(bytes, (MappingProtocol.PCP, MappingProtocol.NAT_PMP)))
+        made.begin(Site(GATEWAY, SocketAddress(INNER.host, 1023)))
+        made.run(5.0)
+        self.assertEqual((made.events(), made.sent, made.mapper.is_settled), ([], [], True))
+
+
 class HostileTests(SynchronousTestCase):
     """A gateway, or whoever speaks in its name, may say anything."""
 
