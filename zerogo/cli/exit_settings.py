@@ -31,6 +31,15 @@ def parse_size(text: str) -> int:
     return int(float(match[1]) * _UNITS[match[2]])
 
 
+def size_text(count: float) -> str:
+    """`1.5 GB`, in the steps of `parse_size`, so that what was typed is what is shown."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 999.5:
+            return f"{count:.0f} {unit}" if count >= 100 else f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:,.0f} TB" if count >= 100 else f"{count:.3g} TB"
+
+
 def parse_duration(text: str) -> float:
     """`90s`, `30min`, `12h`, `30d`, in seconds; `never` and `once` are 0. Raises `SettingRefused`."""
     if text in ("never", "once", "0"):

@@ -11,7 +11,8 @@ from urllib.parse import quote, urlencode
 import click
 
 from zerogo.cli.controller_option import controller_api, json_option, print_json, print_table, state_dir_option
-from zerogo.cli.tables import age_text, bytes_text
+from zerogo.cli.exit_settings import size_text
+from zerogo.cli.tables import age_text
 
 LEFT_OUT = {
     "not-allowed": "that the account may not use",
@@ -50,8 +51,8 @@ def stats(kind: str, subject: str | None, by: str, state_dir: Path | None, as_js
         (
             datetime.fromtimestamp(began_at, UTC).strftime("%Y-%m-%d" if by == "day" else "%Y-%m-%d %H:%M"),
             name or "-",
-            bytes_text(up),
-            bytes_text(down),
+            size_text(up),
+            size_text(down),
             str(streams),
         )
         for name, began_at, up, down, streams in zip(
@@ -94,8 +95,8 @@ def streams(
             one["source"],
             one["exit_address"],
             one["target"],
-            bytes_text(one["up"]),
-            bytes_text(one["down"]),
+            size_text(one["up"]),
+            size_text(one["down"]),
             age_text(one["seconds"]),
             one["reason"],
         )
@@ -134,7 +135,7 @@ def _live(gateways: dict[str, dict[str, list[dict[str, object]]]], user: str | N
         return
     names = ("gateway", "number", "user", "source", "exit_address", "target")
     rows = [
-        (*(str(one[name]) for name in names), *(bytes_text(float(str(one[name]))) for name in ("up", "down")))
+        (*(str(one[name]) for name in names), *(size_text(float(str(one[name]))) for name in ("up", "down")))
         for one in found
     ]
     titles = ("GATEWAY", "NUMBER", "USER", "FROM", "EXIT", "TO", "UP", "DOWN")

@@ -10,10 +10,9 @@ from urllib.parse import quote
 import click
 
 from zerogo.cli.controller_option import controller_api, json_option, print_json, print_table, state_dir_option
-from zerogo.cli.exit_settings import SETTINGS, parse_duration, parse_settings, parse_size
+from zerogo.cli.exit_settings import SETTINGS, parse_duration, parse_settings, parse_size, size_text
 from zerogo.cli.groups import Commands
 from zerogo.cli.passwords import ask_password
-from zerogo.cli.tables import bytes_text
 
 _KEYS = f"Settings are KEY=VALUE: {', '.join(SETTINGS)}."
 
@@ -41,12 +40,12 @@ def _row(user: dict[str, Any]) -> tuple[str, ...]:
         user["name"],
         "paused" if user["is_paused"] else "used up" if left == 0 else "good",
         user["package"] or "-",
-        "-" if left is None else bytes_text(user["used_bytes"]),
-        "-" if left is None else bytes_text(left),
-        f"{bytes_text(user['upload'])}/s" if user["upload"] else "-",
-        f"{bytes_text(user['download'])}/s" if user["download"] else "-",
+        "-" if left is None else size_text(user["used_bytes"]),
+        "-" if left is None else size_text(left),
+        f"{size_text(user['upload'])}/s" if user["upload"] else "-",
+        f"{size_text(user['download'])}/s" if user["download"] else "-",
         f"{user['live_streams']} of {user['streams'] or 'any'}",
-        bytes_text(user["total_up"] + user["total_down"]),
+        size_text(user["total_up"] + user["total_down"]),
     )
 
 
@@ -120,7 +119,7 @@ def packages(ctx: click.Context, state_dir: Path | None, as_json: bool) -> None:
         print_json(found)
         return
     rows = [
-        (one["name"], bytes_text(one["bytes"]), f"{one['seconds'] / 86_400:g} days" if one["seconds"] else "once")
+        (one["name"], size_text(one["bytes"]), f"{one['seconds'] / 86_400:g} days" if one["seconds"] else "once")
         for one in found
     ]
     print_table(("NAME", "SIZE", "EVERY"), rows, "there is no package yet")
@@ -135,7 +134,7 @@ def create_package(state_dir: Path | None, name: str, size: str, every: str) -> 
     """Make the package NAME of SIZE, as in 100G."""
     body = {"name": name, "bytes": parse_size(size), "seconds": parse_duration(every)}
     made = controller_api(state_dir).call("POST", "/exits/packages", body)
-    click.echo(f"{made['name']} is {bytes_text(made['bytes'])}")
+    click.echo(f"{made['name']} is {size_text(made['bytes'])}")
 
 
 @packages.command("set")
@@ -145,7 +144,7 @@ def create_package(state_dir: Path | None, name: str, size: str, every: str) -> 
 def change_package(state_dir: Path | None, name: str, size: str) -> None:
     """Make the package NAME one of SIZE, for all who have it, at once."""
     changed = controller_api(state_dir).call("PATCH", f"/exits/packages/{quote(name)}", {"bytes": parse_size(size)})
-    click.echo(f"{changed['name']} is {bytes_text(changed['bytes'])}")
+    click.echo(f"{changed['name']} is {size_text(changed['bytes'])}")
 
 
 @packages.command("delete")

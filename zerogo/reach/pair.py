@@ -226,8 +226,8 @@ def _because(cause: Cause, pair: PairFacts) -> str:
         case Cause.FELL_SILENT:
             return f"nothing has come from it for {_span(pair.heard_age or 0.0)}, by any way: it is off, or cut off"
         case Cause.NOT_HEARD:
-            cause = "one of the two is" if pair.state == "connected" else "it is offline, or"
-            return f"it has not told its addresses: {cause} out of the controller's reach"
+            who = "one of the two is" if pair.state == "connected" else "it is offline, or"
+            return f"it has not told its addresses: {who} out of the controller's reach"
         case Cause.NO_COMMON_FAMILY:
             ours, theirs = _family(pair.ours), _family(pair.theirs)
             return f"this machine has {ours} only and {pair.name} has {theirs} only"

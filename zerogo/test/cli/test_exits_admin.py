@@ -6,7 +6,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from zerogo.cli import exits_denials, exits_places, exits_reports, exits_users
-from zerogo.cli.exit_settings import SettingRefused, parse_duration, parse_settings, parse_size
+from zerogo.cli.exit_settings import SettingRefused, parse_duration, parse_settings, parse_size, size_text
 from zerogo.cli.exits import exits
 from zerogo.control.gateway_messages import ClosedStream, EdgeHere, Enter, Usage, UsageRow
 from zerogo.gateway.cache import read_token
@@ -36,10 +36,10 @@ class ExitsAdminTests(CommandCase):
         self.assertEqual(result.exit_code, 0, f"{result.output} {result.exception!r}")
 
     def test_users_and_packages_are_made_listed_changed_and_removed(self) -> None:
-        self.assertIn("gold is 1.0 KiB", self.run_ok(exits, "packages", "create", "gold", "1024", "--every", "30d"))
+        self.assertIn("gold is 1.02 kB", self.run_ok(exits, "packages", "create", "gold", "1024", "--every", "30d"))
         self.make("package=gold", "down=2M", "countries=de,fr")
         listed = self.run_ok(exits, "users")
-        self.assertIn("1.0 KiB", listed)
+        self.assertIn("1.02 kB", listed)
         self.run_ok(exits, "users", "set", "alice", "paused=yes", "used=1024")
         self.assertIn("paused", self.run_ok(exits, "users"))
         self.assertIn("de, fr", self.run_ok(exits, "users", "show", "alice"))
@@ -99,7 +99,7 @@ class ExitsAdminTests(CommandCase):
     def test_what_passed_is_shown(self) -> None:
         usage = Usage(1, [UsageRow("alice", EDGE, "de", 5_000, 6, 1)], [CLOSED])
         self.database.write(exit_usage.store_usage, GATEWAY, bytes(8), usage, NOW)
-        self.assertIn("4.9 KiB", self.run_ok(exits, "stats"))
+        self.assertIn("5 kB", self.run_ok(exits, "stats"))
         self.assertIn("nothing", self.run_ok(exits, "stats", "user", "bob"))
         self.assertIn("x:443", self.run_ok(exits, "streams", "--user", "alice"))
         self.assertIn("no stream is open", self.run_ok(exits, "streams", "--live"))
@@ -122,6 +122,9 @@ class ExitsAdminTests(CommandCase):
         self.assertEqual(
             [parse_size(text) for text in ("7", "20k", "1.5G", "unlimited")], [7, 20_000, 1_500_000_000, 0]
         )
+        sizes = (0, 999, 1024, 999_999, 100_000_000_000, 1_500_000_000_000, 2e17)
+        told = ["0 B", "999 B", "1.02 kB", "1 MB", "100 GB", "1.5 TB", "200,000 TB"]
+        self.assertEqual([size_text(size) for size in sizes], told)
         self.assertEqual([parse_duration(text) for text in ("90s", "30d", "once")], [90.0, 2_592_000.0, 0.0])
         for bad in ("fast=yes", "down", "down=quick", "streams=-1", "paused=maybe", "expires=soon"):
             self.assertRaises(SettingRefused, parse_settings, [bad])
