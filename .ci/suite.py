@@ -64,17 +64,13 @@ ALONE = ("integration.netns.test_matrix", "integration.netns.test_narrow")
 LONGEST = tuple(
     f"integration.{name}"
     for name in (
-        "netns.test_mixed_dataplane",
         "netns.test_dashboard",
-        "netns.test_dataplane",
+        "netns.test_mixed_dataplane",
         "netns.test_routing",
-        "netns.test_native_dataplane",
+        "netns.test_dataplane",
         "test_turn_coturn",
-        "test_api",
-        "test_controller_kill",
-        "netns.test_subnets",
-        "test_postgresql",
         "test_onion",
+        "test_postgresql",
     )
 )
 """Those of more than 40 seconds, the longest first."""

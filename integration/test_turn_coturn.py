@@ -158,12 +158,13 @@ class UclientTests(TestCase):
 
     @inlineCallbacks
     def test_wrong_credentials_are_lent_nothing(self) -> Any:
-        for wrong in (
+        wrong = (
             ["-u", "alice", "-w", "x" + PASSWORD],
             ["-u", "node", "-W", "x" + SECRET],
             ["-u", "bob", "-w", PASSWORD],
-        ):
-            code, text = yield self.run_client(*wrong, "-c")
+        )
+        found = yield gatherResults([self.run_client(*words, "-c") for words in wrong], consumeErrors=True)
+        for code, text in found:
             self.assertNotEqual(code, 0, text)
             self.assertIn("Cannot complete Allocation", text)
         assert self.relay.turn is not None
@@ -195,9 +196,10 @@ class UclientTests(TestCase):
         self.addCleanup(shutil.rmtree, directory)
         echo = Child([program("turnutils_peer"), "-p", str(echo_port), "-L", "::1"], directory)
         self.addCleanup(echo.stop)
-        for kind in ([], ["-t"]):
-            words = [*TIMED, "-c", "-x", "-p", str(port), "-r", str(echo_port), "-e", "::1", "-n", "5", *kind, "::1"]
-            output, errors, code = yield getProcessOutputAndValue(self.uclient, words)
+        words = [*TIMED, "-c", "-x", "-p", str(port), "-r", str(echo_port), "-e", "::1", "-n", "5"]
+        calls = [getProcessOutputAndValue(self.uclient, [*words, *kind, "::1"]) for kind in ([], ["-t"])]
+        found = yield gatherResults(calls, consumeErrors=True)
+        for output, errors, code in found:
             text = (output + errors).decode(errors="replace")
             self.assertEqual(code, 0, text)
             self.assertIn("Total lost packets 0 ", text)

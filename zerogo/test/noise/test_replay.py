@@ -150,6 +150,13 @@ class RunTests(SynchronousTestCase):
             for looked in range(max(greatest - 8300, 0), greatest + 3, 13):
                 self.assertEqual(runs.accepts(looked), plain.accepts(looked), looked)
 
+    def test_a_run_that_begins_with_the_newest_counter_is_not_ahead(self) -> None:
+        window = ReplayWindow()
+        self.assertTrue(window.commit_run(10, 5))
+        self.assertEqual([window.is_ahead(counter, 2) for counter in (9, 14, 15)], [False, False, True])
+        self.assertFalse(window.commit_run(14, 2))
+        self.assertTrue(window.accepts(15))
+
     def test_a_run_may_end_at_the_limit_and_not_beyond(self) -> None:
         self.assertFalse(ReplayWindow().commit_run(REJECT - 9, 10))
         window = ReplayWindow()

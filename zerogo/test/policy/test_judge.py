@@ -22,6 +22,12 @@ class DecisionTests(SynchronousTestCase):
         self.assertEqual((False, self.POLICY.rules[1]), (refused.allows, refused.rule))
         self.assertEqual((False, None), (by_default.allows, by_default.rule))
 
+    def test_a_rule_about_ports_is_not_about_what_has_none(self) -> None:
+        policy = parse_policy("rules: [{from: anna, to: db, ports: [0-65535]}]")
+        self.assertTrue(decide(policy, ANNA, DB, SSH).allows)
+        for traffic in (PING, Traffic(protocol=47), Traffic(protocol=6)):
+            self.assertFalse(decide(policy, ANNA, DB, traffic).allows, traffic)
+
     def test_what_is_no_ip_is_asked_for_by_itself(self) -> None:
         self.assertFalse(decide(self.POLICY, ANNA, DB, Traffic(protocol=None)).allows)
         self.assertTrue(decide(parse_policy("ethernet: allow"), ANNA, DB, Traffic(protocol=None)).allows)
@@ -74,6 +80,14 @@ class ComparisonTests(SynchronousTestCase):
             compare(old, new, MEMBERS),
         )
         self.assertEqual([], compare(old, old, MEMBERS))
+
+    def test_ranges_that_touch_are_one_and_others_are_not(self) -> None:
+        old = parse_policy("rules: [{from: anna, to: db, protocol: tcp, ports: [20, 30]}]")
+        new = parse_policy("rules: [{from: anna, to: db, protocol: tcp, ports: [0, 19-21, 29-31, 33]}]")
+        (change,) = compare(old, new, MEMBERS)
+        self.assertEqual((change.gained, change.lost), (("tcp 0, 19, 21, 29, 31, 33",), ()))
+        (change,) = compare(parse_policy("rules: []"), new, MEMBERS)
+        self.assertEqual(change.gained, ("tcp 0, 19-21, 29-31, 33",))
 
     def test_other_words_for_the_same_change_nothing(self) -> None:
         old = parse_policy("rules: [{from: anna, to: db, protocol: tcp, ports: [1-10]}]")
