@@ -155,9 +155,9 @@ class OwnEdge(Service):
         if self._config.edge is not None:
             raise LocalError("the agent's configuration makes this machine an exit: take `edge` out of it")
         yield self._stop()
-        forget(self._directory)
+        was_one = forget(self._directory)
         self._before = {}
-        return self.report()
+        return EdgeReport(was_one=was_one)
 
     def _begin(self, settings: EdgeConfig) -> None:
         if self._config.edge is not None and not self._kept.consent_at():

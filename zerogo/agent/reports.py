@@ -75,6 +75,8 @@ class EdgeReport(msgspec.Struct, frozen=True):
     reason: str = ""
     page: int = 0
     """The port of the owner's page; 0: none."""
+    was_one: bool = False
+    """In the answer to `leave`: whether there was one to end."""
 
 
 class OfferReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -157,22 +157,22 @@ def _undo_join(agent: AgentClient, refusal: str) -> NoReturn:
     raise RoleFailed(refusal if before.state == EdgeReport().state else f"{refusal}; it is an exit as it was before")
 
 
-def _leave_as_agent(agent_dir: Path | None) -> bool:
-    """Also where no agent runs, since the next one would go on with the token. False where only root may."""
+def _leave_as_agent(agent_dir: Path | None) -> bool | None:
+    """Whether the agent was an exit, also where none runs: the next one would go on with the token. None where only
+    root may say."""
     try:
         directory = agent_config(None, agent_dir).state_dir / EDGE_DIRECTORY
-        AgentClient.find(None, agent_dir).ask("edge", EdgeReport, {"verb": "leave"})
+        return AgentClient.find(None, agent_dir).ask("edge", EdgeReport, {"verb": "leave"}).was_one
     except NeedsRoot:
-        return False
+        return None
     except AgentSilent as error:
         if not directory.exists():
-            return True
-        if not os.access(directory, os.W_OK):
             return False
+        if not os.access(directory, os.W_OK):
+            return None
         if not isinstance(error, AgentAbsent):
             raise RoleFailed(f"the agent runs, and this machine may still be an exit as its role: {error}") from error
-        forget(directory)
-    return True
+        return forget(directory)
 
 
 def _await(config: EdgeConfig, daemon: Daemon) -> None:
@@ -202,18 +202,36 @@ def _await(config: EdgeConfig, daemon: Daemon) -> None:
 @_agent_option
 def leave(config: Path | None, state_dir: Path | None, agent_dir: Path | None) -> None:
     """Stop being an exit, by itself or as a role of the agent; the token is forgotten. Where --config or --state-dir
-    names one edge, the agent is asked only with --agent-dir."""
+    names one edge, the agent is asked only with --agent-dir. Fails where there was no exit."""
     found = _config(config, state_dir)
     state = EdgeState(found.state_dir)
     was_one = state.token() is not None
-    Daemon("edge", found.state_dir).stop()
+    was_one = Daemon("edge", found.state_dir).stop() or was_one
     state.forget_token()
     if agent_dir is None and (config is not None or state_dir is not None):
+        if not was_one:
+            raise RoleFailed(f"the edge in {found.state_dir} is no exit")
         click.echo(f"The edge in {found.state_dir} is no exit any more.")
         return
-    if not _leave_as_agent(agent_dir) and not was_one:
-        raise RoleFailed("the agent of this machine may be an exit, which is root's to end: run as root")
-    click.echo("This machine is no exit any more.")
+    was_agent = _leave_as_agent(agent_dir)
+    roots = "the agent of this machine may be an exit, which is root's to end: run as root"
+    if was_agent is None and not was_one:
+        raise RoleFailed(roots)
+    if not was_agent and not was_one:
+        raise RoleFailed(_why_none(found))
+    click.echo(
+        "This machine is no exit any more." if was_agent is not None else f"The edge is no exit any more; {roots}."
+    )
+
+
+def _why_none(config: EdgeConfig) -> str:
+    """There was nothing to end, which others may have begun."""
+    status = _ask(config, "/status")
+    if status is None:
+        return "this machine is no exit"
+    return (
+        f"an edge runs here that `zerogo edge join` did not start (process {status.get('process')}): stop it yourself"
+    )
 
 
 @edge.command()

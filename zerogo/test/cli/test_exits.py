@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.agent.own_edge import EDGE_DIRECTORY
 from zerogo.agent.reports import EdgeReport
+from zerogo.cli import edge as edge_commands
 from zerogo.cli.agent_client import AgentClient, AgentRefused, AgentSilent
 from zerogo.cli.daemon import RoleFailed
 from zerogo.cli.edge import edge
@@ -82,6 +83,29 @@ class ExitsTests(SynchronousTestCase):
             done = CliRunner().invoke(edge, ["leave", *self.own(directory)])
             self.assertEqual((done.exit_code, own.token()), (0, None), done.exception)
             self.assertIn(f"The edge in {directory}/edge is no exit", done.output)
+
+    def test_where_there_is_no_exit_leaving_fails_and_says_so(self) -> None:
+        statuses: list[Any] = [None, {"process": 4711}]
+        self.patch(edge_commands, "_ask", lambda config, path: statuses.pop(0))
+        with tempfile.TemporaryDirectory() as directory:
+            agent = ["--agent-dir", f"{directory}/agent"]
+            for places, sentence in (
+                (self.own(directory), f"the edge in {directory}/edge is no exit"),
+                ([*self.own(directory), *agent], "this machine is no exit"),
+                ([*self.own(directory), *agent], "an edge runs here that .* did not start .process 4711."),
+            ):
+                done = CliRunner().invoke(edge, ["leave", *places])
+                self.assertIsInstance(done.exception, RoleFailed)
+                self.assertRegex(str(done.exception), sentence)
+                self.assertEqual(done.output, "")
+
+    def test_what_the_agent_was_is_what_the_agent_says(self) -> None:
+        self.patch(edge_commands, "_ask", lambda config, path: None)
+        for was_one, status in ((True, 0), (False, 1)):
+            self.patch(AgentClient, "ask", lambda *_, was_one=was_one: EdgeReport(was_one=was_one))
+            with tempfile.TemporaryDirectory() as directory:
+                done = CliRunner().invoke(edge, ["leave", "--agent-dir", f"{directory}/agent", *self.own(directory)])
+            self.assertEqual((done.exit_code, "no exit any more" in done.output), (status, was_one))
 
     def test_a_join_that_the_gateway_refuses_is_undone_by_the_agent(self) -> None:
         asked: list[str] = []
