@@ -73,6 +73,8 @@ class JoinTokenTests(SynchronousTestCase):
     def test_the_sentence_says_what_is_wrong(self) -> None:
         self.assertIn("must begin with zerogo://", self.refusal("https://example.org/"))
         self.assertIn("was all of it copied", self.refusal("zerogo://a:1/abc"))
+        for parts in ("aaaaaaaa", f"aaaaaaaa/{SECRET}/more"):
+            self.assertIn("must have the form", self.refusal(GOOD.replace(f"aaaaaaaa/{SECRET}", parts, 1)))
         self.assertIn("?k=..., is missing", self.refusal(GOOD.partition("?")[0]))
         self.assertIn("secret is damaged", self.refusal(GOOD.replace(SECRET, SECRET[:-1])))
         self.assertIn("network id is damaged", self.refusal(GOOD.replace("aaaaaaaa", "aaaaaaa1", 1)))
@@ -122,6 +124,7 @@ class HostPortTests(SynchronousTestCase):
             "a:0",
             "[::1",
             "[x]:1",
+            "[fe80::1%eth0]:1",
             "999.1.1.1:1",
             "1.2.3:1",
             "a..b:1",
