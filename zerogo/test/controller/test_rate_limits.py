@@ -1,6 +1,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.controller.rate_limits import ENTRIES_LIMIT, RateLimits
+from zerogo.controller import rate_limits
+from zerogo.controller.rate_limits import ENTRIES_LIMIT, TOLD_LEAST, RateLimits
 from zerogo.test.controller.stock import OWNER_TOKEN, ApiCase
 
 
@@ -21,6 +22,22 @@ class RateLimitTests(SynchronousTestCase):
         for number in range(ENTRIES_LIMIT + 10):
             limits.take(str(number), 0.0)
         self.assertEqual(len(limits._buckets), ENTRIES_LIMIT)
+
+    def test_what_was_taken_since_is_told_once_and_trifles_are_not(self) -> None:
+        limits = RateLimits()
+        for key, count, now in (("old", TOLD_LEAST, 0.0), ("few", TOLD_LEAST - 1, 5.0), ("many", TOLD_LEAST, 6.0)):
+            for _ in range(count):
+                limits.take(key, now)
+        self.assertEqual(limits.spent(5.0), {"many": TOLD_LEAST})
+        self.assertEqual(limits.spent(5.0), {})
+
+    def test_no_more_is_told_than_a_word_holds(self) -> None:
+        self.patch(rate_limits, "LIMITS_LIMIT", 3)
+        limits = RateLimits()
+        for number in range(5):
+            for _ in range(TOLD_LEAST):
+                limits.take(str(number), 0.0)
+        self.assertEqual(list(limits.spent(0.0)), ["4", "3", "2"])
 
 
 class LimitedApiTests(ApiCase):
