@@ -11,8 +11,7 @@ from urllib.parse import quote, urlencode
 import click
 
 from zerogo.cli.controller_option import controller_api, json_option, print_json, print_table, state_dir_option
-from zerogo.cli.exit_settings import size_text
-from zerogo.cli.tables import age_text
+from zerogo.cli.tables import age_text, size_text
 
 LEFT_OUT = {
     "not-allowed": "that the account may not use",

@@ -10,9 +10,10 @@ from urllib.parse import quote
 import click
 
 from zerogo.cli.controller_option import controller_api, json_option, print_json, print_table, state_dir_option
-from zerogo.cli.exit_settings import SETTINGS, parse_duration, parse_settings, parse_size, size_text
+from zerogo.cli.exit_settings import SETTINGS, parse_duration, parse_settings, parse_size
 from zerogo.cli.groups import Commands
 from zerogo.cli.passwords import ask_password
+from zerogo.cli.tables import size_text
 
 _KEYS = f"Settings are KEY=VALUE: {', '.join(SETTINGS)}."
 

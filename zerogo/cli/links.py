@@ -24,7 +24,7 @@ from zerogo.cli.groups import Commands
 from zerogo.cli.invite import Duration
 from zerogo.cli.members import find_member, seen_text
 from zerogo.cli.owner_api import OwnerApi
-from zerogo.cli.tables import bytes_text, ms_text
+from zerogo.cli.tables import ms_text, size_text
 
 _STYLES = {"direct": "green", "none": "red"}
 _TITLES = ("A", "B", "PATH", "VIA", "RTT", "LOSS", "TO A", "TO B", "SINCE")
@@ -182,14 +182,14 @@ def _row(link: dict[str, Any], chosen: _Network, now: float) -> tuple[str | Text
         link["relay"] or ", ".join(map(chosen.name, link["via"])) or "-",
         ms_text(link["rtt_ms"]),
         "-" if link["loss"] is None else f"{link['loss']:.0%}",
-        f"{bytes_text(link['received_bytes_per_second'])}/s",
-        f"{bytes_text(link['sent_bytes_per_second'])}/s",
+        f"{size_text(link['received_bytes_per_second'])}/s",
+        f"{size_text(link['sent_bytes_per_second'])}/s",
         "-" if link["since"] is None else seen_text(link["since"], now),
     )
 
 
 def _course_row(at: int, rtt: float | None, jitter: float | None, loss: float | None, *rates: float | None) -> Any:
-    traffic = ("-" if rate is None else f"{bytes_text(rate)}/s" for rate in rates)
+    traffic = ("-" if rate is None else f"{size_text(rate)}/s" for rate in rates)
     moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
     return (moment, ms_text(rtt), ms_text(jitter), "-" if loss is None else f"{loss:.0%}", *traffic)
 

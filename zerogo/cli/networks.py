@@ -19,7 +19,7 @@ from zerogo.cli.controller_option import (
 )
 from zerogo.cli.groups import Commands
 from zerogo.cli.owner_keys import OwnerKeys, keep_owner_keys
-from zerogo.cli.tables import bytes_text, clock_text, ms_text
+from zerogo.cli.tables import clock_text, ms_text, size_text
 from zerogo.control.token import PSK_BYTES
 from zerogo.store.values import Approval, PskMode
 
@@ -138,7 +138,7 @@ def course_rows(columns: dict[str, list[Any]], most: int) -> list[tuple[str, ...
     names = ("time", "online", "links", "direct", "rtt_ms", "bytes_per_second")
     rows = list(zip(*(columns[name][-most:] for name in names), strict=True))
     return [
-        (clock_text(at), str(online), str(links), str(direct), ms_text(rtt), f"{bytes_text(rate)}/s")
+        (clock_text(at), str(online), str(links), str(direct), ms_text(rtt), f"{size_text(rate)}/s")
         for at, online, links, direct, rtt, rate in reversed(rows)
     ]
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from zerogo.agent.reports import PathReport, PeerReport, StatusReport, SubnetReport
 from zerogo.cli.agent_client import AgentClient, agent_options
 from zerogo.cli.groups import Commands
-from zerogo.cli.tables import STRAIGHT, age_text, bytes_text, fitted_table, ms_text, print_whole, terminal_width
+from zerogo.cli.tables import STRAIGHT, age_text, fitted_table, ms_text, print_whole, size_text, terminal_width
 
 _LESSER_COLUMNS = ("JITTER", "SINCE", "LOSS")
 _NUMBERS = ("HOPS", "SCORE", "RTT", "JITTER", "LOSS", "SINCE")
@@ -142,7 +142,7 @@ def withdraw(subnet: str, config: Path | None, state_dir: Path | None) -> None:
 def _more(peers: Sequence[PeerReport]) -> list[str]:
     scores = [f"{peer.name}: {peer.path.score}" for peer in peers if peer.path is not None]
     carried = [
-        f"carried on for others from {peer.name}: {bytes_text(peer.carried_bytes)}"
+        f"carried on for others from {peer.name}: {size_text(peer.carried_bytes)}"
         for peer in peers
         if peer.carried_bytes
     ]

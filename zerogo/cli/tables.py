@@ -16,7 +16,6 @@ from zerogo.agent.reports import LockReport, NamesReport, PathReport, PeerReport
 
 STRAIGHT = ("direct", "tcp")
 """Kinds of paths that nobody carries."""
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _STATE_STYLES = {"connected": "green", "unreachable": "red"}
 _UNLIMITED_COLUMNS = 10_000
 """More than any table has."""
@@ -24,13 +23,13 @@ _LESSER_PEER_COLUMNS = ("JITTER", "HANDSHAKE", "OUT", "IN", "LOSS", "RTT")
 _NUMBERS = ("RTT", "JITTER", "LOSS", "IN", "OUT", "HANDSHAKE")
 
 
-def bytes_text(count: float) -> str:
-    """`1.5 MiB`."""
-    for unit in _UNITS:
-        if count < 1024 or unit == _UNITS[-1]:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    raise AssertionError
+def size_text(count: float) -> str:
+    """`1.5 GB`, in the steps of `exit_settings.parse_size`, so that what was typed is what is shown."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 999.5:
+            return f"{count:.0f} {unit}" if count >= 100 else f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:,.0f} TB" if count >= 100 else f"{count:.3g} TB"
 
 
 def age_text(seconds: float | None) -> str:
@@ -130,8 +129,8 @@ def peers_table(peers: Sequence[PeerReport], width: int | None = None) -> Table:
         "RTT": [ms_text(None if path is None else path.rtt_ms) for path in paths],
         "JITTER": [ms_text(None if path is None else path.jitter_ms) for path in paths],
         "LOSS": ["-" if path is None else f"{path.loss:.0%}" for path in paths],
-        "IN": [bytes_text(peer.bytes_in) for peer in peers],
-        "OUT": [bytes_text(peer.bytes_out) for peer in peers],
+        "IN": [size_text(peer.bytes_in) for peer in peers],
+        "OUT": [size_text(peer.bytes_out) for peer in peers],
         "HANDSHAKE": [age_text(peer.handshake_age_seconds) for peer in peers],
     }
     return fitted_table(columns, width, _LESSER_PEER_COLUMNS, _NUMBERS)

@@ -6,8 +6,9 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from zerogo.cli import exits_denials, exits_places, exits_reports, exits_users
-from zerogo.cli.exit_settings import SettingRefused, parse_duration, parse_settings, parse_size, size_text
+from zerogo.cli.exit_settings import SettingRefused, parse_duration, parse_settings, parse_size
 from zerogo.cli.exits import exits
+from zerogo.cli.tables import size_text
 from zerogo.control.gateway_messages import ClosedStream, EdgeHere, Enter, Usage, UsageRow
 from zerogo.gateway.cache import read_token
 from zerogo.ids import NodeId
@@ -120,11 +121,13 @@ class ExitsAdminTests(CommandCase):
 
     def test_settings_are_read_or_refused_with_a_sentence(self) -> None:
         self.assertEqual(
-            [parse_size(text) for text in ("7", "20k", "1.5G", "unlimited")], [7, 20_000, 1_500_000_000, 0]
+            [parse_size(text) for text in ("7", "20k", "1.5G", "2GiB", "unlimited")],
+            [7, 20_000, 1_500_000_000, 2**31, 0],
         )
-        sizes = (0, 999, 1024, 999_999, 100_000_000_000, 1_500_000_000_000, 2e17)
-        told = ["0 B", "999 B", "1.02 kB", "1 MB", "100 GB", "1.5 TB", "200,000 TB"]
-        self.assertEqual([size_text(size) for size in sizes], told)
+        for bad in ("7i", "7iB", "1 0k", "-1", "10e3", "k", ""):
+            self.assertRaises(SettingRefused, parse_size, bad)
+        for told in ("7 B", "999 B", "1.02 kB", "1 MB", "100 GB", "1.5 TB"):
+            self.assertEqual(size_text(parse_size(told.replace(" ", ""))), told)
         self.assertEqual([parse_duration(text) for text in ("90s", "30d", "once")], [90.0, 2_592_000.0, 0.0])
         for bad in ("fast=yes", "down", "down=quick", "streams=-1", "paused=maybe", "expires=soon"):
             self.assertRaises(SettingRefused, parse_settings, [bad])

@@ -30,7 +30,7 @@ class LinksTests(CommandCase):
         self.assertIn("no member reports a link yet", self.run_ok(links))
         self.says(self.ann, self.bob, "relay", relay="fra")
         listed = self.run_ok(links)
-        for word in ("ann", "bob", "relay", "fra", "5.5 ms", "25%", "2.0 KiB/s"):
+        for word in ("ann", "bob", "relay", "fra", "5.5 ms", "25%", "2.05 kB/s"):
             self.assertIn(word, listed)
         self.assertEqual(json.loads(self.run_ok(links, "--json"))[0]["relay"], "fra")
 

@@ -50,7 +50,7 @@ class RoutesTests(SynchronousTestCase):
     def test_more_tells_the_terms_and_what_is_carried(self) -> None:
         shown = self.routes("-v").output
         self.assertIn("carol: 89.5 = base 100 - latency 10.5", shown)
-        self.assertIn("carried on for others from bob: 2.0 KiB", shown)
+        self.assertIn("carried on for others from bob: 2.05 kB", shown)
 
     def test_json_and_nobody(self) -> None:
         self.assertEqual(json.loads(self.routes("--json").output)[1]["changes"][0]["kind"], "peer")

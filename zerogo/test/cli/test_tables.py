@@ -9,7 +9,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.cli.tables import (
     age_text,
-    bytes_text,
     fitted_table,
     ms_text,
     names_of,
@@ -17,6 +16,7 @@ from zerogo.cli.tables import (
     peer_reasons,
     peers_table,
     print_whole,
+    size_text,
     status_rows,
 )
 from zerogo.test.cli.fake_agent import BOB, CAROL, PATH, STATUS
@@ -24,8 +24,8 @@ from zerogo.test.cli.fake_agent import BOB, CAROL, PATH, STATUS
 
 class TextTests(SynchronousTestCase):
     def test_bytes(self) -> None:
-        texts = [bytes_text(count) for count in (0, 1023, 1536, 2**30, 2**60)]
-        self.assertEqual(texts, ["0 B", "1023 B", "1.5 KiB", "1.0 GiB", "1048576.0 TiB"])
+        texts = [size_text(count) for count in (0, 999, 999.6, 1024, 999_999, 10**11, 1.5e12, 2e17)]
+        self.assertEqual(texts, ["0 B", "999 B", "1 kB", "1.02 kB", "1 MB", "100 GB", "1.5 TB", "200,000 TB"])
 
     def test_paths(self) -> None:
         names = names_of([BOB, CAROL])
@@ -56,7 +56,7 @@ class TableTests(SynchronousTestCase):
     def test_a_peer_is_one_line(self) -> None:
         head, bob, carol = self.render()
         self.assertEqual(head.split(), ["NAME", "ADDRESS", "PATH", "RTT", "JITTER", "LOSS", "IN", "OUT", "HANDSHAKE"])
-        for text in ("bob", "10.1.0.3", "direct 192.0.2.7:9993 host-srflx", "12.3 ms", "25%", "1.5 KiB", "61 s"):
+        for text in ("bob", "10.1.0.3", "direct 192.0.2.7:9993 host-srflx", "12.3 ms", "25%", "1.54 kB", "61 s"):
             self.assertIn(text, bob)
         self.assertIn("unreachable", carol)
         self.assertEqual([str(line) for line in peer_reasons([BOB, CAROL])], ["carol: no answer"])
