@@ -22,6 +22,7 @@ from zerogo.controller.browsers import Browsers
 from zerogo.controller.caller import Caller
 from zerogo.controller.live_feed import LiveFeed
 from zerogo.controller.tickets import Tickets
+from zerogo.net.quiet_log import QuietLog
 
 PING_SECONDS = 15
 PING_TIMEOUT_SECONDS = 20
@@ -37,15 +38,6 @@ NOTHING_WANTED = 4400
 _log = Logger()
 
 
-class _QuietLog:
-    """Autobahn's log, all at level debug."""
-
-    def debug(self, message: str, /, **values: object) -> None:
-        _log.debug(message, **values)
-
-    trace = info = warn = error = critical = debug
-
-
 @implementer(IPushProducer)
 class _ViewerProtocol(WebSocketServerProtocol):
     """One dashboard."""
@@ -54,7 +46,7 @@ class _ViewerProtocol(WebSocketServerProtocol):
     transport: Any
     caller: Caller
     since = 0.0
-    log = _QuietLog()
+    log = QuietLog(_log)
     _is_open = False
 
     def onConnect(self, request: ConnectionRequest) -> None:

@@ -28,6 +28,7 @@ from zope.interface import implementer
 
 from zerogo.control.channel import FRAME_LIMIT
 from zerogo.control.connection import TokenBucket
+from zerogo.net.quiet_log import QuietLog
 from zerogo.net.tcp import repeat_soon, write_now
 
 SUBPROTOCOL = "zerogo.1"
@@ -71,20 +72,6 @@ def frame_head(length: int) -> bytes:
     return struct.pack("!BBQ", FINAL_BINARY, 127, length)
 
 
-class _QuietLog:
-    """Autobahn's log: what it calls worth knowing at level debug, and nothing of what it tells of each byte."""
-
-    def debug(self, message: str, /, **values: object) -> None:
-        """Autobahn says a dozen such words for each connection, and two for each message."""
-
-    trace = debug
-
-    def info(self, message: str, /, **values: object) -> None:
-        _log.debug(message, **values)
-
-    warn = error = critical = info
-
-
 @implementer(IPushProducer)
 class _AgentProtocol(WebSocketServerProtocol):
     """One WebSocket. It produces for the transport, so as to learn when the transport's buffer is full."""
@@ -94,7 +81,7 @@ class _AgentProtocol(WebSocketServerProtocol):
     number = 0
     source = ""
     """The host that dialled, where a proxy between could say."""
-    log = _QuietLog()
+    log = QuietLog(_log)
     _pings: TokenBucket | None = None
     _continuations = 0
 

@@ -35,6 +35,7 @@ from zerogo.net.exit_intake import EdgeIntake, LateEdges
 from zerogo.net.exit_places import EDGE_PATH
 from zerogo.net.exit_tunnel import TunnelDriver
 from zerogo.net.instructions import has_aes
+from zerogo.net.quiet_log import QuietLog
 from zerogo.net.tcp import keep_queue_short, read_more, write_now
 from zerogo.net.timeouts import Timeouts
 from zerogo.net.websocket import HEAD_LIMIT, PROTOCOL
@@ -71,27 +72,13 @@ class EdgeHub(Protocol):
         """That tunnel has no carrier any more; it may wait so long for another one."""
 
 
-class _QuietLog:
-    """Autobahn's log at level debug, without the line that it has for each frame."""
-
-    def debug(self, message: str, /, **values: object) -> None:
-        """Nothing: a line that is not even shown costs as much as sending the frame."""
-
-    def info(self, message: str, /, **values: object) -> None:
-        """What is worth a line."""
-        _log.debug(message, **values)
-
-    trace = debug
-    warn = error = critical = info
-
-
 @implementer(IPushProducer)
 class _EdgeProtocol(WebSocketServerProtocol):
     """One edge's WebSocket: the carrier of its tunnel."""
 
     factory: EdgeServer
     transport: Any
-    log = _QuietLog()
+    log = QuietLog(_log)
     is_writable = True
     _channel: ChannelResponder | None = None
     _driver: TunnelDriver | None = None
