@@ -14,10 +14,10 @@ from zerogo.wire.transport import (
     FRAGMENT,
     INNER,
     INNER_BYTES,
-    LAST_OF_RUN,
     OVERHEAD_BYTES,
     Fragment,
     Kind,
+    emit_fragment,
     parse_fragment,
 )
 
@@ -35,9 +35,8 @@ def fragments(plaintext: memoryview, frame_id: int, datagram_limit: int) -> Iter
     inner = INNER.pack(Kind.FRAGMENT, plaintext[1], 0, 0)
     count = -(-len(payload) // size)
     for position in range(count):
-        mark = position | (LAST_OF_RUN if position == count - 1 else 0)
-        head = FRAGMENT.pack(frame_id, mark, plaintext[0])
-        yield inner + head + payload[position * size : (position + 1) * size]
+        piece = bytes(payload[position * size : (position + 1) * size])
+        yield inner + emit_fragment(Fragment(frame_id, position, position == count - 1, plaintext[0], piece))
 
 
 class _Frame:
