@@ -1,12 +1,12 @@
 /** Amounts for people, in the language of the page. */
 import { currentLanguage } from "@/app/i18n";
 
-const BYTE_UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+const BYTE_UNITS = ["B", "kB", "MB", "GB", "TB", "PB"];
 const BIT_UNITS = ["bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"];
 
-/** An amount of data, in powers of 1,024. */
+/** An amount of data, in powers of 1,000, as they are typed here and at the terminal. */
 export function formatBytes(bytes: number): string {
-  return scaled(bytes, 1024, BYTE_UNITS);
+  return scaled(bytes, 1000, BYTE_UNITS);
 }
 
 /** Throughput; `bytesPerSecond` is shown in bits, in powers of 1,000. */

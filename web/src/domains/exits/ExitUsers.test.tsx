@@ -9,9 +9,9 @@ import ExitsPage from "./ExitsPage";
 const alice = (about: Partial<ExitUser> = {}): ExitUser => ({
   name: "alice",
   package: "basic",
-  package_bytes: 10 * 2 ** 30,
-  used_bytes: 2.5 * 2 ** 30,
-  left_bytes: 7.5 * 2 ** 30,
+  package_bytes: 10e9,
+  used_bytes: 2.5e9,
+  left_bytes: 7.5e9,
   leased_bytes: 0,
   window_ends_at: null,
   total_up: 0,
@@ -73,7 +73,7 @@ test("a user is made with rates in bytes per second", async () => {
 test("what is used is shown, and pausing can be undone", async () => {
   users = [alice()];
   await show();
-  expect(await screen.findByText("2.5 GiB of 10 GiB")).toBeVisible();
+  expect(await screen.findByText("2.5 GB of 10 GB")).toBeVisible();
   await user.click(screen.getByRole("button", { name: /What to do with .*alice/ }));
   await user.click(await screen.findByText("Pause"));
   await user.click(await screen.findByRole("button", { name: "Undo" }));

@@ -109,7 +109,11 @@ function Quota({ user }: { user: ExitUser }) {
       />
       <span className={styles.facts}>
         <span className="number">{t("users.used", words)}</span>
-        {user.window_ends_at !== null && <RelativeTime time={user.window_ends_at} />}
+        {user.window_ends_at !== null && (
+          <span>
+            {t("users.anew")} <RelativeTime time={user.window_ends_at} />
+          </span>
+        )}
       </span>
     </div>
   );

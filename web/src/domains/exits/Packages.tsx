@@ -16,7 +16,7 @@ import { useExitActions, usePackages, type ExitPackage } from "./exits";
 import styles from "./ExitsPage.module.css";
 
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
-const GIBIBYTE = 2 ** 30;
+const GIGABYTE = 1e9;
 const DAY = 86_400;
 const WINDOWS = { once: 0, day: DAY, week: 7 * DAY, month: 30 * DAY };
 
@@ -76,7 +76,7 @@ function RemovePackage({ name }: { name: string }) {
 
 interface Values {
   name: string;
-  gibibytes: number;
+  gigabytes: number;
   window: keyof typeof WINDOWS;
 }
 
@@ -86,8 +86,8 @@ function NewPackage() {
   const actions = useExitActions();
   const notices = useNotices();
   const repeatKey = useRepeatKey();
-  const request = useRequest(async ({ name, gibibytes, window }: Values) => {
-    const body = { name, bytes: Math.round(gibibytes * GIBIBYTE), seconds: WINDOWS[window] };
+  const request = useRequest(async ({ name, gigabytes, window }: Values) => {
+    const body = { name, bytes: Math.round(gigabytes * GIGABYTE), seconds: WINDOWS[window] };
     await actions.createPackage(body, repeatKey(body));
     notices.done(t("done.packageMade", { name: isolated(name) }));
     form.resetFields();
@@ -98,7 +98,7 @@ function NewPackage() {
       className={styles.package}
       layout="vertical"
       requiredMark={false}
-      initialValues={{ name: "", gibibytes: 10, window: "month" }}
+      initialValues={{ name: "", gigabytes: 10, window: "month" }}
       onFinish={request.run}
     >
       <Form.Item
@@ -108,8 +108,8 @@ function NewPackage() {
       >
         <Input autoComplete="off" spellCheck={false} placeholder="basic" />
       </Form.Item>
-      <Form.Item name="gibibytes" label={t("packages.size")} rules={[{ required: true, message: t("packages.sizeMissing") }]}>
-        <InputNumber min={0} suffix="GiB" style={{ width: "100%" }} />
+      <Form.Item name="gigabytes" label={t("packages.size")} rules={[{ required: true, message: t("packages.sizeMissing") }]}>
+        <InputNumber min={0} suffix="GB" style={{ width: "100%" }} />
       </Form.Item>
       <Form.Item name="window" label={t("packages.window")}>
         <Select options={Object.keys(WINDOWS).map((one) => ({ value: one, label: t(`window.${one}`) }))} />
