@@ -56,7 +56,8 @@ def serve(client: socket.socket, rude: Rude) -> None:
         head += data
     host, _, text = head.split(b" ")[1].decode("ascii").rpartition(":")
     port = int(text)
-    print(port, flush=True)
+    # In one piece: others print at the same time.
+    print(f"{port}\n", end="", flush=True)
     if port == HUNG_UP:
         client.close()
         return
