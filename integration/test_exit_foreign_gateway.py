@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import struct
 import tempfile
 import threading
 import time
@@ -24,16 +26,20 @@ from zerogo.control.edge_token import EdgeToken
 from zerogo.control.token import controller_key_hash
 from zerogo.exit.budget import TUNNEL_BYTES, Budget
 from zerogo.exit.events import DataReceived, FinReceived, StreamReset
-from zerogo.exit.frames import Command, Kind, frame
+from zerogo.exit.frames import Command, Kind, Open, Reset, emit_open, frame, parse_reset, split_frames
 from zerogo.exit.greeting import Join, Welcome, emit_greeting, parse_join
 from zerogo.exit.mux import Mux
 from zerogo.exit.notes import NOTE_LIMIT
+from zerogo.exit.reason import Reason
+from zerogo.exit.stream import INITIAL_CREDIT
 from zerogo.exit.target import Target
 from zerogo.exit.tunnel import ACK, NOTE, PACKET, Tunnel
 from zerogo.noise.identity import Identity
 
 reactor: Any = installed
 SENT = os.urandom(300_000)
+PIECES_LIMIT = 300
+"""Of 240,000 bytes: more than both kernels and the edge keep for a target that does not read."""
 
 
 class Carrier:
@@ -151,6 +157,32 @@ class ForeignGateway:
                 self.is_done.set()
 
 
+def sends_beyond_its_credit(port: int, resets: list[Reset]) -> Behaviour:
+    """A stream to a target that reads nothing, and data until the edge has had enough."""
+
+    def behave(carrier: Carrier) -> None:
+        carrier.welcome()
+        asked = Open(Command.CONNECT, INITIAL_CREDIT, Target("target.test", port))
+        carrier.send(PACKET + frame(Kind.OPEN, 1, emit_open(asked)))
+        pieces, received = 0, 0
+        while not resets:
+            if pieces < PIECES_LIMIT:
+                pieces += 1
+                carrier.send(PACKET + b"".join(frame(Kind.DATA, 1, bytes(60_000)) for _ in range(4)))
+            try:
+                messages = list(carrier.channel.receive(carrier.receive(0.001 if pieces < PIECES_LIMIT else 20)))
+            except TimeoutError:
+                continue
+            for message in (memoryview(each) for each in messages if each[:1] == PACKET):
+                received += 1
+                carrier.send(ACK + struct.pack("!Q", received))
+                frames = split_frames(message[1:])
+                resets.extend(parse_reset(bytes(payload)) for kind, _, payload in frames if kind == Kind.RESET)
+        carrier.socket.close()
+
+    return behave
+
+
 def echo_through(port: int, got: bytearray) -> Behaviour:
     """A stream to the echo at that port, both ways to the end."""
 
@@ -188,11 +220,15 @@ class ForeignGatewayTests(TestCase):
         exits = Exits(reactor, Path(directory.name))
         exits.start()
         self.addCleanup(exits.stop)
-        got = bytearray()
-        gateway = ForeignGateway([*MISBEHAVIOURS, echo_through(exits.echo_port, got)])
+        got, resets = bytearray(), list[Reset]()
+        deaf = socket.create_server((HOST, 0))
+        self.addCleanup(deaf.close)
+        greedy = sends_beyond_its_credit(deaf.getsockname()[1], resets)
+        gateway = ForeignGateway([*MISBEHAVIOURS, greedy, echo_through(exits.echo_port, got)])
         self.addCleanup(gateway.close)
         exits.edge_port = gateway.port
         exits.add_edge(token=gateway.token())
         yield deferToThread(gateway.is_done.wait, 100)
-        self.assertEqual(len(gateway.left), len(MISBEHAVIOURS) + 1)
+        self.assertEqual(len(gateway.left), len(MISBEHAVIOURS) + 2)
+        self.assertEqual(resets, [Reset(Reason.PROTOCOL, "data beyond the credit or the end")])
         self.assertEqual(bytes(got), SENT)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
+import socket
+import struct
 import tempfile
 import threading
 import time
@@ -24,10 +27,24 @@ from zerogo.control.channel import EXIT, ChannelInitiator
 from zerogo.control.edge_token import EdgeToken
 from zerogo.exit.budget import TUNNEL_BYTES, Budget
 from zerogo.exit.events import DataReceived, OpenRequested
-from zerogo.exit.frames import Kind, frame
+from zerogo.exit.frames import (
+    Datagram,
+    Kind,
+    Opened,
+    Reset,
+    emit_credit,
+    emit_datagram,
+    emit_opened,
+    frame,
+    parse_reset,
+    split_frames,
+)
 from zerogo.exit.greeting import Join, Welcome, emit_greeting, parse_answer
 from zerogo.exit.mux import Mux
-from zerogo.exit.tunnel import PACKET, Tunnel
+from zerogo.exit.reason import Reason
+from zerogo.exit.stream import INITIAL_CREDIT
+from zerogo.exit.target import Target
+from zerogo.exit.tunnel import ACK, PACKET, PING, PONG, Tunnel
 from zerogo.gateway.tokens import TOKEN_FILE
 from zerogo.ids import SocketAddress
 from zerogo.net.exit_places import EDGE_PATH
@@ -97,6 +114,79 @@ class ForeignEdge:
             while out := self.tunnel.next_message(now):
                 self.send(out)
         self.socket.close()
+
+
+PIECES_LIMIT = 300
+"""So many pieces are more than both kernels and the gateway keep for a user who does not read."""
+Misdeed = Callable[[int], bytes]
+"""What an edge says on a stream that it has just confirmed."""
+
+
+class CheatingEdge(ForeignEdge):
+    """Confirms each stream, says what is next in the list on it, and notes how the gateway resets it. Where that is
+    `beyond_credit`, it sends and sends."""
+
+    def __init__(self, port: int, token: EdgeToken, misdeeds: list[Misdeed]) -> None:
+        super().__init__(port, token)
+        self.misdeeds = misdeeds
+        self.resets: list[Reset] = []
+        self._received = 0
+        self._flooded = 0
+        self._pieces = 0
+
+    def serve(self) -> None:
+        while not self.stopping.is_set():
+            self._flood()
+            try:
+                messages = list(self.channel.receive(self.receive(0.001 if self._flooded else 0.02)))
+            except TimeoutError:
+                continue
+            for message in messages:
+                self._take(message)
+        self.socket.close()
+
+    def _flood(self) -> None:
+        if self._flooded and self._pieces < PIECES_LIMIT:
+            self._pieces += 1
+            self.send(PACKET + b"".join(frame(Kind.DATA, self._flooded, bytes(60_000)) for _ in range(4)))
+
+    def _take(self, message: bytes) -> None:
+        if message[:1] == PING:
+            self.send(PONG + message[1:])
+        elif message[:1] == PACKET:
+            self._received += 1
+            self.send(ACK + struct.pack("!Q", self._received))
+            for kind, number, payload in split_frames(memoryview(message)[1:]):
+                if kind == Kind.OPEN:
+                    self._misbehave(number)
+                elif kind == Kind.RESET:
+                    self._flooded = 0
+                    self.resets.append(parse_reset(bytes(payload)))
+
+    def _misbehave(self, number: int) -> None:
+        # It says that it goes out at an address of somebody else.
+        opened = emit_opened(Opened(INITIAL_CREDIT, 100, SocketAddress("192.0.2.1", 5555)))
+        misdeed = self.misdeeds.pop(0)
+        if misdeed is beyond_credit:
+            self._flooded = number
+        self.send(PACKET + frame(Kind.OPENED, number, opened) + misdeed(number))
+
+
+def beyond_credit(number: int) -> bytes:
+    """More than the credit."""
+    return b""
+
+
+MISDEEDS: tuple[tuple[Misdeed, str], ...] = (
+    (beyond_credit, "data beyond the credit or the end"),
+    (lambda number: frame(Kind.CREDIT, number, emit_credit(2**32 - 1)), "credit without bounds"),
+    (lambda number: frame(Kind.FIN, number) + frame(Kind.FIN, number), "two ends of one stream"),
+    (lambda number: frame(Kind.FIN, number) + frame(Kind.DATA, number, b"x"), "data beyond the credit or the end"),
+    (
+        lambda number: frame(Kind.DATAGRAM, number, emit_datagram(Datagram(Target("192.0.2.9", 1), b"x"))),
+        "a datagram on a stream of bytes",
+    ),
+)
 
 
 class ForeignEdgeTests(TestCase):
@@ -182,6 +272,42 @@ class ForeignEdgeTests(TestCase):
         yield self.exits.edges_are_here(1)
         _, complaint, status = yield self.exits.socks(f"http://target.test:{self.exits.page_port}/page")
         self.assertEqual((status, complaint), (0, ""))
+
+    def lost(self, port: int) -> bool:
+        """A user who reads nothing until the connection is broken off; whether it was."""
+        with socket.socket() as stream:
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            stream.settimeout(30)
+            stream.connect((HOST, port))
+            stream.sendall(b"\x05\x01\x00" + b"\x05\x01\x00\x01" + socket.inet_aton("192.0.2.9") + b"\x01\xbb")
+            waiting = select.poll()
+            # An end alone is neither: both halves are gone.
+            waiting.register(stream, select.POLLERR | select.POLLHUP)
+            return bool(waiting.poll(30_000))
+
+    @inlineCallbacks
+    def test_an_edge_that_cheats_on_a_stream_loses_that_stream_alone(self) -> Any:
+        page = b"HTTP/1.0 200 OK\r\n\r\nhello"
+        honest: Misdeed = lambda number: frame(Kind.DATA, number, page) + frame(Kind.FIN, number)  # noqa: E731
+        misdeeds = [*(misdeed for misdeed, _ in MISDEEDS), honest]
+        edge = yield deferToThread(CheatingEdge, self.exits.edge_port, self.token, misdeeds)
+        self.addCleanup(edge.stopping.set)
+        yield deferToThread(edge.join)
+        closed = self.lines(lambda event: event.get("event") == "stream-closed")
+        loud = self.lines(lambda event: event["log_level"] >= LogLevel.warn and "exit" in event["log_namespace"])
+        serving = deferToThread(edge.serve)
+        for _, sentence in MISDEEDS:
+            is_lost = yield deferToThread(self.lost, self.exits.user_port)
+            self.assertTrue(is_lost, sentence)
+        body, complaint, status = yield self.exits.socks("http://anything.test/")
+        self.assertEqual((body, complaint, status), (b"hello", "", 0))
+        edge.stopping.set()
+        yield serving
+        self.assertEqual(edge.resets[: len(MISDEEDS)], [Reset(Reason.PROTOCOL, sentence) for _, sentence in MISDEEDS])
+        told = [(line["reason"], line["exit_address"]) for line in closed]
+        self.assertEqual(told, [("protocol", HOST)] * len(MISDEEDS) + [("closed", HOST)])
+        self.assertEqual([line for line in loud if line.get("event") != "edge-carrier-lost"], [])
+        self.assertEqual(self.exits.gateway.hub.backlog, 0)
 
     @inlineCallbacks
     def test_browsers_and_wrong_paths_are_turned_away(self) -> Any:
