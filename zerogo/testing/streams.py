@@ -2,8 +2,8 @@
 """TCP connections between members of the simulated internet: they are there or not, and lose nothing.
 
 A member with `is_open` takes them at its public address. What dials comes through two round trips after it was asked
-to, as TCP and the proof take, and is told of nothing where nobody listens; that place, and a connection that was cut, is
-dialled again after `REDIAL_SECONDS`.
+to, as TCP and the proof take, and is told of nothing where nobody listens. That place, and a connection that was cut,
+is dialled again after `REDIAL_SECONDS`.
 """
 
 from __future__ import annotations
