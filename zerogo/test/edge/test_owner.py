@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 
 from twisted.internet.defer import succeed
@@ -12,7 +13,7 @@ from zerogo.config.edge import EdgeConfig
 from zerogo.config.errors import PrivateFileError
 from zerogo.config.identity_file import create_identity
 from zerogo.config.load import parse
-from zerogo.edge.owner import GIGABYTE, EdgeOwner, Surroundings
+from zerogo.edge.owner import GIGABYTE, OWN_ADDRESSES_SECONDS, EdgeOwner, Surroundings
 from zerogo.edge.state_dir import EdgeState
 from zerogo.errors import EnvironmentFault
 from zerogo.exit.frames import Command, Open
@@ -70,8 +71,41 @@ class OwnerTests(SynchronousTestCase):
 
     def test_streams_of_all_tunnels_together_are_bounded(self) -> None:
         owner = self.owner()
+        owner.streams = lambda: 2
+        self.assertIsNone(owner.refusal(OPEN))
         owner.streams = lambda: 3
         self.assertEqual(owner.refusal(OPEN), Reason.OVERLOADED)
+
+    def test_the_owner_is_shown_where_streams_went(self) -> None:
+        owner = self.owner()
+        owner.refusal(OPEN)
+        owner.refusal(Open(Command.DATAGRAMS, 262_144, Target("0.0.0.0", 0)))
+        self.assertEqual(list(owner.recent), [str(OPEN.target)])
+
+    def refused(self, owner: EdgeOwner) -> list[str]:
+        """Which of a few addresses may not be connected to."""
+        places = ("5.9.1.1", "5.9.1.2", "5.9.1.3", "127.0.0.1")
+        found = {place: owner.policy().refusal("", ipaddress.ip_address(place), 443) for place in places}
+        self.assertLessEqual(set(found.values()), {None, Reason.PROHIBITED})
+        return [place for place, reason in found.items() if reason is not None]
+
+    def test_no_address_of_this_machine_is_connected_to_and_loopback_where_it_was_opened(self) -> None:
+        self.addresses = ["5.9.1.1", "127.0.0.1", "::ffff:5.9.1.2", "no address"]
+        self.assertEqual(self.refused(self.owner()), ["5.9.1.1", "5.9.1.2", "127.0.0.1"])
+        self.assertEqual(self.refused(self.owner("open-ranges: [127.0.0.0/8]")), ["5.9.1.1", "5.9.1.2"])
+
+    def test_a_new_address_is_known_in_seconds_and_one_that_a_gateway_sees_at_once(self) -> None:
+        self.clock.advance(100.0)
+        owner = self.owner("open-ranges: [127.0.0.0/8]")
+        self.addresses = ["5.9.1.1"]
+        self.assertEqual(self.refused(owner), ["5.9.1.1"])
+        self.addresses = ["5.9.1.2"]
+        self.clock.advance(OWN_ADDRESSES_SECONDS)
+        self.assertEqual(self.refused(owner), ["5.9.1.1"])
+        self.clock.advance(0.1)
+        self.assertEqual(self.refused(owner), ["5.9.1.2"])
+        owner.noted_at("5.9.1.3")
+        self.assertEqual(self.refused(owner), ["5.9.1.2", "5.9.1.3"])
 
     def test_without_knowing_its_addresses_it_lets_nothing_through(self) -> None:
         owner = self.owner()
