@@ -114,9 +114,15 @@ class Commons:
                 self._settled(edge)
         self._send()
 
+    def admitted(self) -> None:
+        """The controller is here, on a new connection: what was asked on the one before is asked again."""
+        self._end_request()
+        self._queue = deque(self._waiting)
+        self.tell_all()
+        self._send()
+
     def tell_all(self) -> None:
         """The controller may know of nothing: claim all that is held here."""
-        self._end_request()
         if not self._routes.is_alone:
             self._telling = deque(self._routes.held(self._clock.seconds()))
             self._send()

@@ -192,7 +192,7 @@ class Controlled:
         self._send_batch()
         self._ask_for_credit()
         if self._commons is not None:
-            self._commons.tell_all()
+            self._commons.admitted()
 
     def heard(self) -> None:
         """The controller lives."""

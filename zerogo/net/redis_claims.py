@@ -5,9 +5,9 @@ What `zerogo.exit.claim_book` does in memory, one script does here, which Redis 
 claim the same edge at one time one gets it. Times are those of Redis, so no two clocks have to agree, and what is over
 expires by itself. Names of users and sessions are keyed hashes: who reads Redis learns none.
 
-A Redis that was restarted knows nothing. It notes when it began, as `ClaimBook` does, and `on_forgotten` is called on
-every new connection, and where that note is another one, so that gateways claim again what they hold. While Redis is
-away, or takes longer than `REPLY_SECONDS`, the answer to all claims is that it is away.
+A Redis that was restarted knows nothing. It notes when it was asked first, as `ClaimBook` notes when it was made, and
+`on_forgotten` is called on every new connection, and where that note is another one, so that gateways claim again what
+they hold. While Redis is away, or takes longer than `REPLY_SECONDS`, the answer to all claims is that it is away.
 
 | Key | Value | Until |
 |---|---|---|
@@ -142,6 +142,7 @@ class RedisClaims:
 
         def add(connection: Any) -> None:
             added(connection)
+            self.settle(ClaimRequest(0))
             self.on_forgotten()
 
         self._factory.addConnection = add

@@ -218,6 +218,19 @@ class CommonsTests(ControlledCase):
         self.wait(LOST_SECONDS + 1)
         self.assertNotEqual(self.edge(self.one, "ann"), "", "it is asked again")
 
+    def test_who_waits_is_answered_though_what_is_held_is_asked_for_or_the_connection_breaks_meanwhile(self) -> None:
+        self.edge(self.one, "bob", "k0")
+        first = self.begin(self.one, "ann")
+        self.claims.on_forgotten()
+        self.settle()
+        self.assertEqual([bool(edge) for edge in first], [True])
+        second = self.begin(self.one, "bob", "k1")
+        self.one.wire.cut()
+        self.one.wire.connect()
+        self.settle()
+        self.assertEqual([bool(edge) for edge in second], [True])
+        self.assertEqual(self.edge(self.two, "bob", "k1"), second[0])
+
     def test_many_sessions_that_begin_together_are_claimed_together(self) -> None:
         self.claims.requests.clear()
         begun = [self.begin(self.one, "bob", f"k{number}") for number in range(1000)]
