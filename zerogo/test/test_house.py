@@ -57,9 +57,15 @@ def modules() -> list[tuple[str, str, ast.Module]]:
     return found
 
 
+@cache
+def nodes(tree: ast.Module) -> list[ast.AST]:
+    """All nodes of a module: most rules look at them."""
+    return list(ast.walk(tree))
+
+
 def imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """(line, dotted name) of everything that a module imports, also inside functions."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
@@ -68,7 +74,7 @@ def imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     """All functions and methods of a module."""
-    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return (node for node in nodes(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def tracked_files() -> list[Path]:
@@ -189,7 +195,7 @@ class HouseTests(SynchronousTestCase):
                 f"zerogo/{path}:{node.lineno}: a test may not sleep; move a fake clock"
                 for path, _, tree in modules()
                 if path.startswith("test/")
-                for node in ast.walk(tree)
+                for node in nodes(tree)
                 if isinstance(node, ast.Call) and ast.unparse(node.func) in ("time.sleep", "sleep")
             ]
         )
@@ -199,7 +205,7 @@ class HouseTests(SynchronousTestCase):
             [
                 f"zerogo/{path}:{node.lineno}: catches everything and says nothing"
                 for path, _, tree in modules()
-                for node in ast.walk(tree)
+                for node in nodes(tree)
                 if isinstance(node, ast.ExceptHandler)
                 and (node.type is None or ast.unparse(node.type) in ("Exception", "BaseException"))
                 and len(node.body) == 1
