@@ -11,9 +11,7 @@ from typing import Any
 
 from zerogo.errors import LocalError
 
-_UNITS = {"": 1} | {
-    letter + mark: step**power for power, letter in enumerate("kmgt", 1) for mark, step in (("", 1000), ("i", 1024))
-}
+_UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
 
 
@@ -24,13 +22,12 @@ class SettingRefused(LocalError):
 
 
 def parse_size(text: str) -> int:
-    """`500`, `20k`, `1.5G`: bytes, in steps of 1,000; `20Ki`, `1.5Gi` in steps of 1,024, as the dashboard has them;
-    `unlimited` and `none` are 0. Raises `SettingRefused`."""
+    """`500`, `20k`, `1.5G`: bytes, in steps of 1,000; `unlimited` and `none` are 0. Raises `SettingRefused`."""
     if text in ("unlimited", "none"):
         return 0
-    match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?)((?:[kmgt]i?)?)b?", text.strip().lower())
+    match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?)([kmgt]?)b?", text.strip().lower())
     if match is None:
-        raise SettingRefused(f"{text!r} is not a number of bytes; write it as 500, 20k, 1.5G, 1.5Gi")
+        raise SettingRefused(f"{text!r} is not a number of bytes; write it as 500, 20k, 1.5G")
     return int(float(match[1]) * _UNITS[match[2]])
 
 

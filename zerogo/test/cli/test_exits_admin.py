@@ -121,10 +121,9 @@ class ExitsAdminTests(CommandCase):
 
     def test_settings_are_read_or_refused_with_a_sentence(self) -> None:
         self.assertEqual(
-            [parse_size(text) for text in ("7", "20k", "1.5G", "2GiB", "unlimited")],
-            [7, 20_000, 1_500_000_000, 2**31, 0],
+            [parse_size(text) for text in ("7", "20k", "1.5G", "unlimited")], [7, 20_000, 1_500_000_000, 0]
         )
-        for bad in ("7i", "7iB", "1 0k", "-1", "10e3", "k", ""):
+        for bad in ("7i", "7GiB", "1 0k", "-1", "10e3", "k", ""):
             self.assertRaises(SettingRefused, parse_size, bad)
         for told in ("7 B", "999 B", "1.02 kB", "1 MB", "100 GB", "1.5 TB"):
             self.assertEqual(size_text(parse_size(told.replace(" ", ""))), told)
