@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.controller.id_token import IdTokenInvalid, KeyUnknown, Person, check_id_token, parse_keys
+from zerogo.controller.id_token import TOKEN_LIMIT, IdTokenInvalid, KeyUnknown, Person, check_id_token, parse_keys
 from zerogo.test.controller.oidc_site import CLIENT, SUBJECT, OidcSite, ec_key, rsa_key
 from zerogo.test.store.stock import NOW
 
@@ -81,6 +81,11 @@ class IdTokenTests(SynchronousTestCase):
     def test_wrong_subject(self) -> None:
         for subject in ("", "x" * 256, "ä", "a\nb", 7, None):
             self.assertRefused(sub=subject)
+
+    def test_a_token_over_the_limit(self) -> None:
+        self.site.claims = {"more": "x" * 1000}
+        self.assertEqual(self.check(self.site.token(NONCE)).subject, SUBJECT)
+        self.assertRefused(more="x" * TOKEN_LIMIT)
 
     def test_no_signature(self) -> None:
         good = self.site.token(NONCE)
