@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection
 from attrs import define, field
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from zerogo.control.connection import TokenBucket
 from zerogo.control.gateway_messages import Claimed, ClaimRequest
 from zerogo.exit.choose import Demand
 from zerogo.exit.claims import CLAIMS_LIMIT, EdgeClaim, SessionClaim
@@ -30,6 +31,10 @@ RENEW_SECONDS = 10.0
 """Between two looks for leases that are to be renewed."""
 WAITING_LIMIT = 10_000
 """Sessions for which streams wait; streams of further ones do not."""
+REQUESTS_PER_SECOND, REQUESTS_BURST = 200.0, 100.0
+"""The controller closes on a gateway that sends more than 500 messages a second."""
+PAUSE_SECONDS = 0.01
+"""Until it is looked whether another request may be sent."""
 ROUNDS_LIMIT = 3
 """So often a session is claimed for the same streams: as a new one, after the turn that is over, and once to spare."""
 
@@ -68,6 +73,8 @@ class Commons:
         """What is held here and to be claimed again."""
         self._under_way: _UnderWay | None = None
         self._late: IDelayedCall | None = None
+        self._pause: IDelayedCall | None = None
+        self._requests = TokenBucket(REQUESTS_PER_SECOND, REQUESTS_BURST, clock.seconds())
         self._number = 0
         self._renewed_at = clock.seconds()
 
@@ -140,6 +147,8 @@ class Commons:
     def stop(self) -> None:
         """Wait for nothing any more."""
         self._end_request()
+        if self._pause is not None and self._pause.active():
+            self._pause.cancel()
 
     @property
     def _is_late(self) -> bool:
@@ -149,8 +158,28 @@ class Commons:
 
     def _send(self) -> bool:
         """Send what waits, unless a request is under way; false where the controller is not here."""
-        if self._under_way is not None or not (self._queue or self._telling):
+        if self._under_way is not None or not (self._queue or self._telling) or self._is_pausing:
             return True
+        if not self._requests.take(self._clock.seconds()):
+            self._pause = self._clock.callLater(PAUSE_SECONDS, self._send)
+            return True
+        sessions, edges = self._take()
+        self._number += 1
+        self._under_way = _UnderWay(self._number, sessions, edges, self._clock.seconds())
+        if not self._send_request(ClaimRequest(self._number, sessions, edges)):
+            self._under_way = None
+            self._telling.clear()
+            self._go_on_all()
+            return False
+        self._late = self._clock.callLater(WAIT_SECONDS, self._go_on_all)
+        return True
+
+    @property
+    def _is_pausing(self) -> bool:
+        return self._pause is not None and self._pause.active()
+
+    def _take(self) -> tuple[list[SessionClaim], list[EdgeClaim]]:
+        """As many claims as fit a request, those that streams wait for first."""
         sessions: list[SessionClaim] = []
         edges: list[EdgeClaim] = []
         while self._queue or self._telling:
@@ -167,15 +196,7 @@ class Commons:
                 self._queue.popleft()
             else:
                 self._telling.popleft()
-        self._number += 1
-        self._under_way = _UnderWay(self._number, sessions, edges, self._clock.seconds())
-        if not self._send_request(ClaimRequest(self._number, sessions, edges)):
-            self._under_way = None
-            self._telling.clear()
-            self._go_on_all()
-            return False
-        self._late = self._clock.callLater(WAIT_SECONDS, self._go_on_all)
-        return True
+        return sessions, edges
 
     def _end_request(self) -> None:
         """The answer came, or is not awaited any more."""

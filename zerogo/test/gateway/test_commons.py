@@ -11,7 +11,7 @@ from zerogo.exit.claims import EDGE_SECONDS, SETTLING_SECONDS
 from zerogo.exit.edges import EdgeProfile
 from zerogo.exit.grant import Grant, Route, RouteMode
 from zerogo.exit.username import Wish
-from zerogo.gateway.commons import LOST_SECONDS, WAIT_SECONDS
+from zerogo.gateway.commons import LOST_SECONDS, PAUSE_SECONDS, REQUESTS_BURST, WAIT_SECONDS
 from zerogo.test.gateway.controlled_pair import DEMAND, EDGE, ControlledCase, Gateway
 
 EDGES = 6
@@ -238,3 +238,14 @@ class CommonsTests(ControlledCase):
         self.settle()
         self.assertEqual({len(one) for one in begun}, {1})
         self.assertLess(len(self.claims.requests), 10)
+
+    def test_a_controller_is_sent_no_more_requests_than_it_takes(self) -> None:
+        self.claims.requests.clear()
+        for number in range(2 * int(REQUESTS_BURST)):
+            last = self.begin(self.one, "bob", f"k{number}")
+            self.settle()
+        self.assertLessEqual(len(self.claims.requests), REQUESTS_BURST + 1)
+        self.assertEqual(last, [], "it waits for a moment")
+        self.wait(PAUSE_SECONDS)
+        self.assertEqual(len(last), 1)
+        self.assertLessEqual(len(self.claims.requests), REQUESTS_BURST + 3)
