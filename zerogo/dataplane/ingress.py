@@ -46,6 +46,7 @@ from zerogo.wire.datagram import (
     TYPE_COOKIE_REPLY,
     TYPE_FORWARD,
     TYPE_INITIATION,
+    TYPE_RELAYED_SIGNAL,
     TYPE_RESPONSE,
     TYPE_TRANSPORT,
 )
@@ -275,7 +276,8 @@ class Ingress:
         first = datagram[0]
         is_handshake = TYPE_INITIATION <= first <= TYPE_COOKIE_REPLY
         is_stun = first <= 0x03 and len(datagram) >= STUN_HEADER_BYTES and datagram[4:8] == STUN_MAGIC_COOKIE
-        if not (is_handshake or is_stun) or len(datagram) > STRANGER_LIMIT:
+        is_signal = first == TYPE_RELAYED_SIGNAL and source[0] == CHANNEL
+        if not (is_handshake or is_stun or is_signal) or len(datagram) > STRANGER_LIMIT:
             self._context.tally.dropped_malformed += 1
             return
         if first in (TYPE_INITIATION, TYPE_RESPONSE) and not is_for_us(self._context.mac1_key, datagram):

@@ -36,8 +36,8 @@ class UpcallQueue:
         self.waiting.append(message)
 
     def add_stranger(self, source: tuple[str, int], payload: bytes, is_handshake: bool, now: float) -> None:
-        """Queue a datagram of somebody unknown. STUN and handshakes have a budget each, so that one cannot starve the
-        other."""
+        """Queue a datagram of somebody unknown. Handshakes have a budget, STUN and relayed signals another, so that
+        none of the latter can starve the former."""
         budget = self._handshakes if is_handshake else self._checks
         if len(self.waiting) >= UPCALLS_LIMIT or not budget.spend(1, now):
             self._tally.dropped_upcall_queue += 1

@@ -212,6 +212,10 @@ class Relay:
         channel = None if self._in_use is None else self._in_use.client.channel_of(peer)
         return None if self._in_use is None or channel is None else ChannelAddress(self._in_use.address, channel)
 
+    def peer_of(self, channel: int) -> SocketAddress | None:
+        """The peer that a channel was bound to."""
+        return None if self._in_use is None else self._in_use.client.peer_of(channel)
+
     def forget(self, peer: SocketAddress) -> None:
         """That peer is not wanted any more."""
         self.refused.pop(peer, None)

@@ -51,6 +51,8 @@ class Relays:
     """Whether `next_at` may have become earlier outside of `settle`."""
     _early: dict[SocketAddress, bytes] = field(factory=dict, init=False)
     _ready: list[tuple[bytes, ChannelAddress]] = field(factory=list, init=False)
+    _signals: list[tuple[bytes, ChannelAddress, Relayed]] = field(factory=list, init=False)
+    """Those that came in channels."""
     _told: object = field(default=None, init=False)
 
     @property
@@ -181,7 +183,10 @@ class Relays:
             relay.stream_closed(address, now)
 
     def receive(self, data: bytes, source: Endpoint, now: float) -> bool:
-        """A STUN datagram; whether it was one of TURN from a relay, and so is taken care of. Never raises."""
+        """A datagram that is not of a session; whether it was one of TURN from a relay, or a signal in a channel of
+        ours, and so is taken care of. Never raises."""
+        if isinstance(source, ChannelAddress):
+            return is_relayed_signal(data) and self._keep_signal(data, source)
         if not isinstance(source, SocketAddress) or not _is_turn(data):
             return False
         # Relays may share an address, behind one NAT for instance; a client takes only what it asked for.
@@ -200,9 +205,10 @@ class Relays:
         return min((at for at in times if at is not None), default=None)
 
     def settle(self, now: float) -> list[tuple[bytes, ChannelAddress | None, Relayed]]:
-        """Send and act; returns datagrams of peers that came outside of channels, how to answer them, and from which
-        allocation they came."""
-        received: list[tuple[bytes, ChannelAddress | None, Relayed]] = []
+        """Send and act; returns signals, and other datagrams of peers that came outside of channels, how to answer
+        them, and from which allocation they came."""
+        received: list[tuple[bytes, ChannelAddress | None, Relayed]] = [*self._signals]
+        self._signals.clear()
         for name, relay in self._relays.items():
             for data in relay.settle(now):
                 channel = relay.channel_of(data.peer)
@@ -221,6 +227,14 @@ class Relays:
         """Give everything back."""
         for relay in self._relays.values():
             relay.end(now)
+
+    def _keep_signal(self, data: bytes, channel: ChannelAddress) -> bool:
+        """Whether the channel is one of ours."""
+        for name, relay in self._relays.items():
+            if relay.server == channel.relay and (peer := relay.peer_of(channel.channel)) is not None:
+                self._signals.append((data, channel, Relayed(name, peer)))
+                return True
+        return False
 
     def _keep_early(self, data: PeerData) -> None:
         """A peer was faster than its signal: its initiation waits for the channel that it is to be answered by."""

@@ -33,7 +33,7 @@ from zerogo.ice.nature import PortPattern as PortPattern
 from zerogo.ice.prediction import FIRST_PORT, LAST_PORT, PortWindow
 from zerogo.ids import NODE_ID_BYTES, NodeId, SocketAddress
 from zerogo.routing.policy import MOST_HOPS
-from zerogo.wire.datagram import DatagramKind, classify
+from zerogo.wire.datagram import TYPE_RELAYED_SIGNAL, DatagramKind, classify
 
 SIGNAL_VERSION = 1
 CANDIDATES_LIMIT = 24
@@ -48,7 +48,6 @@ RELAYED_LIMIT = 4
 CARRIERS_LIMIT = MOST_HOPS - 1
 _CANDIDATE_TEXT_LIMIT = 160
 _HEAD = bytes([SIGNAL_VERSION])
-_RELAYED_HEAD = b"\x94"
 
 
 @frozen
@@ -193,12 +192,12 @@ def is_signalled_handshake(blob: bytes) -> bool:
 
 def emit_relayed_signal(sender: NodeId, blob: bytes) -> bytes:
     """A signal as a datagram that one relayed address sends to another."""
-    return _RELAYED_HEAD + sender.raw + blob
+    return bytes([TYPE_RELAYED_SIGNAL]) + sender.raw + blob
 
 
 def is_relayed_signal(data: bytes) -> bool:
     """Whether a datagram begins as one does."""
-    return data[:1] == _RELAYED_HEAD
+    return classify(data) is DatagramKind.RELAYED_SIGNAL
 
 
 def parse_relayed_signal(data: bytes) -> tuple[NodeId, bytes]:

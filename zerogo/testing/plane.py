@@ -258,11 +258,12 @@ class MemoryPlane:
 
     def _take(self, data: bytes, source: Endpoint) -> None:
         kind = classify(data)
+        stray = None if isinstance(source, ChannelAddress) else DatagramKind.RELAYED_SIGNAL
         if kind in (DatagramKind.TRANSPORT, DatagramKind.FORWARD):
             self._open(data, source)
         elif kind is DatagramKind.CHANNEL_DATA and isinstance(source, SocketAddress):
             self._take_out_of_channel(data, source)
-        elif kind in (DatagramKind.CHANNEL_DATA, DatagramKind.UNKNOWN):
+        elif kind in (DatagramKind.CHANNEL_DATA, DatagramKind.UNKNOWN, stray):
             self._counts[Counter.DROPPED_MALFORMED] += 1
         elif kind in (DatagramKind.INITIATION, DatagramKind.RESPONSE) and not self._is_meant_for_us(data):
             self._counts[Counter.DROPPED_MAC1] += 1

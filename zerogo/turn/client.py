@@ -252,6 +252,10 @@ class TurnClient:
         known = self._peers.find(peer)
         return None if known is None else known.channel
 
+    def peer_of(self, channel: int) -> SocketAddress | None:
+        """The peer that `bind` chose a channel for."""
+        return self._peers.at(channel)
+
     def owns_transaction(self, transaction_id: bytes) -> bool:
         """Whether an answer with this transaction id is for this client."""
         return transaction_id in self._requests

@@ -19,6 +19,7 @@ class DatagramKind(enum.Enum):
     RESPONSE = "response"
     COOKIE_REPLY = "cookie reply"
     TRANSPORT = "transport"
+    RELAYED_SIGNAL = "relayed signal"
     FORWARD = "forward"
     UNKNOWN = "unknown"
 
@@ -27,6 +28,7 @@ TYPE_INITIATION = 0x90
 TYPE_RESPONSE = 0x91
 TYPE_COOKIE_REPLY = 0x92
 TYPE_TRANSPORT = 0x93
+TYPE_RELAYED_SIGNAL = 0x94
 TYPE_FORWARD = 0x98
 
 _OURS = {
@@ -34,6 +36,7 @@ _OURS = {
     TYPE_RESPONSE: DatagramKind.RESPONSE,
     TYPE_COOKIE_REPLY: DatagramKind.COOKIE_REPLY,
     TYPE_TRANSPORT: DatagramKind.TRANSPORT,
+    TYPE_RELAYED_SIGNAL: DatagramKind.RELAYED_SIGNAL,
     TYPE_FORWARD: DatagramKind.FORWARD,
 }
 

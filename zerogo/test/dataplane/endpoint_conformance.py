@@ -131,6 +131,16 @@ class EndpointConformance(PlaneCase):
         self.counts(right, Counter.DROPPED_MALFORMED, 2)
         self.counts(right, Counter.DROPPED_MAC1, 1)
 
+    def test_a_signal_comes_up_from_a_channel_and_from_nowhere_else(self) -> None:
+        left, right = self.joined()
+        relay = self.relay()
+        signal = b"\x94" + bytes(range(10)) + b"a blob"
+        left.plane.send_datagram(right.host.underlay(), signal)
+        self.counts(right, Counter.DROPPED_MALFORMED, 1)
+        left.plane.send_datagram(relay.channel(1), signal)
+        self.wait(lambda: right.of(DatagramReceived), "the signal")
+        self.assertEqual([DatagramReceived(relay.channel(2), signal)], right.of(DatagramReceived))
+
     def test_channel_data_that_lies_about_its_length_is_dropped(self) -> None:
         left, right = self.joined()
         stranger = self.stranger(left.host)

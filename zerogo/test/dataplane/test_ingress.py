@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.dataplane.limits import REJECT_AFTER_SECONDS
 from zerogo.dataplane.messages import CONTROL_RECEIVED, DATAGRAM_RECEIVED, PEER_ROAMED, SESSION_CONFIRMED
+from zerogo.dataplane.place import CHANNEL, CHANNEL_HEADER
 from zerogo.dataplane.vnet import VNET, VNET_BYTES
 from zerogo.policy.filter import OPEN_RULE, PeerFilter
 from zerogo.test.dataplane import frames as f
@@ -285,6 +286,14 @@ class StrangerTests(IngressCase):
         self.assertEqual([], self.right.upcalls())
         self.assertEqual(6, self.right.tally.dropped_malformed)
         self.assertEqual([], self.right.sender.trains)
+
+    def test_a_signal_goes_up_if_a_relay_passed_it_on_in_a_channel(self) -> None:
+        signal = b"\x94" * 40
+        self.right.receive(signal, len(signal), ELSEWHERE)
+        wrapped = CHANNEL_HEADER.pack(0x4ABC, len(signal)) + signal
+        self.right.receive(wrapped, len(wrapped), ELSEWHERE)
+        self.assertEqual([(DATAGRAM_RECEIVED, (CHANNEL, 0x4ABC, *ELSEWHERE), signal)], self.right.upcalls())
+        self.assertEqual(1, self.right.tally.dropped_malformed)
 
     def test_a_train_of_strangers_comes_up_one_by_one(self) -> None:
         response = f.signed(b"\x91" * 100)

@@ -7,6 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.ids import ChannelAddress, SocketAddress
 from zerogo.mesh.events import PathKind
+from zerogo.mesh.signal import Offer, emit_relayed_signal
+from zerogo.mesh.status import Refusal
 from zerogo.routing.policy import RoutingPolicy
 from zerogo.testing.internet import LinkQuality
 from zerogo.testing.mesh import Member, VirtualMesh
@@ -86,6 +88,30 @@ class RelayedPairTests(SynchronousTestCase):
         mesh.run_for(0.2)
         self.assertEqual(self.bob.received(self.ann), [b"after"])
         self.assertEqual(self.ann.plane.session_count, sessions)
+
+    def test_a_signal_that_comes_in_a_channel_is_taken_and_only_from_one_of_ours(self) -> None:
+        mesh = self.mesh()
+        mesh.start()
+        mesh.run_for(3.0)
+        ann, bob = self.ann.identity.node_id, self.bob.identity.node_id
+        path = self.ann.status(self.bob).path
+        assert path is not None and isinstance(path.destination, ChannelAddress)
+        told = self.bob.node._directory.of_node(ann.raw).search.signalling  # type: ignore[union-attr]
+        signaller = self.ann.node._directory.of_node(bob.raw)
+        assert signaller is not None and told.remote is not None
+        before = told.remote.sequence
+        signal = emit_relayed_signal(ann, signaller.search.signalling.compose(Offer()))
+        self.ann.plane.send_datagram(path.destination, signal)
+        mesh.run_for(0.2)
+        self.assertGreater(told.remote.sequence, before)
+        relay = path.destination.relay
+        for foreign, refusal in (
+            (ChannelAddress(relay, 0x4FFF), Refusal.UNKNOWN_DATAGRAM),
+            (ChannelAddress(SocketAddress("192.0.2.77", 9), 0x4000), Refusal.FOREIGN_CHANNEL),
+        ):
+            refused = self.bob.node.counters().refusals[refusal]
+            self.bob.node.receive_datagram(signal, foreign, mesh.clock.now + self.bob.clock_ahead)
+            self.assertEqual(self.bob.node.counters().refusals[refusal], refused + 1)
 
     def test_peer_that_the_relay_had_no_room_for_is_tried_again(self) -> None:
         mesh = self.mesh()

@@ -13,6 +13,7 @@ OURS = {
     0x91: DatagramKind.RESPONSE,
     0x92: DatagramKind.COOKIE_REPLY,
     0x93: DatagramKind.TRANSPORT,
+    0x94: DatagramKind.RELAYED_SIGNAL,
     0x98: DatagramKind.FORWARD,
 }
 

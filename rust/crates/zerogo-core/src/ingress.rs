@@ -330,7 +330,8 @@ impl<C: Confirmations, S: DatagramSink> Ingress<C, S> {
 
     fn pass_stranger(&self, datagram: &[u8], source: Endpoint, now: Nanos) {
         let tally = &self.shared.receiving;
-        match classify_stranger(datagram) {
+        let is_in_channel = matches!(source, Endpoint::Place(place) if place.channel != 0);
+        match classify_stranger(datagram, is_in_channel) {
             Some(_) if datagram.len() > STRANGER_LIMIT => tally.add(Counter::DroppedMalformed, 1),
             Some(_) if has_mac1(datagram) && !self.shared.door.admits(datagram) => tally.add(Counter::DroppedMac1, 1),
             Some(family) => {

@@ -89,8 +89,8 @@ impl Upcalls {
         true
     }
 
-    /// Queue a datagram of somebody unknown; false where there is no place. STUN and handshakes have a budget each, so
-    /// that one cannot starve the other.
+    /// Queue a datagram of somebody unknown; false where there is no place. Handshakes have a budget,
+    /// STUN and relayed signals another, so that none of the latter can starve the former.
     pub fn add_stranger(&self, source: Endpoint, datagram: &[u8], family: Stranger, now: Nanos) -> bool {
         let mut waiting = self.lock();
         if waiting.queue.len() >= UPCALLS_LIMIT {
@@ -98,7 +98,7 @@ impl Upcalls {
         }
         let budget = match family {
             Stranger::Handshake => &mut waiting.handshakes,
-            Stranger::Stun => &mut waiting.checks,
+            Stranger::Check => &mut waiting.checks,
         };
         if !budget.spend(1, now) {
             return false;
@@ -138,11 +138,11 @@ pub mod tests {
         let upcalls = Upcalls::new(Box::new(Mute));
         let source = Endpoint::direct(([192, 0, 2, 1], 9).into());
         let taken = |family| (0..3000).filter(|_| upcalls.add_stranger(source, b"x", family, 0)).count();
-        assert_eq!(taken(Stranger::Stun), 1000);
+        assert_eq!(taken(Stranger::Check), 1000);
         assert_eq!(taken(Stranger::Handshake), 1000);
         for second in 1..10 {
             for _ in 0..2000 {
-                upcalls.add_stranger(source, b"x", Stranger::Stun, second * SECOND);
+                upcalls.add_stranger(source, b"x", Stranger::Check, second * SECOND);
             }
         }
         assert_eq!(upcalls.take(usize::MAX).len(), UPCALLS_LIMIT);

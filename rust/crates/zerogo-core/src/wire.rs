@@ -18,6 +18,8 @@ pub const TYPE_RESPONSE: u8 = 0x91;
 pub const TYPE_COOKIE_REPLY: u8 = 0x92;
 /// First byte of a transport datagram.
 pub const TYPE_TRANSPORT: u8 = 0x93;
+/// First byte of a signal that a relay carries; nothing outside of a channel.
+pub const TYPE_RELAYED_SIGNAL: u8 = 0x94;
 /// First byte of another pair's datagram that is carried one hop further.
 pub const TYPE_FORWARD: u8 = 0x98;
 /// Bits of the inner header's first byte that hold the kind.
@@ -72,15 +74,16 @@ pub fn emit_header(receiver_index: u32, counter: u64) -> [u8; HEADER_BYTES] {
 pub enum Stranger {
     /// A handshake message or cookie reply.
     Handshake,
-    /// STUN, told by its magic cookie.
-    Stun,
+    /// STUN, told by its magic cookie, or a signal by a relay's channel.
+    Check,
 }
 
-/// Tell the family of an unsealed datagram; `None` for what is not ours.
-pub fn classify_stranger(datagram: &[u8]) -> Option<Stranger> {
-    match datagram.first()? {
+/// Tell the family of an unsealed datagram, which came by a relay's channel or not; `None` for what is not ours.
+pub fn classify_stranger(datagram: &[u8], is_in_channel: bool) -> Option<Stranger> {
+    match *datagram.first()? {
         TYPE_INITIATION..=TYPE_COOKIE_REPLY => Some(Stranger::Handshake),
-        0..=3 if datagram.len() >= 20 && datagram[4..8] == [0x21, 0x12, 0xa4, 0x42] => Some(Stranger::Stun),
+        0..=3 if datagram.len() >= 20 && datagram[4..8] == [0x21, 0x12, 0xa4, 0x42] => Some(Stranger::Check),
+        TYPE_RELAYED_SIGNAL if is_in_channel => Some(Stranger::Check),
         _ => None,
     }
 }
@@ -299,13 +302,19 @@ mod tests {
     #[test]
     fn strangers_are_told_apart() {
         let mut stun = [0u8; 20];
-        assert_eq!(classify_stranger(&stun), None);
-        stun[4..8].copy_from_slice(&[0x21, 0x12, 0xa4, 0x42]);
-        assert_eq!(classify_stranger(&stun), Some(Stranger::Stun));
-        assert_eq!(classify_stranger(&stun[..19]), None);
-        assert_eq!(classify_stranger(&[0x91]), Some(Stranger::Handshake));
-        assert_eq!(classify_stranger(&[0x98]), None);
-        assert_eq!(classify_stranger(&[]), None);
+        for is_in_channel in [false, true] {
+            stun[4..8].fill(0);
+            assert_eq!(classify_stranger(&stun, is_in_channel), None);
+            stun[4..8].copy_from_slice(&[0x21, 0x12, 0xa4, 0x42]);
+            assert_eq!(classify_stranger(&stun, is_in_channel), Some(Stranger::Check));
+            assert_eq!(classify_stranger(&stun[..19], is_in_channel), None);
+            assert_eq!(classify_stranger(&[0x91], is_in_channel), Some(Stranger::Handshake));
+            assert_eq!(classify_stranger(&[0x95], is_in_channel), None);
+            assert_eq!(classify_stranger(&[0x98], is_in_channel), None);
+            assert_eq!(classify_stranger(&[], is_in_channel), None);
+        }
+        assert_eq!(classify_stranger(&[0x94], false), None);
+        assert_eq!(classify_stranger(&[0x94], true), Some(Stranger::Check));
     }
 
     #[test]

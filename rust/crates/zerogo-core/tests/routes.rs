@@ -320,6 +320,11 @@ fn channels_are_put_on_and_taken_off() {
     net.node(2).receive(&padded, padded.len(), source, 1);
     let from = Endpoint::Place(Place { socket: 0, remote: source, channel: 0x4abc });
     assert_eq!(net.node(2).upcalls(), [Upcall::DatagramReceived(from, binding.clone())]);
+    let signal = [0x94; 40];
+    net.node(2).receive(&signal, signal.len(), source, 1);
+    let by_channel = [&emit_channel(0x4abc, 40)[..], &signal].concat();
+    net.node(2).receive(&by_channel, by_channel.len(), source, 1);
+    assert_eq!(net.node(2).upcalls(), [Upcall::DatagramReceived(from, signal.to_vec())]);
     let nested = [&emit_channel(0x4001, 24)[..], &emit_channel(0x4001, 20), &binding].concat();
     for bad in [&nested[..], &padded[..23], &emit_channel(0x4001, 0), &[0x50; 40]] {
         let before = net.node(2).count(Counter::DroppedMalformed);

@@ -55,7 +55,8 @@ pub fn parsers(data: &[u8]) {
     if let Some((channel, length)) = parse_channel(data) {
         assert_eq!(emit_channel(channel, length), data[..4]);
     }
-    classify_stranger(data);
+    classify_stranger(data, false);
+    classify_stranger(data, true);
     assert!(!Door::new([1; 32]).admits(data), "a mac1 by chance");
     flow_of(data, data.len());
     if data.len() >= 14 {
