@@ -127,7 +127,7 @@ class Membership:
             send=self._act,
             on_event=self._on_event,
         )
-        self._telling = Turns(clock, self._tell_some)
+        self._telling = Turns(clock, self._tell_some, lambda: store.waiting > 0)
 
     def attach(self, send: Callable[[int, bytes], object], close: Callable[[int, str, bool], object]) -> None:
         """Where messages and closings of connections go."""

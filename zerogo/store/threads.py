@@ -31,6 +31,9 @@ _Work = tuple[Callable[[], Any], "Deferred[Any]", float]
 class StoreAccess(Protocol):
     """How the reactor's side reaches the store."""
 
+    @property
+    def waiting(self) -> int: ...
+
     def read(self, unit: Unit[Params, Value], /, *args: Params.args, **kwargs: Params.kwargs) -> Awaitable[Value]: ...
 
     def write(self, unit: Unit[Params, Value], /, *args: Params.args, **kwargs: Params.kwargs) -> Awaitable[Value]: ...

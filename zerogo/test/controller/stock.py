@@ -46,6 +46,8 @@ PASSWORD = "correct horse battery"
 class PromptStore:
     """The store's units, run at once."""
 
+    waiting = 0
+
     def __init__(self, database: Database) -> None:
         self._database = database
 

@@ -1,7 +1,9 @@
+from itertools import pairwise
+
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.net.turns import TURN_SECONDS, Turns
+from zerogo.net.turns import LOOK_SECONDS, PUT_OFF_SECONDS, TURN_SECONDS, Turns
 
 
 class TurnsTests(SynchronousTestCase):
@@ -69,3 +71,45 @@ class TurnsTests(SynchronousTestCase):
         self.clock.advance(1)
         self.turns.begin()
         self.assertEqual((self.done, self.clock.getDelayedCalls()), (1, []))
+
+
+class WaitingTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.at: list[float] = []
+        self.pieces = 1000
+        self.are_others_waiting = True
+        self.turns = Turns(self.clock, self.piece, lambda: self.are_others_waiting)
+
+    def piece(self) -> bool:
+        self.at.append(self.clock.seconds())
+        self.clock.rightNow += TURN_SECONDS
+        return len(self.at) < self.pieces
+
+    def advance(self, seconds: float) -> None:
+        self.clock.pump([LOOK_SECONDS / 2] * round(2 * seconds / LOOK_SECONDS))
+
+    def test_a_turn_is_put_off_while_others_wait_and_not_for_ever(self) -> None:
+        self.addCleanup(self.turns.stop)
+        self.turns.begin()
+        self.advance(1.0)
+        between = [after - before - TURN_SECONDS for before, after in pairwise(self.at)]
+        self.assertGreater(len(between), 50)
+        for seconds in between:
+            self.assertGreater(seconds, PUT_OFF_SECONDS - LOOK_SECONDS / 10)
+            self.assertLess(seconds, PUT_OFF_SECONDS + 2 * LOOK_SECONDS)
+
+    def test_it_is_taken_when_nobody_waits_any_more(self) -> None:
+        self.addCleanup(self.turns.stop)
+        self.turns.begin()
+        self.advance(LOOK_SECONDS)
+        self.assertEqual(len(self.at), 1)
+        self.are_others_waiting, self.pieces = False, 3
+        self.advance(LOOK_SECONDS)
+        self.assertEqual(len(self.at), 3)
+
+    def test_one_that_is_stopped_while_it_is_put_off_does_nothing_more(self) -> None:
+        self.turns.begin()
+        self.turns.stop()
+        self.advance(1.0)
+        self.assertEqual((len(self.at), self.clock.getDelayedCalls()), (1, []))
