@@ -1,15 +1,21 @@
 import { useRef } from "react";
 
 /**
- * The Idempotency-Key of a request that makes something: the same one as long as the same content is sent, so that a
- * person who tries again after a lost answer does not make it twice.
+ * Sends a request that makes something, with an Idempotency-Key: the same one as long as the same content is sent and no
+ * answer has come, so that a person who tries again after a lost answer does not make it twice. Once it is made the key
+ * is of no use: who makes the same again, after removing it for instance, means it.
  */
-export function useRepeatKey(): (content: unknown) => string {
+export function useRepeatKey(): <Content, Made>(
+  content: Content,
+  send: (content: Content, key: string) => Promise<Made>,
+) => Promise<Made> {
   const last = useRef<{ content: string; key: string } | null>(null);
-  return (content) => {
+  return async (content, send) => {
     const text = JSON.stringify(content);
     if (last.current?.content !== text) last.current = { content: text, key: randomText() };
-    return last.current.key;
+    const made = await send(content, last.current.key);
+    last.current = null;
+    return made;
   };
 }
 

@@ -52,10 +52,10 @@ function NewDenialForm() {
   const [form] = Form.useForm<Fields>();
   const actions = useDenialActions();
   const notices = useNotices();
-  const repeatKey = useRepeatKey();
+  const repeat = useRepeatKey();
   const request = useRequest(async ({ range, reason, lifetime }: Fields) => {
     const body = { range: range.trim(), reason: reason.trim(), expires_seconds: LIFETIMES[lifetime] };
-    await actions.create(body, repeatKey(body));
+    await repeat(body, actions.create);
     form.resetFields();
     notices.done(t("denials.done", { range: body.range }));
   });
@@ -138,7 +138,7 @@ function LetIn({ denial }: { denial: Denial }) {
   const { t } = useTranslation("exits");
   const actions = useDenialActions();
   const notices = useNotices();
-  const repeatKey = useRepeatKey();
+  const repeat = useRepeatKey();
   const words = { range: denial.range };
   const request = useRequest(() =>
     actions
@@ -146,7 +146,7 @@ function LetIn({ denial }: { denial: Denial }) {
       .then(() =>
         notices.done(t("denials.letIn", words), () => {
           const body = again(denial);
-          return actions.create(body, repeatKey(body));
+          return repeat(body, actions.create);
         }),
       )
       .catch(notices.failed),

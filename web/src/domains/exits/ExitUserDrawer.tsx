@@ -44,13 +44,13 @@ export function ExitUserDrawer({ user, onClose }: { user: ExitUser | null; onClo
   const { t } = useTranslation("exits");
   const actions = useExitActions();
   const notices = useNotices();
-  const repeatKey = useRepeatKey();
+  const repeat = useRepeatKey();
   const packages = usePackages().data ?? [];
   const request = useRequest(async (values: Values) => {
     const limits = limitsOf(values);
     if (user === null) {
       const body = { ...REST, ...limits, name: values.name, password: values.password };
-      await actions.createUser(body, repeatKey(body));
+      await repeat(body, actions.createUser);
       notices.done(t("done.made", { name: isolated(values.name) }));
     } else {
       await actions.changeUser(user.name, values.password ? { ...limits, password: values.password } : limits);

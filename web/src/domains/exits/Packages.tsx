@@ -85,10 +85,10 @@ function NewPackage() {
   const [form] = Form.useForm<Values>();
   const actions = useExitActions();
   const notices = useNotices();
-  const repeatKey = useRepeatKey();
+  const repeat = useRepeatKey();
   const request = useRequest(async ({ name, gigabytes, window }: Values) => {
     const body = { name, bytes: Math.round(gigabytes * GIGABYTE), seconds: WINDOWS[window] };
-    await actions.createPackage(body, repeatKey(body));
+    await repeat(body, actions.createPackage);
     notices.done(t("done.packageMade", { name: isolated(name) }));
     form.resetFields();
   });

@@ -16,11 +16,11 @@ const LIFETIME_SECONDS = 7 * 86_400;
 export function PlaceKeyDrawer({ kind, onClose }: { kind: PlaceKind; onClose: () => void }) {
   const { t } = useTranslation("exits");
   const actions = useExitActions();
-  const repeatKey = useRepeatKey();
+  const repeat = useRepeatKey();
   const [url, setUrl] = useState<string | null>(null);
   const request = useRequest(async () => {
     const body = { kind, expires_seconds: LIFETIME_SECONDS, addresses: [] };
-    const made = await actions.createKey(body, repeatKey(body));
+    const made = await repeat(body, actions.createKey);
     setUrl(made.join_url ?? "");
   });
   return (

@@ -36,12 +36,12 @@ export function InviteForm({ network, onMade }: Props) {
   const { t } = useTranslation("keys");
   const [form] = Form.useForm<Values>();
   const actions = useInviteActions(network.id);
-  const repeatKey = useRepeatKey();
+  const repeat = useRepeatKey();
   const isEndToEnd = network.psk_mode === "end-to-end";
   const kept = useKeptSecrets();
   const request = useRequest(async (values: Values) => {
     const body = bodyOf(values);
-    const made = await actions.create(body, repeatKey(body));
+    const made = await repeat(body, actions.create);
     const url = made.join_url ?? "";
     const secret = isEndToEnd ? values.secret.trim().toLowerCase() : "";
     if (secret) kept.keep(network.id, secret);

@@ -29,10 +29,10 @@ interface Props {
 export function NewNetworkForm({ onMade }: Props) {
   const { t } = useTranslation("networks");
   const actions = useNetworkActions();
-  const repeatKey = useRepeatKey();
+  const repeat = useRepeatKey();
   const request = useRequest(async (values: Values) => {
     const body = bodyOf(values);
-    const network = await actions.create(body, repeatKey(body));
+    const network = await repeat(body, actions.create);
     onMade(network, network.psk_mode === "end-to-end" ? newNetworkSecret() : null);
   });
   return (

@@ -23,7 +23,7 @@ export function NewTokenForm({ onMade }: { onMade: (token: string) => void }) {
   const { t } = useTranslation("tokens");
   const areas = useScopeAreas();
   const actions = useTokenActions();
-  const repeatKey = useRepeatKey();
+  const repeat = useRepeatKey();
   const request = useRequest(async (values: Values) => {
     const body = {
       name: values.name.trim(),
@@ -31,7 +31,7 @@ export function NewTokenForm({ onMade }: { onMade: (token: string) => void }) {
       expires_seconds: LIFETIMES[values.lifetime],
       user: null,
     };
-    const made = await actions.create(body, repeatKey(body));
+    const made = await repeat(body, actions.create);
     onMade(made.token ?? "");
   });
   return (

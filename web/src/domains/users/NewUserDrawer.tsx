@@ -25,10 +25,10 @@ export function NewUserDrawer({ isOpen, onClose }: { isOpen: boolean; onClose: (
   const roles = rolesBelow(useSession().user?.role).toReversed();
   const actions = useUserActions();
   const notices = useNotices();
-  const repeatKey = useRepeatKey();
+  const repeat = useRepeatKey();
   const request = useRequest(async (values: Values) => {
     const body = { ...values, name: values.name.trim() };
-    const made = await actions.create(body, repeatKey(body));
+    const made = await repeat(body, actions.create);
     notices.done(t("done.made", { name: isolated(made.name) }));
     form.resetFields();
     onClose();

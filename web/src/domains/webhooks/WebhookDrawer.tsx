@@ -55,11 +55,11 @@ function WebhookForm({ webhook, onMade, onChanged }: FormProps) {
   const { t } = useTranslation("webhooks");
   const actions = useWebhookActions();
   const notices = useNotices();
-  const repeatKey = useRepeatKey();
+  const repeat = useRepeatKey();
   const request = useRequest(async ({ url, kinds }: Values) => {
     const body = { url: url.trim(), kinds };
     if (webhook === null) {
-      onMade((await actions.create(body, repeatKey(body))).secret ?? "");
+      onMade((await repeat(body, actions.create)).secret ?? "");
       return;
     }
     await actions.change(webhook, body);
