@@ -42,7 +42,7 @@ from zerogo.net.redis_place import RedisPlace, one_connection
 from zerogo.secret import Secret
 
 PREFIX = "zerogo:exits:"
-REPLY_SECONDS = 1
+REPLY_SECONDS = 3
 WAITING_LIMIT = 512
 """Requests under way: two for each gateway."""
 _NAME_BYTES = 16
