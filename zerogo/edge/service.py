@@ -111,6 +111,8 @@ class EdgeService(Service):
     def _show(self, fleet: EdgeFleet) -> None:
         site = Site(StatusPage(fleet))
         site.noisy = False
+        # The page asks once a second: one line for each would leave nothing else in the log.
+        site.log = lambda request: None  # type: ignore[method-assign]
         try:
             self._page = self._around.reactor.listenTCP(self._config.status_port, site, interface="127.0.0.1")
         except CannotListenError:

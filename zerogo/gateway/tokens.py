@@ -25,6 +25,8 @@ from zerogo.noise.identity import Identity
 
 SECRET_FILE = "edge-secret"  # noqa: S105 - the name of a file
 TOKEN_FILE = "edge-token"  # noqa: S105 - likewise
+DENIED_SECONDS = 60.0
+"""After which an edge that is kept out asks again, since it may be let in by then."""
 
 
 def load_or_create_secret(directory: Path, rng: RandomBytes) -> bytes:
@@ -64,7 +66,7 @@ class KeyedEdges:
                 return fail(EdgeRefused("this gateway knows no keys of edges yet", retry_seconds=5.0))
             return fail(EdgeRefused("the token is not good here, or was revoked", is_final=True))
         if edge in self._denied:
-            return fail(EdgeRefused("this edge is not wanted here", is_final=True))
+            return fail(EdgeRefused("this edge is not wanted here", retry_seconds=DENIED_SECONDS))
         return succeed(EdgeProfile.of(edge, join, address))
 
     def arrived(self, profile: EdgeProfile) -> None:
@@ -88,7 +90,7 @@ class TokenEdges:
         if join.secret is None or not hmac.compare_digest(join.secret, self._secret):
             return fail(EdgeRefused("the token is not of this gateway, or was replaced", is_final=True))
         if edge in self._denied:
-            return fail(EdgeRefused("this edge is not wanted here", is_final=True))
+            return fail(EdgeRefused("this edge is not wanted here", retry_seconds=DENIED_SECONDS))
         return succeed(EdgeProfile.of(edge, join, address))
 
     def arrived(self, profile: EdgeProfile) -> None:

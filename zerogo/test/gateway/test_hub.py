@@ -48,11 +48,11 @@ class HubTests(SynchronousTestCase):
         welcome, _, _ = self.come()
         self.assertEqual((welcome.seen, welcome.is_resumed, self.chosen()), ("192.0.2.9", False, str(ADA)))
 
-    def test_a_wrong_secret_and_a_denied_edge_are_refused_for_good(self) -> None:
-        for edge, secret in ((ADA, b"x" * 20), (ADA, None), (BEA, SECRET)):
+    def test_a_wrong_secret_is_refused_for_good_and_a_denied_edge_may_ask_again(self) -> None:
+        for edge, secret, final in ((ADA, b"x" * 20, True), (ADA, None, True), (BEA, SECRET, False)):
             answer, driver = self.successResultOf(self.hub.join(edge, Join(secret=secret), "192.0.2.9"))
             assert isinstance(answer, Refusal)
-            self.assertTrue(answer.is_final)
+            self.assertEqual((answer.is_final, answer.retry_seconds), (final, 0.0 if final else 60.0))
             self.assertIsNone(driver)
 
     def test_an_edge_without_its_carrier_takes_no_streams_and_finds_its_tunnel_again(self) -> None:
