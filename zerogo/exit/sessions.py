@@ -183,8 +183,9 @@ class Routes:
                 return self._pool.choose(demand, now)
 
     def would_take(self, grant: Grant, demand: Demand, now: float) -> EdgeState | None:
-        """What `edge_for` would give, without taking it."""
+        """What `edge_for` would give, without taking it; of what would have to be claimed first, what is wanted."""
         trial = Routes(self._pool)
+        trial.is_alone = self.is_alone or self.question(grant, demand, now) is not None
         trial._leased, trial._turns = dict(self._leased), dict(self._turns)
         trial._holds = OrderedDict(
             (key, copy(hold) if key[0] == grant.user else hold) for key, hold in self._holds.items()

@@ -147,6 +147,15 @@ class CommonsTests(ControlledCase):
         self.assertEqual(edges[::2], edges[1::2])
         self.assertEqual(len(set(edges)), EDGES)
 
+    def test_what_would_be_taken_is_what_is_held_and_else_what_is_wanted(self) -> None:
+        routes, custom = self.one.hub.routes, Route(mode=RouteMode.CUSTOM)
+        mine = self.edge(self.one, "ann")
+        self.wait(EDGE_SECONDS - STEP_SECONDS)
+        for user, expected in (("ann", {mine}), ("eve", {f"e{n}" for n in range(1, EDGES)} | {EDGE.edge})):
+            state = routes.would_take(Grant(user=user, route=custom), DEMAND, self.clock.seconds())
+            self.assertIn(state and state.profile.edge, expected)
+        self.assertEqual(list(routes._leased), [mine])
+
     def test_an_exclusive_edge_that_failed_is_left_for_another_one_which_holds_at_both(self) -> None:
         first = self.edge(self.one, "ann")
         second = self.edge(self.one, "ann", tried=first)
