@@ -14,6 +14,7 @@ from collections.abc import Callable
 from attrs import define, field
 
 from zerogo.dataplane.band import band_of, flow_hash
+from zerogo.dataplane.door import is_for_us
 from zerogo.dataplane.interface import (
     KEEPALIVE_SECONDS,
     REJECT_AFTER_SECONDS,
@@ -36,7 +37,6 @@ from zerogo.dataplane.interface import (
 from zerogo.dataplane.packet import network_offset
 from zerogo.errors import LocalError, ParseError, RemoteError
 from zerogo.ids import ChannelAddress, Endpoint, NodeId, RouteAddress, SideAddress, SocketAddress
-from zerogo.noise.cookie import mac
 from zerogo.noise.keys import SessionKeys
 from zerogo.noise.session import TransportSession
 from zerogo.policy.decisions import Decided, DecisionTable
@@ -46,7 +46,6 @@ from zerogo.switch.storm import StormBudget
 from zerogo.turn.message import emit_channel_data, parse_channel_data
 from zerogo.wire.datagram import TYPE_FORWARD, DatagramKind, classify
 from zerogo.wire.forward import Forward, emit_forward, first_forward, parse_forward
-from zerogo.wire.handshake import MAC_BYTES
 from zerogo.wire.probe import answer_to_probe
 from zerogo.wire.route import overhead_bytes, parse_forward_header
 from zerogo.wire.transport import (
@@ -279,10 +278,7 @@ class MemoryPlane:
         self._take(channel_data.data, ChannelAddress(relay, channel_data.number))
 
     def _is_meant_for_us(self, handshake: bytes) -> bool:
-        if self._settings is None:
-            return True
-        covered, mac1 = handshake[: -2 * MAC_BYTES], handshake[-2 * MAC_BYTES : -MAC_BYTES]
-        return mac(self._settings.mac1_key, covered) == mac1
+        return self._settings is None or is_for_us(self._settings.mac1_key, handshake)
 
     def _open(self, data: bytes, source: Endpoint) -> None:
         is_forward = data[0] == TYPE_FORWARD

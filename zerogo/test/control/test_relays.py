@@ -170,6 +170,16 @@ class ChannelTests(SynchronousTestCase):
         self.assertEqual(len(self.told(self.ann, RelayCredentials)), before + 2)
         self.assertEqual(len(self.told(self.bob, RelayCredentials)), before + 1)
 
+    def test_none_are_renewed_while_it_is_in_question_whether_somebody_is_a_member(self) -> None:
+        before = len(self.told(self.ann, RelayCredentials))
+        connection = next(iter(self.pair.coordinator._connections.values()))
+        connection.passwords_at, connection.is_asked = self.pair.now, True
+        self.pair.advance(2.0)
+        self.assertEqual(len(self.told(self.ann, RelayCredentials)), before)
+        connection.is_asked = False
+        self.pair.advance(2.0)
+        self.assertEqual(len(self.told(self.ann, RelayCredentials)), before + 1)
+
     def test_a_grant_is_for_the_address_that_the_other_dials_from(self) -> None:
         self.grant(self.ann)
         (event,) = self.told(self.ann, PeersGranted)
