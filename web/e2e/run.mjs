@@ -3,6 +3,7 @@ import { openBrowser, openPage, screenshot } from "./browser.mjs";
 import { check, fact, failed, onFailure } from "./conversation.mjs";
 import { bootstrap } from "./firstUser.mjs";
 import { joinTwo } from "./joinTwo.mjs";
+import { exitsStory } from "./exitsStory.mjs";
 import { keepLog, readLog } from "./flowStory.mjs";
 import { hostileNames } from "./hostileNames.mjs";
 import { linkStory } from "./linkStory.mjs";
@@ -19,6 +20,7 @@ try {
   await linkStory(page, network);
   await keepLog(page, network);
   await policyStory(page, network);
+  await exitsStory(page);
   await looks(browser, page, network);
   await readLog(browser, page, network);
   await hostileNames(page, network);
