@@ -7,6 +7,7 @@ Where systemd runs a role, it is systemd's to start and stop; this is for everyt
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 _LOG_TAIL = 8192
 _TWISTD_ADVICE = "Please look at log file"
+_TWISTD_WRAPPING = re.compile(r"""An error has occurred: b(['"])(.*)\1""")
 """twistd's last line where a daemon ended; the line before says more."""
 _COMPLAINT = " zerogo: "
 """What a role says last where it cannot start, after date and level (`zerogo.observe.service`)."""
@@ -140,4 +142,7 @@ class Daemon:
 
 def _last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(_TWISTD_ADVICE)]
-    return lines[-1].removeprefix(_COMPLAINT.lstrip()) if lines else ""
+    last = lines[-1].removeprefix(_COMPLAINT.lstrip()) if lines else ""
+    # What the child told before it had a log is wrapped by twistd, as the representation of bytes.
+    wrapped = _TWISTD_WRAPPING.fullmatch(last)
+    return wrapped[2] if wrapped else last

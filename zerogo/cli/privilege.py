@@ -20,21 +20,23 @@ class NeedsRoot(EnvironmentFault):
 
 
 def may_make_devices(process_status: Path = PROCESS_STATUS) -> bool:
-    """Whether this process is root or holds CAP_NET_ADMIN (`CapEff` of proc(5), hexadecimal)."""
-    if os.geteuid() == 0:
-        return True
+    """Whether this process holds CAP_NET_ADMIN (`CapEff` of proc(5), hexadecimal), which root in a container may lack.
+    Where that cannot be read, whether it is root."""
     try:
         lines = process_status.read_text(encoding="ascii", errors="replace").splitlines()
-        held = next((line.partition(":")[2] for line in lines if line.startswith("CapEff:")), "0")
+        held = next(line.partition(":")[2] for line in lines if line.startswith("CapEff:"))
         return bool(int(held, 16) >> CAP_NET_ADMIN & 1)
-    except (OSError, ValueError):
-        return False
+    except (OSError, ValueError, StopIteration):
+        return os.geteuid() == 0
 
 
 def require_devices(what: str) -> None:
     """Raises `NeedsRoot` where `what` ("joining") could not make its network device."""
-    if not may_make_devices():
-        raise NeedsRoot(f"{what} needs root (it makes a network device): run it with sudo")
+    if may_make_devices():
+        return
+    if os.geteuid() == 0:
+        raise NeedsRoot(f"{what} makes a network device, and root may not here: give the container NET_ADMIN")
+    raise NeedsRoot(f"{what} needs root (it makes a network device): run it with sudo")
 
 
 def is_there(path: Path) -> bool:

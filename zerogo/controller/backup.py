@@ -190,7 +190,7 @@ def _unpack(path: Path, directory: Path) -> Manifest:
                 if name in manifest.sha256:
                     _extract(archive, name, directory / name)
     except (OSError, tarfile.TarError, EOFError, msgspec.MsgspecError, ValueError, KeyError) as error:
-        raise BackupRefused(f"{path} is not a backup of a controller: {type(error).__name__}") from error
+        raise BackupRefused(f"{path} is not a backup of a controller, or is damaged") from error
     missing = {DATABASE_FILE, IDENTITY_FILE} - set(manifest.sha256)
     if manifest.format != FORMAT or missing or set(manifest.sha256) - {DATABASE_FILE, *KEY_FILES}:
         raise BackupRefused(f"{path} is a backup in a form that this release does not know")

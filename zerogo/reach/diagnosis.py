@@ -109,7 +109,12 @@ def _machine(machine: MachineFacts) -> Iterator[Finding]:
             "Load the module (`modprobe tun`); in a container, give it `--device /dev/net/tun`.",
         )
     elif not machine.may_make_devices:
-        yield Finding("device", Standing.NOTE, "Only root may make network devices.", "Run this with sudo to see more.")
+        yield Finding(
+            "device",
+            Standing.NOTE,
+            "This user may make no network devices.",
+            "Run this with sudo; give a container NET_ADMIN.",
+        )
     else:
         yield _fine("device", "Ethernet devices can be made.")
     if machine.state_complaint:

@@ -54,6 +54,12 @@ class DaemonTests(SynchronousTestCase):
         self.twistd("import sys; sys.exit('An error has occurred: disk full\\nPlease look at log file for more.')")
         self.assertIn("disk full", str(self.assertRaises(RoleFailed, self.daemon.start, [])))
 
+    def test_what_twistd_wraps_is_told_without_its_wrapping(self) -> None:
+        self.twistd(
+            """import sys; sys.exit("An error has occurred: b'no permission'\\nPlease look at log file for more.")"""
+        )
+        self.assertEqual(str(self.assertRaises(RoleFailed, self.daemon.start, [])), "no permission")
+
     def test_a_wrong_option_is_the_roles_sentence_alone(self) -> None:
         error = self.assertRaises(RoleFailed, self.daemon.start, ["--port", "none"])
         self.assertTrue(str(error).startswith("--port: 'none'"), str(error))

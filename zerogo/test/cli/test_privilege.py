@@ -20,6 +20,7 @@ class PrivilegeTests(SynchronousTestCase):
     def test_root_may(self) -> None:
         self.become(0)
         self.assertTrue(may_make_devices(Path("/nonexistent")))
+        self.patch(may_make_devices, "__defaults__", (Path("/nonexistent"),))
         require_devices("joining")
 
     def test_a_user_may_with_the_capability_alone(self) -> None:
@@ -32,6 +33,13 @@ class PrivilegeTests(SynchronousTestCase):
         self.become(1000)
         for path in (Path("/nonexistent"), self.process_status(""), self.process_status("CapEff:\tx\n")):
             self.assertFalse(may_make_devices(path))
+
+    def test_root_in_a_container_may_lack_the_capability(self) -> None:
+        self.become(0)
+        path = self.process_status("CapEff:\t00000000a80425fb\n")
+        self.assertFalse(may_make_devices(path))
+        self.patch(may_make_devices, "__defaults__", (path,))
+        self.assertIn("give the container NET_ADMIN", str(self.assertRaises(NeedsRoot, require_devices, "joining")))
 
     def test_a_user_is_told_what_to_do(self) -> None:
         self.become(1000)
