@@ -7,6 +7,7 @@ from zerogo.control.channel import (
     EXIT,
     EXIT_FRAME_LIMIT,
     FRAME_LIMIT,
+    MORE_FOLLOWS,
     TAG_BYTES,
     ChannelBroken,
     ChannelInitiator,
@@ -108,6 +109,12 @@ class ChannelTests(SynchronousTestCase):
             with self.assertRaises(ChannelBroken):
                 for frame in tamper(list(self.agent.outgoing())):
                     self.controller.receive(frame)
+
+    def test_an_authentic_frame_without_flags_or_with_an_empty_piece_is_refused(self) -> None:
+        for plaintext in (b"", bytes([MORE_FOLLOWS])):
+            self.setUp()
+            self.open()
+            self.assertRaises(ParseError, self.controller.receive, self.agent.sealed(plaintext))
 
     def test_a_controller_with_other_keys_is_refused_before_anything_is_sent(self) -> None:
         stranger = ChannelResponder(AGENT, seeded("r"))
