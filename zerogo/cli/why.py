@@ -95,7 +95,8 @@ def _dropped_words(status: StatusReport) -> list[str]:
 
 def policy_sentence(name: str, policy: PolicyReport) -> str:
     """What the network's policy lets pass, for a person."""
-    ours, theirs = ("; ".join(words) for words in (policy.we_may_open, policy.it_may_open))
+    # Rules for both families of IP are told in the same words.
+    ours, theirs = ("; ".join(dict.fromkeys(words)) for words in (policy.we_may_open, policy.it_may_open))
     if not ours and not theirs:
         return f"The network's policy lets nothing pass between this machine and {name}."
     return (

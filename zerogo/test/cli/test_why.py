@@ -107,10 +107,10 @@ class WhyTests(SynchronousTestCase):
         closed = PolicyReport(we_may_open=[], it_may_open=[])
         self.agent.peer_list = [msgspec.structs.replace(BOB, policy=closed)]
         self.assertIn("policy lets nothing pass between this machine and bob.\n", self.why("bob").output)
-        some = PolicyReport(we_may_open=["tcp 22", "icmp"], it_may_open=[])
+        some = PolicyReport(we_may_open=["tcp 22", "icmp", "icmp"], it_may_open=[])
         self.agent.peer_list = [msgspec.structs.replace(BOB, policy=some)]
         self.assertIn("this machine may open tcp 22; icmp there, bob nothing here.\n", self.why("bob").output)
-        self.assertEqual(["tcp 22", "icmp"], json.loads(self.why("bob", "--json").output)["policy"]["we_may_open"])
+        self.assertEqual(["tcp 22", "icmp", "icmp"], json.loads(self.why("bob", "--json").output)["policy"]["we_may_open"])
 
     def test_who_is_not_known_is_asked_for(self) -> None:
         self.assertIsInstance(self.why("bobb").exception, NoSuchPeer)
