@@ -110,7 +110,9 @@ class WhyTests(SynchronousTestCase):
         some = PolicyReport(we_may_open=["tcp 22", "icmp", "icmp"], it_may_open=[])
         self.agent.peer_list = [msgspec.structs.replace(BOB, policy=some)]
         self.assertIn("this machine may open tcp 22; icmp there, bob nothing here.\n", self.why("bob").output)
-        self.assertEqual(["tcp 22", "icmp", "icmp"], json.loads(self.why("bob", "--json").output)["policy"]["we_may_open"])
+        self.assertEqual(
+            ["tcp 22", "icmp", "icmp"], json.loads(self.why("bob", "--json").output)["policy"]["we_may_open"]
+        )
 
     def test_who_is_not_known_is_asked_for(self) -> None:
         self.assertIsInstance(self.why("bobb").exception, NoSuchPeer)
