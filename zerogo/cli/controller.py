@@ -25,7 +25,7 @@ from zerogo.config.load import default_path, load
 from zerogo.config.private_file import write_private
 from zerogo.config.values import DATABASE
 from zerogo.control.token import emit_base32
-from zerogo.controller.backup import Backup, adopt, back_up, restore, unpacked
+from zerogo.controller.backup import Backup, adopt, back_up, check_stopped, restore, unpacked
 from zerogo.controller.places import RESET_FILE, TOKEN_SEED_FILE, database_place
 from zerogo.errors import EnvironmentFault, LocalError, RemoteError
 from zerogo.secret import Secret
@@ -106,6 +106,7 @@ def back_up_(path: Path | None, config_path: Path | None, state_dir: Path | None
 def restore_(path: Path, yes: bool, config_path: Path | None, state_dir: Path | None) -> None:
     """Put the backup PATH in place of the controller's database; the controller must be stopped."""
     config = _config(config_path, state_dir)
+    check_stopped(config)
     with unpacked(path) as backup:
         _describe(backup)
         if not yes:

@@ -32,7 +32,7 @@ from zerogo.config.private_file import make_private_directory, read_private, wri
 from zerogo.controller.places import DATABASE_FILE, ONION_FILE, TOKEN_SEED_FILE, database_place
 from zerogo.errors import EnvironmentFault, RemoteError
 from zerogo.store.check import Finding, examine
-from zerogo.store.snapshot import inspect, install, take
+from zerogo.store.snapshot import check_unused, inspect, install, take
 
 FORMAT = 1
 MANIFEST_FILE = "manifest.json"
@@ -125,6 +125,11 @@ def unpacked(path: Path) -> Iterator[Backup]:
         if str(own.node_id) != manifest.controller:
             raise BackupRefused(f"the key in {path} is not the one of controller {manifest.controller}")
         yield Backup(manifest, directory, findings)
+
+
+def check_stopped(config: ControllerConfig) -> None:
+    """Raise `DatabaseInUse` where a controller runs on the database that a backup would replace."""
+    check_unused(database_place(config))
 
 
 def restore(config: ControllerConfig, backup: Backup, unix_now: float) -> Path | None:

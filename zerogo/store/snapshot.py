@@ -73,6 +73,13 @@ def inspect(path: Path, look: Callable[[Connection], Iterable[Value]]) -> list[V
         engine.dispose()
 
 
+def check_unused(place: Path | Secret) -> None:
+    """Raise `DatabaseInUse` where a controller uses the database, or another `StoreFault`; none has to be there."""
+    if isinstance(place, Secret) or place.exists():
+        with _held(place):
+            pass
+
+
 def install(copy: Path, place: Path | Secret, keep_in: Path, taken_at: float, unix_now: float) -> Path | None:
     """Let a copy that was taken at `taken_at` follow the database at `place`, which nobody may use meanwhile; returns
     where that one was kept: beside a file, for a server in the directory `keep_in`. Raises `DatabaseInUse` or another
