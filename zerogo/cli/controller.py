@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime
 import secrets
+import shlex
 import shutil
 import sys
 import tempfile
@@ -33,6 +34,16 @@ from zerogo.store.check import Finding, examine
 from zerogo.store.snapshot import examine_place, move
 
 RESET_SECRET_BYTES = 20
+RESCUES = (
+    ("zerogo users", "who is there"),
+    ("zerogo users password NAME", "a new password, asked for"),
+    ("zerogo users reset-second-factor NAME", "where the second factor is lost"),
+    ("zerogo users enable NAME", "where NAME is kept out"),
+    ("zerogo users role NAME owner", "where no owner is left who can"),
+    ("zerogo users create NAME --role owner", "where nobody else is there"),
+)
+"""What helps an owner who cannot log in, on the controller's machine, and when."""
+RESCUE_COLUMNS = max(len(command) for command, _ in RESCUES)
 _STANDARD_OUTPUT = Path("-")
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
@@ -200,13 +211,18 @@ def _place(text: str) -> Path | Secret:
 @controller.command("reset-admin")
 @_options
 def reset_admin(config_path: Path | None, state_dir: Path | None) -> None:
-    """Make a secret with which an owner who cannot log in sets a new password, once, within a day."""
+    """For an owner who cannot log in: tell what helps on this machine, and make a secret, good once and for a day, with
+    which somebody elsewhere sets a new password."""
     config = _config(config_path, state_dir)
     if not (config.state_dir / IDENTITY_FILE).exists():
         raise EnvironmentFault(f"there is no controller in {config.state_dir}")
     secret = emit_base32(secrets.token_bytes(RESET_SECRET_BYTES))
     write_private(config.state_dir / RESET_FILE, secret.encode() + b"\n")
-    click.echo(f"The secret: {secret}")
-    click.echo("It is good once, within 24 hours, for the controller with this state directory:")
-    click.echo('  POST /api/v1/bootstrap {"secret": ..., "name": NAME, "password": NEW PASSWORD}')
+    option = "" if state_dir is None else f" --state-dir {shlex.quote(str(state_dir.absolute()))}"
+    click.echo("On this machine no login is needed, nor the secret below. While the controller runs, as root:")
+    for command, reason in RESCUES:
+        click.echo(f"  {command + option:<{RESCUE_COLUMNS + len(option)}}  # {reason}")
+    click.echo(f"For somebody who is elsewhere, a secret, good once within 24 hours: {secret}")
+    click.echo("  curl -H 'Content-Type: application/json' -d @- URL/api/v1/bootstrap  # the dashboard's URL; then type")
+    click.echo(f'  {{"secret": "{secret}", "name": "NAME", "password": "NEW PASSWORD"}}')
     click.echo("The user NAME then is an owner with that password, and all sessions of that user end.")

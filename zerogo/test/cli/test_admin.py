@@ -1,9 +1,11 @@
 import json
+import shlex
 
 from sqlalchemy import update
 
 from zerogo.cli.api_tokens import tokens
 from zerogo.cli.audit import AuditBroken, audit
+from zerogo.cli.controller import RESCUES
 from zerogo.cli.invite import invite
 from zerogo.cli.keys import keys
 from zerogo.cli.members import members
@@ -38,6 +40,20 @@ class AdminTests(CommandCase):
         self.assertEqual([user["name"] for user in json.loads(self.run_ok(users, "--json"))], ["ann"])
         self.assertIn("no user 'bob'", self.refusal(users, "delete", "bob"))
         self.assertIn("must have an owner", self.refusal(users, "delete", "ann"))
+
+    def test_what_an_owner_who_cannot_log_in_is_told_to_type_helps(self) -> None:
+        self.add_user("ann", "owner")
+        self.add_user("bob", "user")
+        self.run_ok(users, "disable", "bob")
+        for command, _ in RESCUES:
+            name = "carol" if " create " in command else "bob"
+            typed = shlex.split(command.replace("NAME", name))
+            self.assertEqual(typed[:2], ["zerogo", "users"])
+            result = self.invoke(users, *typed[2:], answer="another password\n")
+            self.assertEqual(result.exit_code, 0, f"{command}: {result.output} {result.exception!r}")
+        for name in ("bob", "carol"):
+            token = self.login(name, "another password").json["token"]
+            self.assertEqual(self.call("GET", "/me", token=token).json["role"], "owner")
 
     def test_tokens_are_made_listed_and_deleted(self) -> None:
         self.add_user("ann", "owner")

@@ -115,6 +115,7 @@ class ControllerCommandTests(SynchronousTestCase):
         said = self.run_ok("reset-admin")
         secret = read_private(self.state / RESET_FILE, 200).decode().strip()
         self.assertIn(secret, said)
+        self.assertIn(f"zerogo users password NAME --state-dir {self.state} ", said)
         self.assertNotIn(secret, self.run_ok("check"))
 
     def test_no_secret_is_made_where_there_is_no_controller(self) -> None:
