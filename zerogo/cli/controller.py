@@ -223,6 +223,8 @@ def reset_admin(config_path: Path | None, state_dir: Path | None) -> None:
     for command, reason in RESCUES:
         click.echo(f"  {command + option:<{RESCUE_COLUMNS + len(option)}}  # {reason}")
     click.echo(f"For somebody who is elsewhere, a secret, good once within 24 hours: {secret}")
-    click.echo("  curl -H 'Content-Type: application/json' -d @- URL/api/v1/bootstrap  # the dashboard's URL; then type")
+    click.echo(
+        "  curl -H 'Content-Type: application/json' -d @- URL/api/v1/bootstrap  # the dashboard's URL; then type"
+    )
     click.echo(f'  {{"secret": "{secret}", "name": "NAME", "password": "NEW PASSWORD"}}')
     click.echo("The user NAME then is an owner with that password, and all sessions of that user end.")
