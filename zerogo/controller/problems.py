@@ -10,7 +10,7 @@ import msgspec
 
 from zerogo.control.messages import RefusalCode
 from zerogo.errors import ParseError, ZeroGoError
-from zerogo.store.errors import Conflict, Forbidden, JoinRefused, NotFound, Stale, StoreBusy, StoreFault
+from zerogo.store.errors import Conflict, Forbidden, JoinRefused, NotFound, Stale, StoreBusy, StoreFault, StoreFull
 
 CONTENT_TYPE = "application/problem+json"
 CODES: dict[str, int] = {
@@ -94,6 +94,8 @@ def problem_of(error: ZeroGoError) -> Problem:
             return Problem(422, "invalid", sentence)
         case StoreBusy():
             return Problem(503, "busy", sentence, {"Retry-After": "1"})
+        case StoreFull():
+            return Problem(503, "store-failed", "the controller cannot use its database: the disk it is on is full")
         case StoreFault():
             return Problem(503, "store-failed", "the controller cannot use its database: see its log")
         case _:

@@ -23,7 +23,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from zerogo.secret import Secret
-from zerogo.store.errors import DatabaseInUse, StoreFault, cause_of
+from zerogo.store.errors import DatabaseInUse, StoreFault, StoreFull, cause_of, is_full
 from zerogo.store.migrate import migrate_file
 from zerogo.store.postgresql import migrate_server, server_engine
 
@@ -115,7 +115,8 @@ class Database:
 
 
 def _fault(error: SQLAlchemyError) -> StoreFault:
-    return StoreFault(f"the database failed: {cause_of(error)}")
+    kind = StoreFull if is_full(error) else StoreFault
+    return kind(f"the database failed: {cause_of(error)}")
 
 
 def lock_file(path: Path) -> int:

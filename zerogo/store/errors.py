@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from sqlalchemy.exc import DBAPIError
 
 from zerogo.control.messages import RefusalCode
 from zerogo.errors import EnvironmentFault, RemoteError
+
+FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+"""SQLite's codes: the file cannot grow, or its file of shared memory."""
+DISK_FULL = "53100"
+"""SQLSTATE of PostgreSQL."""
 
 
 class StoreFault(EnvironmentFault):
@@ -18,6 +25,12 @@ class StoreBusy(StoreFault):
     """The database has too much to do; try again later."""
 
     code = "E-STORE-BUSY"
+
+
+class StoreFull(StoreFault):
+    """The disk that the database is on is full."""
+
+    code = "E-STORE-FULL"
 
 
 class DatabaseInUse(StoreFault):
@@ -73,8 +86,20 @@ class JoinRefused(RemoteError):
 
 def cause_of(error: BaseException) -> str:
     """One line about what went wrong, without the statement and its values."""
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    if is_full(error):
+        return "the disk is full"
+    cause = _origin(error)
     return f"{type(cause).__name__}: {' '.join(str(cause).split())[:200]}"
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether the database had no room left on its disk."""
+    cause = _origin(error)
+    return getattr(cause, "sqlite_errorcode", None) in FULL or getattr(cause, "sqlstate", None) == DISK_FULL
+
+
+def _origin(error: BaseException) -> BaseException:
+    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
 
 
 def check_tag(found: str, expected: str | None) -> None:

@@ -23,7 +23,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from zerogo.store.errors import DatabaseNewer, MigrationFailed, StoreFault, cause_of
+from zerogo.store.errors import DatabaseNewer, MigrationFailed, StoreFault, StoreFull, cause_of, is_full
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 SPACE_FACTOR = 3
@@ -56,6 +56,8 @@ def migrate_file(engine: Engine, path: Path) -> Path | None:
         with engine.connect() as connection, connection.begin():
             schema = schema_of(connection)
     except SQLAlchemyError as error:
+        if is_full(error):
+            raise StoreFull(f"{path} cannot be opened: {cause_of(error)}") from error
         raise StoreFault(f"{path} is not a database of a controller: {cause_of(error)}") from error
     head = newest_schema()
     if schema == head:
@@ -91,7 +93,9 @@ def _upgrade(engine: Engine, path: Path, backup: Path | None) -> None:
                 upgrade(connection)
                 _check_result(connection)
     except Exception as error:
-        kept = "" if backup is None else f"; a copy from before is at {backup}"
+        if backup is None:
+            raise MigrationFailed(f"{path} could not be made: {cause_of(error)}") from error
+        kept = f"; a copy from before is at {backup}"
         raise MigrationFailed(f"{path} could not be migrated and is as it was{kept}: {cause_of(error)}") from error
 
 

@@ -94,8 +94,8 @@ def _upgrade(connection: Connection, schema: str | None, where: str, keep_in: Pa
     try:
         upgrade(connection)
     except Exception as error:
-        told = "" if kept is None else f"; a copy from before is at {kept}"
-        raise MigrationFailed(f"{where} could not be migrated and is as it was{told}: {cause_of(error)}") from error
+        told = "made" if kept is None else f"migrated and is as it was; a copy from before is at {kept}"
+        raise MigrationFailed(f"{where} could not be {told}: {cause_of(error)}") from error
     return kept
 
 

@@ -12,7 +12,7 @@ from zerogo.controller.routes import ROUTES
 from zerogo.controller.user_routes import SCOPES
 from zerogo.store import api_tokens, tables, users
 from zerogo.store.api_tokens import NewApiToken
-from zerogo.store.errors import StoreFault
+from zerogo.store.errors import StoreFault, StoreFull
 from zerogo.store.paging import Paging
 from zerogo.store.users import Actor
 from zerogo.store.values import Role
@@ -301,6 +301,15 @@ class RequestTests(ApiCase):
         reply = self.call("GET", "/networks")
         self.assertEqual((reply.status, reply.json["code"]), (503, "store-failed"))
         self.assertNotIn("/secret/path", reply.text)
+
+    def test_a_full_disk_is_told_to_the_caller(self) -> None:
+        def fail(*_: object) -> None:
+            raise StoreFull("the disk is full")
+
+        self.patch(self.database, "read", fail)
+        reply = self.call("GET", "/networks")
+        self.assertEqual((reply.status, reply.json["code"]), (503, "store-failed"))
+        self.assertIn("disk it is on is full", reply.json["detail"])
 
     def test_a_bug_is_logged_and_shows_nothing(self) -> None:
         def fail(*_: object) -> None:

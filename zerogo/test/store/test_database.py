@@ -6,7 +6,7 @@ from sqlalchemy.exc import IntegrityError
 
 from zerogo.store import database, networks
 from zerogo.store.database import Database
-from zerogo.store.errors import DatabaseInUse, StoreFault
+from zerogo.store.errors import DatabaseInUse, StoreFault, StoreFull
 from zerogo.store.networks import NewNetwork
 from zerogo.test.store.stock import NOW, ONLY_SQLITE, StoreCase
 
@@ -57,7 +57,7 @@ class DatabaseTests(StoreCase):
 
         self.database.write(limit, 1)
         kept: list[str] = []
-        with self.assertRaises(StoreFault) as caught:
+        with self.assertRaises(StoreFull) as caught:
             for number in range(1000):
                 self.database.write(self.put, f"key {number}", "x" * 1000)
                 kept.append(f"key {number}")

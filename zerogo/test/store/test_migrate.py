@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.control.relays import Servers
@@ -107,6 +107,17 @@ class MigrationTests(SynchronousTestCase):
 
     def test_a_new_file_needs_no_copy(self) -> None:
         self.assertEqual(list(self.path.parent.glob("*.before-*")), [])
+
+    def test_a_new_file_on_a_full_disk_is_not_said_to_be_migrated(self) -> None:
+        def cramped(connection: Connection) -> None:
+            connection.exec_driver_sql("PRAGMA max_page_count = 2")
+            connection.exec_driver_sql("CREATE TABLE wide (x)")
+            connection.exec_driver_sql("INSERT INTO wide VALUES (zeroblob(100000))")
+
+        self.patch(migrate, "upgrade", cramped)
+        path = self.path.with_name("new.db")
+        error = self.assertRaises(MigrationFailed, Database.open_file, path)
+        self.assertEqual(f"{path} could not be made: the disk is full", str(error))
 
     def test_an_older_file_is_copied_then_migrated(self) -> None:
         self.add_step("pass")
