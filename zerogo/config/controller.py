@@ -110,8 +110,9 @@ class ControllerConfig:
     better kept in ~/.pgpass, where PostgreSQL's own programs find it too."""
     redis: Secret | None = option(REDIS, None, "redis://127.0.0.1:6379")
     """Where several controllers use one PostgreSQL database: the Redis server by which they tell each other what
-    changed, and in which they keep what exits have to agree on, redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH;
-    without it, PostgreSQL does the first too, and the second holds for each controller's gateways only."""
+    changed, and in which they keep what exits have to agree on, redis://HOST:PORT/DATABASE (a number, 0 if left out),
+    rediss:// likewise or unix:///PATH; without it, PostgreSQL does the first too, and the second holds for each
+    controller's gateways only."""
     metrics_listen: SocketAddress | None = option(SOCKET_ADDRESS, None, "127.0.0.1:9642")
     """Address and TCP port for monitoring: /metrics for Prometheus, /health and /ready; without it, nowhere. Whoever
     reaches it may read the figures."""

@@ -216,15 +216,16 @@ def _show_url(value: Secret) -> str:
 
 
 def _parse_redis(branch: Branch) -> Secret:
-    right = "redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH"
+    right = "redis://HOST:PORT/DATABASE, rediss://HOST:PORT/DATABASE (a number, 0 if left out) or unix:///PATH"
     value = _text(branch, right)
     try:
         parts = urlsplit(value)
-        is_place = bool(parts.hostname) if parts.scheme in ("redis", "rediss") else len(parts.path) > 1
+        is_number = re.fullmatch(r"(/[0-9]{0,4})?", parts.path, re.ASCII) is not None
+        is_place = bool(parts.hostname) and is_number if parts.scheme in ("redis", "rediss") else len(parts.path) > 1
         is_usable = parts.scheme in ("redis", "rediss", "unix") and is_place and (parts.port or 1) > 0
     except ValueError:
         is_usable = False
-    if not is_usable or re.search(r"\s", value):
+    if not is_usable or parts.query or parts.fragment or re.search(r"\s", value):
         raise ValueRefused(f"this is not the URL of a Redis server; write {right}")
     return Secret(value)
 

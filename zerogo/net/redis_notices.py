@@ -28,11 +28,11 @@ class _Subscriber(SubscriberProtocol):  # type: ignore[misc]
     """The connection that listens."""
 
     def connectionMade(self) -> Any:
-        made = super().connectionMade()
-        made.addCallback(lambda _: self.subscribe(CHANNEL))
-        made.addCallback(lambda _: self.factory.notices.began())
-        made.addErrback(lambda failure: _log.debug("no word of other controllers: {reason}", reason=failure.value))
-        return made
+        ready = self.whenConnected()
+        ready.addCallback(lambda _: self.subscribe(CHANNEL))
+        ready.addCallback(lambda _: self.factory.notices.began())
+        ready.addErrback(lambda failure: _log.debug("no word of other controllers: {reason}", reason=failure.value))
+        return super().connectionMade()
 
     def messageReceived(self, pattern: object, channel: object, message: object) -> None:
         if isinstance(message, bytes):

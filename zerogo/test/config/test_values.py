@@ -109,10 +109,23 @@ class ValueTests(SynchronousTestCase):
         self.assertIn("SQLite", self.refusal(values.DATABASE, "mysql://u:p@h/d"))
 
     def test_redis_is_a_url(self) -> None:
-        for text in ("redis://127.0.0.1:6379", "rediss://u:pw@redis.example.net", "unix:///run/redis/redis.sock"):
+        for text in (
+            "redis://127.0.0.1:6379",
+            "rediss://u:pw@redis.example.net",
+            "unix:///run/redis/redis.sock",
+            "redis://h:1/3",
+        ):
             self.assertEqual(read(values.REDIS, text), Secret(text))
             self.assertNotIn("pw", values.REDIS.show(Secret(text)))
-        for text in ("127.0.0.1:6379", "redis://", "unix://", "http://x", "redis://u:pw@h:x"):
+        for text in (
+            "127.0.0.1:6379",
+            "redis://",
+            "unix://",
+            "http://x",
+            "redis://u:pw@h:x",
+            "redis://h/x",
+            "redis://h?db=3",
+        ):
             self.assertNotIn("pw", self.refusal(values.REDIS, text))
 
     def test_the_password_of_a_database_is_not_shown(self) -> None:
