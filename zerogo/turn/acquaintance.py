@@ -72,17 +72,29 @@ class Acquaintance:
 
     def rto(self, now: float) -> float:
         """Seconds of patience after the first send."""
-        rto = FIRST_RTO
-        if self._smoothed is not None and now - self._measured_at <= STALE_SECONDS:
-            rto = max(LEAST_RTO, 2 * self._smoothed, self._smoothed + 4 * self._deviation)
-        return min(MOST_RTO, rto * (1 << self._doublings))
+        return min(MOST_RTO, self._measured_rto(now) * (1 << self._doublings))
+
+    def _measured_rto(self, now: float) -> float:
+        if self._smoothed is None or now - self._measured_at > STALE_SECONDS:
+            return FIRST_RTO
+        return max(LEAST_RTO, 2 * self._smoothed, self._smoothed + 4 * self._deviation)
 
     def schedule(self, patience: float, now: float) -> tuple[float, ...]:
         """Seconds after each send, doubled each time, `patience` in all."""
-        step, left = min(self.rto(now), patience / 2), patience
-        steps = []
-        while left > step + LEAST_RTO:
-            steps.append(step)
-            left -= step
-            step = min(2 * step, STEP_LIMIT)
-        return (*steps, left)
+        return _doubled(min(self.rto(now), patience / 2), STEP_LIMIT, patience)
+
+    def check_schedule(self, patience: float, now: float) -> tuple[float, ...]:
+        """The same for so little patience that losses must not use it up: of its four quarters each has a send, however
+        far away the server is. So resends may come before an answer can, and say nothing for `answered`."""
+        quarter = patience / 4
+        return _doubled(min(self._measured_rto(now), quarter), quarter, patience)
+
+
+def _doubled(step: float, limit: float, patience: float) -> tuple[float, ...]:
+    """Steps from the first one to `limit`; what is left at the end goes with the last."""
+    steps, left = [], patience
+    while left > step + LEAST_RTO:
+        steps.append(step)
+        left -= step
+        step = min(2 * step, limit)
+    return (*steps, left)

@@ -325,7 +325,9 @@ class TurnClient:
             self._succeed(request, message, now)
 
     def _measure(self, request: _Request, now: float) -> None:
-        self.acquaintance.answered(request.transaction.sends, request.transaction.rtt(now), now)
+        sends = request.transaction.sends
+        if sends == 1 or not request.is_check:
+            self.acquaintance.answered(sends, request.transaction.rtt(now), now)
 
     def _is_authentic(self, request: _Request, raw: bytes) -> bool:
         return request.key is not None and check_integrity(raw, request.key)
@@ -450,7 +452,9 @@ class TurnClient:
     def _schedule(self, is_check: bool, now: float) -> tuple[float, ...]:
         if self._is_stream:
             return STREAM_SCHEDULE
-        return self.acquaintance.schedule(CHECK_SECONDS if is_check else PATIENCE_SECONDS, now)
+        if is_check:
+            return self.acquaintance.check_schedule(CHECK_SECONDS, now)
+        return self.acquaintance.schedule(PATIENCE_SECONDS, now)
 
     def _signed(self, method: TurnMethod, attributes: tuple[Attribute, ...]) -> tuple[bytes, bytes | None, bytes]:
         """A request: its transaction id, the key that it is protected with, if any, and its bytes."""

@@ -15,6 +15,10 @@ from zerogo.turn.acquaintance import (
     STEP_LIMIT,
     Acquaintance,
 )
+from zerogo.turn.client import CHECK_SECONDS
+
+ANSWERS = st.lists(st.tuples(st.integers(1, 5), st.floats(0.0, 10.0), st.floats(0.0, 1e3)), max_size=20)
+"""Sends, round trip, and seconds since the answer before."""
 
 
 class AcquaintanceTests(SynchronousTestCase):
@@ -58,25 +62,51 @@ class AcquaintanceTests(SynchronousTestCase):
         self.assertEqual(self.rounded(PATIENCE_SECONDS), [0.2, 0.4, 0.8, 1.6, 1.6])
         self.measure(0.001)
         self.assertEqual(self.rounded(PATIENCE_SECONDS), [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 1.45])
-        self.assertEqual(self.rounded(1.2), [0.05, 0.1, 0.2, 0.4, 0.45])
 
     def rounded(self, patience: float) -> list[float]:
         return [round(each, 6) for each in self.known.schedule(patience, 0.0)]
 
-    @settings(deadline=None, max_examples=200)
-    @given(
-        st.lists(st.tuples(st.integers(1, 5), st.floats(0.0, 10.0), st.floats(0.0, 1e3)), max_size=20),
-        st.sampled_from([1.2, PATIENCE_SECONDS]),
-    )
-    def test_the_patience_is_the_same_whatever_was_measured(
-        self, answers: list[tuple[int, float, float]], patience: float
-    ) -> None:
-        known, now = Acquaintance(), 0.0
+    def test_a_check_is_sent_four_times_at_least(self) -> None:
+        self.measure(0.001)
+        self.assertEqual(self.rounded_check(), [0.05, 0.1, 0.2, 0.3, 0.3, 0.25])
+        self.measure(0.5, 30)
+        self.known.answered(2, 0.5, 0.0)
+        self.assertEqual(self.rounded_check(), [0.3, 0.3, 0.3, 0.3])
+
+    def test_doublings_do_not_slow_a_check(self) -> None:
+        self.measure(0.04, 30)
+        before = self.rounded_check()
+        for _ in range(3):
+            self.known.answered(2, 0.2, 0.0)
+        self.assertEqual(self.rounded_check(), before)
+
+    def rounded_check(self) -> list[float]:
+        return [round(each, 6) for each in self.known.check_schedule(CHECK_SECONDS, 0.0)]
+
+    def after(self, answers: list[tuple[int, float, float]]) -> float:
+        now = 0.0
         for sends, rtt, later in answers:
             now += later
-            known.answered(sends, rtt, now)
-        schedule = known.schedule(patience, now)
-        self.assertAlmostEqual(sum(schedule), patience)
+            self.known.answered(sends, rtt, now)
+        return now
+
+    @settings(deadline=None, max_examples=200)
+    @given(ANSWERS)
+    def test_a_check_survives_two_losses_whatever_was_measured(self, answers: list[tuple[int, float, float]]) -> None:
+        """The third send has half the patience before it at most, and so the other half for its answer."""
+        self.known = Acquaintance()
+        schedule = self.known.check_schedule(CHECK_SECONDS, self.after(answers))
+        self.assertAlmostEqual(sum(schedule), CHECK_SECONDS)
+        self.assertGreaterEqual(min(schedule), LEAST_RTO)
+        self.assertGreaterEqual(len(schedule), 3)
+        self.assertLessEqual(sum(schedule[:2]), CHECK_SECONDS / 2)
+
+    @settings(deadline=None, max_examples=200)
+    @given(ANSWERS)
+    def test_the_patience_is_the_same_whatever_was_measured(self, answers: list[tuple[int, float, float]]) -> None:
+        self.known = Acquaintance()
+        schedule = self.known.schedule(PATIENCE_SECONDS, self.after(answers))
+        self.assertAlmostEqual(sum(schedule), PATIENCE_SECONDS)
         self.assertGreaterEqual(min(schedule), LEAST_RTO)
         self.assertLessEqual(schedule[0], MOST_RTO)
         self.assertGreaterEqual(len(schedule), 2)

@@ -355,6 +355,20 @@ class TurnClientTests(SynchronousTestCase):
         self.line.pass_time(0.02)
         self.assertEqual(self.line.seen[before:], [AllocationLost("the relay does not answer")])
 
+    def test_a_check_of_a_distant_relay_is_sent_four_times_and_says_nothing_of_how_far_it_is(self) -> None:
+        self.permitted()
+        known = self.line.client.acquaintance
+        for _ in range(30):
+            known.answered(1, 0.35, self.bench.now)
+        known.answered(2, 0.35, self.bench.now)
+        before, rto, sent = len(self.line.seen), known.rto(self.bench.now), len(self.line.sent)
+        self.line.loses = lambda data: len(self.line.sent) - sent < 4
+        self.line.client.check(self.bench.now)
+        self.line.settle()
+        self.line.pass_time(1.3)
+        self.assertEqual((len(self.line.sent) - sent, self.line.seen[before:]), (4, []))
+        self.assertEqual(known.rto(self.bench.now), rto)
+
     def test_a_check_of_a_relay_that_is_there_changes_nothing(self) -> None:
         self.permitted()
         sent, seen = len(self.line.sent), len(self.line.seen)
