@@ -25,7 +25,7 @@ from zerogo.cli.controller_option import (
 from zerogo.cli.groups import Commands
 from zerogo.cli.owner_api import OwnerApi
 from zerogo.cli.tables import age_text, ms_text
-from zerogo.control.subnets import EXITS
+from zerogo.control.subnets import EXITS, parse_subnet
 
 SHORTEST_ID = 4
 _STYLES = {"approved": "green", "pending": "yellow", "denied": "red", "blocked": "red"}
@@ -64,6 +64,10 @@ class _Chosen:
         path = self.path()
         found = find_member(self.api.items(path), member)
         self.api.call("POST", f"{path}/{found['id']}/subnets", {"subnet": subnet, "is_approved": is_approved})
+
+    def announced(self, member: str) -> set[str]:
+        found = find_member(self.api.items(self.path()), member)
+        return {one["subnet"] for one in found["subnets"] if one["is_announced"]}
 
 
 @click.group(cls=Commands, invoke_without_command=True)
@@ -237,8 +241,13 @@ def list_routes(chosen: _Chosen, state_dir: Path | None, network: str | None, as
 @click.pass_obj
 def approve_route(chosen: _Chosen, member: str, subnet: str, state_dir: Path | None, network: str | None) -> None:
     """Let all members reach the network SUBNET through MEMBER."""
-    chosen.within(state_dir, network).decide(member, subnet, is_approved=True)
-    click.echo(f"{subnet} is reached through {member}")
+    chosen = chosen.within(state_dir, network)
+    chosen.decide(member, subnet, is_approved=True)
+    if parse_subnet(subnet) in chosen.announced(member):
+        click.echo(f"{subnet} is reached through {member}")
+        return
+    click.echo(f"{subnet} is approved, but {member} does not announce it yet.")
+    click.echo(f"On that machine: `zerogo routes announce {subnet}`, which says what is in the way")
 
 
 @members.command("refuse-route")
@@ -260,9 +269,14 @@ def refuse_route(chosen: _Chosen, member: str, subnet: str, state_dir: Path | No
 @click.pass_obj
 def approve_exit(chosen: _Chosen, member: str, state_dir: Path | None, network: str | None) -> None:
     """Let members that choose it reach the internet through MEMBER."""
+    chosen = chosen.within(state_dir, network)
     for subnet in EXITS:
-        chosen.within(state_dir, network).decide(member, subnet, is_approved=True)
-    click.echo(f"{member} is an exit: `zerogo exit-node use {member}` on other members")
+        chosen.decide(member, subnet, is_approved=True)
+    if chosen.announced(member) & set(EXITS):
+        click.echo(f"{member} is an exit: `zerogo exit-node use {member}` on other members")
+        return
+    click.echo(f"{member} is approved, but does not offer itself as an exit yet.")
+    click.echo("On that machine: `zerogo exit-node offer`, which says what is in the way")
 
 
 def find_member(found: list[dict[str, Any]], text: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from zerogo.cli.networks import course_rows, networks
 from zerogo.cli.owner_api import ControllerRefused, ControllerSilent, whole_list
 from zerogo.control.token import JoinToken
 from zerogo.errors import ZeroGoError
+from zerogo.store import subnets
 from zerogo.store.values import Approval
 from zerogo.test.controller.stock import OWNER_TOKEN, ApiCase
 
@@ -165,14 +166,23 @@ class MembersTests(CommandCase):
     def test_networks_behind_members_are_listed_approved_and_refused(self) -> None:
         self.join("ann")
         self.assertIn("no member announces", self.run_ok(members, "routes"))
-        self.assertIn("through ann", self.run_ok(members, "approve-route", "ann", "192.168.7.0/24"))
+        said = self.run_ok(members, "approve-route", "ann", "192.168.7.0/24")
+        self.assertIn("ann does not announce it yet", said)
+        self.assertIn("routes announce 192.168.7.0/24`", said)
         found = json.loads(self.run_ok(members, "routes", "--json"))
         self.assertEqual(
             found, [{"member": "ann", "subnet": "192.168.7.0/24", "is_announced": False, "is_approved": True}]
         )
-        self.assertIn("ann is an exit", self.run_ok(members, "approve-exit", "ann"))
+        self.assertIn("does not offer itself as an exit yet", self.run_ok(members, "approve-exit", "ann"))
         self.assertIn("::/0", self.run_ok(members, "routes"))
         self.assertIn("not reached", self.run_ok(members, "refuse-route", "ann", "192.168.7.0/24"))
+
+    def test_what_is_announced_is_reached_once_it_is_approved(self) -> None:
+        ann = self.join("ann")
+        self.database.write(subnets.announce, self.network, ann.node_id, ["192.168.7.0/24", "0.0.0.0/0"])
+        said = self.run_ok(members, "approve-route", "ann", "192.168.7.0/24")
+        self.assertEqual("192.168.7.0/24 is reached through ann\n", said)
+        self.assertIn("ann is an exit", self.run_ok(members, "approve-exit", "ann"))
 
     def test_members_are_renamed_denied_and_removed(self) -> None:
         self.join("ann")
