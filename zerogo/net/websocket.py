@@ -29,9 +29,9 @@ from zerogo.errors import ParseError
 HEAD_LIMIT = 8192
 CONTROL_FRAME_LIMIT = 125
 PROTOCOL = "zerogo.1"
+"""Offered as subprotocol; a server that knows none is accepted too."""
 _SECONDS = re.compile(r"[0-9]{1,5}", re.ASCII)
 """RFC 9110 section 10.2.3; a date is left out."""
-"""Offered as subprotocol; a server that knows none is accepted too."""
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 _FIN, _MASKED = 0x80, 0x80
