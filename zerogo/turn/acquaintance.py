@@ -39,7 +39,8 @@ class Acquaintance:
     told_at: float = float("-inf")
     """When the nonce came."""
     is_guess: bool = False
-    """Whether realm and nonce were told by somebody else, or to us at another address."""
+    """Whether realm and nonce were told by somebody else, or to us at another address, or what was made with them was
+    refused: a further 401 is a challenge."""
     _smoothed: float | None = None
     _deviation: float = 0.0
     _measured_at: float = float("-inf")

@@ -353,6 +353,7 @@ class TurnClient:
             self._request(request.method, request.attributes, request.peer, now, attempts=attempts, is_check=is_check)
         elif error.code == Code.UNAUTHENTICATED or request.key is None or self._is_authentic(request, raw):
             del self._requests[message.transaction_id]
+            self.acquaintance.is_guess |= error.code == Code.UNAUTHENTICATED  # perhaps another realm is served there
             is_former = request.method is TurnMethod.ALLOCATE and error.code == Code.ALLOCATION_MISMATCH
             if is_former and not self._has_cleared:
                 self._clear_former(now)

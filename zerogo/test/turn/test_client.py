@@ -185,6 +185,18 @@ class TurnClientTests(SynchronousTestCase):
             self.assertEqual(([type(each) for each in line.seen], len(line.sent)), ([Allocated], sent))
             self.bench.server.client_lost(address, self.bench.now)
 
+    def test_realm_that_has_changed_is_learned_after_one_refusal(self) -> None:
+        known = self.line.start().client.acquaintance
+        self.line.client.close(self.bench.now)
+        self.line.settle()
+        known.realm = "what it was"
+        refused = Line(self.bench)
+        refused.client.acquaintance = known
+        (event,) = refused.start().seen
+        self.assertEqual((type(event), getattr(event, "code", 0)), (AllocateFailed, Code.UNAUTHENTICATED))
+        refused.client, refused.seen = refused.client.successor(), []
+        self.assertEqual([type(each) for each in refused.start().seen], [Allocated])
+
     def test_nonce_that_was_handed_out_proves_no_address_of_a_datagram(self) -> None:
         credential = self.handed_out()
         line = Line(self.bench, credential).start()
