@@ -19,6 +19,7 @@ and is to be told again.
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
 from attrs import frozen
@@ -35,6 +36,8 @@ REVOKED_BYTES = 1000
 """Of one request: it goes through every network in one datagram."""
 KNOWN_LIMIT = 65_536
 """Revocations that a relay keeps; each takes about 200 bytes."""
+PURGE_SECONDS = 10.0
+"""In a full table those that are over are looked for so often: that takes some milliseconds."""
 _UNTIL_BYTES = 4
 _USER_BYTES = 100
 _PERSON = b"zg-void"
@@ -83,7 +86,9 @@ class Revocations:
     def __init__(self, secrets: Sequence[Secret], epoch: bytes) -> None:
         self._keys = tuple(revocation_key(secret) for secret in secrets)
         self._epoch = epoch
-        self._until: dict[str, int] = {}
+        self._until: OrderedDict[str, int] = OrderedDict()
+        """In the order in which they were learned."""
+        self._purged_at = float("-inf")
 
     def __len__(self) -> int:
         """Users that are known to be void."""
@@ -117,10 +122,13 @@ class Revocations:
         return True
 
     def _make_room(self, unix_now: float) -> None:
-        """Forget those that are over; where none is, the one that was learned first."""
-        self._until = {user: until for user, until in self._until.items() if until > unix_now}
+        """Forget those that are over; where none is known to be, the one that was learned first."""
+        if abs(unix_now - self._purged_at) >= PURGE_SECONDS:
+            self._purged_at = unix_now
+            for user in [user for user, until in self._until.items() if until <= unix_now]:
+                del self._until[user]
         if len(self._until) >= KNOWN_LIMIT:
-            del self._until[next(iter(self._until))]
+            self._until.popitem(last=False)
 
 
 def _parse_revoked(value: bytes) -> Iterable[Revocation]:

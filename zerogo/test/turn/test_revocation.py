@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -142,6 +144,26 @@ class TableTests(SynchronousTestCase):
         self.assertEqual([table.is_void(name, ENDS) for name in "abcd"], [False, True, True, True])
         self.learn(table, Revocation("e", ENDS + 99), unix_now=ENDS + 2)
         self.assertEqual((len(table), table.is_void("d", ENDS), table.is_void("e", ENDS)), (2, True, True))
+
+    def test_a_full_table_is_looked_through_once_in_a_while_and_not_for_each_word(self) -> None:
+        self.patch(revocation, "KNOWN_LIMIT", 3)
+        table = self.table()
+        ends = [ENDS, ENDS + 1, ENDS + 2]
+        self.learn(table, *(Revocation(name, until) for name, until in zip("abc", ends, strict=True)))
+        self.learn(table, Revocation("d", ENDS + 90), unix_now=UNIX)
+        self.learn(table, Revocation("e", ENDS + 91), unix_now=UNIX + revocation.PURGE_SECONDS - 1)
+        self.assertEqual([table.is_void(name, ENDS) for name in "abcde"], [False, False, True, True, True])
+        looks: list[int] = []
+
+        class Watched(revocation.OrderedDict[str, int]):
+            def items(self) -> Any:
+                looks.append(len(self))
+                return super().items()
+
+        table._until = Watched(table._until)
+        told = (Revocation(f"u{number}", ENDS + 99) for number in range(30))
+        self.learn(table, *told, unix_now=ENDS + 2)
+        self.assertEqual((looks, len(table)), ([3], 3))
 
     def test_answers_to_something_else_are_refused(self) -> None:
         answer = Message(TurnMethod.REVOKE, MessageClass.SUCCESS, IDENTITY, (Epoch(bytes(8)),))
