@@ -24,7 +24,10 @@ from zerogo.cli.agent_client import AgentClient, AgentSilent, agent_config, agen
 from zerogo.cli.netcheck import find_out, make_plan
 from zerogo.cli.privilege import NeedsRoot, may_make_devices
 from zerogo.cli.tables import wide_console
+from zerogo.cli.up import LINE_FILE
 from zerogo.config.agent import AgentConfig
+from zerogo.config.errors import PrivateFileError
+from zerogo.config.private_file import check_mode
 from zerogo.errors import ZeroGoError
 from zerogo.net.netcheck import Plan
 from zerogo.reach.diagnosis import AgentFacts, Finding, MachineFacts, Standing, diagnose, verdict
@@ -86,18 +89,30 @@ def look_at_machine(config: AgentConfig, plan: Plan) -> MachineFacts:
     """The machine itself."""
     directory = config.state_dir
     existing = next(path for path in (directory, *directory.parents) if path.exists())
-    complaint = ""
-    if directory.exists() and not os.access(directory, os.W_OK) and may_make_devices():
-        complaint = f"{directory} cannot be written."
     hosts = [host for host, _ in plan.servers]
     hosts += [relay.host for relay in plan.relays] + [controller.host for controller in plan.controllers]
     return MachineFacts(
         has_tun=TUN.exists(),
         may_make_devices=may_make_devices(),
-        state_complaint=complaint,
+        state_complaint=_state_complaint(directory),
         disk_free=shutil.disk_usage(existing).free,
         unresolved=unresolved(hosts),
     )
+
+
+def _state_complaint(directory: Path) -> str:
+    """Why the agent would refuse its state directory, or `zerogo up` the one that holds it; empty: they would not."""
+    if not directory.exists():
+        return ""
+    if not os.access(directory, os.W_OK) and may_make_devices():
+        return f"{directory} cannot be written: have the agent's user own it."
+    try:
+        check_mode(directory)
+        if (directory.parent / LINE_FILE).exists():
+            check_mode(directory.parent)
+    except PrivateFileError as error:
+        return f"{error}."
+    return ""
 
 
 def look_at_agent(config: AgentConfig) -> AgentFacts:

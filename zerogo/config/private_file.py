@@ -73,6 +73,11 @@ def make_private_directory(path: Path) -> None:
     _check_directory(path)
 
 
+def check_mode(path: Path) -> None:
+    """Raise `PrivateFileError` where others than its owner, whoever that is, may use a directory for private files."""
+    _check_mode(path, path.stat(), DIRECTORY_MODE)
+
+
 def _write_synced(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
     with os.fdopen(descriptor, "wb") as file:
@@ -103,6 +108,10 @@ def _check_directory(path: Path) -> None:
 def _check_owner_and_mode(path: Path, status: os.stat_result, mode: int) -> None:
     if status.st_uid != os.geteuid():
         raise PrivateFileError(f"{path} belongs to user {status.st_uid}, not to us; run: chown {os.geteuid()} {path}")
+    _check_mode(path, status, mode)
+
+
+def _check_mode(path: Path, status: os.stat_result, mode: int) -> None:
     if stat.S_IMODE(status.st_mode) & 0o077:
         raise PrivateFileError(
             f"{path} may be used by others (mode {stat.S_IMODE(status.st_mode):04o}); run: chmod {mode:o} {path}"

@@ -48,7 +48,7 @@ class MachineFacts:
     """Whether there is /dev/net/tun."""
     may_make_devices: bool = True
     state_complaint: str = ""
-    """Why the state directory cannot be used."""
+    """Why the state directory cannot be used, and what to do about it."""
     disk_free: int | None = None
     """Bytes, where the state is; None where it cannot be told."""
     unresolved: tuple[str, ...] = ()
@@ -118,7 +118,7 @@ def _machine(machine: MachineFacts) -> Iterator[Finding]:
     else:
         yield _fine("device", "Ethernet devices can be made.")
     if machine.state_complaint:
-        yield Finding("disk", Standing.FAULT, machine.state_complaint, "Have the agent's user own its state directory.")
+        yield Finding("disk", Standing.FAULT, machine.state_complaint)
     elif machine.disk_free is not None and machine.disk_free < DISK_LIMIT:
         yield Finding("disk", Standing.FAULT, f"Only {machine.disk_free} bytes are free.", "Make room for its state.")
     else:

@@ -16,7 +16,10 @@ from zerogo.agent.reports import NamesReport
 from zerogo.agent.state_dir import StateDir
 from zerogo.cli import doctor as module
 from zerogo.cli.doctor import doctor, facts_of, look_at_agent, look_at_machine, unresolved
+from zerogo.cli.up import LINE_FILE
 from zerogo.config.agent import AgentConfig
+from zerogo.config.errors import PrivateFileError
+from zerogo.config.private_file import make_private_directory
 from zerogo.net.netcheck import Plan
 from zerogo.reach.diagnosis import AgentFacts, MachineFacts
 from zerogo.reach.network import Greeting
@@ -47,6 +50,20 @@ class LookTests(SynchronousTestCase):
         found = look_at_machine(self.config, Plan())
         self.assertGreater(found.disk_free or 0, 0)
         self.assertEqual((found.state_complaint, found.unresolved), ("", ()))
+
+    def test_a_state_directory_that_others_may_read_is_what_the_agent_would_refuse(self) -> None:
+        state = StateDir(self.config.state_dir)
+        state.prepare()
+        self.config.state_dir.chmod(0o755)
+        refused = self.assertRaises(PrivateFileError, state.prepare)
+        self.assertEqual(look_at_machine(self.config, Plan()).state_complaint, f"{refused}.")
+        self.config.state_dir.chmod(0o700)
+        base = self.config.state_dir.parent
+        base.chmod(0o755)
+        self.assertEqual(look_at_machine(self.config, Plan()).state_complaint, "", "it is no business of the agent's")
+        (base / LINE_FILE).touch()
+        refused = self.assertRaises(PrivateFileError, make_private_directory, base)
+        self.assertEqual(look_at_machine(self.config, Plan()).state_complaint, f"{refused}.")
 
     def test_an_agent_that_does_not_run(self) -> None:
         self.assertFalse(look_at_agent(self.config).is_joined)
