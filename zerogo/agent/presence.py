@@ -126,9 +126,10 @@ class Presence:
     def use_hosts(self, hosts: Sequence[str]) -> None:
         """Take over the machine's addresses, as text, best first."""
         self._hosts = list(hosts)
+        # First: the segment may dial peers at once, at the places that are best from here.
+        self.streams.use_hosts(self._hosts)
         if self.segment is not None and self._devices is not None:
             self.segment.use_hosts(self._devices.local_addresses(self._hosts))
-        self.streams.use_hosts(self._hosts)
 
     def data_address(self, host: str) -> SocketAddress | None:
         """The data socket's address on one of the machine's hosts; None where there is no such socket."""

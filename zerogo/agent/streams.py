@@ -1,6 +1,7 @@
 # -*- test-case-name: zerogo.test.agent.test_streams -*-
 """TCP and TLS connections between this machine and other members: the open port, if there is one, where it is to be
-found, and the dialling of others, as the mesh core asks for it, at the places that this machine may reach best.
+found, and the dialling of others, as the mesh core asks for it, at the places that this machine may reach best; which
+these are is looked at again whenever its addresses change.
 
 Members are told the places that the configuration names, whose names are looked up anew whenever the addresses of this
 machine change; then what the router maps to the port; then this machine's own addresses with the port.
@@ -93,13 +94,13 @@ class Streams:
         self._hosts: list[str] = []
         self._resolved: list[SocketAddress] = []
         self._port_mapped: SocketAddress | None = None
+        self._dialled: dict[int, tuple[StreamKey, tuple[SocketAddress, ...]]] = {}
+        """Peers, and all the places that they name."""
         self._is_open = False
         self._is_started = False
         self._driver = make(
             StreamsWish(data_ports=data_ports, find=self._find, opened=self._opened, closed=self._closed)
         )
-        self.undial = self._driver.undial
-        self.forget = self._driver.forget
 
     def open(self) -> None:
         """Take the port; may need privileges. Raises `EnvironmentFault`."""
@@ -119,21 +120,38 @@ class Streams:
     def detach(self) -> None:
         """Serve nobody; the port stays open, and nobody is let in."""
         self._user = None
+        self._dialled.clear()
         self._driver.close_streams()
 
     def stop(self) -> None:
         """Close everything."""
         self._user = None
+        self._dialled.clear()
         self._driver.stop()
         self._is_open = self._is_started = False
 
     def dial(self, key: StreamKey, places: Sequence[SocketAddress]) -> None:
         """Have a connection to that peer, whose port is at these places, best first as it says."""
+        self._dialled[key.peer] = (key, tuple(places))
         self._driver.dial(key, best_places(places, self._hosts))
+
+    def undial(self, peer: int) -> None:
+        """No connection to that peer is needed any more that this end made."""
+        self._dialled.pop(peer, None)
+        self._driver.undial(peer)
+
+    def forget(self, peer: int) -> None:
+        """That peer is no member any more."""
+        self._dialled.pop(peer, None)
+        self._driver.forget(peer)
 
     def use_hosts(self, hosts: Sequence[str]) -> None:
         """The machine's addresses, best first."""
-        self._hosts = list(hosts)
+        before, self._hosts = self._hosts, list(hosts)
+        for key, places in self._dialled.values():
+            best = best_places(places, self._hosts)
+            if best != best_places(places, before):
+                self._driver.dial(key, best)
         self._look()
 
     def address(self, host: str) -> SocketAddress | None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import evolve
+from twisted.internet.defer import succeed
 from twisted.trial.unittest import SynchronousTestCase
 
+from zerogo.agent.streams import Streams, StreamsWish
 from zerogo.ids import SocketAddress
+from zerogo.mesh.stream_proof import StreamKey
 from zerogo.mesh.streaming import HEAD_START_SECONDS, PeerStream
 from zerogo.portmap.lease import Transport
+from zerogo.test.agent.parts import MemoryStreams
 from zerogo.test.agent.world import Machine, World
 
 PLACE = SocketAddress("127.0.0.1", 40001)
@@ -102,3 +108,42 @@ class StreamsTests(SynchronousTestCase):
         self.bob.stop()
         self.assertIsNone(self.bob.streams.port)
         self.assertIsNone(self.bob.streams.wish.find(b"fragment9"))
+
+
+class DialTests(SynchronousTestCase):
+    """A peer that names six private places."""
+
+    def setUp(self) -> None:
+        self.driver: MemoryStreams | None = None
+        self.streams = Streams(self.make, lambda _: succeed([]), lambda: [], port=None, places=())
+        self.streams.use_hosts(["10.0.0.9"])
+        places = [SocketAddress(f"10.0.{n}.7", 443) for n in range(6)]
+        self.streams.dial(StreamKey(1, b"fragment9", bytes(32)), places)
+
+    def make(self, wish: StreamsWish) -> MemoryStreams:
+        self.driver = MemoryStreams(wish)
+        return self.driver
+
+    def dialled(self) -> list[list[str]]:
+        assert self.driver is not None
+        return [[place.host for place in places] for _, places in self.driver.dialled.values()]
+
+    def test_it_is_dialled_at_the_places_that_are_best_from_each_network(self) -> None:
+        self.assertEqual(self.dialled(), [["10.0.0.7", "10.0.1.7", "10.0.2.7", "10.0.3.7"]])
+        self.streams.use_hosts(["10.0.5.9"])
+        self.assertEqual(self.dialled(), [["10.0.5.7", "10.0.0.7", "10.0.1.7", "10.0.2.7"]])
+
+    def test_it_is_not_told_again_where_the_same_places_are_best(self) -> None:
+        assert self.driver is not None
+        self.driver.dialled.clear()
+        self.streams.use_hosts(["10.0.0.10", "10.0.1.10"])
+        self.assertEqual(self.dialled(), [])
+
+    def test_after_its_end_it_is_not_dialled_again(self) -> None:
+        ends: list[Callable[[Streams], None]] = [lambda one: one.undial(1), lambda one: one.forget(1), Streams.detach]
+        for end in ends:
+            self.setUp()
+            end(self.streams)
+            self.assertEqual(self.dialled(), [])
+            self.streams.use_hosts(["10.0.5.9"])
+            self.assertEqual(self.dialled(), [])
