@@ -42,7 +42,7 @@ reactor: Any = installed
 PASSWORD = "correct-horse-battery"
 KEYS = ("identity.key", "api-token.key")
 WAIT_SECONDS = 60.0
-ACT_SECONDS = 10.0
+ACT_SECONDS = 30.0
 """What people order acts within one second; this machine may be busy with a dozen other tests."""
 RATE = 250_000
 WINDOW_SECONDS = 2.0
@@ -199,7 +199,7 @@ class TwoControllersTests(TestCase):
         begun = await self.downloads()
         await right.request("PATCH", "/exits/users/alice", {"is_paused": True})
         paused = await self.until("a pause", lambda: not any(map(self.streams_at, (0, 1))), ACT_SECONDS)
-        await gatherResults(begun)
+        self.assertEqual([status != 0 for _, _, status in await gatherResults(begun)], [True, True])
         more = {"is_paused": False, "streams": 10, "download": 8 * RATE}
         await right.request("PATCH", "/exits/users/alice", more)
         await self.until(
