@@ -41,8 +41,9 @@ class Turns:
         self._is_stopped = False
 
     def begin(self) -> None:
-        """There is something to do. The first turn is taken at once, unless one goes on or is about to."""
-        if self._next is None and not self._is_turn:
+        """There is something to do. The first turn is taken at once, unless one goes on or is about to; after `stop`
+        none is."""
+        if self._next is None and not self._is_turn and not self._is_stopped:
             self._turn()
 
     def stop(self) -> None:
@@ -59,7 +60,7 @@ class Turns:
             return
         self._next = None
         self._is_turn = True
-        while not self._is_stopped and self._piece():
+        while self._piece() and not self._is_stopped:
             if self._clock.seconds() >= now + TURN_SECONDS:
                 self._next = self._clock.callLater(0, self._turn)
                 break

@@ -72,6 +72,16 @@ class TurnsTests(SynchronousTestCase):
         self.turns.begin()
         self.assertEqual((self.done, self.clock.getDelayedCalls()), (1, []))
 
+    def test_one_that_its_own_piece_stops_does_nothing_more(self) -> None:
+        def piece() -> bool:
+            self.turns.stop()
+            return self.piece()
+
+        self.left, self.costs = 5, 1.0
+        self.turns = Turns(self.clock, piece)
+        self.turns.begin()
+        self.assertEqual((self.done, self.clock.getDelayedCalls()), (1, []))
+
 
 class WaitingTests(SynchronousTestCase):
     def setUp(self) -> None:
@@ -112,4 +122,11 @@ class WaitingTests(SynchronousTestCase):
         self.turns.begin()
         self.turns.stop()
         self.advance(1.0)
+        self.assertEqual((len(self.at), self.clock.getDelayedCalls()), (1, []))
+
+    def test_one_that_is_begun_after_its_end_waits_for_nothing(self) -> None:
+        self.pieces = 1
+        self.turns.begin()
+        self.turns.stop()
+        self.turns.begin()
         self.assertEqual((len(self.at), self.clock.getDelayedCalls()), (1, []))
