@@ -20,6 +20,7 @@ from twisted.internet import tcp
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from zerogo.control.connection import origin_of
 from zerogo.core import RandomBytes
 from zerogo.exit.admission import WAIT_SECONDS, Intake, Tickets
 from zerogo.net.websocket import HEAD_LIMIT
@@ -65,8 +66,8 @@ class LateEdges:
         self._rng = rng
         self._said_at: float | None = None
 
-    def send_away(self, sock: socket.socket, *, is_plain: bool) -> None:
-        """Close that connection; where it `is_plain`, tell its other end when to come again."""
+    def send_away(self, sock: socket.socket, host: str, *, is_plain: bool) -> None:
+        """Close that connection of `host`; where it `is_plain`, tell its other end when to come again."""
         self.count += 1
         now = self.clock.seconds()
         if self._said_at is None or now - self._said_at >= SAID_SECONDS:
@@ -82,7 +83,7 @@ class LateEdges:
                 # What is not read would make the kernel break the connection off, and the answer with it.
                 sock.recv(HEAD_LIMIT)
                 chance = int.from_bytes(self._rng(4), "big") / 2**32
-                sock.send(_SENT_AWAY.format(math.ceil(self.tickets.draw(chance, now))).encode("ascii"))
+                sock.send(_SENT_AWAY.format(math.ceil(self.tickets.draw(origin_of(host), chance, now))).encode("ascii"))
 
 
 class EdgeIntake:
@@ -95,12 +96,6 @@ class EdgeIntake:
         self._intake = Intake()
         port.socket.listen(QUEUE_LIMIT)
         port.doRead = self.accept
-
-    def hold(self, is_held: bool) -> None:
-        """Take none until it is called off."""
-        if self._port.connected:
-            self._intake.end(is_more=False)
-            (self._port.stopReading if is_held else self._port.startReading)()
 
     def accept(self) -> None:
         """As many as may be; called in each turn of the reactor in which some are waiting."""
@@ -120,7 +115,7 @@ class EdgeIntake:
                 sock.close()
                 left -= 1
             elif seconds > WAIT_SECONDS:
-                self._late.send_away(sock, is_plain=self._is_plain)
+                self._late.send_away(sock, peer[0], is_plain=self._is_plain)
                 left -= 1
             else:
                 self._take(sock, peer)

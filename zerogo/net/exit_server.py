@@ -24,8 +24,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from zerogo.control.channel import EXIT, FRAME_LIMIT, ChannelResponder
+from zerogo.control.connection import origin_of
 from zerogo.core import RandomBytes
 from zerogo.errors import RemoteError
+from zerogo.exit.admission import Strangers
 from zerogo.exit.greeting import Answer, Join, Refusal, emit_greeting, parse_join
 from zerogo.exit.reason import Reason
 from zerogo.exit.tunnel import GONE_SECONDS, GRACE_SECONDS, OVER
@@ -43,14 +45,6 @@ from zerogo.noise.identity import Identity
 
 CONNECTIONS_LIMIT = 60_000
 HANDSHAKE_SECONDS = 10
-UNADMITTED_LIMIT = 2048
-"""Connections that have not been admitted; more are turned away before their handshake."""
-UNADMITTED_ENOUGH = 512
-"""While there are so many, none are accepted: the kernel keeps the others waiting."""
-
-SILENT_LIMIT = 4096
-"""Connections without a whole request; the oldest makes room. An edge sends its request at once, so whoever only
-connects, or sends a head byte by byte, gives way to it."""
 
 _log = Logger(namespace="zerogo.exit.server")
 
@@ -96,13 +90,9 @@ class _EdgeProtocol(WebSocketServerProtocol):
             raise ConnectionDeny(ConnectionDeny.NOT_FOUND, "edges only")  # type: ignore[no-untyped-call]
         if request.origin:
             raise ConnectionDeny(ConnectionDeny.FORBIDDEN, "edges only")  # type: ignore[no-untyped-call]
-        if self.factory.unadmitted >= UNADMITTED_LIMIT:
-            raise ConnectionDeny(ConnectionDeny.SERVICE_UNAVAILABLE, "too many")  # type: ignore[no-untyped-call]
         return PROTOCOL if PROTOCOL in request.protocols else None
 
     def onOpen(self) -> None:
-        self.factory.silent.pop(self, None)
-        self.factory.waiting(1)
         self.transport.unregisterProducer()
         self.transport.registerProducer(self, True)
         keep_queue_short(self.transport)
@@ -120,9 +110,7 @@ class _EdgeProtocol(WebSocketServerProtocol):
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         self.factory.handshakes.discard(self)
-        if self._channel is not None:
-            self._channel = None
-            self._admitted()
+        self._channel = None
         driver, self._driver = self._driver, None
         if driver is not None:
             if code == OVER:
@@ -169,7 +157,7 @@ class _EdgeProtocol(WebSocketServerProtocol):
         if driver is None:
             self.drop(answer.sentence if isinstance(answer, Refusal) else "")
             return
-        self._admitted()
+        self.factory.strangers.discard(self)
         self.factory.late.tickets.completed(self.factory.late.clock.seconds())
         self.maxFramePayloadSize = self.maxMessagePayloadSize = EXIT.frame_limit
         self._plain = PlainFrames(EXIT.frame_limit)
@@ -180,13 +168,6 @@ class _EdgeProtocol(WebSocketServerProtocol):
     def _failed(self, failure: Failure) -> None:
         _log.failure("A bug in taking in an edge", failure=failure)
         self.drop("a fault of the gateway")
-
-    _is_admitted = False
-
-    def _admitted(self) -> None:
-        if not self._is_admitted:
-            self._is_admitted = True
-            self.factory.waiting(-1)
 
     def _flush(self) -> None:
         if self._channel is not None and self.state == self.STATE_OPEN:
@@ -273,15 +254,12 @@ class EdgeServer(WebSocketServerFactory):
         self.has_aes = has_aes()
         self.late = LateEdges(reactor, rng)
         """For whom there was no time."""
-        self._intakes: list[EdgeIntake] = []
-        self.unadmitted = 0
         self.handshakes: Timeouts[_EdgeProtocol] = Timeouts(reactor, HANDSHAKE_SECONDS, _EdgeProtocol.late)
         """Connections that have not been admitted, from the first moment on."""
-        self.silent: dict[_EdgeProtocol, None] = {}
-        """Of those, the ones without a whole request, the oldest first."""
+        self.strangers: Strangers[_EdgeProtocol] = Strangers()
+        """Those, and the ones that were refused and are about to be gone."""
         self._connections = 0
         self._limit = connections_limit
-        self._is_accepting = True
         self.setProtocolOptions(  # type: ignore[no-untyped-call]
             webStatus=False,
             maxFramePayloadSize=FRAME_LIMIT,
@@ -309,32 +287,20 @@ class EdgeServer(WebSocketServerFactory):
         """One more connection."""
         self._connections += 1
         self.handshakes.add(protocol)
-        if len(self.silent) >= SILENT_LIMIT:
-            oldest = next(iter(self.silent))
-            # At once: it is lost a turn later, and until then others come.
-            del self.silent[oldest]
-            oldest.abort("it said nothing, and others wait")
-        self.silent[protocol] = None
+        gone = self.strangers.add(protocol, origin_of(protocol.source))
+        if gone is not None:
+            gone.abort("it was not admitted yet, and others come")
 
     def left(self, protocol: _EdgeProtocol) -> None:
         """One fewer."""
         self._connections -= 1
         self.handshakes.discard(protocol)
-        self.silent.pop(protocol, None)
+        self.strangers.discard(protocol)
 
     def take_at(self, port: Any, *, is_plain: bool) -> None:
         """Edges come in at that port of Twisted's; without `is_plain`, within TLS."""
-        self._intakes.append(EdgeIntake(port, self.late, is_plain=is_plain))
+        EdgeIntake(port, self.late, is_plain=is_plain)
 
     def stop(self) -> None:
         """Wait for nobody any more."""
         self.handshakes.stop()
-
-    def waiting(self, more: int) -> None:
-        """So many more (or fewer, below zero) wait to be admitted."""
-        self.unadmitted += more
-        is_enough = self.unadmitted >= (UNADMITTED_ENOUGH if self._is_accepting else UNADMITTED_ENOUGH // 2)
-        if is_enough is self._is_accepting:
-            self._is_accepting = not is_enough
-            for intake in self._intakes:
-                intake.hold(is_enough)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import math
 import re
 import select
 import socket
@@ -17,13 +18,14 @@ from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.exit.admission import TAKEN_AT_FIRST, WAIT_SECONDS
+from zerogo.exit.admission import SOURCE_PART, TAKEN_AT_FIRST, TICKET_SECONDS, WAIT_SECONDS
 from zerogo.net import exit_intake
 from zerogo.net.exit_intake import SAID_SECONDS, EdgeIntake, LateEdges, waited
 from zerogo.test.net.test_exit_socket import Noting
 
 HOST = "127.0.0.1"
 TURNS = 1000
+CHANCE = 0x80808080 / 2**32
 REQUEST = b"GET /exit/v1/edge HTTP/1.1\r\n\r\n"
 
 
@@ -45,6 +47,7 @@ class IntakeCase(SynchronousTestCase):
         self.said: list[Any] = []
         globalLogPublisher.addObserver(self.observe)
         self.addCleanup(globalLogPublisher.removeObserver, self.observe)
+        self.ages()
 
     def observe(self, event: dict[str, Any]) -> None:
         if event.get("event") == "edges-sent-away":
@@ -73,7 +76,7 @@ class IntakeCase(SynchronousTestCase):
         self.fail("it does not arrive")
 
     def ages(self, *seconds: float | None) -> None:
-        """Of the connections that are taken from here on."""
+        """Of the connections that are taken from here on; 0 of further ones, however long the machine stood still."""
         left = list(seconds)
         self.patch(exit_intake, "waited", lambda sock: left.pop(0) if left else 0.0)
 
@@ -122,6 +125,15 @@ class EdgeIntakeTests(IntakeCase):
         self.turns()
         self.assertEqual((len(self.made), self.late.count), (1, 0))
 
+    def test_those_of_one_address_draw_from_one_part_of_the_line(self) -> None:
+        for _ in range(10_000):
+            self.late.tickets.draw(HOST, 0.5, 0.0)
+        (late,) = self.connected()
+        self.ages(9.0)
+        self.turns()
+        seconds = math.ceil(TICKET_SECONDS * (SOURCE_PART + (1 - SOURCE_PART) * CHANCE))
+        self.assertIn(b"\r\nRetry-After: %d\r\n" % seconds, late.makefile("rb").read())
+
     def test_the_log_says_so_once_a_minute(self) -> None:
         self.connected(3)
         self.ages(9.0, 9.0, 9.0)
@@ -131,23 +143,6 @@ class EdgeIntakeTests(IntakeCase):
         self.ages(9.0)
         self.turns()
         self.assertEqual(self.said, [20, 20])
-
-    def test_none_are_taken_while_held_and_what_it_lasted_is_no_long_turn(self) -> None:
-        self.connected(3 * TAKEN_AT_FIRST)
-        self.turns()
-        self.intake.hold(True)
-        self.reactor.doIteration(0)
-        self.assertEqual(len(self.made), TAKEN_AT_FIRST)
-        self.clock.advance(30)
-        self.intake.hold(False)
-        self.reactor.doIteration(0.01)
-        self.assertEqual(len(self.made), 2 * TAKEN_AT_FIRST)
-
-    def test_a_port_that_is_closed_is_left_alone(self) -> None:
-        self.port.stopReading()
-        self.port.connected = False
-        self.intake.hold(False)
-        self.assertNotIn(self.port, self.reactor.getReaders())
 
     def test_a_bug_in_taking_one_costs_that_one_and_others_come_in(self) -> None:
         made = [None, Noting()]

@@ -5,40 +5,30 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
 from autobahn.websocket.protocol import WebSocketServerProtocol
 from twisted.internet import reactor as installed
+from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from zerogo.net.exit_server import HANDSHAKE_SECONDS, SILENT_LIMIT, UNADMITTED_ENOUGH, EdgeServer
+from zerogo.exit import admission
+from zerogo.net.exit_places import EDGE_PATH
+from zerogo.net.exit_server import HANDSHAKE_SECONDS, EdgeServer
 from zerogo.net.listening import TLSServerFactory, server_context
-from zerogo.net.websocket import HEAD_LIMIT
+from zerogo.net.websocket import HEAD_LIMIT, PROTOCOL
 from zerogo.noise.identity import Identity
 from zerogo.test.net.certificates import write_certificate
 
 reactor: Any = installed
-
-
-class Port:
-    """As far as it is held."""
-
-    connected = True
-    socket = Mock()
-    doRead: Any
-
-    def __init__(self) -> None:
-        self.is_reading = True
-
-    def startReading(self) -> None:
-        self.is_reading = True
-
-    def stopReading(self) -> None:
-        self.is_reading = False
+REQUEST = (
+    f"GET {EDGE_PATH} HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    f"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
+    f"Sec-WebSocket-Protocol: {PROTOCOL}\r\n\r\n"
+).encode()
 
 
 class EdgeServerTests(SynchronousTestCase):
@@ -52,19 +42,6 @@ class EdgeServerTests(SynchronousTestCase):
         for name in WebSocketServerProtocol.CONFIG_ATTRS:
             self.assertNotIn(name, vars(protocol))
             self.assertEqual(getattr(protocol, name), getattr(self.server, name), name)
-
-    def test_while_enough_wait_none_are_accepted_until_half_are_through(self) -> None:
-        port = Port()
-        self.server.take_at(port, is_plain=True)
-        for _ in range(UNADMITTED_ENOUGH - 1):
-            self.server.waiting(1)
-        self.assertTrue(port.is_reading)
-        self.server.waiting(1)
-        self.assertFalse(port.is_reading)
-        self.server.waiting(-UNADMITTED_ENOUGH // 2)
-        self.assertFalse(port.is_reading)
-        self.server.waiting(-1)
-        self.assertTrue(port.is_reading)
 
     def test_a_head_that_does_not_end_is_not_kept(self) -> None:
         protocol, transport = self.connection()
@@ -83,12 +60,26 @@ class EdgeServerTests(SynchronousTestCase):
         self.clock.advance(1)
         self.assertTrue(transport.disconnecting)
 
-    def test_whoever_only_connects_gives_way_to_those_who_come_later(self) -> None:
-        transports = [self.connection()[1] for _ in range(SILENT_LIMIT)]
+    def test_whoever_is_not_admitted_gives_way_to_those_who_come_later(self) -> None:
+        self.patch(admission, "STRANGERS_LIMIT", 8)
+        transports = [self.connection(source=f"192.0.2.{number}")[1] for number in range(8)]
         self.assertFalse(any(transport.disconnecting for transport in transports))
         others = [self.connection()[1] for _ in range(3)]
         gone = [transport.disconnecting for transport in (*transports, *others)]
         self.assertEqual((gone[:3], any(gone[3:])), ([True] * 3, False))
+
+    def test_mute_ones_that_sent_their_request_give_way_too_and_those_of_one_source_only_to_each_other(self) -> None:
+        self.patch(admission, "STRANGERS_OF_SOURCE_LIMIT", 4)
+        other, _ = self.connection(source="192.0.2.9")
+        mute = [self.connection(source=f"2001:db8::{number}") for number in range(4)]
+        for protocol, transport in mute:
+            protocol.dataReceived(REQUEST)
+            self.assertIn(b"101", transport.value())
+        self.connection(source="2001:db8::ffff")
+        self.assertEqual([transport.disconnecting for _, transport in mute], [True, False, False, False])
+        self.assertFalse(other.transport.disconnecting)
+        self.connection(source="2001:db8:0:1::1")
+        self.assertFalse(mute[1][1].disconnecting)
 
     def test_all_connections_together_are_bounded_and_one_that_ends_makes_room(self) -> None:
         self.server = EdgeServer(self.server.hub, self.server.identity, self.clock, os.urandom, 2)
@@ -107,20 +98,22 @@ class EdgeServerTests(SynchronousTestCase):
         first.connectionLost(Failure(ConnectionDone()))
         self.assertIsNotNone(wrapped.buildProtocol(None))
 
-    def test_a_silent_one_gives_way_once_though_it_is_lost_a_turn_later(self) -> None:
+    def test_one_gives_way_once_though_it_is_lost_a_turn_later(self) -> None:
+        self.patch(admission, "STRANGERS_LIMIT", 8)
         later: list[Any] = []
-        transports = [self.connection(later)[1] for _ in range(SILENT_LIMIT + 3)]
+        transports = [self.connection(later)[1] for _ in range(8 + 3)]
         self.assertEqual(len(later), 3)
-        self.assertEqual(len(self.server.silent), SILENT_LIMIT)
+        self.assertEqual(len(self.server.strangers), 8)
         for lose in later:
             lose()
         gone = [transport.disconnecting for transport in transports]
         self.assertEqual((gone[:3], any(gone[3:])), ([True] * 3, False))
 
-    def connection(self, later: list[Any] | None = None) -> tuple[Any, Any]:
+    def connection(self, later: list[Any] | None = None, source: str = "192.0.2.1") -> tuple[Any, Any]:
         """One that has just come; where it is broken off, it is lost when what is put into `later` is called."""
         protocol: Any = self.server.buildProtocol(None)
-        transport: Any = StringTransport()
+        transport: Any = StringTransport(peerAddress=IPv4Address("TCP", source, 4321))
+        transport.setTcpNoDelay = lambda enabled: None
 
         def lose() -> None:
             if not transport.disconnecting:
