@@ -23,6 +23,7 @@ from zope.interface import implementer
 from zerogo.control.channel import EXIT, ChannelInitiator, WrongController
 from zerogo.core import RandomBytes
 from zerogo.errors import RemoteError
+from zerogo.exit.admission import TICKET_LEAST_SECONDS, TICKET_SECONDS
 from zerogo.exit.greeting import Join, Refusal, Welcome, emit_greeting, parse_answer
 from zerogo.exit.tunnel import OVER
 from zerogo.net.dial import ControllerAddress, Dial
@@ -42,7 +43,6 @@ HANDSHAKE_SECONDS = 10.0
 FIRST_SECONDS = 0.5
 BACKOFF_SECONDS = 1.0
 BACKOFF_LIMIT_SECONDS = 30.0
-TOLD_LIMIT_SECONDS = 60.0
 TOLD_JITTER_SECONDS = 1.0
 """A gateway tells whole seconds, and many edges the same."""
 
@@ -287,8 +287,8 @@ class GatewayClient:
 
     def told_to_come_again(self, seconds: float) -> None:
         """The gateway has no time for us, and says when it will have some. Nothing proves that it is the gateway, so we
-        do not wait for longer than any gateway would say."""
-        self._told = min(seconds, TOLD_LIMIT_SECONDS)
+        wait neither for longer nor for less than any gateway would say."""
+        self._told = max(TICKET_LEAST_SECONDS, min(seconds, TICKET_SECONDS))
 
     def lost(self, connection: _Connection, reason: str) -> None:
         """A connection is gone."""

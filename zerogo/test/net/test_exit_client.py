@@ -14,8 +14,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from zerogo.exit.admission import TICKET_LEAST_SECONDS, TICKET_SECONDS
 from zerogo.net.dial import ControllerAddress
-from zerogo.net.exit_client import BACKOFF_SECONDS, TOLD_LIMIT_SECONDS, GatewayClient, GatewayPlace
+from zerogo.net.exit_client import BACKOFF_SECONDS, GatewayClient, GatewayPlace
 from zerogo.net.exit_places import EDGE_PATH
 from zerogo.noise.identity import Identity
 
@@ -94,10 +95,13 @@ class RedialTests(SynchronousTestCase):
 
     def test_it_comes_again_when_the_gateway_says_and_a_part_of_a_second_later(self) -> None:
         self.assertEqual(self.told(17), 17.5)
-        self.assertEqual(self.told(0), 0.5)
+        self.assertEqual(self.told(1), 1.5)
 
     def test_nobody_keeps_it_away_for_longer_than_a_gateway_would(self) -> None:
-        self.assertEqual(self.told(99999), TOLD_LIMIT_SECONDS + 0.5)
+        self.assertEqual(self.told(99999), TICKET_SECONDS + 0.5)
+
+    def test_nobody_has_it_dial_at_once_time_and_again(self) -> None:
+        self.assertEqual([self.told(0) for _ in range(3)], [TICKET_LEAST_SECONDS + 0.5] * 3)
 
     def test_being_told_is_no_failure_and_a_failure_after_it_waits_as_ever(self) -> None:
         for _ in range(5):
