@@ -393,9 +393,8 @@ class Segment:
         )
 
     def _log_state(self, event: PeerStateChanged) -> None:
-        reason = f": {event.reason}" if event.reason else ""
         emit = _log.info if event.state in (PeerState.CONNECTED, PeerState.UNREACHABLE) else _log.debug
-        emit("{name} is {state}{reason}", name=event.name, state=event.state.value, reason=reason)
+        emit("{sentence}", sentence=event.sentence)
 
     def _upcall(self, upcall: Upcall) -> None:
         call, node = self._pump.call, self._node

@@ -226,6 +226,24 @@ class PeerStateChanged:
     state: PeerState
     reason: str = ""
     """Why, where the state is not good news; one sentence."""
+    kind: PathKind | None = None
+    """How it is connected; None: it is not."""
+    relay: str = ""
+    """The relay's name, where it is connected by one."""
+
+    @property
+    def sentence(self) -> str:
+        """`bob is connected by the relay fra, not directly: REASON`."""
+        told = f"{self.name} is {self.state.value}"
+        if self.kind is PathKind.RELAY:
+            told += f" by the relay {self.relay}"
+        elif self.kind is PathKind.PEER:
+            told += " by other members"
+        elif self.kind is PathKind.TCP:
+            told += " by TCP"
+        if not self.reason:
+            return told
+        return f"{told}: {self.reason}" if self.kind is None else f"{told}, not directly: {self.reason}"
 
 
 NodeEvent = (

@@ -313,7 +313,15 @@ class Peer:
         told = f"{state} {reason}"
         if told != self._told_reason:
             self._told_reason = told
-            event = PeerStateChanged(peer=self.number, name=self.spec.name, state=state, reason=reason)
+            used = self.paths.active if state is PeerState.CONNECTED else None
+            event = PeerStateChanged(
+                peer=self.number,
+                name=self.spec.name,
+                state=state,
+                reason=reason,
+                kind=None if used is None else used.kind,
+                relay="" if used is None else used.relay,
+            )
             self._context.outbox.tell(event)
 
     def _current_state(self) -> PeerState:

@@ -6,7 +6,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.ids import ChannelAddress, SocketAddress
-from zerogo.mesh.events import PathKind
+from zerogo.mesh.events import PathKind, PeerState, PeerStateChanged
 from zerogo.mesh.signal import Offer, emit_relayed_signal
 from zerogo.mesh.status import Refusal
 from zerogo.routing.policy import RoutingPolicy
@@ -51,6 +51,24 @@ class RelayedPairTests(SynchronousTestCase):
         self.assertIsInstance(status.path.destination, ChannelAddress)
         self.assertIn("symmetric NAT", status.reason)
         self.assertIsNone(status.seconds_to_direct)
+        told = [event.sentence for _, event in self.ann.log if isinstance(event, PeerStateChanged)]
+        self.assertEqual(told[-1], f"bob is connected by the relay near, not directly: {status.reason}")
+
+    def test_what_the_log_says_of_a_peer(self) -> None:
+        changed = PeerStateChanged(peer=1, name="bob", state=PeerState.CONNECTED)
+        lost = evolve(changed, state=PeerState.UNREACHABLE, reason="no answer")
+        for event, sentence in (
+            (changed, "bob is connected"),
+            (lost, "bob is unreachable: no answer"),
+            (evolve(changed, kind=PathKind.DIRECT), "bob is connected"),
+            (evolve(changed, kind=PathKind.RELAY, relay="fra"), "bob is connected by the relay fra"),
+            (evolve(changed, kind=PathKind.TCP), "bob is connected by TCP"),
+            (
+                evolve(changed, kind=PathKind.PEER, reason="no answer"),
+                "bob is connected by other members, not directly: no answer",
+            ),
+        ):
+            self.assertEqual(event.sentence, sentence)
 
     def test_who_does_not_want_relays_says_so_and_nobody_reaches_him_by_one(self) -> None:
         unwanted = {"relay disabled": RoutingPolicy(disable_relay=True)}
