@@ -8,8 +8,8 @@ one that takes a fraction of a millisecond on a quiet machine takes many where e
 thread run.
 
 While somebody waits for other threads of this process, who could not run beside a turn either, a turn is put off, but
-for no longer than `PUT_OFF_SECONDS`: so the work goes on, by a quarter of the time at least, however much there is of
-the other.
+for no longer than `PUT_OFF_SECONDS`. So the work goes on however much there is of the other: by one turn in each round
+of the reactor, `PUT_OFF_SECONDS` apart at least.
 """
 
 from __future__ import annotations
