@@ -25,8 +25,8 @@ STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 _LOG_TAIL = 8192
 _TWISTD_ADVICE = "Please look at log file"
-_TWISTD_WRAPPING = re.compile(r"""An error has occurred: b(['"])(.*)\1""")
 """twistd's last line where a daemon ended; the line before says more."""
+_TWISTD_WRAPPING = re.compile(r"""An error has occurred: b(['"])(.*)\1""")
 _COMPLAINT = " zerogo: "
 """What a role says last where it cannot start, after date and level (`zerogo.observe.service`)."""
 
