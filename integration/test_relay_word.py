@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as installed
+from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import TestCase
 
 from integration.control_agents import Agent, ControllerProcess, sleep
@@ -85,7 +86,7 @@ class RelayWordTests(TestCase):
         await self.until(lambda: self.ann.credential is not None and self.bob.credential is not None)
 
     async def tearDown(self) -> None:
-        await self.bob.client.stop()
+        await gatherResults([agent.client.stop() for agent in (self.ann, self.bob)])
         await sleep(0.1)
 
     def start_relay(self) -> None:
