@@ -54,7 +54,7 @@ from zerogo.control.messages import (
 )
 from zerogo.control.publication import MapView
 from zerogo.control.pushes import Pushes
-from zerogo.control.relay_access import RENEW_SECONDS, RelayAccess
+from zerogo.control.relay_access import RENEW_SECONDS, SETTLED_SECONDS, RelayAccess
 from zerogo.control.subnets import announced_subnets
 from zerogo.control.watching import Watching
 from zerogo.core import Deadline, RandomBytes, TimerTable, drain
@@ -163,6 +163,8 @@ class Coordinator:
             self._send_passwords(connection, registration, now)
             self._tell_watch(connection, now)
             self._events.append(MemberConnected(registration.network, registration.node_id))
+        if connection.passwords_at is not None:
+            connection.passwords_at = min(connection.passwords_at, now + SETTLED_SECONDS)
         publication = self._pushes.published(registration.network)
         if publication is None or publication.revision < connection.needed_revision:
             self._pushes.changed(registration.network, now, connection.needed_revision)

@@ -34,6 +34,9 @@ CREDENTIAL_SECONDS = 3600.0
 """So long a member that was removed can use a relay that is not told."""
 RENEW_SECONDS = NONCE_SECONDS - 60.0
 """So often, a member's nonce is always fresh, and relays go on for 51 minutes at least while the controller is away."""
+SETTLED_SECONDS = 20.0
+"""So long after a member was admitted it is given credentials anew: another controller of the same database may have
+had the relays void those that it has, as its clock is ahead or since it read of an earlier removal late."""
 GRANT_SECONDS = 3600.0
 
 
@@ -55,17 +58,17 @@ class RelayAccess:
         """Until when the credentials are void that a former member was given."""
 
     def revoke(self, node_ids: Iterable[NodeId]) -> tuple[Revocation, ...]:
-        """What the relays are to be told of nodes that are members no more: all that they were given is void."""
+        """What the relays are to be told of nodes that are members no more: all that they were given here is void."""
         now = self._unix_time()
         self._void = {node_id: until for node_id, until in self._void.items() if until > now}
-        until = math.ceil(now + CREDENTIAL_SECONDS)
-        new = dict.fromkeys(node_ids, until)
+        usual = math.ceil(now + CREDENTIAL_SECONDS)
+        new = {node_id: max(usual, self._void.get(node_id, 0) + 1) for node_id in node_ids}
         self._void |= new
-        return tuple(Revocation(str(node_id), until) for node_id in new)
+        return tuple(Revocation(str(node_id), until) for node_id, until in new.items())
 
     def passwords(self, node_id: NodeId) -> RelayPasswords | None:
         """The credentials of a node; None where there is no relay. Those of a node that was removed and is a member
-        again end later than what was revoked."""
+        again end later than what was revoked here."""
         if not self._secrets:
             return None
         now = self._unix_time()

@@ -15,6 +15,7 @@ from zerogo.control.relay_access import (
     CREDENTIAL_SECONDS,
     GRANT_SECONDS,
     RENEW_SECONDS,
+    SETTLED_SECONDS,
     RelayAccess,
     RelaySecret,
     credentials_of,
@@ -28,7 +29,9 @@ from zerogo.test.control.pair import CONTROLLER, KEY_HASH, NETWORK, Pair, Wire
 from zerogo.test.control.test_netmap import RECORDS, make_map
 from zerogo.turn.credentials import TimedUsers
 from zerogo.turn.grant import is_granted
+from zerogo.turn.message import parse
 from zerogo.turn.nonce import NONCE_SECONDS, is_handed_out
+from zerogo.turn.revocation import Revocations, emit_request, revocation_key
 
 UNIX = 1_700_000_000.0
 SECRET = Secret("0f1e2d3c4b5a69788796a5b4c3d2e1f0")
@@ -118,6 +121,15 @@ class AccessTests(SynchronousTestCase):
         for source in ("127.0.0.1", "10.0.0.1", "fe80::1%eth0", "::1", "fd00::1", "a.name", "", "2002:7f00:1::"):
             self.assertIsNone(ACCESS.grants(self.NODE, self.PEER, source))
 
+    def test_who_goes_comes_and_goes_within_a_second_keeps_nothing(self) -> None:
+        access = RelayAccess((RelaySecret("here", SECRET),), lambda: UNIX)
+        access.revoke([self.NODE])
+        again = access.passwords(self.NODE)
+        assert again is not None
+        (account,) = TimedUsers([SECRET]).accounts(again.relays[0].user, "zerogo", UNIX)
+        (revocation,) = access.revoke([self.NODE])
+        self.assertGreaterEqual(revocation.until, account.expires_at or 0)
+
     def test_passwords_and_grants_do_not_show(self) -> None:
         passwords, grants = ACCESS.passwords(self.NODE), ACCESS.grants(self.NODE, self.PEER, "8.8.4.4")
         assert passwords is not None
@@ -131,6 +143,43 @@ class AccessTests(SynchronousTestCase):
     def test_a_grant_for_no_address_is_a_parse_error(self) -> None:
         message = PeerGrants(bytes(10), bytes(5), 1.0, [RelayGrant("here", bytes(20))])
         self.assertRaises(ParseError, grants_of, message, 0.0)
+
+
+class TwoControllersTests(SynchronousTestCase):
+    """Of one database: each tells the relay who went by its own clock, and when it has read of it."""
+
+    def setUp(self) -> None:
+        self.pair = Pair(RelayAccess((RelaySecret("here", SECRET),), lambda: UNIX + self.pair.now))
+        self.other = RelayAccess((RelaySecret("here", SECRET),), lambda: UNIX + self.pair.now + 3.0)
+        self.relay = Revocations([SECRET], bytes(8))
+        self.ann = self.pair.agent("ann")
+        self.node = self.ann.member._identity.node_id
+        self.pair.connect(self.ann)
+        self.pair.advance(RENEW_SECONDS / 2)
+
+    def other_revokes(self) -> None:
+        request = emit_request(revocation_key(SECRET), bytes(12), self.other.revoke([self.node]))
+        self.assertIsNotNone(self.relay.receive(parse(request), request, UNIX + self.pair.now))
+
+    def is_served(self) -> bool:
+        given = [event for event in self.ann.events if isinstance(event, RelayCredentials)][-1]
+        (account,) = TimedUsers([SECRET]).accounts(given.credentials[0].credential.username, "zerogo", UNIX)
+        return not self.relay.is_void(account.user, account.expires_at)
+
+    def test_who_is_let_in_again_is_served_soon_though_the_other_was_ahead_and_late(self) -> None:
+        self.pair.disconnect(self.ann)
+        self.pair.connect(self.ann)
+        self.pair.advance(2.9)
+        self.other_revokes()
+        self.assertFalse(self.is_served())
+        self.pair.advance(SETTLED_SECONDS)
+        self.assertTrue(self.is_served())
+
+    def test_so_is_who_was_let_in_again_before_we_had_read_that_it_was_out(self) -> None:
+        self.other_revokes()
+        self.pair.coordinator.reconsider(NETWORK, self.node, self.pair.now)
+        self.pair.advance(SETTLED_SECONDS + 1.0)
+        self.assertTrue(self.is_served())
 
 
 class ChannelTests(SynchronousTestCase):
