@@ -2,7 +2,9 @@
 """Questions to all gateways: those that are here, and those of the other controllers of the same database.
 
 An answer of a gateway elsewhere comes in a word (`zerogo.control.fellow_words`), deflated, for a word is shorter than
-an answer may be. Whoever does not answer within `ANSWER_SECONDS` is left out.
+an answer may be. Whoever does not answer within `ANSWER_SECONDS` is left out. Each answer is passed on to a controller
+that asked as soon as it is here: that one waits no longer than this one, so what waited for a gateway that is silent
+would come too late.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 
-from attrs import define, field
+from attrs import define
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -32,8 +34,9 @@ _log = Logger(namespace="zerogo.controller.exits")
 @define(eq=False)
 class _Question:
     awaited: dict[NodeId, None]
-    done: Deferred[dict[NodeId, bytes]]
-    found: dict[NodeId, bytes] = field(factory=dict)
+    took: Callable[[NodeId, bytes], object]
+    """Told of each answer as it comes."""
+    finished: Callable[[], object]
     late: IDelayedCall | None = None
 
 
@@ -60,21 +63,26 @@ class GatewayQuestions:
     def ask(self, what: str, argument: str = "") -> Deferred[dict[NodeId, bytes]]:
         """A JSON document from each gateway that answers in time."""
         number = self._number()
-        answered = self._begin(number, (*self._here(), *self._far()), what, argument)
+        found: dict[NodeId, bytes] = {}
+        done: Deferred[dict[NodeId, bytes]] = Deferred()
+        question = _Question(
+            dict.fromkeys((*self._here(), *self._far())), found.__setitem__, lambda: done.callback(found)
+        )
+        self._begin(number, question, what, argument)
         if self.tell is not None and number in self._open:
             self.tell(GatewaysAsked(number, what, argument))
-        return answered
+        return done
 
     def asked(self, word: GatewaysAsked) -> None:
         """Another controller asks: its question is put to those that are here, and it is told what they say."""
 
-        def pass_on(found: dict[NodeId, bytes]) -> None:
-            for gateway, document in found.items():
-                deflated = zlib.compress(document, _LEVEL)
-                if self.tell is not None and len(deflated) <= WORD_LIMIT // 2:
-                    self.tell(GatewayAnswered(gateway.raw, word.number, deflated))
+        def pass_on(gateway: NodeId, document: bytes) -> None:
+            deflated = zlib.compress(document, _LEVEL)
+            if self.tell is not None and len(deflated) <= WORD_LIMIT // 2:
+                self.tell(GatewayAnswered(gateway.raw, word.number, deflated))
 
-        self._begin(self._number(), self._here(), word.what, word.argument).addCallback(pass_on)
+        question = _Question(dict.fromkeys(self._here()), pass_on, lambda: None)
+        self._begin(self._number(), question, word.what, word.argument)
 
     def answered(self, gateway: NodeId, number: int, document: bytes) -> None:
         """A gateway that is here answered."""
@@ -99,24 +107,20 @@ class GatewayQuestions:
     def _number(self) -> int:
         return int.from_bytes(self._rng(_NUMBER_BYTES), "big")
 
-    def _begin(
-        self, number: int, gateways: tuple[NodeId, ...], what: str, argument: str
-    ) -> Deferred[dict[NodeId, bytes]]:
-        question = _Question(dict.fromkeys(gateways), Deferred())
-        if not gateways or len(self._open) >= OPEN_LIMIT:
-            question.done.callback({})
-            return question.done
+    def _begin(self, number: int, question: _Question, what: str, argument: str) -> None:
+        if not question.awaited or len(self._open) >= OPEN_LIMIT:
+            question.finished()
+            return
         self._open[number] = question
         question.late = self._clock.callLater(ANSWER_SECONDS, self._finish, number)
         for gateway in self._here():
             self._put(gateway, Ask(number, what, argument))
-        return question.done
 
     def _take(self, number: int, gateway: NodeId, document: bytes) -> None:
         question = self._open.get(number)
         if question is not None and gateway in question.awaited:
             del question.awaited[gateway]
-            question.found[gateway] = document
+            question.took(gateway, document)
             if not question.awaited:
                 self._finish(number)
 
@@ -124,4 +128,4 @@ class GatewayQuestions:
         question = self._open.pop(number)
         if question.late is not None and question.late.active():
             question.late.cancel()
-        question.done.callback(question.found)
+        question.finished()

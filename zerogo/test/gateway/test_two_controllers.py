@@ -129,3 +129,12 @@ class TwoControllersTests(ControlledCase):
         self.wait(3.5)
         self.assertEqual(list(self.successResultOf(asked)), [self.two.identity.node_id])
         self.assertEqual(len([word for word in self.words if isinstance(word, GatewaysAsked)]), 2)
+
+    def test_one_that_is_silent_does_not_keep_back_what_others_at_its_controller_say(self) -> None:
+        three = self.gateway("three")
+        self.wait(1.5)
+        three.wire.is_up = False
+        asked = self.left.ask("streams")
+        self.wait(3.5)
+        answered = {self.one.identity.node_id, self.two.identity.node_id}
+        self.assertEqual(set(self.successResultOf(asked)), answered)
