@@ -28,6 +28,7 @@ from zerogo.control.channel import EXIT, ChannelInitiator
 from zerogo.control.edge_token import DEFAULT_PORT, EdgeToken
 from zerogo.control.token import split_host_port
 from zerogo.errors import RemoteError
+from zerogo.exit.admission import TICKET_LEAST_SECONDS, TICKET_SECONDS
 from zerogo.exit.frames import Kind, Opened, emit_opened, frame, split_frames
 from zerogo.exit.greeting import Join, Welcome, emit_greeting, parse_answer
 from zerogo.exit.stream import INITIAL_CREDIT
@@ -39,7 +40,6 @@ from zerogo.net.exit_client import (
     FIRST_SECONDS,
     HANDSHAKE_SECONDS,
     TOLD_JITTER_SECONDS,
-    TOLD_LIMIT_SECONDS,
 )
 from zerogo.net.exit_places import EDGE_PATH
 from zerogo.net.websocket import MessageReceived, ServerBusy, WebSocketClient
@@ -170,7 +170,7 @@ class Edge:
             self.crowd.went(self)
             delay = FIRST_SECONDS * random.random()
         elif told is not None:
-            delay = min(told, TOLD_LIMIT_SECONDS) + TOLD_JITTER_SECONDS * random.random()
+            delay = max(TICKET_LEAST_SECONDS, min(told, TICKET_SECONDS)) + TOLD_JITTER_SECONDS * random.random()
             self.crowd.told += 1
         else:
             delay = max(0.05, min(BACKOFF_LIMIT_SECONDS, BACKOFF_SECONDS * 2.0**self.failures) * random.random())
