@@ -95,6 +95,8 @@ class RelayTeller:
         self._lines: dict[SocketAddress, _Line] = {}
         self._look: IDelayedCall | None = None
         self._is_looking_up = False
+        self._is_nowhere = False
+        """Whether it was told that there is no address to ask."""
         self._is_stopped = False
 
     def revoke(self, revocations: Iterable[Revocation]) -> None:
@@ -138,8 +140,9 @@ class RelayTeller:
         for address in addresses:
             if address not in self._lines:
                 self._open(address)
-        if not self._lines:
+        if not self._lines and not self._is_nowhere:
             _log.warn("{sentence}", sentence=self._silence(f"{self._relay.host} has no address that can be asked"))
+        self._is_nowhere = not self._lines
         self._look = self._reactor.callLater(LOOK_UP_SECONDS, self._look_up)
 
     def _open(self, address: SocketAddress) -> None:

@@ -111,6 +111,25 @@ class RelayTellerTests(TestCase):
         self.assertIn("relay near", self.warnings[0])
 
     @inlineCallbacks
+    def test_a_name_without_an_address_is_named_once_each_time_that_it_has_none(self) -> Any:
+        relay, port = self.relay()
+        resolver = Resolver()
+        clock = ClockedReactor(resolver)
+        teller = self.teller(port, clock, "relays")
+        teller.revoke([self.revocation()])
+        clock.pump([LOOK_UP_SECONDS] * 5)
+        self.assertEqual(len(self.warnings), 1)
+        resolver.names["relays"] = [IPv4Address("UDP", HOST, 0)]
+        clock.advance(LOOK_UP_SECONDS)
+        yield relay.asked
+        self.unix_now += 3700
+        clock.advance(LOOK_UP_SECONDS)
+        del resolver.names["relays"]
+        teller.revoke([self.revocation()])
+        clock.pump([LOOK_UP_SECONDS] * 5)
+        self.assertEqual(len(self.warnings), 2)
+
+    @inlineCallbacks
     def test_when_all_is_over_nothing_is_open_and_it_begins_again_when_there_is_news(self) -> Any:
         relay, port = self.relay()
         clock = ClockedReactor()
