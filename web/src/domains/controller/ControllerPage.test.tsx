@@ -17,4 +17,5 @@ test("what the controller tells of itself is shown, and where the rest is set", 
   expect(await screen.findByText("Example Inc.")).toBeVisible();
   expect(await screen.findByRole("link", { name: "home" })).toHaveAttribute("href", "/n/abcdefgh/settings");
   expect(screen.getByText("/etc/zerogo/controller.yaml")).toBeVisible();
+  expect(screen.getByText(/^sudo zerogo controller backup \/var\/backups\/\S+/)).toBeVisible();
 });

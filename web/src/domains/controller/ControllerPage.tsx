@@ -23,7 +23,7 @@ const KEYS: Record<string, readonly string[]> = {
 const COMMANDS = {
   sample: "zerogo config sample controller",
   restart: "sudo systemctl restart zerogo-controller",
-  backup: "sudo zerogo controller backup",
+  backup: "sudo zerogo controller backup /var/backups/zerogo-$(date +%F).backup",
   check: "sudo zerogo controller check",
 } as const;
 

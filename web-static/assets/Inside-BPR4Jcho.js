@@ -1,0 +1,1 @@
+export{T as default}from"./shell-Bshv2J2s.js";
