@@ -23,7 +23,7 @@ from zerogo.agent.state_dir import StateDir, socket_path
 from zerogo.cli.agent_client import AgentClient, AgentSilent, agent_config, agent_options
 from zerogo.cli.netcheck import find_out, make_plan
 from zerogo.cli.privilege import NeedsRoot, may_make_devices
-from zerogo.cli.tables import wide_console
+from zerogo.cli.tables import print_unpadded, wide_console
 from zerogo.cli.up import LINE_FILE
 from zerogo.config.agent import AgentConfig
 from zerogo.config.errors import PrivateFileError
@@ -176,7 +176,7 @@ def doctor(config: Path | None, state_dir: Path | None, as_json: bool) -> int:
             text = f"{each.sentence} {each.advice}".strip()
             table.add_row(each.subject, f"[{_STYLES[each.standing]}]{each.standing}[/]", _plain(text))
         console = wide_console()
-        console.print(table)
+        print_unpadded(console, table)
         console.print()
         console.print(verdict(findings), markup=False)
     return int(any(each.standing is Standing.FAULT for each in findings))

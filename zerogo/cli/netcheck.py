@@ -23,7 +23,7 @@ from zerogo.agent.control import controller_addresses
 from zerogo.agent.reports import PortMappingReport, port_mapping_report
 from zerogo.agent.state_dir import StateDir, socket_path
 from zerogo.cli.agent_client import AgentClient, AgentSilent, agent_config, agent_options
-from zerogo.cli.tables import wide_console
+from zerogo.cli.tables import print_unpadded, wide_console
 from zerogo.config.agent import AgentConfig
 from zerogo.control.netmap import NetworkMap, SignedMap
 from zerogo.control.relays import relays_near
@@ -200,7 +200,7 @@ def _print(facts: NetworkFacts, verdict: Verdict, agent: str) -> None:
     table.add_column(overflow="fold")
     for name, value in [("agent", agent), *report_lines(facts)]:
         table.add_row(name, value)
-    console.print(table)
+    print_unpadded(console, table)
     console.print()
     for number, sentence in enumerate(verdict.sentences):
         console.print(sentence, style=_GRADE_STYLES[verdict.grade] if number == 0 else "", markup=False)

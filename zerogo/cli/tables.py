@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
+import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -103,7 +104,18 @@ def fitted_table(
 def print_whole(table: Table, width: int | None) -> None:
     """Print a table as wide as it is; what is wider than the terminal, the terminal breaks, and nothing is cut."""
     needed = Console(width=_UNLIMITED_COLUMNS).measure(table).maximum
-    Console(width=max(needed, width or 0)).print(table)
+    print_unpadded(Console(width=max(needed, width or 0)), table)
+
+
+def print_unpadded(console: Console, table: Table) -> None:
+    """Print a table; into a file or a pipe, without the spaces that fill its lines up to the longest."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        click.echo(line.rstrip())
 
 
 def _needed(columns: Mapping[str, Sequence[Text]]) -> int:

@@ -73,6 +73,12 @@ class TableTests(SynchronousTestCase):
             print_whole(fitted_table({"A": ["a" * 90], "B": ["[b]"]}, 20), 20)
         self.assertEqual(out.getvalue().splitlines()[1].split(), ["a" * 90, "[b]"])
 
+    def test_lines_at_a_pipe_end_where_their_text_ends(self) -> None:
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            print_whole(fitted_table({"A": ["a", "aaa"], "B": ["b", "b" * 300]}, None), None)
+        self.assertEqual(out.getvalue(), f"A    B\na    b\naaa  {'b' * 300}\n")
+
     def test_status_names_what_a_person_wants(self) -> None:
         rows = dict(status_rows(STATUS))
         self.assertEqual(rows["state"], "member")
