@@ -166,9 +166,10 @@ class ControllerService(MultiService):
             self._limits.start()
         if self._claims is not None:
             self._claims.start()
-        assert self._view is not None and self._flows is not None
+        assert self._view is not None and self._flows is not None and self._relay_word is not None
         self._view.start()
         self._flows.start()
+        self._relay_word.start()
         if self._onion is not None and self._config.onion is not None:
             self._onion.start(self._reactor, self._config.onion, self.port)
         self._write_owner_file(state, owner_token)

@@ -112,6 +112,13 @@ def strangers(connection: Connection, candidates: Sequence[NodeId]) -> list[Node
     return [node_id for node_id in candidates if str(node_id) not in here]
 
 
+def departed(connection: Connection, limit: int) -> list[NodeId]:
+    """Those whom networks remember as removed and who are members of no network; at most so many."""
+    approved = select(tables.members.c.node_id).where(tables.members.c.state == StoredState.APPROVED.value)
+    gone = select(tables.removals.c.node_id).where(tables.removals.c.node_id.not_in(approved)).distinct()
+    return [NodeId.parse(node_id) for node_id in connection.scalars(gone.limit(limit))]
+
+
 def approve_member(
     connection: Connection, network: NetworkId, node_id: NodeId, actor: str, unix_now: float
 ) -> StoredMember:

@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 
 from zerogo.control.relay_access import RelayAccess, RelaySecret
 from zerogo.control.relays import Servers
+from zerogo.controller import relay_word
 from zerogo.controller.relay_word import RETRY_SECONDS, RelayWord
 from zerogo.ids import NetworkId, NodeId
 from zerogo.secret import Secret
@@ -92,6 +93,31 @@ class RelayWordTests(StoreCase):
         self.database.write(members.remove_member, self.network, ann, "t", NOW)
         self.read()
         self.assertEqual(self.told(), [str(ann)])
+
+    def test_after_a_start_all_are_told_whom_the_store_remembers_though_no_map_is_read(self) -> None:
+        ann, bob, carl, _ = (self.member(name) for name in ("ann", "bob", "carl", "dora"))
+        for node_id in (ann, bob, carl):
+            self.database.write(members.change_member, self.network, node_id, {"state": StoredState.BLOCKED}, "t", NOW)
+        self.database.write(members.change_member, self.network, bob, {"state": StoredState.APPROVED}, "t", NOW)
+        self.word.start()
+        self.assertEqual(sorted(self.told()), sorted([str(ann), str(carl)]))
+        self.clock.advance(2 * RETRY_SECONDS)
+        self.assertEqual(len(self.told()), 2)
+
+    def test_whom_the_store_remembers_is_asked_until_it_answers_and_no_more_than_a_relay_keeps(self) -> None:
+        self.patch(relay_word, "DEPARTED_LIMIT", 1)
+        for name in ("ann", "bob"):
+            self.database.write(members.remove_member, self.network, self.member(name), "t", NOW)
+
+        def fails(*arguments: object) -> None:
+            raise StoreFault("the disk is full")
+
+        patched = self.patch(members, "departed", fails)
+        self.word.start()
+        self.assertEqual(self.told(), [])
+        patched.restore()
+        self.clock.advance(RETRY_SECONDS)
+        self.assertEqual(len(self.told()), 1)
 
     def test_who_is_a_member_of_another_network_still_is_served(self) -> None:
         ann, second = self.join("ann"), self.make_network("second").network
