@@ -110,8 +110,10 @@ def postgresql() -> Iterator[PostgresServer]:
 class RedisServer:
     """One server that keeps nothing."""
 
-    def __init__(self, directory: Path, program: str) -> None:
+    def __init__(self, directory: Path, program: str, password: str = "") -> None:
         self.socket = directory / "redis"
+        self.url = f"unix://:{password}@{self.socket}" if password else f"unix://{self.socket}"
+        self._password = password
         self._directory = directory
         self._program = program
         self._process: subprocess.Popen[bytes] | None = None
@@ -120,6 +122,7 @@ class RedisServer:
         """Start it, and wait until it listens."""
         self.socket.unlink(missing_ok=True)
         command = [self._program, "--port", "0", "--unixsocket", str(self.socket), "--save", "", "--appendonly", "no"]
+        command += ["--requirepass", self._password] if self._password else []
         with (self._directory / "log").open("ab") as log:
             self._process = subprocess.Popen([*command, "--dir", str(self._directory)], stdout=log, stderr=log)
         until = time.monotonic() + START_SECONDS
@@ -137,13 +140,13 @@ class RedisServer:
 
 
 @contextmanager
-def redis() -> Iterator[RedisServer]:
+def redis(password: str = "") -> Iterator[RedisServer]:
     """A server that is gone when the body ends, in whatever way."""
     program = shutil.which("redis-server")
     if program is None:
         raise RuntimeError("redis-server is not installed")
     directory = Path(tempfile.mkdtemp(prefix="zgrd"))
-    server = RedisServer(directory, program)
+    server = RedisServer(directory, program, password)
     try:
         server.start()
         yield server

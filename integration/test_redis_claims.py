@@ -11,11 +11,13 @@ from typing import Any
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import TestCase
 
 from integration.servers import redis
 from zerogo.control.gateway_messages import Claimed, ClaimRequest
 from zerogo.exit.claims import EdgeClaim, EdgeHeld, SessionClaim, SessionHeld
+from zerogo.net import redis_claims
 from zerogo.net.redis_claims import PREFIX, RedisClaims
 from zerogo.secret import Secret
 from zerogo.test.exit.claim_suite import LIMIT, ClaimSuite
@@ -24,7 +26,11 @@ reactor: Any = installed
 ADVANCE = """
 for _, key in ipairs(redis.call('KEYS', KEYS[1] .. '*')) do
   local left = redis.call('PTTL', key)
-  if left > tonumber(ARGV[1]) then
+  if redis.call('TYPE', key).ok == 'zset' then
+    for _, name in ipairs(redis.call('ZRANGE', key, 0, -1)) do
+      redis.call('ZINCRBY', key, -ARGV[1], name)
+    end
+  elseif left >= 0 and left > tonumber(ARGV[1]) then
     redis.call('PEXPIRE', key, left - ARGV[1])
   elseif left >= 0 then
     redis.call('DEL', key)
@@ -41,8 +47,9 @@ class RedisClaimsTests(ClaimSuite, TestCase):
     async def setUp(self) -> None:
         self.servers = ExitStack()
         self.addCleanup(self.servers.close)
-        self.server = self.servers.enter_context(redis())
-        self.claims = RedisClaims(Secret(f"unix://{self.server.socket}"), reactor, b"k" * 32, LIMIT)
+        self.server = self.servers.enter_context(redis("correct-horse"))
+        self.patch(redis_claims, "REPLY_SECONDS", 60)
+        self.claims = RedisClaims(Secret(self.server.url), reactor, b"k" * 32, LIMIT, LIMIT)
         self.forgotten = 0
         self.claims.on_forgotten = self.count
         self.claims.start()
@@ -103,9 +110,27 @@ class RedisClaimsTests(ClaimSuite, TestCase):
         await self.session("a", user="alice", name="secret7")
         await self.edge("alice", "e1", is_held=True)
         keys = await self.claims._factory.handler.keys("*")
-        values = [await self.claims._factory.handler.get(key) for key in keys]
+        counts = {f"{PREFIX}{kind}".encode() for kind in ("sessions", "edges")}
+        self.assertLessEqual(counts, set(keys))
+        values = [await self.claims._factory.handler.get(key) for key in keys if key not in counts]
+        for count in counts:
+            values += await self.claims._factory.handler.zrange(count, 0, -1)
         text = b" ".join([*keys, *values])
         self.assertEqual([word for word in (b"alice", b"secret7") if word in text], [])
+
+    async def test_what_others_keep_in_the_same_database_is_not_counted(self) -> None:
+        for number in range(2 * LIMIT):
+            await self.claims._factory.handler.set(f"other:{number}", "1")
+        await self.session("a")
+        self.assertEqual((await self.session("b")).edge, "a")
+
+    async def test_many_requests_without_an_answer_are_told_once(self) -> None:
+        asked = [self.claims.settle(ClaimRequest(number)) for number in range(20)]
+        with capturedLogs() as logs:
+            self.claims._factory.pool[0].transport.abortConnection()
+            self.assertEqual([(await one).is_away for one in asked], [True] * 20)
+        told = [event for event in logs if event["log_namespace"] == "zerogo.controller.exits"]
+        self.assertEqual(len(told), 1)
 
     async def test_rubbish_in_redis_is_not_handed_on(self) -> None:
         await self.session("a")

@@ -14,6 +14,7 @@ from attrs import define
 
 from zerogo.exit.claims import (
     EDGE_SECONDS,
+    HOLDERS_LIMIT,
     SESSIONS_LIMIT,
     SETTLING_SECONDS,
     EdgeClaim,
@@ -44,8 +45,9 @@ class _Held:
 class ClaimBook:
     """All claims. Each is settled before the next one is looked at."""
 
-    def __init__(self, now: float, sessions_limit: int = SESSIONS_LIMIT) -> None:
+    def __init__(self, now: float, sessions_limit: int = SESSIONS_LIMIT, holders_limit: int = HOLDERS_LIMIT) -> None:
         self._limit = sessions_limit
+        self._holders_limit = holders_limit
         self._settled_at = now + SETTLING_SECONDS
         self._forget_at = now + FORGET_SECONDS
         self._sessions: dict[tuple[str, str], _Session] = {}
@@ -68,7 +70,8 @@ class ClaimBook:
             left = held.began_at + held.lasts - now
             is_next = claim.age > 0 or (held.edge, held.turn) == (claim.over_edge, claim.over_turn)
             if left > 0 or not is_next:
-                return SessionHeld(held.edge, held.turn, held.lasts, left)
+                # The sum may be rounded to more than its minutes, which are all that a session may last.
+                return SessionHeld(held.edge, held.turn, held.lasts, max(-held.lasts, min(held.lasts, left)))
         if held is not None or len(self._sessions) < self._limit:
             self._sessions[key] = _Session(claim.edge, claim.turn, claim.lasts, now - claim.age)
         return SessionHeld(claim.edge, claim.turn, claim.lasts, max(-claim.lasts, claim.lasts - claim.age))
@@ -81,13 +84,15 @@ class ClaimBook:
         elif not claim.is_held and now < self._settled_at:
             return EdgeHeld("", is_settling=True)
         for edge in wanted:
-            if self._held(self._edges, edge, now) in (None, claim.user):
-                if mine is not None:
-                    self._edges.pop(mine, None)
+            has_room = self._has_room(self._edges, edge) and self._has_room(self._users, claim.user)
+            if has_room and self._held(self._edges, edge, now) in (None, claim.user):
                 self._edges[edge] = _Held(claim.user, now + EDGE_SECONDS)
                 self._users[claim.user] = _Held(edge, now + EDGE_SECONDS)
                 return EdgeHeld(edge)
         return EdgeHeld()
+
+    def _has_room(self, where: dict[str, _Held], key: str) -> bool:
+        return key in where or len(where) < self._holders_limit
 
     @staticmethod
     def _held(where: dict[str, _Held], key: str, now: float) -> str | None:

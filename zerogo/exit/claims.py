@@ -4,7 +4,8 @@
 A *session's* edge and minutes belong to the gateway that began it first; any other one is told them. When its minutes
 are over, whoever can name the edge and the turn that are over begins the next turn; who cannot is told them and claims
 again. An *exclusive edge* (route mode `custom`) is held by one user, wherever the user is, for `EDGE_SECONDS` after the
-claim that was made last.
+claim that was made last. One that its user lost stays the user's until then: not every gateway knows of the loss, and
+one that does not would go on to give it to the user.
 """
 
 from __future__ import annotations
@@ -21,9 +22,15 @@ SETTLING_SECONDS = 10.0
 """After all claims were lost, those who hold an edge have so long to say so; until then nobody gets another one."""
 SESSIONS_LIMIT = 200_000
 """Further sessions are of each gateway alone."""
+HOLDERS_LIMIT = 100_000
+"""Exclusive edges that are held at one time; nobody is given a further one."""
 EDGES_IN_CLAIM = 64
 CLAIMS_LIMIT = 200
 """Sessions in one request, and edges in a quarter of it."""
+LASTS_SECONDS = MINUTES_LIMIT * 60.0
+"""Of a session, at most."""
+TURNS = 2**31 - 1
+"""After so many the first one comes again."""
 
 _User = Annotated[str, msgspec.Meta(max_length=64)]
 _Session = Annotated[str, msgspec.Meta(max_length=17, pattern=r"\A-?[A-Za-z0-9]*\Z")]
@@ -31,9 +38,9 @@ _Edge = Annotated[str, msgspec.Meta(max_length=16, pattern=r"\A[a-z0-9]+\Z")]
 _NoEdge = Annotated[str, msgspec.Meta(max_length=16, pattern=r"\A[a-z0-9]*\Z")]
 """Or one."""
 _Turn = Annotated[int, msgspec.Meta(ge=0, le=2**31)]
-_Lasts = Annotated[float, msgspec.Meta(ge=1, le=MINUTES_LIMIT * 60.0)]
-_Age = Annotated[float, msgspec.Meta(ge=0, le=2 * MINUTES_LIMIT * 60.0)]
-_Left = Annotated[float, msgspec.Meta(ge=-MINUTES_LIMIT * 60.0, le=MINUTES_LIMIT * 60.0)]
+_Lasts = Annotated[float, msgspec.Meta(ge=1, le=LASTS_SECONDS)]
+_Age = Annotated[float, msgspec.Meta(ge=0, le=2 * LASTS_SECONDS)]
+_Left = Annotated[float, msgspec.Meta(ge=-LASTS_SECONDS, le=LASTS_SECONDS)]
 
 
 class SessionClaim(msgspec.Struct, frozen=True, array_like=True):

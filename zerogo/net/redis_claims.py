@@ -15,6 +15,7 @@ they hold. While Redis is away, or takes longer than `REPLY_SECONDS`, the answer
 | `zerogo:exits:s:HASH` | edge, turn, milliseconds that the session lasts | twice that time is over |
 | `zerogo:exits:u:HASH` | edge | `EDGE_SECONDS` after the last claim |
 | `zerogo:exits:e:EDGE` | hash of the user | likewise |
+| `zerogo:exits:sessions`, `zerogo:exits:edges` | when each of those keys is over, to count them | for ever |
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from twisted.python.failure import Failure
 from zerogo.control.gateway_messages import Claimed, ClaimRequest
 from zerogo.exit.claims import (
     EDGE_SECONDS,
+    HOLDERS_LIMIT,
     SESSIONS_LIMIT,
     SETTLING_SECONDS,
     EdgeClaim,
@@ -38,7 +40,7 @@ from zerogo.exit.claims import (
     SessionClaim,
     SessionHeld,
 )
-from zerogo.net.redis_place import RedisPlace, one_connection
+from zerogo.net.redis_place import RedisPlace, Seldom, one_connection
 from zerogo.secret import Secret
 
 PREFIX = "zerogo:exits:"
@@ -49,13 +51,24 @@ _NAME_BYTES = 16
 
 SCRIPT = """
 local prefix = KEYS[1]
-local settling, edge_lasts, limit, sessions, edges = unpack(cmsgpack.unpack(ARGV[1]))
+local settling, edge_lasts, sessions_limit, holders_limit, sessions, edges = unpack(cmsgpack.unpack(ARGV[1]))
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local born = tonumber(redis.call('GET', prefix .. 'born') or nil)
 if not born or born > now then
   born = now
   redis.call('SET', prefix .. 'born', string.format('%d', now))
+end
+
+local function has_room(kind, name, limit)
+  local count = prefix .. kind
+  redis.call('ZREMRANGEBYSCORE', count, '-inf', string.format('%d', now))
+  return redis.call('ZSCORE', count, name) or redis.call('ZCARD', count) < limit
+end
+
+local function keep(kind, name, key, value, lasts)
+  redis.call('SET', key, value, 'PX', string.format('%d', lasts))
+  redis.call('ZADD', prefix .. kind, string.format('%d', now + lasts), name)
 end
 
 local function session(claim)
@@ -66,15 +79,15 @@ local function session(claim)
     local held_edge, held_turn, held_lasts = string.match(held, '^(%w+) (%d+) (%d+)$')
     if held_edge then
       held_turn, held_lasts = tonumber(held_turn), tonumber(held_lasts)
-      local left = redis.call('PTTL', key) - held_lasts
+      local left = math.min(redis.call('PTTL', key) - held_lasts, held_lasts)
       local is_next = age > 0 or (held_edge == over_edge and held_turn == over_turn)
       if left > 0 or not is_next then
         return {held_edge, held_turn, held_lasts, left}
       end
     end
   end
-  if 2 * lasts > age and (held or redis.call('DBSIZE') < limit) then
-    redis.call('SET', key, string.format('%s %d %d', edge, turn, lasts), 'PX', string.format('%d', 2 * lasts - age))
+  if 2 * lasts > age and has_room('sessions', name, sessions_limit) then
+    keep('sessions', name, key, string.format('%s %d %d', edge, turn, lasts), 2 * lasts - age)
   end
   return {edge, turn, lasts, math.max(-lasts, lasts - age)}
 end
@@ -92,11 +105,8 @@ local function exclusive(claim)
   for _, edge in ipairs(wanted) do
     local key = prefix .. 'e:' .. edge
     local by = redis.call('GET', key)
-    if not by or by == user then
-      if mine and redis.call('GET', prefix .. 'e:' .. mine) == user then
-        redis.call('DEL', prefix .. 'e:' .. mine)
-      end
-      redis.call('SET', key, user, 'PX', edge_lasts)
+    if (not by or by == user) and has_room('edges', edge, holders_limit) then
+      keep('edges', edge, key, user, edge_lasts)
       redis.call('SET', own, edge, 'PX', edge_lasts)
       return {edge, false}
     end
@@ -124,12 +134,21 @@ class _Answer(msgspec.Struct, array_like=True):
 class RedisClaims:
     """Between `start` and `stop`. `key` is the controllers' secret, for names."""
 
-    def __init__(self, place: Secret, reactor: Any, key: bytes, sessions_limit: int = SESSIONS_LIMIT) -> None:
+    def __init__(
+        self,
+        place: Secret,
+        reactor: Any,
+        key: bytes,
+        sessions_limit: int = SESSIONS_LIMIT,
+        holders_limit: int = HOLDERS_LIMIT,
+    ) -> None:
         self.on_forgotten: Callable[[], object] = lambda: None
         """What was claimed may be lost."""
         self._place = RedisPlace(place, reactor)
         self._key = key
-        self._limits = (round(SETTLING_SECONDS * 1000), round(EDGE_SECONDS * 1000), sessions_limit)
+        self._is_told = Seldom(reactor)
+        times = (round(seconds * 1000) for seconds in (SETTLING_SECONDS, EDGE_SECONDS))
+        self._limits = (*times, sessions_limit, holders_limit)
         self._factory: Any = None
         self._waiting = 0
         self._born: str | None = None
@@ -199,5 +218,6 @@ class RedisClaims:
         return Claimed(request.number, sessions, edges)
 
     def _failed(self, failure: Failure, request: ClaimRequest) -> Claimed:
-        _log.warn("Redis does not answer what gateways claim: {reason}", reason=str(failure.value)[:200])
+        if self._is_told.may():
+            _log.warn("Redis does not answer what gateways claim: {reason}", reason=str(failure.value)[:200])
         return Claimed(request.number, is_away=True)

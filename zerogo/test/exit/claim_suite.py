@@ -7,7 +7,7 @@ from typing import Any
 from zerogo.exit.claims import EDGE_SECONDS, SETTLING_SECONDS, EdgeClaim, EdgeHeld, SessionClaim, SessionHeld
 
 LIMIT = 20
-"""Sessions of the book under test."""
+"""Sessions of the book under test, and exclusive edges."""
 SLACK_SECONDS = 8.0
 """Redis has a clock of its own, which goes on while the test runs."""
 
@@ -78,6 +78,26 @@ class ClaimSuite:
         self.assertEqual(held.edge, "b", "the last one was not kept")
         self.assertEqual((await self.session("b", name="n0")).edge, "a")
 
+    async def test_exclusive_edges_are_bounded_and_what_is_over_makes_room(self) -> None:
+        given = [await self.edge(f"u{number}", f"e{number}", is_held=True) for number in range(LIMIT + 5)]
+        self.assertEqual(given, [f"e{number}" for number in range(LIMIT)] + [""] * 5)
+        self.assertEqual(await self.edge("u0", "e0", is_held=True), "e0", "who has one keeps it")
+        await self.advance(EDGE_SECONDS + 1)
+        self.assertEqual(await self.edge("late", "e99"), "e99")
+
+    async def test_sessions_that_are_over_make_room(self) -> None:
+        for number in range(LIMIT):
+            await self.session("a", name=f"n{number}")
+        await self.advance(121)
+        await self.session("a", name="new")
+        self.assertEqual((await self.session("b", name="new")).edge, "a")
+
+    async def test_no_session_has_more_left_than_it_lasts(self) -> None:
+        await self.session("a", lasts=86_400.0)
+        await self.advance(-60)
+        held = await self.session("b", lasts=86_400.0)
+        self.assertEqual((held.edge, held.left), ("a", 86_400.0))
+
     async def test_an_edge_has_one_user_and_a_user_one_edge(self) -> None:
         await self.advance(SETTLING_SECONDS)
         self.assertEqual(await self.edge("ann", "a", "b"), "a")
@@ -104,14 +124,19 @@ class ClaimSuite:
         self.assertEqual(await self.edge("bob", "a"), "a")
         self.assertEqual(await self.edge("ann", "a", is_held=True), "", "it came too late")
 
-    async def test_an_edge_that_is_lost_is_free_and_another_one_is_given(self) -> None:
+    async def test_for_an_edge_that_is_lost_another_one_is_given_and_it_is_free_when_its_time_is_over(self) -> None:
         await self.advance(SETTLING_SECONDS)
+        await self.edge("eve", "d")
         await self.edge("ann", "a")
         self.assertEqual(await self.edge("ann", "b", lost="a"), "b")
-        self.assertEqual(await self.edge("bob", "a"), "a")
+        self.assertEqual(await self.edge("bob", "a"), "", "a gateway that knows of no loss gives it to ann")
         self.assertEqual(await self.edge("ann", "c", lost="a"), "b", "that was known already")
-        self.assertEqual(await self.edge("ann", "a", lost="b"), "", "no other one is free")
+        self.assertEqual(await self.edge("ann", "d", lost="b"), "", "no other one is free")
         self.assertEqual(await self.edge("ann", "c"), "b", "so it keeps what it had")
+        await self.advance(EDGE_SECONDS - 30)
+        self.assertEqual(await self.edge("ann", "b", is_held=True), "b")
+        await self.advance(31)
+        self.assertEqual(await self.edge("bob", "a"), "a")
 
     async def test_after_a_loss_those_who_hold_an_edge_come_first(self) -> None:
         await self.advance(SETTLING_SECONDS)

@@ -14,7 +14,7 @@ from zerogo.test.exit.claim_suite import LIMIT, ClaimSuite
 class ClaimBookTests(ClaimSuite, TestCase):
     def setUp(self) -> None:
         self.now = 1000.0
-        self.book = ClaimBook(self.now, LIMIT)
+        self.book = ClaimBook(self.now, LIMIT, LIMIT)
 
     async def settle(
         self, sessions: list[SessionClaim], edges: list[EdgeClaim]
@@ -25,7 +25,7 @@ class ClaimBookTests(ClaimSuite, TestCase):
         self.now += seconds
 
     async def lose_all(self) -> None:
-        self.book = ClaimBook(self.now, LIMIT)
+        self.book = ClaimBook(self.now, LIMIT, LIMIT)
 
     async def test_what_is_over_makes_room(self) -> None:
         for number in range(LIMIT):
@@ -55,15 +55,13 @@ class ExclusiveTests(SynchronousTestCase):
         self, claims: list[tuple[str, list[str], bool, str, float]]
     ) -> None:
         book, now = ClaimBook(0.0), SETTLING_SECONDS
-        held: dict[str, tuple[str, float]] = {}
+        held: dict[tuple[str, str], float] = {}
         for user, edges, is_held, lost, seconds in claims:
             now += seconds
-            if held.get(user, ("", 0.0))[0] == lost:
-                held.pop(user, None)
             (_, (answer,)) = book.settle([], [EdgeClaim(user, edges, is_held, lost)], now)
             if answer.edge:
                 others = [
-                    by for by, (edge, until) in held.items() if edge == answer.edge and now < until and by != user
+                    by for (by, edge), until in held.items() if edge == answer.edge and now < until and by != user
                 ]
-                self.assertEqual(others, [])
-                held[user] = answer.edge, now + EDGE_SECONDS
+                self.assertEqual(others, [], "by what some gateway was told")
+                held[user, answer.edge] = now + EDGE_SECONDS
