@@ -31,7 +31,16 @@ from copy import copy
 from attrs import define, evolve
 
 from zerogo.exit.choose import Demand, Pool, misfit
-from zerogo.exit.claims import EDGE_SECONDS, EDGES_IN_CLAIM, EdgeClaim, EdgeHeld, SessionClaim, SessionHeld
+from zerogo.exit.claims import (
+    EDGE_SECONDS,
+    EDGES_IN_CLAIM,
+    LASTS_SECONDS,
+    TURNS,
+    EdgeClaim,
+    EdgeHeld,
+    SessionClaim,
+    SessionHeld,
+)
 from zerogo.exit.edges import EdgeState
 from zerogo.exit.grant import Grant, RouteMode
 
@@ -138,8 +147,8 @@ class Routes:
                 hold = self._holds[key]
                 hold.ends_at = now + EDGE_SECONDS if now - hold.used_at < LEASE_IDLE_SECONDS else now
 
-    def renewals(self, in_use: Collection[tuple[str, str]], now: float) -> list[EdgeClaim]:
-        """Leases that are to be claimed again: those with streams since then, or at the moment, as `in_use` says, which
+    def renewals(self, in_use: Collection[tuple[str, str]], now: float) -> list[tuple[str, str]]:
+        """Leases for `again`: those with streams since they were claimed, or at the moment, as `in_use` says, which
         holds users and edges."""
         found = []
         for edge, key in self._leased.items():
@@ -147,22 +156,25 @@ class Routes:
             claimed_at = hold.ends_at - EDGE_SECONDS
             is_due = claimed_at + LEASE_RENEW_SECONDS <= now < hold.ends_at
             if is_due and (hold.used_at > claimed_at or (key[0], edge) in in_use):
-                found.append(EdgeClaim(key[0], [edge], is_held=True))
+                found.append(key)
         return found
 
-    def held(self, now: float) -> list[SessionClaim | EdgeClaim]:
-        """All sessions and leases, to be claimed again; leases first."""
-        edges: list[SessionClaim | EdgeClaim] = []
-        sessions: list[SessionClaim | EdgeClaim] = []
-        for key, hold in self._holds.items():
-            if now >= hold.ends_at:
-                continue
-            if hold.is_lease:
-                edges.append(EdgeClaim(key[0], [hold.edge], is_held=True))
-            else:
-                lasts, age = hold.ends_at - hold.began_at, max(LEAST_AGE_SECONDS, now - hold.began_at)
-                sessions.append(SessionClaim(*key, hold.first, hold.turn, lasts, age))
-        return edges + sessions
+    def held(self, now: float) -> list[tuple[str, str]]:
+        """All sessions and leases, for `again`; leases first."""
+        held = [(key, hold.is_lease) for key, hold in self._holds.items() if now < hold.ends_at]
+        return [key for key, is_lease in held if is_lease] + [key for key, is_lease in held if not is_lease]
+
+    def again(self, key: tuple[str, str], now: float) -> SessionClaim | EdgeClaim | None:
+        """The claim of a session or lease that is held at `now`, when it is sent: a session's age is in it; None: it is
+        over."""
+        hold = self._holds.get(key)
+        if hold is None or now >= hold.ends_at:
+            return None
+        if hold.is_lease:
+            return EdgeClaim(key[0], [hold.edge], is_held=True)
+        # Both times may be rounded, and what is beyond the bounds would be refused.
+        lasts = max(1.0, min(LASTS_SECONDS, hold.ends_at - hold.began_at))
+        return SessionClaim(*key, hold.first, hold.turn, lasts, min(lasts, max(LEAST_AGE_SECONDS, now - hold.began_at)))
 
     # ----- choosing
 
@@ -226,7 +238,7 @@ class Routes:
         it lasts is new."""
         state, turn = None, 0
         if before is not None and now < 2 * before.ends_at - before.began_at:
-            turn = before.turn + 1
+            turn = before.turn % TURNS + 1
             others = evolve(demand, excluded=(*demand.excluded, before.edge))
             state = self._pool.owner((*key, before.first, str(turn)), others, now)
         return state or self._pool.owner(key, demand, now), turn

@@ -3,16 +3,19 @@
 opened and afterwards.
 
 A gateway that is the only one asks nobody. Where there are others, the first stream of a session here, and of a user
-who has no exclusive edge here, waits for the controller, but no longer than `WAIT_SECONDS`; those that come meanwhile
-wait along. One request is under way at a time, and holds all that came since the one before. Where no answer comes, a
-session begins by itself, and an exclusive edge is not given. Whenever the controller is back, or says that it forgot,
-everything that is held here is claimed again, behind what streams wait for.
+who has no exclusive edge here, waits for the controller, but no longer than `WAIT_SECONDS`, however many wait; those
+that come meanwhile wait along. One request is under way at a time, and holds all that came since the one before. Where
+no answer comes, a session begins by itself, and an exclusive edge is not given. Whenever the controller is back, or
+says that it forgot, everything that is held here is claimed again, behind what streams wait for.
+
+A stream that goes on may begin another one at once, so whatever calls `then` takes what waits out of the books first.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection
+from itertools import takewhile
 
 from attrs import define, field
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -25,6 +28,8 @@ from zerogo.exit.grant import Grant
 from zerogo.exit.sessions import CUSTOM, Routes
 
 WAIT_SECONDS = 1.0
+SLACK_SECONDS = 0.001
+"""A sum of times may be rounded, and a call come as much too early."""
 LOST_SECONDS = 10.0
 """After so long without an answer another request is sent."""
 RENEW_SECONDS = 10.0
@@ -37,6 +42,8 @@ PAUSE_SECONDS = 0.01
 """Until it is looked whether another request may be sent."""
 ROUNDS_LIMIT = 3
 """So often a session is claimed for the same streams: as a new one, after the turn that is over, and once to spare."""
+EDGE_ROUNDS_LIMIT = 2
+"""So often an exclusive edge is: another one where that which the user has elsewhere is of no use here."""
 
 _Key = tuple[str, str]
 _Claim = SessionClaim | EdgeClaim
@@ -47,8 +54,14 @@ class _Waiting:
     grant: Grant
     demand: Demand
     claim: _Claim
+    began_at: float
     then: list[Callable[[], object]] = field(factory=list)
     rounds: int = 1
+
+    def go_on(self) -> None:
+        """Its streams wait no more."""
+        for then in self.then:
+            then()
 
 
 @define(eq=False)
@@ -67,9 +80,9 @@ class Commons:
         self._send_request = send
         self._clock = clock
         self._waiting: dict[_Key, _Waiting] = {}
-        self._queue: deque[_Key] = deque()
-        """Those of `_waiting` whose claims are to be sent."""
-        self._telling: deque[_Claim] = deque()
+        self._queue: deque[_Waiting] = deque()
+        """Those whose claims are to be sent, and some that do not wait any more."""
+        self._telling: deque[_Key] = deque()
         """What is held here and to be claimed again."""
         self._under_way: _UnderWay | None = None
         self._late: IDelayedCall | None = None
@@ -93,10 +106,11 @@ class Commons:
             return False
         waiting = self._waiting.get(_key(claim))
         if waiting is None:
-            waiting = self._waiting[_key(claim)] = _Waiting(grant, demand, claim)
-            self._queue.append(_key(claim))
+            waiting = self._waiting[_key(claim)] = _Waiting(grant, demand, claim, self._clock.seconds())
+            self._queue.append(waiting)
             if not self._send():
                 return False
+            self._watch()
         waiting.then.append(then)
         return True
 
@@ -118,13 +132,14 @@ class Commons:
                 self._look_again(session)
             for edge, exclusive in zip(asked.edges, found.edges, strict=True):
                 self._routes.take_edge(edge, exclusive, asked.sent_at)
-                self._settled(edge)
+                self._look_again(edge)
+        self._end_late()
         self._send()
 
     def admitted(self) -> None:
         """The controller is here, on a new connection: what was asked on the one before is asked again."""
         self._end_request()
-        self._queue = deque(self._waiting)
+        self._queue = deque(self._waiting.values())
         self.tell_all()
         self._send()
 
@@ -141,14 +156,15 @@ class Commons:
             self._end_request()
         if not self._routes.is_alone and now - self._renewed_at >= RENEW_SECONDS:
             self._renewed_at = now
-            self._telling.extend(self._routes.renewals(in_use(), now))
+            self._telling = deque(dict.fromkeys([*self._telling, *self._routes.renewals(in_use(), now)]))
         self._send()
 
     def stop(self) -> None:
         """Wait for nothing any more."""
         self._end_request()
-        if self._pause is not None and self._pause.active():
-            self._pause.cancel()
+        for call in (self._late, self._pause):
+            if call is not None and call.active():
+                call.cancel()
 
     @property
     def _is_late(self) -> bool:
@@ -164,6 +180,8 @@ class Commons:
             self._pause = self._clock.callLater(PAUSE_SECONDS, self._send)
             return True
         sessions, edges = self._take()
+        if not sessions and not edges:
+            return True
         self._number += 1
         self._under_way = _UnderWay(self._number, sessions, edges, self._clock.seconds())
         if not self._send_request(ClaimRequest(self._number, sessions, edges)):
@@ -171,7 +189,6 @@ class Commons:
             self._telling.clear()
             self._go_on_all()
             return False
-        self._late = self._clock.callLater(WAIT_SECONDS, self._go_on_all)
         return True
 
     @property
@@ -183,12 +200,12 @@ class Commons:
         sessions: list[SessionClaim] = []
         edges: list[EdgeClaim] = []
         while self._queue or self._telling:
-            claim = self._waiting[self._queue[0]].claim if self._queue else self._telling[0]
+            claim = self._next_claim()
             if isinstance(claim, SessionClaim):
                 if len(sessions) >= CLAIMS_LIMIT:
                     break
                 sessions.append(claim)
-            else:
+            elif claim is not None:
                 if len(edges) >= CLAIMS_LIMIT // 4:
                     break
                 edges.append(claim)
@@ -198,25 +215,32 @@ class Commons:
                 self._telling.popleft()
         return sessions, edges
 
+    def _next_claim(self) -> _Claim | None:
+        """The first one; None: nobody waits for it any more, or it is over."""
+        if not self._queue:
+            return self._routes.again(self._telling[0], self._clock.seconds())
+        first = self._queue[0]
+        return first.claim if self._waiting.get(_key(first.claim)) is first else None
+
     def _end_request(self) -> None:
         """The answer came, or is not awaited any more."""
         self._under_way = None
-        if self._late is not None and self._late.active():
-            self._late.cancel()
-        self._late = None
 
-    def _look_again(self, claim: SessionClaim) -> None:
-        """What came of it may be that the session is over, and is to be claimed as the next turn."""
+    def _look_again(self, claim: _Claim) -> None:
+        """What came of it may be that the session is over, and is to be claimed as the next turn, or that the user has
+        an edge that is of no use here."""
         waiting = self._waiting.get(_key(claim))
         if waiting is None or waiting.claim is not claim:
             return
         again = self._routes.question(waiting.grant, waiting.demand, self._clock.seconds())
-        if again is None or waiting.rounds >= ROUNDS_LIMIT:
+        limit = ROUNDS_LIMIT if isinstance(claim, SessionClaim) else EDGE_ROUNDS_LIMIT
+        is_refused = isinstance(again, EdgeClaim) and not again.lost
+        if again is None or is_refused or waiting.rounds >= limit:
             self._finish(_key(claim))
             return
         waiting.rounds += 1
         waiting.claim = again
-        self._queue.append(_key(claim))
+        self._queue.append(waiting)
 
     def _settled(self, claim: _Claim) -> None:
         """Streams that wait for this claim, and not for a later one, wait no more."""
@@ -224,17 +248,37 @@ class Commons:
         if waiting is not None and waiting.claim is claim:
             self._finish(_key(claim))
 
+    def _watch(self) -> None:
+        """Have those who wait go on when they have waited for long enough, the first one first."""
+        if self._waiting and (self._late is None or not self._late.active()):
+            first = next(iter(self._waiting.values()))
+            due = first.began_at + WAIT_SECONDS - self._clock.seconds()
+            self._late = self._clock.callLater(max(0.0, due), self._look_for_late)
+
+    def _look_for_late(self) -> None:
+        if self._is_late:
+            self._go_on_all()
+        else:
+            self._end_late()
+        self._watch()
+
+    def _end_late(self) -> None:
+        """Those who came so long ago wait no more."""
+        until = self._clock.seconds() - WAIT_SECONDS + SLACK_SECONDS
+        for key in list(takewhile(lambda key: self._waiting[key].began_at <= until, self._waiting)):
+            self._finish(key)
+
     def _go_on_all(self) -> None:
         """The answer takes too long, or there will be none: nobody waits for it any more."""
         self._queue.clear()
-        for key in list(self._waiting):
-            self._finish(key)
+        waiting, self._waiting = self._waiting, {}
+        for one in waiting.values():
+            one.go_on()
 
     def _finish(self, key: _Key) -> None:
         waiting = self._waiting.pop(key, None)
         if waiting is not None:
-            for then in waiting.then:
-                then()
+            waiting.go_on()
 
 
 def _key(claim: _Claim) -> _Key:

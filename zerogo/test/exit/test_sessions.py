@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 
+import msgspec
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.exit.choose import Demand, Policy, Pool
+from zerogo.exit.claims import LASTS_SECONDS, TURNS, SessionClaim, SessionHeld
 from zerogo.exit.edges import EdgeProfile
 from zerogo.exit.frames import Command
 from zerogo.exit.grant import Grant, Route, RouteMode
@@ -83,6 +85,29 @@ class RoutesTests(SynchronousTestCase):
         first = self.edge("bob", demand("k"), 0.0)
         self.assertNotEqual(self.edge("bob", demand("k"), 700.0), first)
         self.assertEqual(self.edge("bob", demand("k"), 5000.0), first)
+
+    def test_turns_are_counted_from_one_again_and_go_on(self) -> None:
+        self.routes.is_alone = False
+        grant, wanted = Grant(user="bob", route=Route()), demand("k")
+        for before, after in ((TURNS, 1), (2**31, 2), (TURNS - 1, TURNS), (1, 2)):
+            claim = SessionClaim("bob", "k", "e1", before, 600.0)
+            self.routes.take_session(claim, SessionHeld("e1", before, 600.0, 0.0), 0.0)
+            asked = self.routes.question(grant, wanted, 1.0)
+            assert isinstance(asked, SessionClaim)
+            self.assertEqual((asked.turn, asked.over_edge, asked.over_turn), (after, "e1", before))
+
+    def test_what_is_held_is_claimed_with_its_age_when_it_is_sent_and_within_bounds(self) -> None:
+        self.routes.is_alone = False
+        for began_at in (0.0, 0.1, 1e6 / 3, 1e9 / 7):
+            self.edge("bob", demand("k", minutes=1440), began_at)
+            (key,) = self.routes.held(began_at + 1)
+            for age in (0.0, 1.0, 4000.0, LASTS_SECONDS - 0.01):
+                claim = self.routes.again(key, began_at + age)
+                assert isinstance(claim, SessionClaim)
+                self.assertEqual(msgspec.convert(msgspec.to_builtins(claim), SessionClaim), claim)
+                self.assertAlmostEqual(claim.age, age, places=2)
+            self.assertIsNone(self.routes.again(key, began_at + LASTS_SECONDS + 1))
+            self.routes = Routes(self.pool)
 
     def test_the_only_edge_follows_itself(self) -> None:
         for number in range(1, 20):

@@ -163,6 +163,15 @@ class CommonsTests(ControlledCase):
         self.wait(EDGE_SECONDS / 2)
         self.assertEqual(self.edge(self.two, "ann"), second)
 
+    def test_an_edge_that_is_not_at_the_other_gateway_is_left_there_for_another_one_at_once(self) -> None:
+        first = self.edge(self.one, "ann")
+        self.two.hub.pool.remove(first)
+        second = self.edge(self.two, "ann")
+        self.assertNotIn(second, ("", first))
+        self.assertEqual(self.edge(self.one, "ann"), first, "that gateway knows of no loss yet")
+        others = {self.edge(self.one, f"u{number}") for number in range(EDGES)}
+        self.assertNotIn(first, others)
+
     def test_an_exclusive_edge_is_renewed_while_it_has_streams_and_free_when_it_was_idle(self) -> None:
         for number in range(1, EDGES):
             for gateway in (self.one, self.two):
