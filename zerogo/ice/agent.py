@@ -134,8 +134,7 @@ class IceAgent:
     @property
     def selected(self) -> Endpoint | None:
         """The endpoint in use."""
-        pair = self._selection.selected
-        return pair.endpoint if pair is not None else None
+        return self._selection.selected.endpoint if self._selection.selected is not None else None
 
     @property
     def has_direct(self) -> bool:
@@ -177,6 +176,17 @@ class IceAgent:
         """Begin again with the first round, and have valid pairs prove themselves."""
         self.suspect(now)
         self._begin(now)
+
+    def hold(self) -> bool:
+        """The peer begins anew: until `start`, check only what its checks come from. False where nothing had begun."""
+        was_started, self._started_at = self._started_at is not None, None
+        self._timers.cancel(_Timer(_Reason.VERDICT))
+        self.rest()
+        return was_started
+
+    def rest(self) -> None:
+        """Pairs that failed are not tried again before the next `restart`."""
+        self._timers.cancel(_Timer(_Reason.ROUND))
 
     def suspect(self, now: float) -> None:
         """Something hints that paths have changed: a valid pair without an answer within 2.4 s is lost."""

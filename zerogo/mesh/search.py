@@ -6,6 +6,12 @@ after the peer's addresses are known. A peer that told nothing counts as unreach
 its own are answered at any time. The ICE agent tries again by itself, in rounds; a search begins anew, with another
 epoch, when this node's network changed, when a connected peer was lost, when the controller is in reach again, and in
 any case some time after a failure: soon, and then less and less often, while the peer is heard from.
+
+Some routers take a datagram that comes in before any went out for a flow of their own: Linux that masquerades and lets
+packets to itself in. What the node inside then sends to that peer gets a port that the peer does not know, for as long
+as such datagrams come and `nf_conntrack_udp_timeout` (30 s, some 60 s) after the last. So a peer that begins anew is
+sent nothing before the common moment, unless it is reached directly; where plain checks failed often, both ends send
+nothing for longer than that, and begin again at a common moment. What a relay carries goes on meanwhile.
 """
 
 from __future__ import annotations
@@ -18,6 +24,7 @@ from attrs import define, field
 from zerogo.core import TimerTable, Transmit
 from zerogo.ice.agent import IceAgent, IceEvent
 from zerogo.ice.candidate import Candidate
+from zerogo.ice.nature import Recipe
 from zerogo.ids import Endpoint
 from zerogo.mesh import reasons
 from zerogo.mesh.context import NodeContext
@@ -32,9 +39,14 @@ from zerogo.stun.message import Message
 
 START_ALONE_SECONDS = 0.5
 PATIENCE_SECONDS = 3.0
+OVERTAKE_SECONDS = 0.2
+"""By so much the word of a common moment may overtake the signal that it is about, which goes by relays as well."""
 AGAIN_SECONDS = 60.0
 SOON_AGAIN_SECONDS = 2.0
 """After a failure although the peer was heard from; doubles with each further one."""
+QUIET_AFTER_FAILURES = 2
+QUIET_SECONDS = (40.0, 75.0)
+"""After further failures of plain checks: once the first, then the second. Nothing is sent to the peer's addresses."""
 AGAIN_JITTER_SHARE = 0.2
 _TIE_BREAKER_BYTES = 8
 _FAILURES_LIMIT = 10
@@ -76,7 +88,11 @@ class Search:
     _failures: int = field(default=0, init=False)
     """In a row, of a peer that was heard from."""
     _moment: float | None = field(default=None, init=False)
-    """When the checks of both begin, or began; as the controller said since this end began."""
+    """When the checks of both begin, or began; as the controller said of this pair of epochs."""
+    _told: float | None = field(default=None, init=False)
+    """The last moment that the controller told, also where an earlier one counts."""
+    _is_held: bool = field(default=False, init=False)
+    """Whether checks that were under way wait for the common moment."""
     _timers: TimerTable[_Timer] = field(factory=TimerTable, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -107,7 +123,7 @@ class Search:
         for rank, endpoint in enumerate(endpoints):
             self.ice.add_remote_candidate(Candidate.host(endpoint, position=rank), now)
         self._timers.cancel(_Timer.AGAIN)
-        self._moment = None
+        self._moment = self._told = None
         if self.spec.endpoints or self.signalling.remote is not None:
             self._timers.set(_Timer.START, now + START_ALONE_SECONDS)
         else:
@@ -142,6 +158,8 @@ class Search:
         if hearing is Hearing.STALE:
             return False
         self._was_heard = True
+        if hearing is Hearing.NEW_EPOCH:
+            self._await_moment(now)
         if self.seconds_to_offer is None and self.signalling.remote_offer.is_complete:
             self.seconds_to_offer = self._seconds(now)
         if self._context.policy.p2p_enabled:
@@ -162,15 +180,29 @@ class Search:
             self._timers.set(_Timer.START, now + START_ALONE_SECONDS)
         return True
 
+    def _await_moment(self, now: float) -> None:
+        """The peer began anew: moments from before do not count, unless the word of one overtook the signal."""
+        if self._told is not None and self._told >= now - OVERTAKE_SECONDS:
+            if self._told != self._moment:
+                self._moment = self._told
+                self._timers.set(_Timer.START, max(now, self._told))
+            if self._told <= now:
+                return
+        else:
+            self._moment = None
+        if not self.ice.has_direct:
+            # A check of ours that is there before the peer's own went out may cost it the port that we know.
+            self._is_held = self.ice.hold() or self._is_held
+
     def compose_signal(self) -> bytes | None:
         """What this end has to tell at this moment; None where the peer is not looked for."""
         return self.signalling.compose(self._offer) if self.is_begun else None
 
     def punch(self, delay: float, now: float) -> None:
         """The controller has both ends start their checks in `delay` seconds. Where each end asked, the first moment
-        counts."""
+        counts: of those of one pair of epochs."""
         self.signalling.punch_told()
-        moment = now + max(0.0, delay)
+        moment = self._told = now + max(0.0, delay)
         if self._moment is None or moment < self._moment or moment >= self._moment + PUNCH_GAP_SECONDS:
             self._moment = moment
             self._timers.set(_Timer.START, moment)
@@ -211,11 +243,19 @@ class Search:
         self.failure, self._is_verdict = reason, False
         wait = AGAIN_SECONDS
         if self._was_heard:
-            wait = min(SOON_AGAIN_SECONDS * 2.0**self._failures, AGAIN_SECONDS)
+            wait = self._wait()
             self._failures = min(self._failures + 1, _FAILURES_LIMIT)
         self._was_heard = False
         jitter = 1 + AGAIN_JITTER_SHARE * (self._context.fraction() - 0.5)
         self._timers.set(_Timer.AGAIN, now + wait * jitter)
+
+    def _wait(self) -> float:
+        """Seconds until a peer that was heard from is searched again."""
+        quiet = self._failures - QUIET_AFTER_FAILURES
+        if quiet < 0 or self.punching.recipe is not Recipe.PLAIN:
+            return min(SOON_AGAIN_SECONDS * 2.0**self._failures, AGAIN_SECONDS)
+        self.ice.rest()
+        return QUIET_SECONDS[min(quiet, len(QUIET_SECONDS) - 1)]
 
     def checks_failed(self, verdict: str, now: float) -> None:
         """The ICE agent found nothing; it goes on in rounds."""
@@ -241,6 +281,9 @@ class Search:
                         self.punching.begin(self._offer, self.signalling.remote_offer, now)
                     if not is_well_connected:
                         self.ice.restart(now)
+                    elif self._is_held:
+                        self.ice.start(now)
+                    self._is_held = False
                 case _Timer.PATIENCE:
                     self.ice.start(now)
                     self.fail(reasons.NO_SIGNAL, now)

@@ -19,7 +19,8 @@ from attrs import define, field, frozen
 from zerogo.errors import LocalError
 from zerogo.ids import SocketAddress
 from zerogo.testing.clock import VirtualClock
-from zerogo.testing.nat import Nat, NatBehaviour
+from zerogo.testing.conntrack import ConntrackNat
+from zerogo.testing.nat import Mapping, Nat, NatBehaviour
 
 LAN_SECONDS = 0.0003
 HOPS_LIMIT = 8
@@ -84,7 +85,7 @@ class Site:
     """A local network."""
 
     name: str
-    nat: Nat | None
+    nat: Nat | ConntrackNat | None
     upstream: Site | None
     """Where the NAT's outside is; None for the core of the internet."""
     uplink: Link
@@ -147,10 +148,11 @@ class Internet:
     def add_site(self, name: str, behaviour: NatBehaviour | None = None, upstream: Site | None = None) -> Site:
         """A local network, public without `behaviour`; at an `upstream` (base `CARRIER_BASE`) it is behind two."""
         above = upstream or self.core
-        nat = None
+        nat: Nat | ConntrackNat | None = None
         site = Site(name, None, above, Link(self.quality), Link(self.quality))
         if behaviour is not None:
-            nat = Nat(self._address_at(above), behaviour, random.Random(f"{name} {self.seed}"))  # noqa: S311
+            kind = ConntrackNat if behaviour.mapping is Mapping.FLOW else Nat
+            nat = kind(self._address_at(above), behaviour, random.Random(f"{name} {self.seed}"))  # noqa: S311
             above.nats[nat.address] = site
             site.nat = nat
         return site

@@ -28,6 +28,7 @@ class Mapping(enum.Enum):
     SEQUENTIAL = "address-and-port-dependent, the next port each time"
     RANDOM = "address-and-port-dependent, any free port"
     BLOCK = "address-and-port-dependent, any free port of a block of 1,024 per inside address"
+    FLOW = "endpoint-independent where nobody outside was faster, as Linux does (`zerogo.testing.conntrack`)"
 
 
 class Filtering(enum.Enum):
@@ -60,6 +61,8 @@ PORT_RESTRICTED = NatBehaviour(Mapping.ENDPOINT_INDEPENDENT, Filtering.ADDRESS_A
 SYMMETRIC_SEQUENTIAL = NatBehaviour(Mapping.SEQUENTIAL, Filtering.ADDRESS_AND_PORT_DEPENDENT)
 SYMMETRIC_RANDOM = NatBehaviour(Mapping.RANDOM, Filtering.ADDRESS_AND_PORT_DEPENDENT)
 PORT_BLOCK = NatBehaviour(Mapping.BLOCK, Filtering.ADDRESS_AND_PORT_DEPENDENT)
+OPEN_INPUT = NatBehaviour(Mapping.FLOW, Filtering.ADDRESS_AND_PORT_DEPENDENT)
+"""Linux that masquerades, without a drop of what comes in for the router itself."""
 UDP_BLOCKED = NatBehaviour(Mapping.ENDPOINT_INDEPENDENT, Filtering.ADDRESS_AND_PORT_DEPENDENT, blocks_udp=True)
 
 
@@ -143,7 +146,7 @@ class Nat:
 
     def _choose_port(self, inside: SocketAddress, now: float) -> int:
         match self.behaviour.mapping:
-            case Mapping.ENDPOINT_INDEPENDENT:
+            case Mapping.ENDPOINT_INDEPENDENT | Mapping.FLOW:
                 port = inside.port if self._keeps_ports else self._random.randint(FIRST_PORT, LAST_PORT)
             case Mapping.SEQUENTIAL:
                 port = self._next_port + self._foreign(now)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.errors import ParseError
+from zerogo.ice.agent import VERDICT_SECONDS
 from zerogo.ice.candidate import Candidate
+from zerogo.ice.nature import NatBehaviour, NatMapping, PortPattern
 from zerogo.ids import SocketAddress
 from zerogo.mesh.context import NodeContext
 from zerogo.mesh.credentials import derive_pair_secrets
@@ -14,6 +17,8 @@ from zerogo.mesh.reasons import NO_SIGNAL
 from zerogo.mesh.search import (
     AGAIN_SECONDS,
     PATIENCE_SECONDS,
+    QUIET_AFTER_FAILURES,
+    QUIET_SECONDS,
     SOON_AGAIN_SECONDS,
     START_ALONE_SECONDS,
     Search,
@@ -113,6 +118,34 @@ class SearchTests(SynchronousTestCase):
         self.assertEqual(self.run_until(self.ann, 0.69), [])
         self.assertIn(BOBS_HOST, self.run_until(self.ann, 0.71))
 
+    def test_a_moment_from_before_the_peer_began_anew_does_not_count(self) -> None:
+        self.ann.begin(0.0)
+        self.ann.receive_signal(self.signal_of_bob(0.0), 0.1)
+        self.ann.punch(0.05, 0.1)
+        self.run_until(self.ann, 0.3)
+        elsewhere = self.bob_moves(0.45, 0.5)
+        self.ann.punch(0.1, 0.55)
+        self.assertNotIn(elsewhere, self.run_until(self.ann, 0.64))
+        self.assertIn(elsewhere, self.run_until(self.ann, 0.66))
+
+    def test_a_moment_that_overtakes_the_signal_counts(self) -> None:
+        for before in (0.0, 1.5):
+            self.setUp()
+            self.ann.begin(0.0)
+            self.ann.receive_signal(self.signal_of_bob(0.0), 0.1)
+            self.ann.punch(before, 0.1)
+            self.ann.punch(0.02, 2.0)
+            self.run_until(self.ann, 2.03)
+            elsewhere = self.bob_moves(2.0, 2.04)
+            self.assertIn(elsewhere, self.run_until(self.ann, 2.05), before)
+
+    def bob_moves(self, moved_at: float, heard_at: float) -> SocketAddress:
+        """He begins anew, at another address, which Ann hears later."""
+        elsewhere = SocketAddress.of("198.51.100.7", 7777)
+        self.bob.set_offer(offer(elsewhere), moved_at)
+        self.assertTrue(self.ann.receive_signal(self.signal_of_bob(moved_at), heard_at))
+        return elsewhere
+
     def test_checks_begin_without_a_word_a_little_later(self) -> None:
         self.ann.begin(0.0)
         self.ann.receive_signal(self.signal_of_bob(0.0), 0.1)
@@ -132,18 +165,45 @@ class SearchTests(SynchronousTestCase):
         self.ann.receive_signal(self.signal_of_bob(4.0), 5.0)
         self.assertEqual(self.ann.failure, "")
 
-    def test_a_peer_that_is_heard_from_is_tried_again_soon_and_then_less_and_less_often(self) -> None:
+    def test_a_peer_that_is_heard_from_is_tried_again_soon_and_then_after_quiet_times(self) -> None:
+        quick = [SOON_AGAIN_SECONDS * 2**failure for failure in range(QUIET_AFTER_FAILURES)]
+        self.check_waits([*quick, *QUIET_SECONDS, QUIET_SECONDS[-1]])
+
+    def test_where_a_nat_is_hard_it_is_tried_again_less_and_less_often(self) -> None:
+        hard = NatBehaviour(mapping=NatMapping.PER_DESTINATION, ports=PortPattern.RANDOM)
+        self.ann.set_offer(evolve(offer(ANNS_HOST), nat=hard), 0.0)
+        self.check_waits([min(SOON_AGAIN_SECONDS * 2**failure, AGAIN_SECONDS) for failure in range(8)])
+
+    def check_waits(self, waits: list[float]) -> None:
+        """How long after each of as many failures in a row Ann begins anew."""
         self.ann.begin(0.0)
-        for failure in range(8):
+        for failure, wait in enumerate(waits):
             failed_at = 1000.0 * failure
             self.ann.receive_signal(self.signal_of_bob(failed_at), failed_at)
             self.ann.checks_failed("no answer", failed_at)
             epoch = self.ann.signalling.epoch
-            wait = min(SOON_AGAIN_SECONDS * 2**failure, AGAIN_SECONDS)
             self.run_until(self.ann, failed_at + wait * 0.89)
             self.assertEqual(self.ann.signalling.epoch, epoch, failure)
             self.run_until(self.ann, failed_at + wait * 1.11)
             self.assertNotEqual(self.ann.signalling.epoch, epoch, failure)
+
+    def test_in_a_quiet_time_no_address_of_the_peer_is_sent_anything(self) -> None:
+        self.ann.begin(0.0)
+        for failure in range(QUIET_AFTER_FAILURES + 1):
+            failed_at = 1000.0 * failure
+            self.ann.receive_signal(self.signal_of_bob(failed_at), failed_at)
+            self.ann.punch(0.0, failed_at)
+            self.assertIn(BOBS_HOST, self.run_until(self.ann, failed_at + VERDICT_SECONDS))
+            self.ann.checks_failed("no answer", failed_at + VERDICT_SECONDS)
+        self.assertEqual(self.run_until(self.ann, failed_at + VERDICT_SECONDS + QUIET_SECONDS[0] * 0.89), [])
+
+    def test_a_peer_that_begins_anew_is_sent_nothing_before_the_common_moment(self) -> None:
+        self.ann.begin(0.0)
+        self.run_until(self.ann, PATIENCE_SECONDS + 1.0)
+        self.ann.receive_signal(self.signal_of_bob(10.0), 10.0)
+        self.ann.punch(0.3, 10.1)
+        self.assertEqual(self.run_until(self.ann, 10.39), [])
+        self.assertIn(BOBS_HOST, self.run_until(self.ann, 10.4))
 
     def test_the_verdict_of_checks_stays_until_a_pair_works(self) -> None:
         self.ann.begin(0.0)
