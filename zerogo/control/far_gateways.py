@@ -31,15 +31,25 @@ class FarGateways:
 
     def __init__(self) -> None:
         self._gateways: dict[NodeId, _Far] = {}
+        self._coming: dict[NodeId, list[GatewayTold]] = {}
+        """Of what is told in several words, those that came; none where one was lost."""
 
     def told(self, word: GatewayTold, now: float) -> None:
         """Its controller told of one."""
-        if word.gateway in self._gateways or len(self._gateways) < LIMIT:
-            self._gateways[word.gateway] = _Far(word, {one.user: one for one in word.users}, now)
+        if word.gateway not in self._gateways and len({*self._gateways, *self._coming, word.gateway}) > LIMIT:
+            return
+        words = [*(self._coming.pop(word.gateway, []) if word.part else []), word]
+        if word.part != len(words) - 1:
+            return
+        if word.is_more:
+            self._coming[word.gateway] = words
+        else:
+            self._gateways[word.gateway] = _Far(word, {one.user: one for each in words for one in each.users}, now)
 
     def forget(self, gateway: NodeId) -> None:
         """It has left, or is here."""
         self._gateways.pop(gateway, None)
+        self._coming.pop(gateway, None)
 
     def forget_old(self, now: float) -> None:
         """Those that nobody told of for too long."""

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import msgspec
 
-from zerogo.control.gateway_messages import ROWS_LIMIT, UserActivity
+from zerogo.control.gateway_messages import ACTIVE_USERS_LIMIT, ROWS_LIMIT, UserActivity
 from zerogo.errors import ParseError
 from zerogo.ids import NETWORK_ID_BYTES, NODE_ID_BYTES, NetworkId, NodeId
 
@@ -125,7 +125,10 @@ class _GatewayWord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_
 
 
 class GatewayTold(_GatewayWord, frozen=True, kw_only=True, omit_defaults=True, tag="gateway"):
-    """A gateway is connected to who says so, and who is busy there; said again and again, since words are lost."""
+    """A gateway is connected to who says so, and who is busy there; said again and again, since words are lost.
+
+    Where users are many, words with `part` 0, 1 and so on say it, all but the last with `is_more`.
+    """
 
     source: Annotated[str, msgspec.Meta(max_length=64)] = ""
     connected_seconds: _Seconds = 0.0
@@ -134,6 +137,8 @@ class GatewayTold(_GatewayWord, frozen=True, kw_only=True, omit_defaults=True, t
     edges: _Count = 0
     is_draining: bool = False
     users: Annotated[list[UserActivity], msgspec.Meta(max_length=ROWS_LIMIT)] = []
+    part: Annotated[int, msgspec.Meta(ge=0, lt=ACTIVE_USERS_LIMIT // ROWS_LIMIT)] = 0
+    is_more: bool = False
 
 
 class GatewayLeft(_GatewayWord, frozen=True, tag="gateway-left"):

@@ -22,6 +22,8 @@ GATEWAY = Purpose(b"ZGW", b"zerogo gateway 1\x00", "controller")
 BOOT_BYTES = 8
 ROWS_LIMIT = 400
 """Rows of any list in a message of a gateway, so that it fits `MEMBER_MESSAGE_LIMIT`."""
+ACTIVE_USERS_LIMIT = 4000
+"""Users that a gateway tells its activity of."""
 ACCOUNTS_LIMIT = 1000
 """Accounts in one message."""
 ANSWER_LIMIT = 100 * 1024
@@ -153,12 +155,14 @@ class UserActivity(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Activity(msgspec.Struct, frozen=True, omit_defaults=True, tag="activity", tag_field="t"):
-    """Gateway: once a second while there are streams, and once after; replaces the one before."""
+    """Gateway: as soon as it is admitted, once a second while there are streams, and once after; replaces the one
+    before. Where `is_more`, the users of the next one belong to the same, whose other figures are the last one's."""
 
     users: Annotated[list[UserActivity], msgspec.Meta(max_length=ROWS_LIMIT)] = []
     streams: _Count = 0
     edges: _Count = 0
     is_draining: bool = msgspec.field(default=False, name="draining")
+    is_more: bool = msgspec.field(default=False, name="more")
 
 
 class Answered(msgspec.Struct, frozen=True, tag="answered", tag_field="t"):

@@ -4,8 +4,8 @@
 It proves who connects, asks its owner what to do with them (`EnterWanted`), hands on what they report, and sends them
 what is decided. It knows no database; what it keeps is who is here, which edges each has, and how busy each user is
 there, from which it divides rates (`zerogo.exit.shares`) once a second, gateways of other controllers (`far`) included.
-A gateway whose transport is congested is sent
-nothing but answers; it is sent everything anew when it has room again.
+A gateway whose transport is congested is sent answers and orders, but no accounts, settings and shares; those it is
+sent anew when it has room again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ from zerogo.control.gateway_events import (
     UsageReported,
 )
 from zerogo.control.gateway_messages import (
+    ACTIVE_USERS_LIMIT,
     GATEWAY,
+    ROWS_LIMIT,
+    Accounts,
     Activity,
     Admitted,
     Answered,
@@ -48,6 +51,7 @@ from zerogo.control.gateway_messages import (
     OfficeMessage,
     Presence,
     Refused,
+    Settings,
     Share,
     Shares,
     Usage,
@@ -72,7 +76,6 @@ PING_SECONDS = 5.0
 UNANSWERED_SECONDS = 15.0
 EDGES_LIMIT = 100_000
 """Of one gateway."""
-USERS_LIMIT = 100_000
 _TICK = "tick"
 
 
@@ -94,9 +97,13 @@ class _Connection:
     gateway: NodeId | None = None
     enter: Enter | None = None
     edges: dict[str, EdgeHere] = field(factory=dict)
-    activity: Activity = field(factory=Activity)
+    activity: Activity | None = None
+    """None until it told of it."""
+    coming: dict[str, UserActivity] = field(factory=dict)
+    """Users of an activity that is told in several messages, the last of which has not come."""
     users: dict[str, UserActivity] = field(factory=dict)
-    shares: tuple[Share, ...] = ()
+    shares: tuple[Share, ...] | None = None
+    """As it was sent them last; None: never on this connection, and what it has may be from an older one."""
     is_congested: bool = False
     pings: int = 0
     pinged_at: float | None = None
@@ -206,9 +213,9 @@ class GatewayOffice:
             self._collect(connection)
 
     def tell_all(self, message: OfficeMessage, now: float) -> None:
-        """Send to all gateways; those that are congested are brought up to date later."""
+        """Send to all gateways; those that are congested get what is large later, when they are brought up to date."""
         for connection in self._here.values():
-            if not connection.is_congested:
+            if not connection.is_congested or not isinstance(message, Accounts | Settings):
                 connection.send(message)
                 self._collect(connection)
 
@@ -240,9 +247,9 @@ class GatewayOffice:
         if word.gateway not in self._here:
             self.far.told(word, now)
 
-    def words(self, now: float) -> list[GatewayTold]:
+    def words(self, now: float) -> dict[NodeId, list[GatewayTold]]:
         """What others are to know of the gateways that are here."""
-        return [_word(gateway, connection, now) for gateway, connection in self._here.items()]
+        return {gateway: _words(gateway, connection, now) for gateway, connection in self._here.items()}
 
     # What is known
 
@@ -281,10 +288,10 @@ class GatewayOffice:
             source=connection.source,
             connected_seconds=now - connection.opened_at,
             version="" if connection.enter is None else connection.enter.version,
-            streams=connection.activity.streams,
+            streams=0 if connection.activity is None else connection.activity.streams,
             users=len(connection.users),
             edges=len(connection.edges),
-            is_draining=connection.activity.is_draining,
+            is_draining=connection.activity is not None and connection.activity.is_draining,
         )
 
     # Time, and what comes out
@@ -322,9 +329,8 @@ class GatewayOffice:
                 self._events.append(LeaseWanted(connection.number, gateway, message))
             case Presence():
                 self._receive_presence(connection, gateway, message)
-            case Activity(users):
-                connection.activity = message
-                connection.users = {one.user: one for one in users}
+            case Activity():
+                self._receive_activity(connection, message)
             case ClaimRequest():
                 self._events.append(ClaimsWanted(connection.number, message))
             case Answered(number, document):
@@ -363,6 +369,14 @@ class GatewayOffice:
         if message.here:
             self._events.append(EdgesReported(gateway, tuple(message.here)))
 
+    def _receive_activity(self, connection: _Connection, message: Activity) -> None:
+        for one in message.users:
+            if len(connection.coming) < ACTIVE_USERS_LIMIT:
+                connection.coming[one.user] = one
+        if not message.is_more:
+            connection.activity = message
+            connection.users, connection.coming = connection.coming, {}
+
     # Time
 
     def _tick(self, now: float) -> None:
@@ -397,7 +411,8 @@ class GatewayOffice:
                 self._share_user(user, places, found)
         for gateway, shares in found.items():
             connection = self._here[gateway]
-            if tuple(shares) != connection.shares and not connection.is_congested:
+            is_told = connection.activity is not None and not connection.is_congested
+            if is_told and tuple(shares) != connection.shares:
                 connection.shares = tuple(shares)
                 connection.send(Shares(shares[:10_000]))
                 self._collect(connection)
@@ -433,14 +448,21 @@ class GatewayOffice:
             self._outgoing.append((connection.number, frame))
 
 
-def _word(gateway: NodeId, connection: _Connection, now: float) -> GatewayTold:
-    return GatewayTold(
-        gateway.raw,
-        source=connection.source,
-        connected_seconds=now - connection.opened_at,
-        version="" if connection.enter is None else connection.enter.version,
-        streams=connection.activity.streams,
-        edges=len(connection.edges),
-        is_draining=connection.activity.is_draining,
-        users=list(connection.users.values()),
-    )
+def _words(gateway: NodeId, connection: _Connection, now: float) -> list[GatewayTold]:
+    users, activity = list(connection.users.values()), connection.activity or Activity()
+    starts = range(0, max(1, len(users)), ROWS_LIMIT)
+    return [
+        GatewayTold(
+            gateway.raw,
+            source=connection.source,
+            connected_seconds=now - connection.opened_at,
+            version="" if connection.enter is None else connection.enter.version,
+            streams=activity.streams,
+            edges=len(connection.edges),
+            is_draining=activity.is_draining,
+            users=users[start : start + ROWS_LIMIT],
+            part=start // ROWS_LIMIT,
+            is_more=start != starts[-1],
+        )
+        for start in starts
+    ]

@@ -39,7 +39,7 @@ class GatewayFellows:
         self.tell: Callable[[Word], object] | None = None
         self._office = office
         self._clock = clock
-        self._told: dict[NodeId, tuple[GatewayTold, float]] = {}
+        self._told: dict[NodeId, tuple[list[GatewayTold], float]] = {}
         """What was told last of each, and when."""
         self._telling = LoopingCall(self._tell_all)
         self._telling.clock = clock
@@ -74,12 +74,13 @@ class GatewayFellows:
         if self.tell is None:
             return
         now = self._clock.seconds()
-        for word in self._office.words(now):
-            known = self._told.get(word.gateway)
-            if known is None or now - known[1] >= RENEW_SECONDS or _is_other(word, known[0]):
-                self._told[word.gateway] = word, now
-                self.tell(word)
+        for gateway, words in self._office.words(now).items():
+            known = self._told.get(gateway)
+            if known is None or now - known[1] >= RENEW_SECONDS or _timeless(words) != _timeless(known[0]):
+                self._told[gateway] = words, now
+                for word in words:
+                    self.tell(word)
 
 
-def _is_other(word: GatewayTold, told: GatewayTold) -> bool:
-    return structs.replace(word, connected_seconds=told.connected_seconds) != told
+def _timeless(words: list[GatewayTold]) -> list[GatewayTold]:
+    return [structs.replace(word, connected_seconds=0.0) for word in words]

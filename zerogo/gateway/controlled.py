@@ -19,6 +19,7 @@ from twisted.logger import Logger
 
 from zerogo.config.errors import PrivateFileError
 from zerogo.control.gateway_messages import (
+    ACTIVE_USERS_LIMIT,
     ROWS_LIMIT,
     Accounts,
     Acked,
@@ -53,6 +54,7 @@ from zerogo.gateway.metering import LeasedMeter
 from zerogo.gateway.reports import report
 from zerogo.gateway.tokens import KeyedEdges
 from zerogo.gateway.users import UserDesk
+from zerogo.net.pump import guarded
 
 TICK_SECONDS = 1.0
 SEND_AGAIN_SECONDS = 5.0
@@ -112,7 +114,8 @@ class Controlled:
         self._had_users = True
         self.denials_changed: Callable[[], object] = lambda: None
         """Called when addresses are denied that were not."""
-        self._tick = LoopingCall(self.tick)
+        # What a bug ends in one second is done in the next one.
+        self._tick = LoopingCall(guarded, "what a gateway does each second", self.tick)
         self._tick.clock = clock
         parts.meter.wants_lease = self._ask_for_credit
         parts.edges.changed = self._tell_edges
@@ -191,6 +194,8 @@ class Controlled:
         self._tell_all_edges()
         self._send_batch()
         self._ask_for_credit()
+        self._had_users = True
+        self._send_activity()
         if self._commons is not None:
             self._commons.admitted()
 
@@ -327,11 +332,11 @@ class Controlled:
     def _send_activity(self) -> None:
         if self._desk is None or self._hub is None:
             return
-        users = self._desk.activity()
-        if users or self._had_users:
-            self.link.send(
-                Activity(users[:ROWS_LIMIT], len(self._desk.live), len(self._hub.pool), self._hub.is_draining)
-            )
+        users = self._desk.activity()[:ACTIVE_USERS_LIMIT]
+        figures = len(self._desk.live), len(self._hub.pool), self._hub.is_draining
+        for start in range(0, max(len(users), int(self._had_users)), ROWS_LIMIT):
+            end = start + ROWS_LIMIT
+            self.link.send(Activity(users[start:end], *figures, is_more=end < len(users)))
         self._had_users = bool(users)
 
     def _tell_all_edges(self) -> None:

@@ -6,13 +6,21 @@ from zerogo.control.channel import ChannelInitiator
 from zerogo.control.coordinator_events import CloseWanted
 from zerogo.control.gateway_events import EnterWanted, GatewayGone, GatewayHere, UsageReported
 from zerogo.control.gateway_messages import (
+    ACTIVE_USERS_LIMIT,
     GATEWAY,
+    ROWS_LIMIT,
+    Activity,
     EdgeHere,
     Enter,
+    Forgotten,
+    Kick,
     OfficeMessage,
     Presence,
     Refused,
+    Settings,
+    Shares,
     Usage,
+    UserActivity,
     emit,
     parse_office_message,
 )
@@ -140,3 +148,40 @@ class OfficeTests(SynchronousTestCase):
         self.run_through()
         self.assertEqual([close.connection for close in self.closed], [2])
         self.assertEqual(len(self.office.present), 1)
+
+    def test_shares_are_told_on_each_new_connection_once_it_said_who_is_busy(self) -> None:
+        self.enter()
+        self.wait(range(3))
+        self.assertNotIn(Shares([]), self.heard[1])
+        self.say(1, Activity())
+        self.wait(range(3))
+        self.assertEqual(self.heard[1].count(Shares([])), 1)
+
+    def test_an_activity_in_several_messages_counts_as_one_when_it_is_whole(self) -> None:
+        identity = self.enter()
+        ann, ben, eve = (UserActivity(name, 1, 0, 0, False, False) for name in ("ann", "ben", "eve"))
+        self.say(1, Activity([ann], streams=1))
+        self.say(1, Activity([ben], streams=2, is_more=True))
+        self.assertEqual([self.office.streams_of(name) for name in ("ann", "ben", "eve")], [1, 0, 0])
+        self.say(1, Activity([eve], streams=2))
+        self.assertEqual([self.office.streams_of(name) for name in ("ann", "ben", "eve")], [0, 1, 1])
+        self.assertEqual(self.office.presence(self.now)[identity.node_id].streams, 2)
+
+    def test_of_more_users_than_a_gateway_may_tell_of_the_first_are_kept(self) -> None:
+        identity = self.enter()
+        for part in range(ACTIVE_USERS_LIMIT // ROWS_LIMIT + 2):
+            rows = [UserActivity(f"{part}-{number}", 1, 0, 0, False, False) for number in range(ROWS_LIMIT)]
+            self.say(1, Activity(rows, is_more=True))
+        self.say(1, Activity())
+        self.assertEqual(self.office.presence(self.now)[identity.node_id].users, ACTIVE_USERS_LIMIT)
+
+    def test_a_congested_gateway_has_orders_at_once_and_what_is_large_when_it_has_room(self) -> None:
+        self.enter()
+        self.office.set_congested(1, True, self.now)
+        for message in (Settings(), Forgotten(), Kick(user="ann")):
+            self.office.tell_all(message, self.now)
+        self.run_through()
+        self.assertEqual(self.heard[1][1:], [Forgotten(), Kick(user="ann")])
+        self.events(GatewayHere)
+        self.office.set_congested(1, False, self.now)
+        self.assertEqual(len(self.events(GatewayHere)), 1)

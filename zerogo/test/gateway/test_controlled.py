@@ -17,6 +17,7 @@ from zerogo.exit.account import Account
 from zerogo.exit.credit import PIECE_BYTES
 from zerogo.exit.grant import AccessRefused, Grant
 from zerogo.exit.reason import Reason
+from zerogo.gateway import controlled
 from zerogo.ids import NodeId
 from zerogo.store import exit_gateways, exit_usage, exit_users
 from zerogo.store.errors import Conflict
@@ -26,6 +27,13 @@ from zerogo.test.control.pair import CONTROLLER
 from zerogo.test.controller.stock import PromptStore
 from zerogo.test.gateway.controlled_pair import EDGE, HASH, ControlledCase, Gateway
 from zerogo.test.store.stock import NOW
+
+
+class Broken:
+    """A desk with a bug."""
+
+    def check_standings(self) -> None:
+        raise ZeroDivisionError
 
 
 class AccountTests(ControlledCase):
@@ -46,6 +54,18 @@ class AccountTests(ControlledCase):
         self.settle()
         self.assertIsNone(self.one.book.find("bob"))
         self.assertEqual(self.one.book.revision, self.database.read(exit_users.revision))
+
+    def test_a_bug_in_one_second_ends_nothing(self) -> None:
+        self.wait(1.0)
+        desk = self.one.controlled._desk
+        self.one.controlled._desk = Broken()  # type: ignore[assignment]
+        self.wait(2.0)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+        self.one.controlled._desk = desk
+        live = self.one.open()
+        self.change("alice", is_paused=True)
+        self.wait(1.0)
+        self.assertIsNotNone(live.killed)
 
     def test_each_change_acts_on_live_streams_within_a_second(self) -> None:
         for change in (
@@ -179,6 +199,51 @@ class AccountTests(ControlledCase):
         two.desk._users["alice"].streams -= 1
         self.wait(2.0)
         self.assertEqual(self.one.desk._users["alice"].up.rate, 1_000_000)
+
+    def test_a_part_of_a_rate_ends_with_the_connection_that_it_was_told_on(self) -> None:
+        two = self.gateway("two")
+        self.change("alice", upload=1_000_000)
+        self.one.open()
+        two.open()
+        self.wait(3.0)
+        state = self.one.desk._users["alice"]
+        self.assertEqual((state.up.rate < 1_000_000, state.elsewhere), (True, 1))
+        self.one.wire.cut()
+        two.wire.cut()
+        self.assertEqual(state.elsewhere, 1)
+        self.one.wire.connect()
+        self.settle()
+        self.wait(2.0)
+        self.assertEqual((state.up.rate, state.elsewhere), (1_000_000, 0))
+
+    def test_a_gateway_that_comes_back_has_its_part_all_the_time(self) -> None:
+        two = self.gateway("two")
+        self.change("alice", upload=1_000_000)
+        self.one.open()
+        two.open()
+        self.wait(3.0)
+        state = self.one.desk._users["alice"]
+        self.one.wire.cut()
+        self.one.wire.connect()
+        for _ in range(6):
+            self.clock.advance(0.5)
+            self.settle()
+            self.assertEqual((state.up.rate < 1_000_000, state.elsewhere), (True, 1))
+
+    def test_users_are_told_of_in_as_many_messages_as_it_takes(self) -> None:
+        self.patch(controlled, "ROWS_LIMIT", 2)
+        two, names = self.gateway("two"), [f"user{number}" for number in range(5)]
+        for name in names:
+            self.database.write(exit_users.create_user, Account(name=name, upload=1_000_000), None, "tester", NOW)
+        self.exits.accounts_changed(*names)
+        self.settle()
+        for name in names:
+            self.one.open(name)
+        two.open("user4")
+        self.wait(3.0)
+        self.assertEqual([self.exits.streams_of(name) for name in names], [1, 1, 1, 1, 2])
+        self.assertEqual(self.exits.presence()[self.one.identity.node_id].users, 5)
+        self.assertEqual(two.desk._users["user4"].elsewhere, 1)
 
 
 def live_number(gateway: Gateway) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from zerogo.control import gateways
 from zerogo.control.far_gateways import KEPT_SECONDS
 from zerogo.control.fellow_words import GatewaysAsked, GatewayTold, Word, emit_word, parse_word
 from zerogo.control.gateway_messages import Kick
@@ -87,6 +88,24 @@ class TwoControllersTests(ControlledCase):
         self.are_words_lost = False
         self.spend(6)
         self.assertLessEqual(sum(self.spend(2)), 1_100_000)
+
+    def test_however_many_users_there_are_the_others_hear_of_all_or_of_those_before(self) -> None:
+        self.patch(gateways, "ROWS_LIMIT", 2)
+        names = [f"user{number}" for number in range(5)]
+        for name in names:
+            self.database.write(exit_users.create_user, Account(name=name), None, "tester", NOW)
+        self.left.accounts_changed(*names)
+        self.settle()
+        for name in names:
+            self.one.open(name)
+        self.wait(3.0)
+        self.assertEqual([self.right.streams_of(name) for name in names], [1] * 5)
+        told = {"gateway_raw": self.one.identity.node_id.raw}
+        for word in (GatewayTold(**told, is_more=True), GatewayTold(**told, part=2), GatewayTold(**told, part=1)):
+            self.right.heard(word)
+        self.assertEqual([self.right.streams_of(name) for name in names], [1] * 5)
+        self.right.heard(GatewayTold(**told))
+        self.assertEqual([self.right.streams_of(name) for name in names], [0] * 5)
 
     def test_a_gateway_that_moves_is_counted_once(self) -> None:
         self.one.open()
