@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from autobahn.twisted.resource import WebSocketResource
-from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.twisted.websocket import WebSocketServerFactory
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.interfaces import IPushProducer, IReactorTime
 from twisted.logger import Logger
@@ -22,6 +22,7 @@ from zerogo.controller.browsers import Browsers
 from zerogo.controller.caller import Caller
 from zerogo.controller.live_feed import LiveFeed
 from zerogo.controller.tickets import Tickets
+from zerogo.net.bounded_close import BoundedClose
 from zerogo.net.quiet_log import QuietLog
 
 PING_SECONDS = 15
@@ -39,7 +40,7 @@ _log = Logger()
 
 
 @implementer(IPushProducer)
-class _ViewerProtocol(WebSocketServerProtocol):
+class _ViewerProtocol(BoundedClose):
     """One dashboard."""
 
     factory: LiveServer

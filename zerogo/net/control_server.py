@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from autobahn.twisted.resource import WebSocketResource
-from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.twisted.websocket import WebSocketServerFactory
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.interfaces import IAddress, IPushProducer, IReactorTime
 from twisted.logger import Logger
@@ -30,6 +30,7 @@ from zope.interface import implementer
 
 from zerogo.control.channel import FRAME_LIMIT
 from zerogo.control.connection import TokenBucket
+from zerogo.net.bounded_close import BoundedClose
 from zerogo.net.quiet_log import QuietLog
 from zerogo.net.tcp import repeat_soon, write_now
 
@@ -72,7 +73,7 @@ def frame_head(length: int) -> bytes:
 
 
 @implementer(IPushProducer)
-class _AgentProtocol(WebSocketServerProtocol):
+class _AgentProtocol(BoundedClose):
     """One WebSocket. It produces for the transport, so as to learn when the transport's buffer is full."""
 
     factory: ControlServer

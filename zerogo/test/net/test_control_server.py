@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.net.control_server import CONTINUATIONS_LIMIT, PINGS_BURST, ControlServer, frame_head
 
-CONTINUATION, BINARY, PING, PONG = 0, 2, 9, 10
+CONTINUATION, BINARY, CLOSE, PING, PONG = 0, 2, 8, 9, 10
 UPGRADE = (
     b"GET /api/v1/agent HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + base64.b64encode(bytes(16)) + b"\r\n"
@@ -127,6 +127,15 @@ class ControlServerTests(SynchronousTestCase):
         self.server.close(1, "one of too many", is_abrupt=True)
         self.assertFalse(self.is_open)
         self.assertEqual(self.transport.value(), b"")
+
+    def test_one_that_said_goodbye_and_does_not_read_can_be_dropped_too(self) -> None:
+        self.open()
+        self.server.send(1, b"held")
+        self.protocol.dataReceived(frame(CLOSE))
+        self.server.close(1, "it fell silent", is_abrupt=False)
+        self.assertFalse(self.transport.disconnected, "what it asked for may still be written")
+        self.server.close(1, "it fell silent", is_abrupt=True)
+        self.assertTrue(self.transport.disconnected)
 
     def test_what_strangers_do_wrong_is_logged_at_debug_only(self) -> None:
         self.open(b"Origin: http://evil.example\r\n")
