@@ -18,6 +18,8 @@ from zerogo.ice.nature import NatBehaviour, NatMapping, PortPattern
 
 OUTER_KINDS = (CandidateKind.MAPPED, CandidateKind.SRFLX)
 """Addresses that somebody outside knows us by."""
+SILENT_SECONDS = 10.0
+"""Nothing is said of what was not heard for less."""
 
 
 @frozen
@@ -162,9 +164,11 @@ def find_cause(pair: PairFacts) -> Cause:
         return Cause.NOTHING_HERE
     if "shut down" in pair.reason:
         return Cause.SHUT_DOWN
-    if pair.heard_age is not None and pair.state != "connected":
-        # It was reached, and not even a relay leads to it any more: that is no matter of NATs.
-        return Cause.FELL_SILENT
+    if _is_silent(pair):
+        # It was reached, and not even a relay leads to it any more: that is no matter of NATs. But where nothing at
+        # all leads out of here by UDP, it is not the other end that has to be looked at.
+        is_cut_off = _is_blocked(ours, pair.servers) and not ours.has(CandidateKind.RELAY)
+        return Cause.UDP_BLOCKED_HERE if is_cut_off else Cause.FELL_SILENT
     if not theirs.places:
         return Cause.NOT_HEARD
     families = {each.is_ipv6 for each in ours.direct_places} & {each.is_ipv6 for each in theirs.direct_places}
@@ -181,6 +185,11 @@ def find_cause(pair: PairFacts) -> Cause:
     if theirs.nat.is_hard:
         return Cause.THEY_HARD
     return Cause.CHECKS_FAILED
+
+
+def _is_silent(pair: PairFacts) -> bool:
+    """Whether it was heard, and for longer than a lost path takes to be replaced is not."""
+    return pair.state != "connected" and pair.heard_age is not None and pair.heard_age >= SILENT_SECONDS
 
 
 def _is_blocked(end: End, servers: int) -> bool:
@@ -283,19 +292,25 @@ def _advice(cause: Cause, pair: PairFacts) -> list[str]:
         case Cause.SHUT_DOWN:
             return [f"Start ZeroGo on {pair.name}."]
         case Cause.FELL_SILENT:
-            return [f"See whether {pair.name} is on and has a network; `zerogo doctor` there says what is wrong."]
+            return _look_there(pair)
         case Cause.NOT_HEARD:
             return [f"Look at `zerogo status` on {pair.name}, and at this machine's connection to the controller."]
         case Cause.NO_COMMON_FAMILY:
             return ["Give one of the two the other address family, or run a relay that has both."]
         case Cause.UDP_BLOCKED_HERE:
             allow = f"Have the firewall let UDP out, from port {pair.port}."
-            return [allow, *_tcp_there(pair), *_relay(pair, pair.ours, "this machine")]
+            return [allow, *_tcp_there(pair), *_relay(pair, pair.ours, "this machine"), *_look_there(pair)]
         case Cause.UDP_BLOCKED_THERE:
             allow = f"Have the firewall of {pair.name} let UDP out."
             return [allow, *_tcp_here(pair), *_relay(pair, pair.theirs, pair.name)]
         case Cause.WE_HARD | Cause.THEY_HARD | Cause.BOTH_HARD | Cause.CHECKS_FAILED:
             return [*_open_here(pair), *_open_there(pair), *_ipv6(pair)]
+
+
+def _look_there(pair: PairFacts) -> list[str]:
+    if not _is_silent(pair):
+        return []
+    return [f"See whether {pair.name} is on and has a network; `zerogo doctor` there says what is wrong."]
 
 
 def _open_here(pair: PairFacts) -> list[str]:

@@ -9,7 +9,18 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.ice.candidate import CandidateKind
 from zerogo.ice.nature import NatBehaviour, NatMapping, PortPattern
-from zerogo.reach.pair import Cause, End, PairFacts, PathFacts, Place, Way, describe_nat, explain, find_cause
+from zerogo.reach.pair import (
+    SILENT_SECONDS,
+    Cause,
+    End,
+    PairFacts,
+    PathFacts,
+    Place,
+    Way,
+    describe_nat,
+    explain,
+    find_cause,
+)
 
 HARD = NatBehaviour(mapping=NatMapping.PER_DESTINATION, ports=PortPattern.RANDOM)
 EASY = NatBehaviour(mapping=NatMapping.STABLE, ports=PortPattern.PRESERVED)
@@ -34,6 +45,11 @@ class CauseTests(SynchronousTestCase):
             (Cause.NOTHING_HERE, {"ours": End(places=(RELAY,))}),
             (Cause.SHUT_DOWN, {"reason": "the peer has shut down"}),
             (Cause.FELL_SILENT, {"heard_age": 30.0}),
+            (Cause.FELL_SILENT, {"heard_age": SILENT_SECONDS, "theirs": bare, "servers": 2}),
+            (Cause.FELL_SILENT, {"heard_age": 30.0, "ours": bare}),
+            (Cause.FELL_SILENT, {"heard_age": 30.0, "ours": blocked, "servers": 2}),
+            (Cause.UDP_BLOCKED_HERE, {"heard_age": 30.0, "ours": bare, "servers": 2}),
+            (Cause.CHECKS_FAILED, {"heard_age": SILENT_SECONDS - 0.1}),
             (Cause.CHECKS_FAILED, {"heard_age": 30.0, "state": "connected"}),
             (Cause.NOT_HEARD, {"theirs": End()}),
             (Cause.NO_COMMON_FAMILY, {"theirs": six}),
@@ -179,7 +195,7 @@ class SentenceTests(SynchronousTestCase):
         self.assertIn("this machine has IPv4 only and bob has IPv6 only", self.explain(theirs=End(places=(HOST6,)))[0])
 
     def test_who_was_reached_and_fell_silent_is_not_blamed_on_nats(self) -> None:
-        for age, words in ((0.4, "0 seconds"), (119.0, "119 seconds"), (120.0, "2 minutes"), (7300.0, "2 hours")):
+        for age, words in ((10.0, "10 seconds"), (119.0, "119 seconds"), (120.0, "2 minutes"), (7300.0, "2 hours")):
             self.assertEqual(
                 self.explain(heard_age=age),
                 (
@@ -188,6 +204,12 @@ class SentenceTests(SynchronousTestCase):
                     ("See whether bob is on and has a network; `zerogo doctor` there says what is wrong.",),
                 ),
             )
+
+    def test_who_fell_silent_when_this_machine_was_cut_off_is_the_last_to_look_at(self) -> None:
+        sentence, advice = self.explain(ours=End(places=(HOST4,)), servers=2, heard_age=30.0)
+        self.assertIn("no server answers this machine by UDP", sentence)
+        self.assertIn("Have the firewall let UDP out, from port 9993.", advice[0])
+        self.assertIn("See whether bob is on", advice[-1])
 
     def test_a_search_under_way_is_no_failure(self) -> None:
         for state in ("waiting", "connecting", "handshaking"):
