@@ -3,8 +3,8 @@
 
     a map is read, a network is deleted  ->  who went?  ->  of no other network either?  ->  void for the relays
 
-After a start all are named whom the store remembers, since nobody knows what the relays were told; of a network that was
-deleted it remembers nothing, so its members are told only by a controller that had read its map.
+After a start all are named whom the store remembers, since nobody knows what the relays were told. It remembers nothing
+of a network that was deleted, so its members are told only by a controller that had read its map.
 
 Every controller of a database does this by itself: a relay that is told twice takes it once, and each vouches for what
 it has given out by its own clock. What the store cannot answer is asked again.
