@@ -7,8 +7,8 @@ their TURN clients     --UDP------->  twistd zerogo-relay  <--UDP, who is void--
 from __future__ import annotations
 
 import os
+import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -69,10 +69,8 @@ class RelayWordTests(TestCase):
         self.random = os.urandom
         self.directory = Path(tempfile.mkdtemp(prefix="zerogo-word-"))
         self.addCleanup(shutil.rmtree, self.directory)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind((HOST, 0))
-            self.relay = SocketAddress(HOST, probe.getsockname()[1])
         self.start_relay()
+        await self.until(self.finds_relay)
         entry = f"{{name: near, host: {HOST}, udp: {self.relay.port}, tcp: 0, auth-secret: {SECRET}}}"
         self.controller = ControllerProcess(self.directory, f"relays: [{entry}]")
         self.addCleanup(self.controller.kill)
@@ -91,7 +89,7 @@ class RelayWordTests(TestCase):
 
     def start_relay(self) -> None:
         lines = (
-            f"listen: {self.relay}",
+            f"listen: {HOST}:0",
             "tcp-listen: []",
             f"public-ip: {HOST}",
             f"auth-secret: {SECRET}",
@@ -105,16 +103,24 @@ class RelayWordTests(TestCase):
             process = subprocess.Popen([*command, "--config", str(config)], stdout=log, stderr=log, cwd=self.directory)
         self.addCleanup(lambda: (process.kill(), process.wait(10)))
 
+    def finds_relay(self) -> bool:
+        """Whether it has said which port it was given."""
+        found = re.search(rf"on UDP {HOST}:(\d+)\n", (self.directory / "relay-log").read_text())
+        if found is not None:
+            self.relay = SocketAddress(HOST, int(found[1]))
+        return found is not None
+
     async def until(self, is_so: Callable[[], bool]) -> None:
         for _ in range(600):
             if is_so():
                 return
             await sleep(0.05)
-        log = "".join((self.directory / name).read_text()[-2000:] for name in ("log", "relay-log"))
+        logs = [self.directory / name for name in ("log", "relay-log")]
+        log = "".join(path.read_text()[-2000:] for path in logs if path.exists())
         self.fail(f"it never happened\n{log}")
 
     async def borrowed(self, agent: MemberAgent) -> Borrower:
-        """A client that has an address; the relay may still be starting."""
+        """A client that has an address."""
         while not (borrower := await self.answered(agent)).has(Allocated):
             pass
         return borrower
