@@ -139,6 +139,16 @@ class SearchTests(SynchronousTestCase):
             elsewhere = self.bob_moves(2.0, 2.04)
             self.assertIn(elsewhere, self.run_until(self.ann, 2.05), before)
 
+    def test_checks_wait_for_a_moment_that_was_told_before_the_signal_came(self) -> None:
+        self.ann.begin(0.0)
+        self.ann.receive_signal(self.signal_of_bob(0.0), 0.1)
+        self.ann.punch(0.0, 0.1)
+        self.run_until(self.ann, 2.0)
+        self.ann.punch(0.1, 2.0)
+        elsewhere = self.bob_moves(1.9, 2.04)
+        self.assertNotIn(elsewhere, self.run_until(self.ann, 2.09))
+        self.assertIn(elsewhere, self.run_until(self.ann, 2.11))
+
     def bob_moves(self, moved_at: float, heard_at: float) -> SocketAddress:
         """He begins anew, at another address, which Ann hears later."""
         elsewhere = SocketAddress.of("198.51.100.7", 7777)
