@@ -53,6 +53,16 @@ class OpenInputTests(SynchronousTestCase):
             self.assertFalse(resident.is_direct_to(guest))
             self.seconds_to_direct(mesh, resident, guest, QUIET_SECONDS[0] + 20.0)
 
+    def test_who_moves_behind_another_such_router_is_direct_again_in_the_end(self) -> None:
+        for seed in range(2):
+            mesh, resident, guest = self.pair(seed)
+            mesh.start()
+            mesh.run_for(5.0)
+            guest.move(mesh.internet.add_site("elsewhere", OPEN_INPUT))
+            mesh.run_for(5.0)
+            self.assertTrue(resident.is_connected_to(guest))
+            self.seconds_to_direct(mesh, resident, guest, 180.0)
+
     def take_port(self, mesh: VirtualMesh, member: Member, by: Member) -> None:
         """Something of the peer comes in before anything went out."""
         router, other = member.host.site.nat, by.host.site.nat
