@@ -45,7 +45,8 @@ from zerogo.net.exit_places import EDGE_PATH
 from zerogo.net.websocket import MessageReceived, ServerBusy, WebSocketClient
 from zerogo.noise.identity import Identity
 
-PER_SOURCE = 20_000
+PER_SOURCE = 250
+"""Edges of one address: a gateway bounds what it does for those of each."""
 SPARE = 2500
 """Descriptors of a process for what is no connection of an edge."""
 _OPENED = emit_opened(Opened(INITIAL_CREDIT, 100, SocketAddress("192.0.2.1", 1)))
