@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any
 
 from attrs import evolve
@@ -155,7 +156,7 @@ class TableTests(SynchronousTestCase):
         self.assertEqual([table.is_void(name, ENDS) for name in "abcde"], [False, False, True, True, True])
         looks: list[int] = []
 
-        class Watched(revocation.OrderedDict[str, int]):
+        class Watched(OrderedDict[str, int]):
             def items(self) -> Any:
                 looks.append(len(self))
                 return super().items()
