@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import autobahn.util
-from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.twisted.websocket import WebSocketServerFactory
 from autobahn.websocket import USES_NVX
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.defer import Deferred
@@ -32,6 +32,7 @@ from zerogo.exit.greeting import Answer, Join, Refusal, emit_greeting, parse_joi
 from zerogo.exit.reason import Reason
 from zerogo.exit.tunnel import GONE_SECONDS, GRACE_SECONDS, OVER
 from zerogo.ids import NodeId
+from zerogo.net.bounded_close import BoundedClose
 from zerogo.net.exit_frames import CARRIER_READ_BYTES, PlainFrames, binary_head
 from zerogo.net.exit_intake import EdgeIntake, LateEdges
 from zerogo.net.exit_places import EDGE_PATH
@@ -45,6 +46,10 @@ from zerogo.noise.identity import Identity
 
 CONNECTIONS_LIMIT = 60_000
 HANDSHAKE_SECONDS = 10
+FRESH_SECONDS = 2
+FRESH_ENOUGH = 512
+"""While so many came within `FRESH_SECONDS` and are not through, no more are taken, so that edges that are slow in
+answering are not too many at a time. Mute ones hold up the others for no longer than that."""
 
 _log = Logger(namespace="zerogo.exit.server")
 
@@ -67,7 +72,7 @@ class EdgeHub(Protocol):
 
 
 @implementer(IPushProducer)
-class _EdgeProtocol(WebSocketServerProtocol):
+class _EdgeProtocol(BoundedClose):
     """One edge's WebSocket: the carrier of its tunnel."""
 
     factory: EdgeServer
@@ -93,6 +98,8 @@ class _EdgeProtocol(WebSocketServerProtocol):
         return PROTOCOL if PROTOCOL in request.protocols else None
 
     def onOpen(self) -> None:
+        self.factory.fresh.add(self)
+        self.factory.look_at_fresh()
         self.transport.unregisterProducer()
         self.transport.registerProducer(self, True)
         keep_queue_short(self.transport)
@@ -158,6 +165,8 @@ class _EdgeProtocol(WebSocketServerProtocol):
             self.drop(answer.sentence if isinstance(answer, Refusal) else "")
             return
         self.factory.strangers.discard(self)
+        self.factory.fresh.discard(self)
+        self.factory.look_at_fresh()
         self.factory.late.tickets.completed(self.factory.late.clock.seconds())
         self.maxFramePayloadSize = self.maxMessagePayloadSize = EXIT.frame_limit
         self._plain = PlainFrames(EXIT.frame_limit)
@@ -256,6 +265,9 @@ class EdgeServer(WebSocketServerFactory):
         """For whom there was no time."""
         self.handshakes: Timeouts[_EdgeProtocol] = Timeouts(reactor, HANDSHAKE_SECONDS, _EdgeProtocol.late)
         """Connections that have not been admitted, from the first moment on."""
+        self.fresh: Timeouts[_EdgeProtocol] = Timeouts(reactor, FRESH_SECONDS, lambda stale: self.look_at_fresh())
+        self._intakes: list[EdgeIntake] = []
+        self._is_held = False
         self.strangers: Strangers[_EdgeProtocol] = Strangers()
         """Those, and the ones that were refused and are about to be gone."""
         self._connections = 0
@@ -296,11 +308,22 @@ class EdgeServer(WebSocketServerFactory):
         self._connections -= 1
         self.handshakes.discard(protocol)
         self.strangers.discard(protocol)
+        self.fresh.discard(protocol)
+        self.look_at_fresh()
+
+    def look_at_fresh(self) -> None:
+        """Hold those who come while enough are fresh, until half of them are through or stale."""
+        is_held = len(self.fresh) >= (FRESH_ENOUGH // 2 if self._is_held else FRESH_ENOUGH)
+        if is_held is not self._is_held:
+            self._is_held = is_held
+            for intake in self._intakes:
+                intake.hold(is_held)
 
     def take_at(self, port: Any, *, is_plain: bool) -> None:
         """Edges come in at that port of Twisted's; without `is_plain`, within TLS."""
-        EdgeIntake(port, self.late, is_plain=is_plain)
+        self._intakes.append(EdgeIntake(port, self.late, is_plain=is_plain))
 
     def stop(self) -> None:
         """Wait for nobody any more."""
         self.handshakes.stop()
+        self.fresh.stop()

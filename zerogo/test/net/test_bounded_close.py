@@ -1,4 +1,4 @@
-"""Both servers of a controller: agents and dashboards that send a Close and read nothing more."""
+"""Agents, edges and dashboards that send a Close and read nothing more."""
 
 from typing import Any
 
@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zerogo.controller.live_socket import LiveServer
 from zerogo.net.bounded_close import BoundedClose
 from zerogo.net.control_server import ControlServer
+from zerogo.net.exit_server import EdgeServer
 from zerogo.test.net.test_control_server import CLOSE, UPGRADE, ClockTimer, Transport, frame
 
 SECONDS = 10
@@ -46,6 +47,6 @@ class BoundedCloseTests(SynchronousTestCase):
         self.protocol.connectionLost(Failure(ConnectionAborted()))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
-    def test_agents_and_dashboards_end_so(self) -> None:
-        for server in (ControlServer, LiveServer):
+    def test_all_servers_end_so(self) -> None:
+        for server in (ControlServer, EdgeServer, LiveServer):
             self.assertTrue(issubclass(server.protocol, BoundedClose), server.__name__)
