@@ -5,8 +5,8 @@ An edge gives its handshake `zerogo.net.exit_client.HANDSHAKE_SECONDS`. After a 
 within seconds; taken all at once, each waits for all others, none is through in time, and the work was in vain. A
 handshake is a few turns of the reactor, so an edge that is taken is through soon as long as turns are short. `Intake`
 takes fewer a turn where turns are long, whatever makes them so: edges, users, or other programs of the machine. Who is
-taken and says nothing has no turn, and keeps nobody out: nothing is held back for the sake of those who have not been
-admitted. They are bounded by `Strangers`, where the oldest gives way.
+taken and says nothing has no turn, and holds up the others for two seconds at most (`zerogo.net.exit_server`).
+Those who have not been admitted are bounded by `Strangers`, where the oldest gives way.
 
 The others wait in the kernel's queue, which costs nothing, but no longer than `WAIT_SECONDS`, so that time is left for
 the handshake. Then they draw a ticket: when to come again, one after the other at the rate at which handshakes were

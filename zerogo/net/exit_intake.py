@@ -97,6 +97,12 @@ class EdgeIntake:
         port.socket.listen(QUEUE_LIMIT)
         port.doRead = self.accept
 
+    def hold(self, is_held: bool) -> None:
+        """Take none until it is called off."""
+        if self._port.connected:
+            self._intake.end(is_more=False)
+            (self._port.stopReading if is_held else self._port.startReading)()
+
     def accept(self) -> None:
         """As many as may be; called in each turn of the reactor in which some are waiting."""
         most, left = self._intake.begin(self._late.clock.seconds()), SENT_AWAY_LIMIT

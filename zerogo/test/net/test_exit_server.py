@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from autobahn.websocket.protocol import WebSocketServerProtocol
@@ -16,6 +17,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from zerogo.exit import admission
+from zerogo.net import exit_server
 from zerogo.net.exit_places import EDGE_PATH
 from zerogo.net.exit_server import HANDSHAKE_SECONDS, EdgeServer
 from zerogo.net.listening import TLSServerFactory, server_context
@@ -42,6 +44,18 @@ class EdgeServerTests(SynchronousTestCase):
         for name in WebSocketServerProtocol.CONFIG_ATTRS:
             self.assertNotIn(name, vars(protocol))
             self.assertEqual(getattr(protocol, name), getattr(self.server, name), name)
+
+    def test_mute_ones_hold_up_the_others_for_a_moment_at_most(self) -> None:
+        self.patch(exit_server, "FRESH_ENOUGH", 4)
+        held: list[bool] = []
+        intake: Any = SimpleNamespace(hold=held.append)
+        self.server._intakes.append(intake)
+        for _ in range(4):
+            self.assertEqual(held, [])
+            self.connection()[0].dataReceived(REQUEST)
+        self.assertEqual(held, [True])
+        self.clock.advance(exit_server.FRESH_SECONDS)
+        self.assertEqual(held, [True, False])
 
     def test_a_head_that_does_not_end_is_not_kept(self) -> None:
         protocol, transport = self.connection()
