@@ -21,7 +21,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from integration.netns.gateway_site import MINIUPNPD
-from integration.netns.test_subnets import until
+from integration.netns.seen import until
 from zerogo.lab.laboratory import Lab
 from zerogo.lab.loader import parse_scenario
 from zerogo.lab.namespaces import load_rules

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from integration.netns.test_subnets import until
+from integration.netns.seen import until
 from zerogo.lab.laboratory import Lab
 from zerogo.lab.loader import parse_scenario
 from zerogo.lab.roles import Mesh

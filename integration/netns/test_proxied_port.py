@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from integration.netns.rude_proxy import HUNG_UP, OPEN_PORT, REFUSED, SLOW, SWALLOWING
-from integration.netns.test_subnets import until
+from integration.netns.seen import seen_by_shop, until
 from zerogo.lab.laboratory import Lab
 from zerogo.lab.loader import parse_scenario
 from zerogo.lab.namespaces import load_rules
@@ -50,19 +49,6 @@ class ProxiedPortTests(SynchronousTestCase):
     if os.geteuid() != 0:
         skip = "network namespaces need root"
 
-    def seen_by_shop(self, lab: Lab) -> str:
-        """Whom a host on the internet sees when alice speaks to it; empty where nothing comes."""
-        shop = lab.host("shop").addresses[0]
-        with lab.socket("shop", socket.AF_INET, socket.SOCK_DGRAM) as there:
-            there.bind((shop, 7777))
-            there.settimeout(1.0)
-            with lab.socket("alice", socket.AF_INET, socket.SOCK_DGRAM) as here:
-                try:
-                    here.sendto(b"who am I", (shop, 7777))
-                    return str(there.recvfrom(100)[1][0])
-                except OSError:
-                    return ""
-
     def path_to_bob(self, mesh: Mesh) -> str:
         """As alice says; empty where she says nothing."""
         found = mesh.peers("alice").get("bob") if mesh.address("bob") else None
@@ -85,12 +71,12 @@ class ProxiedPortTests(SynchronousTestCase):
             mesh = Mesh(lab)
             self.addCleanup(mesh.close)
             mesh.start_all()
-            self.assertIsNotNone(until(lambda: self.seen_by_shop(lab) == BOB, 40))
+            self.assertIsNotNone(until(lambda: seen_by_shop(lab) == BOB, 40))
             self.assertIsNotNone(until(lambda: self.path_to_bob(mesh) == "tcp", 40))
             asked = (lab.directory / "proxy.log").read_text(encoding="utf-8").split()
             self.assertLessEqual({str(port) for port in (REFUSED, HUNG_UP, SWALLOWING, SLOW)}, set(asked))
             proxy.send_signal(signal.SIGUSR1)
-            self.assertIsNotNone(until(lambda: self.seen_by_shop(lab) == "", 10))
-            self.assertIsNotNone(until(lambda: self.seen_by_shop(lab) == BOB, 40))
+            self.assertIsNotNone(until(lambda: seen_by_shop(lab) == "", 10))
+            self.assertIsNotNone(until(lambda: seen_by_shop(lab) == BOB, 40))
             again = (lab.directory / "proxy.log").read_text(encoding="utf-8").split()
             self.assertGreater(again.count(str(SLOW)), asked.count(str(SLOW)))

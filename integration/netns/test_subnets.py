@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import time
-from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from integration.netns.seen import seen_by_shop, until
 from zerogo.agent.reports import StatusReport
 from zerogo.cli.agent_client import AgentClient, AgentRefused, AgentSilent
 from zerogo.lab.laboratory import Lab
@@ -29,16 +28,6 @@ sites:
       bea: {role: agent, settings: {announce: [192.168.77.0/24]}}
       printer: {role: none}
 """
-
-
-def until(condition: Callable[[], bool], seconds: float) -> float | None:
-    """Seconds until the condition held; None where it did not."""
-    begun = time.monotonic()
-    while not condition():
-        if time.monotonic() - begun > seconds:
-            return None
-        time.sleep(0.05)
-    return time.monotonic() - begun
 
 
 def answers(lab: Lab, source: str, address: str) -> bool:
@@ -90,19 +79,6 @@ class ExitTests(SynchronousTestCase):
     if os.geteuid() != 0:
         skip = "network namespaces need root"
 
-    def seen_by_shop(self, lab: Lab) -> str:
-        """The address that a host on the internet sees when alice speaks to it; empty where nothing comes."""
-        shop = lab.host("shop").addresses[0]
-        with lab.socket("shop", socket.AF_INET, socket.SOCK_DGRAM) as there:
-            there.bind((shop, 7777))
-            there.settimeout(1.0)
-            with lab.socket("alice", socket.AF_INET, socket.SOCK_DGRAM) as here:
-                try:
-                    here.sendto(b"who am I", (shop, 7777))
-                    return str(there.recvfrom(100)[1][0])
-                except OSError:
-                    return ""
-
     def test_a_member_goes_to_the_internet_through_another(self) -> None:
         with Lab(parse_scenario(EXIT, name="exit", file="exit.yaml")) as lab:
             mesh = Mesh(lab)
@@ -119,16 +95,16 @@ class ExitTests(SynchronousTestCase):
                         return False
 
                 self.assertIsNotNone(until(chosen, 20))
-                self.assertIsNotNone(until(lambda: self.seen_by_shop(lab) == bob, 5))
+                self.assertIsNotNone(until(lambda: seen_by_shop(lab) == bob, 5))
                 # The mesh itself stays where it was: through itself it would break after the keys' life at the latest.
                 time.sleep(3)
-                self.assertEqual(self.seen_by_shop(lab), bob)
+                self.assertEqual(seen_by_shop(lab), bob)
                 mesh.kill("alice", Role.AGENT)
-                self.assertEqual(self.seen_by_shop(lab), alice)
+                self.assertEqual(seen_by_shop(lab), alice)
                 mesh.start("alice", Role.AGENT)
-                self.assertIsNotNone(until(lambda: self.seen_by_shop(lab) == bob, 10))
+                self.assertIsNotNone(until(lambda: seen_by_shop(lab) == bob, 10))
                 mesh.stop("alice", Role.AGENT)
-                self.assertEqual((self.seen_by_shop(lab), lab.run("alice", ["ip", "rule"])), (alice, rules))
+                self.assertEqual((seen_by_shop(lab), lab.run("alice", ["ip", "rule"])), (alice, rules))
             finally:
                 mesh.close()
 
@@ -140,15 +116,15 @@ class ExitTests(SynchronousTestCase):
             alice, bob = lab.host("alice").addresses[0], lab.host("bob").addresses[0]
             try:
                 mesh.start_all()
-                self.assertIsNotNone(until(lambda: self.seen_by_shop(lab) == bob, 20))
+                self.assertIsNotNone(until(lambda: seen_by_shop(lab) == bob, 20))
                 mesh.kill("bob", Role.AGENT)
-                self.assertEqual(self.seen_by_shop(lab), "")
+                self.assertEqual(seen_by_shop(lab), "")
                 mesh.kill("alice", Role.AGENT)
-                self.assertEqual(self.seen_by_shop(lab), "")
+                self.assertEqual(seen_by_shop(lab), "")
                 mesh.start("bob", Role.AGENT)
                 mesh.start("alice", Role.AGENT)
-                self.assertIsNotNone(until(lambda: self.seen_by_shop(lab) == bob, 20))
+                self.assertIsNotNone(until(lambda: seen_by_shop(lab) == bob, 20))
                 mesh.stop("alice", Role.AGENT)
-                self.assertEqual(self.seen_by_shop(lab), alice)
+                self.assertEqual(seen_by_shop(lab), alice)
             finally:
                 mesh.close()
